@@ -1,0 +1,217 @@
+"""What the parsers find in a log, as frozen records; every record keeps the number of its line, counted from 1."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from trtlens_parsers.layers import LayerRecord
+    from trtlens_parsers.performance import PerformanceRow
+    from trtlens_parsers.profile_table import ProfileRow
+    from trtlens_parsers.trtexec_options import OptionRow
+
+
+class Kernel(NamedTuple):
+    """What a tactic line calls the kernel: id, name and split-K; shared by all lines that spell it alike."""
+
+    tactic_id: int | None
+    name: str | None
+    split_k: int | None
+
+
+class Tactic(NamedTuple):
+    """One tactic that the tuner timed, skipped or failed to run (a tuple: a log holds hundreds of thousands)."""
+
+    line: int
+    kernel: Kernel
+    time_ms: float | None
+    outcome: str  # timed, cached, skipped, failed, chosen
+    reason: str | None = None
+    scratch_bytes: int | None = None
+
+
+class TuningBlock(NamedTuple):
+    """One runner tried for one layer (or one reformat) in one format combination, with its tactics in log order."""
+
+    layer: str | None
+    is_reformat: bool
+    runner: str | None
+    op: str | None
+    input_formats: str | None
+    output_formats: str | None
+    line: int
+    profiling_s: float | None
+    tactics: tuple[Tactic, ...]
+
+
+class Choice(NamedTuple):
+    """The runner and tactic that won one format combination of one layer (``Chose Runner Type``)."""
+
+    layer: str | None
+    is_reformat: bool
+    input_formats: str | None
+    output_formats: str | None
+    runner: str
+    tactic_id: int | None
+    line: int
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """One ONNX node as the parser read it, with the tensors' shapes as printed."""
+
+    name: str
+    op: str
+    inputs: tuple[str, ...]
+    outputs: tuple[str, ...]
+    line: int
+
+
+@dataclass(frozen=True, slots=True)
+class Fusion:
+    """One change that the builder reported to its graph; ``sources`` are the layers it took, ``result`` what came out."""
+
+    kind: str  # fused, merged, removed, copied, retargeted, retyped
+    pass_name: str | None
+    sources: tuple[str, ...]
+    result: str | None
+    line: int
+
+
+@dataclass(frozen=True, slots=True)
+class Pass:
+    """One optimisation pass with the number of layers that it left."""
+
+    name: str
+    layers_after: int
+    line: int
+
+
+@dataclass(frozen=True, slots=True)
+class LayerMemory:
+    """The memory line of one engine layer; layers without any memory have no line."""
+
+    layer: str
+    host_persistent_bytes: int
+    device_persistent_bytes: int
+    scratch_bytes: int | None
+    line: int
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """A warning, an error, or a line with a known meaning (``code``)."""
+
+    severity: str
+    code: str | None
+    text: str
+    layer: str | None
+    tensor: str | None
+    line: int
+
+
+@dataclass(frozen=True, slots=True)
+class DynamicRange:
+    """The INT8 range or scale that a tensor was given; ``origin`` is ``set``, ``default`` or ``override``."""
+
+    tensor: str | None
+    low: float | None
+    high: float | None
+    scale: float | None
+    zero_point: float | None
+    origin: str
+    line: int
+
+
+@dataclass(frozen=True, slots=True)
+class AddedReformat:
+    """A reformat that the builder put before or behind a layer (``Adding reformat layer``), with strides on both sides."""
+
+    tensor: str
+    source: str
+    input_format: str
+    output_format: str
+    line: int
+
+
+@dataclass(frozen=True, slots=True)
+class Phase:
+    """A part of the build with the seconds that TensorRT itself printed for it."""
+
+    name: str
+    seconds: float
+    line: int
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """The first line that carries a given time stamp (whole seconds), with the phase that was running."""
+
+    stamp_s: float
+    phase: str
+    line: int
+
+
+@dataclass(frozen=True, slots=True)
+class EngineLayer:
+    """One row of the engine layer information, with the line it stands on; None for a row of the inspector's JSON."""
+
+    layer: LayerRecord
+    line: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Build:
+    """Everything that one build's part of a log says; fields that the log does not state are None or empty."""
+
+    number: int
+    first_line: int
+    last_line: int
+    is_build: bool
+    complete: bool
+    wrapper: str | None
+    version: str | None
+    version_line: int | None
+    command: str | None
+    state: str | None
+    scalars: dict[str, float]
+    layers: tuple[EngineLayer, ...]
+    detailed_layers: tuple[EngineLayer, ...]
+    layer_names: tuple[tuple[str, int | None], ...]
+    bindings: tuple[str, ...]
+    blocks: tuple[TuningBlock, ...]
+    choices: tuple[Choice, ...]
+    late_tactics: tuple[tuple[str | None, Tactic], ...]
+    nodes: tuple[Node, ...]
+    fusions: tuple[Fusion, ...]
+    passes: tuple[Pass, ...]
+    memory: tuple[LayerMemory, ...]
+    messages: tuple[Message, ...]
+    ranges: tuple[DynamicRange, ...]
+    added_reformats: tuple[AddedReformat, ...]
+    phases: tuple[Phase, ...]
+    moments: tuple[Moment, ...]
+    options: tuple[OptionRow, ...]
+    performance: tuple[PerformanceRow, ...]
+    profile: tuple[ProfileRow, ...]
+    profile_iterations: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """How the lines of a log were read: counts by ``tensorrt`` (read), ``ignored``, ``foreign``, ``unread``, ``blank``."""
+
+    lines: int
+    counts: dict[str, int]
+    unread: tuple[tuple[int, str], ...]
+    foreign: tuple[tuple[int, str], ...]
+    overlong: int
+
+
+@dataclass(frozen=True, slots=True)
+class Log:
+    """A whole log: its builds in order, and how its lines were read."""
+
+    builds: tuple[Build, ...]
+    reading: Reading

@@ -1,0 +1,37 @@
+"""Reads what TensorRT says while it builds: precision, tactics, reformats, memory and time, layer by layer."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from trtlens._version import VERSION as __version__
+
+if TYPE_CHECKING:
+    from trtlens.errors import TrtlensError
+    from trtlens.runs import Run, open_run
+    from trtlens.tables import TABLES
+    from trtlens.views import VIEWS
+
+__all__ = ["TABLES", "VIEWS", "Run", "TrtlensError", "__version__", "open_run"]
+
+_HOMES = {
+    "Run": "trtlens.runs",
+    "open_run": "trtlens.runs",
+    "TABLES": "trtlens.tables",
+    "VIEWS": "trtlens.views",
+    "TrtlensError": "trtlens.errors",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Load a public name when it is first used: ``trtlens --help`` must not wait for pandas and pyarrow."""
+    if name not in _HOMES:
+        raise AttributeError(f"module 'trtlens' has no attribute {name!r}")
+    from importlib import import_module  # noqa: PLC0415
+
+    return getattr(import_module(_HOMES[name]), name)
+
+
+def __dir__() -> list[str]:
+    """The public names."""
+    return sorted(__all__)

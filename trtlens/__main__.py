@@ -1,0 +1,5 @@
+"""``python -m trtlens``."""
+
+from trtlens.cli import main
+
+main()

@@ -1,0 +1,131 @@
+"""Commands that read: ``parse``, ``show``, ``views``."""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Optional
+
+import typer
+
+from trtlens.errors import TrtlensError
+from trtlens.output import Format, console, visible, write_table
+
+if TYPE_CHECKING:
+    from trtlens.runs import Run
+
+FormatOption = Annotated[Format, typer.Option("--format", "-f", help="How to write the rows.")]
+BuildOption = Annotated[
+    Optional[int],  # noqa: UP045  typer reads annotations at run time, on Python 3.10 too
+    typer.Option("--build", help="Only this build of a log that holds several (from 1)."),
+]
+_SEVERITY_STYLES = {"internal error": "bold red", "error": "bold red", "warning": "yellow"}
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands to the application."""
+    app.command()(parse)
+    app.command()(show)
+    app.command()(views)
+
+
+def parse(
+    files: Annotated[
+        list[str], typer.Argument(help="A verbose log (also .gz, .xz, .zst, or - for stdin), with JSON files of the same run.")
+    ],
+    out: Annotated[
+        Optional[Path], typer.Option("--out", "-o", help="Keep the run in this folder: raw files and Parquet tables.")  # noqa: UP045
+    ] = None,
+    build: BuildOption = None,
+    unread: Annotated[bool, typer.Option("--unread", help="Show how lines were read, with examples of unread ones.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Replace a run that the folder already holds.")] = False,
+    form: FormatOption = Format.TABLE,
+) -> None:
+    """Read a log, and the JSON files of the same run, and say what the build did."""
+    from trtlens.runs import open_run, save_run  # noqa: PLC0415
+
+    with tempfile.TemporaryDirectory() as spool:
+        files = [_spooled(name, spool) if out is not None else name for name in files]
+        run = open_run(files, build=build)
+        if out is not None:
+            save_run(run, out, files, force=force)
+            sys.stderr.write(f"run kept in {out}\n")
+    _print_parsed(run if build is None else run.build(build), form, unread=unread)
+
+
+def _spooled(name: str, spool: str) -> str:
+    from trtlens.runs import spool_stdin  # noqa: PLC0415
+
+    return str(spool_stdin(Path(spool))) if name == "-" else name
+
+
+def _print_parsed(run: Run, form: Format, *, unread: bool) -> None:
+    if unread:
+        write_table(run["reading"], form)
+    elif form is not Format.TABLE:
+        write_table(run["builds"], form)
+    else:
+        _print_summary(run)
+
+
+def _print_summary(run: Run) -> None:
+    from rich.text import Text  # noqa: PLC0415
+
+    from trtlens.summary import summarise  # noqa: PLC0415
+
+    out = console()
+    summaries = summarise(run)
+    for summary in summaries:
+        head = f"build {summary.build} of {len(summaries)}: " if len(summaries) > 1 else ""
+        out.print(Text(visible(head + summary.title), style="bold"))
+        for fact in summary.facts:
+            out.print(Text(f"  {fact.label:<12} {visible(fact.value)}"))
+        for severity, code, count, text in summary.messages:
+            line = Text(f"  {severity:<12} ", style=_SEVERITY_STYLES.get(severity, ""))
+            line.append(f"{code}" + (f" x{count}" if count > 1 else ""), style="bold")
+            line.append(f"  {visible(text)}", style="default")
+            out.print(line, overflow="ellipsis", no_wrap=True)
+    _print_notes(run)
+
+
+def _print_notes(run: Run) -> None:
+    kinds = {row["kind"]: row["lines"] for row in run["reading"].to_pylist()}
+    if kinds.get("unread"):
+        sys.stderr.write(f"{kinds['unread']} lines were not understood: trtlens parse --unread shows them\n")
+    if not run["layers"].num_rows and not run["candidates"].num_rows:
+        sys.stderr.write(
+            "no layers and no tactics here: they are printed by a verbose logger alone; build with trtexec --verbose "
+            "(or trt.Logger.VERBOSE) and keep stdout and stderr in one file: > build.log 2>&1\n"
+        )
+
+
+def show(
+    view: Annotated[str, typer.Argument(help="The view or table to show; `trtlens views` lists them.")],
+    run: Annotated[list[str], typer.Argument(help="A run folder, or a log with JSON files of the same run.")],
+    build: BuildOption = None,
+    form: FormatOption = Format.TABLE,
+) -> None:
+    """Show one view (or one raw table) of a run or a log."""
+    from trtlens.runs import open_run  # noqa: PLC0415
+    from trtlens.tables import TABLES  # noqa: PLC0415
+    from trtlens.views import VIEWS  # noqa: PLC0415
+
+    if view not in VIEWS and view not in TABLES:
+        raise TrtlensError(f"there is no view {view!r}: choose one of {', '.join(VIEWS)}; or a table: {', '.join(TABLES)}")
+    opened = open_run(run)
+    opened = opened if build is None else opened.build(build)
+    rows = opened.view(view) if view in VIEWS else opened[view]
+    if not rows.num_rows and form is Format.TABLE:
+        sys.stderr.write(f"{visible(opened.name)} has no rows for {view}\n")
+    write_table(rows, form)
+
+
+def views(form: FormatOption = Format.TABLE) -> None:
+    """List the views with the questions that they answer."""
+    import pyarrow as pa  # noqa: PLC0415
+
+    from trtlens.views import VIEWS  # noqa: PLC0415
+
+    rows = {"view": [view.name for view in VIEWS.values()], "question": [view.question for view in VIEWS.values()]}
+    write_table(pa.table(rows), form)

@@ -1,0 +1,19 @@
+"""The one class of error that a user may see as a single line; everything else is a bug and keeps its traceback."""
+
+from __future__ import annotations
+
+
+class TrtlensError(Exception):
+    """Wrong usage or unreadable input: what happened, with the value, then what to do."""
+
+    exit_code: int = 2
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message)
+        self.message = message
+
+
+class CaptureError(TrtlensError):
+    """TensorRT or CUDA failed while building or running an engine."""
+
+    exit_code = 3

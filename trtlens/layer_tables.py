@@ -1,0 +1,188 @@
+"""Engine layers and their tensors as tables: one set of layers for a build, whatever forms the log holds of it."""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from trtlens.reformats import is_reformat, reformat_kind
+from trtlens.tables import TABLES
+from trtlens_parsers.formats import tensor_bytes
+from trtlens_parsers.strides import read_strides
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    import pyarrow as pa
+
+    from trtlens_parsers.layers import LayerRecord, TensorRecord
+    from trtlens_parsers.records import Build, EngineLayer
+
+_LARGEST_COUNTED_ID = 2**32
+"""Tactic ids up to here are counters of a runner, not hashes: the same id names another kernel for another layer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One engine layer of one build, with its place and the line that printed it (null outside a log)."""
+
+    build: int
+    index: int
+    layer: LayerRecord
+    tactic_name: str | None
+    line: int | None
+
+
+def layer_tables(builds: Iterable[Build]) -> dict[str, pa.Table]:
+    """``layers`` and ``layer_tensors`` of all builds of a log."""
+    return tables_of_rows([row for build in builds for row in _rows(build)])
+
+
+def tables_of_rows(rows: Sequence[Row]) -> dict[str, pa.Table]:
+    """``layers`` and ``layer_tensors``; precision and unit are still null, the kernel reader fills them."""
+    nothing = [None] * len(rows)
+    layers = [row.layer for row in rows]
+    return {
+        "layers": TABLES["layers"].table({
+            "build": [r.build for r in rows], "index": [r.index for r in rows], "name": [x.name for x in layers],
+            "type": [x.type for x in layers], "tactic_id": [x.tactic_id for x in layers],
+            "tactic_name": [r.tactic_name for r in rows], "precision": nothing, "precision_from": nothing,
+            "unit": nothing, "unit_evidence": nothing, "unit_reason": nothing,
+            "is_reformat": [is_reformat(x) for x in layers], "reformat_kind": [reformat_kind(x) for x in layers],
+            "origin": [x.origin for x in layers], "onnx_nodes": [list(x.metadata) or None for x in layers],
+            "stream": [x.stream for x in layers], "parameters": [_parameters(x) for x in layers],
+            "line": [r.line for r in rows],
+        }),
+        "layer_tensors": _tensors(rows),
+    }  # fmt: skip
+
+
+def _parameters(layer: LayerRecord) -> str | None:
+    return json.dumps(dict(layer.parameters), ensure_ascii=False) if layer.parameters else None
+
+
+def _tensors(rows: Iterable[Row]) -> pa.Table:
+    operands = [
+        (row, direction, position, tensor)
+        for row in rows
+        for direction, tensors in (("input", row.layer.inputs), ("output", row.layer.outputs))
+        for position, tensor in enumerate(tensors)
+    ]
+    columns: dict[str, list[Any]] = {c.name: [] for c in TABLES["layer_tensors"].columns}
+    for row, direction, position, tensor in operands:
+        values = (
+            row.build, row.index, direction, position, tensor.name, tensor.format.dtype, tensor.dims, tensor.strides,
+            tensor.format.vector_width, tensor.format.layout, _bytes(tensor), tensor.location, row.line,
+        )  # fmt: skip
+        for column, value in zip(columns.values(), values, strict=True):
+            column.append(value)
+    return TABLES["layer_tensors"].table(columns)
+
+
+def _bytes(tensor: TensorRecord) -> int | None:
+    form = tensor.format
+    return None if tensor.dims is None else tensor_bytes(form.dtype, tensor.dims, form.vector_width, form.vector_axis)
+
+
+# -- one set of layers for a build -----------------------------------------------------------------------------------
+
+
+def _rows(build: Build) -> list[Row]:
+    kernels = _Kernels(build)
+    strides = {added.tensor: (added.input_format, added.output_format) for added in build.added_reformats}
+    rows = []
+    for index, engine_layer in enumerate(_merged(build)):
+        layer = _with_strides(engine_layer.layer, strides, innermost_first=(build.version or "8").startswith("7"))
+        rows.append(Row(build.number, index, layer, kernels.name_of(layer), engine_layer.line))
+    return rows
+
+
+def _merged(build: Build) -> list[EngineLayer]:
+    """The longer of both lists, each row completed by the other form's row of the same name."""
+    short, long = sorted((build.layers, build.detailed_layers), key=len)
+    partners: dict[str, list[EngineLayer]] = defaultdict(list)
+    for row in reversed(short):
+        partners[row.layer.name].append(row)
+    merged = []
+    for row in long:
+        twins = partners[row.layer.name]
+        merged.append(_both(row, twins.pop()) if twins else row)
+    return merged
+
+
+def _both(one: EngineLayer, other: EngineLayer) -> EngineLayer:
+    detail, plain = (one.layer, other.layer) if one.layer.detailed else (other.layer, one.layer)
+    layer = replace(
+        detail,
+        tactic_id=detail.tactic_id if detail.tactic_id is not None else plain.tactic_id,
+        inputs=_both_tensors(detail.inputs, plain.inputs),
+        outputs=_both_tensors(detail.outputs, plain.outputs),
+    )
+    return replace(one, layer=layer)
+
+
+def _both_tensors(detail: tuple[TensorRecord, ...], plain: tuple[TensorRecord, ...]) -> tuple[TensorRecord, ...]:
+    if [t.name for t in detail] != [t.name for t in plain]:
+        return detail
+    return tuple(_both_formats(d, p) for d, p in zip(detail, plain, strict=True))
+
+
+def _both_formats(detail: TensorRecord, plain: TensorRecord) -> TensorRecord:
+    """The detailed tensor with the vector width that only the plain form of 8.5 and later shows."""
+    known, shown = detail.format, plain.format
+    if known.vector_width is not None and known.layout is not None:
+        return detail
+    form = replace(
+        known,
+        vector_width=known.vector_width if known.vector_width is not None else shown.vector_width,
+        vector_axis=known.vector_axis if known.vector_axis is not None else shown.vector_axis,
+        layout=known.layout or shown.layout,
+    )
+    return replace(detail, format=form)
+
+
+def _with_strides(layer: LayerRecord, strides: dict[str, tuple[str, str]], *, innermost_first: bool) -> LayerRecord:
+    """A reformat that the builder added, with the strides on both sides that it printed when adding it."""
+    if len(layer.inputs) != 1 or len(layer.outputs) != 1:
+        return layer
+    found = strides.get(layer.outputs[0].name) or strides.get(layer.inputs[0].name)
+    if found is None or not is_reformat(layer):
+        return layer
+    before, after = (read_strides(text, innermost_first=innermost_first) for text in found)
+    if before is None or after is None:
+        return layer
+    source, target = layer.inputs[0], layer.outputs[0]
+    if (before.format.dtype, after.format.dtype) != (source.format.dtype, target.format.dtype):
+        return layer
+    return replace(
+        layer,
+        inputs=(replace(source, format=before.format, strides=before.strides),),
+        outputs=(replace(target, format=after.format, strides=after.strides),),
+    )
+
+
+class _Kernels:
+    """Finds a layer's kernel: by what engine creation printed for it, by its tactic id, by its name."""
+
+    def __init__(self, build: Build) -> None:
+        self._late = {layer: t.kernel.name for layer, t in build.late_tactics if layer and t.kernel.tactic_id is None}
+        self._of_layer: dict[tuple[str | None, int], str] = {}
+        self._of_id: dict[int, set[str]] = defaultdict(set)
+        tried = [(block.layer, tactic) for block in build.blocks for tactic in block.tactics]
+        for layer, tactic in [*tried, *build.late_tactics]:
+            tactic_id, name, _ = tactic.kernel
+            if name and tactic_id is not None:
+                self._of_layer[layer, tactic_id] = name
+                self._of_id[tactic_id].add(name)
+
+    def name_of(self, layer: LayerRecord) -> str | None:
+        if layer.tactic_name:
+            return layer.tactic_name
+        if layer.tactic_id is None:
+            return self._late.get(layer.name)
+        if (layer.name, layer.tactic_id) in self._of_layer:
+            return self._of_layer[layer.name, layer.tactic_id]
+        names = self._of_id.get(layer.tactic_id, set()) if layer.tactic_id > _LARGEST_COUNTED_ID else set()
+        return next(iter(names)) if len(names) == 1 else self._late.get(layer.name)

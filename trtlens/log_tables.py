@@ -1,0 +1,256 @@
+"""A log's records as the declared Arrow tables."""
+
+from __future__ import annotations
+
+from itertools import chain
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+
+from trtlens.layer_tables import layer_tables
+from trtlens.tables import TABLES
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+    from trtlens_parsers.records import Build, Kernel, Log, TuningBlock
+
+_BUILD_SCALARS = (
+    "activation_bytes", "weights_bytes", "scratch_bytes", "host_persistent_bytes", "device_persistent_bytes",
+)  # fmt: skip
+
+
+def log_tables(log: Log, file: str) -> dict[str, pa.Table]:
+    """Every table that the log's records fill; tables that a log cannot fill are left out."""
+    builds = log.builds
+    return {
+        "builds": _builds(builds),
+        "candidates": _candidates(builds),
+        "reformat_candidates": _reformat_candidates(builds),
+        "runners": _runners(builds),
+        "phases": _phases(builds),
+        "reading": _reading(log, file),
+        "passes": _indexed("passes", builds, lambda b: b.passes, "name", "layers_after", "line"),
+        "nodes": _indexed("nodes", builds, lambda b: b.nodes, "name", "op", "inputs", "outputs", "line"),
+        "choices": _plain("choices", builds, lambda b: b.choices),
+        "memory": _plain("memory", builds, lambda b: b.memory),
+        "messages": _plain("messages", builds, lambda b: b.messages),
+        "dynamic_ranges": _plain("dynamic_ranges", builds, lambda b: b.ranges),
+        "added_reformats": _plain("added_reformats", builds, lambda b: b.added_reformats),
+        "options": _plain("options", builds, lambda b: b.options),
+        "performance": _plain("performance", builds, lambda b: b.performance),
+        "fusions": _plain("fusions", builds, lambda b: b.fusions, {"pass": "pass_name"}),
+        "layer_profile": _layer_profile(builds),
+        "bindings": _bindings(builds),
+        **layer_tables(builds),
+    }
+
+
+def _plain(
+    name: str, builds: Iterable[Build], rows_of: Callable[[Build], Sequence[Any]], renamed: dict[str, str] | None = None
+) -> pa.Table:
+    """A table whose columns are the records' attributes, under the build's number."""
+    rows = [(build.number, row) for build in builds for row in rows_of(build)]
+    columns: dict[str, list[Any]] = {"build": [number for number, _ in rows]}
+    for column in TABLES[name].columns[1:]:
+        attribute = (renamed or {}).get(column.name, column.name)
+        columns[column.name] = [getattr(row, attribute) for _, row in rows]
+    return TABLES[name].table(columns)
+
+
+def _indexed(name: str, builds: Iterable[Build], rows_of: Callable[[Build], Sequence[Any]], *attributes: str) -> pa.Table:
+    """Like `_plain`, with the position within the build as ``index``."""
+    rows = [(build.number, index, row) for build in builds for index, row in enumerate(rows_of(build))]
+    columns: dict[str, list[Any]] = {"build": [r[0] for r in rows], "index": [r[1] for r in rows]}
+    columns.update({attribute: [getattr(row, attribute) for _, _, row in rows] for attribute in attributes})
+    return TABLES[name].table(columns)
+
+
+def _builds(builds: Sequence[Build]) -> pa.Table:
+    rows = [_build_row(build) for build in builds]
+    return TABLES["builds"].table({c.name: [row[c.name] for row in rows] for c in TABLES["builds"].columns})
+
+
+def _build_row(build: Build) -> dict[str, Any]:
+    seconds = {phase.name: phase.seconds for phase in build.phases}
+    scalars = {name: _whole(build.scalars.get(name)) for name in _BUILD_SCALARS}
+    return {
+        "build": build.number,
+        "tensorrt_version": build.version,
+        "version_line": build.version_line,
+        "wrapper": build.wrapper,
+        "command": build.command,
+        "state": build.state,
+        "first_line": build.first_line,
+        "last_line": build.last_line,
+        "is_build": build.is_build,
+        "complete": build.complete,
+        "started_s": build.moments[0].stamp_s if build.moments else None,
+        "finished_s": build.moments[-1].stamp_s if build.moments else None,
+        "tactic_selection_s": seconds.get("tactic selection"),
+        "engine_generation_s": seconds.get("engine generation"),
+        "engine_built_s": seconds.get("engine built"),
+        "layer_count": _layer_count(build),
+        "gpu": _option(build, "Selected Device"),
+        "precision_flags": _option(build, "Precision"),
+        **scalars,
+    }
+
+
+def _whole(value: float | None) -> int | None:
+    return None if value is None else int(value)
+
+
+def _layer_count(build: Build) -> int | None:
+    rows = build.layers or build.detailed_layers or build.layer_names
+    if rows:
+        return len(rows)
+    left = {done.layers_after for done in build.passes if done.name == "reformat layers"}
+    return left.pop() if len(left) == 1 else None
+
+
+def _option(build: Build, key: str) -> str | None:
+    return next((row.value for row in build.options if row.key == key and row.value), None)
+
+
+# -- tuning --------------------------------------------------------------------------------------------------------
+
+
+def _blocks(builds: Iterable[Build], *, reformats: bool) -> list[tuple[int, TuningBlock]]:
+    return [(build.number, block) for build in builds for block in build.blocks if block.is_reformat is reformats]
+
+
+class _Repeated:
+    """Columns of blocks, repeated for each of their tactics without a Python object per row."""
+
+    def __init__(self, blocks: list[tuple[int, TuningBlock]]) -> None:
+        self.blocks = blocks
+        self.counts = np.fromiter((len(block.tactics) for _, block in blocks), np.int64, len(blocks))
+        rows = list(chain.from_iterable(block.tactics for _, block in blocks))
+        self.tactics: list[Sequence[Any]] = list(zip(*rows, strict=True)) if rows else [()] * 6
+
+    def builds(self) -> pa.Array:
+        numbers = np.fromiter((number for number, _ in self.blocks), np.int64, len(self.blocks))
+        return pa.array(np.repeat(numbers, self.counts))
+
+    def label(self, value_of: Callable[[TuningBlock], str | None]) -> pa.Array:
+        codes: dict[str | None, int] = {}
+        indices = [codes.setdefault(value_of(block), len(codes)) for _, block in self.blocks]
+        values = pa.array(list(codes), pa.string())
+        repeated = pa.array(np.repeat(np.asarray(indices, np.int32), self.counts))
+        return pa.DictionaryArray.from_arrays(repeated, values) if None not in codes else _with_nulls(repeated, values)
+
+
+def _with_nulls(indices: pa.Array, values: pa.Array) -> pa.Array:
+    """A dictionary array whose null value became a null index."""
+    return pa.DictionaryArray.from_arrays(indices, values).cast(pa.string()).dictionary_encode()
+
+
+def _kernel_columns(kernels: Sequence[Kernel]) -> tuple[pa.Array, pa.Array, pa.Array]:
+    """Ids, names and split-Ks of kernels, built once for each distinct one and then taken by position."""
+    codes: dict[Kernel, int] = {}
+    positions = pa.array([codes.setdefault(kernel, len(codes)) for kernel in kernels], pa.int32())
+    ids, names, splits = zip(*codes, strict=True) if codes else ((), (), ())
+    distinct = pa.array(names, pa.string()).dictionary_encode()
+    return pa.array(ids, pa.uint64()).take(positions), distinct.take(positions), pa.array(splits, pa.int64()).take(positions)
+
+
+def _candidates(builds: Sequence[Build]) -> pa.Table:
+    repeated = _Repeated(_blocks(builds, reformats=False))
+    line, kernels, time, outcome, reason, scratch = repeated.tactics
+    tactic_id, name, split = _kernel_columns(kernels)
+    nothing = pa.nulls(len(line), pa.string())
+    return TABLES["candidates"].table({
+        "build": repeated.builds(), "layer": repeated.label(lambda b: b.layer), "op": repeated.label(lambda b: b.op),
+        "input_formats": repeated.label(lambda b: b.input_formats),
+        "output_formats": repeated.label(lambda b: b.output_formats),
+        "runner": repeated.label(lambda b: b.runner),
+        "tactic_id": tactic_id, "tactic_name": name, "split_k": split, "time_ms": time,
+        "outcome": outcome, "reason": reason, "scratch_requested_bytes": scratch, "precision": nothing, "unit": nothing,
+        "chosen": pa.nulls(len(line), pa.bool_()), "line": line,
+    })  # fmt: skip
+
+
+def _reformat_candidates(builds: Sequence[Build]) -> pa.Table:
+    repeated = _Repeated(_blocks(builds, reformats=True))
+    line, kernels, time, outcome, reason, _ = repeated.tactics
+    tactic_id, name, _ = _kernel_columns(kernels)
+    return TABLES["reformat_candidates"].table({
+        "build": repeated.builds(), "source": repeated.label(lambda b: _end(b, 0)),
+        "target": repeated.label(lambda b: _end(b, 1)), "input_formats": repeated.label(lambda b: b.input_formats),
+        "output_formats": repeated.label(lambda b: b.output_formats), "runner": repeated.label(lambda b: b.runner),
+        "tactic_id": tactic_id, "tactic_name": name, "time_ms": time, "outcome": outcome,
+        "reason": reason, "line": line,
+    })  # fmt: skip
+
+
+def _end(block: TuningBlock, side: int) -> str | None:
+    """Tensor on one side of ``source -> target``; null where the version prints none."""
+    ends = (block.layer or "").split(" -> ", 1)
+    return ends[side] if len(ends) == 2 else None
+
+
+def _runners(builds: Sequence[Build]) -> pa.Table:
+    rows = [(build.number, block) for build in builds for block in build.blocks]
+    times = [[t.time_ms for t in block.tactics if t.time_ms is not None] for _, block in rows]
+    blocks = [block for _, block in rows]
+    return TABLES["runners"].table({
+        "build": [number for number, _ in rows], "layer": [b.layer for b in blocks],
+        "is_reformat": [b.is_reformat for b in blocks], "runner": [b.runner for b in blocks],
+        "input_formats": [b.input_formats for b in blocks], "output_formats": [b.output_formats for b in blocks],
+        "tactics": [len(b.tactics) for b in blocks], "timed": [len(t) for t in times],
+        "best_ms": [min(t, default=None) for t in times], "profiling_s": [b.profiling_s for b in blocks],
+        "line": [b.line for b in blocks],
+    })  # fmt: skip
+
+
+# -- the rest ------------------------------------------------------------------------------------------------------
+
+
+def _phases(builds: Sequence[Build]) -> pa.Table:
+    rows = [
+        (build.number, phase.name, phase.seconds, "stated", phase.line) for build in builds for phase in build.phases
+    ]
+    for build in builds:
+        rows += _stamped_phases(build)
+    columns = ("build", "name", "seconds", "source", "line")
+    return TABLES["phases"].table({name: [row[i] for row in rows] for i, name in enumerate(columns)})
+
+
+def _stamped_phases(build: Build) -> list[tuple[int, str, float, str, int]]:
+    """Seconds between time stamps, given to the phase that was running when the later stamp came."""
+    spans: dict[str, list[float]] = {}
+    for before, after in zip(build.moments, build.moments[1:], strict=False):
+        span = spans.setdefault(after.phase, [0.0, after.line])
+        span[0] += max(after.stamp_s - before.stamp_s, 0.0)
+    return [(build.number, name, seconds, "stamps", int(line)) for name, (seconds, line) in spans.items()]
+
+
+def _layer_profile(builds: Sequence[Build]) -> pa.Table:
+    rows = [(build, index, row) for build in builds for index, row in enumerate(build.profile)]
+    return TABLES["layer_profile"].table({
+        "build": [build.number for build, _, _ in rows], "index": [index for _, index, _ in rows],
+        "layer": [row.layer for _, _, row in rows], "executions": [build.profile_iterations for build, _, _ in rows],
+        "total_ms": [row.total_ms for _, _, row in rows], "average_ms": [row.average_ms for _, _, row in rows],
+        "median_ms": [row.median_ms for _, _, row in rows], "percent": [row.percent for _, _, row in rows],
+        "source": ["profile table"] * len(rows), "line": [row.line for _, _, row in rows],
+    })  # fmt: skip
+
+
+def _bindings(builds: Sequence[Build]) -> pa.Table:
+    rows = [(build.number, index, name) for build in builds for index, name in enumerate(build.bindings)]
+    nothing = [None] * len(rows)
+    return TABLES["bindings"].table({
+        "build": [r[0] for r in rows], "index": [r[1] for r in rows], "name": [r[2] for r in rows],
+        "mode": nothing, "dtype": nothing, "dims": nothing,
+    })  # fmt: skip
+
+
+def _reading(log: Log, file: str) -> pa.Table:
+    examples = {"unread": log.reading.unread, "foreign": log.reading.foreign}
+    kinds = list(log.reading.counts)
+    return TABLES["reading"].table({
+        "file": [file] * len(kinds), "kind": kinds, "lines": [log.reading.counts[kind] for kind in kinds],
+        "examples": [[f"{number}: {text}" for number, text in examples.get(kind, ())] for kind in kinds],
+    })  # fmt: skip

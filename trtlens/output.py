@@ -1,0 +1,197 @@
+"""Writes results: tables on a terminal, JSON, CSV and Parquet; the only room beside the commands that prints."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import re
+import sys
+from enum import Enum
+from typing import IO, TYPE_CHECKING, Any
+
+from trtlens.errors import TrtlensError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import pyarrow as pa
+    from rich.console import Console
+
+PRECISION_COLOURS = {
+    "fp32": "#ff0000", "tf32": "#d94f4f", "fp16": "#ffa500", "bf16": "#c98a1b", "fp8": "#00bfff", "fp4": "#f4d03f",
+    "int8": "#76b900", "int4": "#cc66ff", "int32": "#a0a0a0", "int64": "#a0a0a0", "bool": "#a0a0a0",
+}  # fmt: skip
+"""NVIDIA's explorer's colours where it has one; tf32 and bf16 are darker kin of fp32 and fp16."""
+
+_PIPE_WIDTH = 100_000
+_SHORTEST = 12
+"""Characters below which a column of names is not shortened further."""
+_CONTROL = re.compile("[\\x00-\\x1f\\x7f-\\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069\u2028\u2029]")
+
+
+class Format(str, Enum):
+    """How a reading command writes its rows."""
+
+    TABLE = "table"
+    JSON = "json"
+    CSV = "csv"
+    PARQUET = "parquet"
+
+
+def write_table(table: pa.Table, form: Format, *, title: str | None = None) -> None:
+    """Write rows to standard output in the asked format.
+
+    Raises:
+        TrtlensError: Parquet, which is binary, would go to a terminal.
+
+    """
+    if form is Format.PARQUET:
+        _write_parquet(table)
+    elif form is Format.JSON:
+        sys.stdout.write(to_json(table) + "\n")
+    elif form is Format.CSV:
+        sys.stdout.write(to_csv(table))
+    else:
+        print_table(table, title=title)
+
+
+def to_json(table: pa.Table) -> str:
+    """One array of objects, a line each, with the table's column names; unknown is null."""
+    rows = (json.dumps(_plain(row), ensure_ascii=False, allow_nan=False) for row in table.to_pylist())
+    # json escapes C0 controls only; C1 controls and text-direction marks would reach the terminal as they are.
+    return _CONTROL.sub(_json_escape, "[" + ",\n ".join(rows) + "]")
+
+
+def to_csv(table: pa.Table) -> str:
+    """Comma-separated rows under a header; lists are JSON, unknown is empty."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(table.column_names)
+    for row in table.to_pylist():
+        writer.writerow([_csv_cell(value) for value in _plain(row).values()])
+    return text.getvalue()
+
+
+def _csv_cell(value: Any) -> Any:
+    if isinstance(value, (list, dict)):
+        return json.dumps(value, ensure_ascii=False)
+    return visible(value) if isinstance(value, str) else value
+
+
+def _plain(row: dict[str, Any]) -> dict[str, Any]:
+    """The row with 64-bit ids as hexadecimal text: JSON readers and spreadsheets round numbers beyond 2**53."""
+    return {name: _hex(value) if name == "tactic_id" else value for name, value in row.items()}
+
+
+def _hex(value: int | None) -> str | None:
+    return None if value is None else f"0x{value:016x}"
+
+
+def _json_escape(match: re.Match[str]) -> str:
+    return match[0] if match[0] == "\n" else f"\\u{ord(match[0]):04x}"
+
+
+def visible(text: str) -> str:
+    """``text`` with control characters and text-direction marks as escapes, so that no name can act on a terminal."""
+    return _CONTROL.sub(lambda match: f"\\x{ord(match[0]):02x}", text)
+
+
+def _write_parquet(table: pa.Table) -> None:
+    import pyarrow.parquet as pq  # noqa: PLC0415
+
+    if sys.stdout.isatty():
+        raise TrtlensError("Parquet is binary: send it to a file (> layers.parquet) or choose another --format")
+    buffer = io.BytesIO()
+    pq.write_table(table, buffer)
+    sys.stdout.buffer.write(buffer.getvalue())
+
+
+# -- tables on a terminal ------------------------------------------------------------------------------------------
+
+
+def console(stream: IO[str] | None = None) -> Console:
+    """A console that knows whether it is a terminal; a pipe gets lines of any length and no colour."""
+    from rich.console import Console  # noqa: PLC0415
+
+    out = stream or sys.stdout
+    width = None if out.isatty() else _PIPE_WIDTH
+    return Console(file=out, width=width, highlight=False, markup=False, emoji=False, legacy_windows=False)
+
+
+def print_table(table: pa.Table, *, title: str | None = None, columns: Sequence[str] | None = None) -> None:
+    """Print rows in columns that fit the terminal; long names are shortened in the middle, empty columns left out."""
+    from rich.box import SIMPLE_HEAD  # noqa: PLC0415
+    from rich.table import Table  # noqa: PLC0415
+
+    out = console()
+    names = [name for name in columns or table.column_names if _worth_showing(name, table)]
+    cells = {name: [_cell(name, value) for value in table[name].to_pylist()] for name in names}
+    widths = _fit(cells, out.width if sys.stdout.isatty() else None)
+    grid = Table(box=SIMPLE_HEAD, title=title, title_justify="left", pad_edge=False, padding=(0, 1))
+    for name in names:
+        numeric = all(_is_number(text) for text in cells[name] if text)
+        grid.add_column(_heading(name, table), justify="right" if numeric else "left", no_wrap=True)
+    for row in zip(*(cells[name] for name in names), strict=True):
+        grid.add_row(*(_styled(name, shorten(text, widths[name])) for name, text in zip(names, row, strict=True)))
+    out.print(grid) if names else out.print("no rows")
+
+
+def _worth_showing(name: str, table: pa.Table) -> bool:
+    """Columns without any value say nothing, nor does the number of the only build."""
+    column = table[name]
+    return column.null_count < table.num_rows and not (name == "build" and len(column.unique()) == 1)
+
+
+def _heading(name: str, table: pa.Table) -> str:
+    metadata = table.schema.field(name).metadata or {}
+    unit = metadata.get(b"unit", b"").decode()
+    stem = name.removesuffix(f"_{unit}") if unit else name
+    return f"{stem.replace('_', ' ')} [{unit}]" if unit and stem != name else stem.replace("_", " ")
+
+
+def _cell(name: str, value: Any) -> str:
+    if value is None:
+        return ""
+    if name == "tactic_id":
+        return f"0x{value:016x}"
+    if isinstance(value, float):
+        return f"{value:.4g}" if abs(value) < 1000 else f"{value:,.1f}"  # noqa: PLR2004
+    if isinstance(value, bool):
+        return "yes" if value else ""
+    if isinstance(value, list):
+        return visible(", ".join(str(part) for part in value))
+    return visible(str(value))
+
+
+def _is_number(text: str) -> bool:
+    return text.replace(",", "").replace(".", "").replace("-", "").replace("e+", "").isdigit()
+
+
+def _styled(name: str, text: str) -> Any:
+    from rich.text import Text  # noqa: PLC0415
+
+    style = PRECISION_COLOURS.get(text, "") if name in {"precision", "dtype"} else ""
+    return Text(text, style=style)
+
+
+def _fit(cells: dict[str, list[str]], width: int | None) -> dict[str, int]:
+    """Column widths: natural ones, the widest reduced first until the row fits ``width``."""
+    natural = {name: max([len(name), *map(len, column)]) for name, column in cells.items()}
+    if width is None:
+        return natural
+    room = width - 3 * len(natural)
+    while sum(natural.values()) > room:
+        widest = max(natural, key=lambda name: natural[name])
+        if natural[widest] <= _SHORTEST:
+            break
+        natural[widest] -= 1
+    return natural
+
+
+def shorten(text: str, width: int) -> str:
+    """``text`` in at most ``width`` characters, its middle replaced: both ends of a layer's name tell it from others."""
+    if len(text) <= width:
+        return text
+    tail = (width - 1) // 2
+    return text[: width - 1 - tail] + "…" + (text[-tail:] if tail else "")

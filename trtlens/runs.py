@@ -1,0 +1,187 @@
+"""A run: named tables with where they came from, in memory or as a folder on disk.
+
+The folder holds ``run.json``, the raw files exactly as captured, and ``tables/*.parquet``. Raw is the truth: the tables
+are made again from it when they are missing or were written by another version of trtlens.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sys
+from dataclasses import dataclass, field
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from trtlens._version import VERSION
+from trtlens.errors import TrtlensError
+from trtlens.folders import RUN_JSON, new_folder
+from trtlens.ingest import join_documents, read_document
+from trtlens.sources import STDIN
+from trtlens.tables import TABLES
+from trtlens.views import VIEWS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+FORMAT = 1
+_TABLES_FOLDER = "tables"
+# Raw files that say something a table holds, in the order in which a captured run's files are read.
+_RAW_SUFFIXES = frozenset({".log", ".txt", ".json", ".gz", ".xz", ".zst"})
+_NOT_READ = frozenset({RUN_JSON, "gpu-state.json"})
+
+
+@dataclass(frozen=True)
+class Run:
+    """One log, one run folder, or files that belong together: tables by name and what is known of the run.
+
+    ``info`` is the content of ``run.json``; empty for a run that was never saved.
+    """
+
+    name: str
+    tables: Mapping[str, pa.Table]
+    path: Path | None = None
+    info: Mapping[str, Any] = field(default_factory=dict)
+
+    def __getitem__(self, table: str) -> pa.Table:
+        """The Arrow table of that name; every declared table is there, without rows where nothing is known.
+
+        Raises:
+            KeyError: no table of that name is declared.
+
+        """
+        return self.tables[table]
+
+    def __iter__(self) -> Iterator[str]:
+        """Names of the tables."""
+        return iter(self.tables)
+
+    def view(self, name: str, **options: Any) -> pa.Table:
+        """The table of a view, such as ``layers`` or ``reformats``; `trtlens.VIEWS` lists them.
+
+        Raises:
+            TrtlensError: no view of that name exists.
+
+        """
+        if name not in VIEWS:
+            raise TrtlensError(f"there is no view {name!r}: choose one of {', '.join(VIEWS)}")
+        return VIEWS[name].load().table(self, **options)
+
+    def build(self, number: int) -> Run:
+        """The run with the rows of one build only.
+
+        Raises:
+            TrtlensError: the run has no build of that number.
+
+        """
+        known = self.tables["builds"].column("build").to_pylist()
+        if number not in known:
+            raise TrtlensError(f"{self.name} has no build {number}: it has {_listed(known)}")
+        tables = {
+            name: table.filter(pc.equal(table["build"], number)) if "build" in table.column_names else table
+            for name, table in self.tables.items()
+        }
+        return Run(self.name, tables, self.path, self.info)
+
+    def __repr__(self) -> str:
+        filled = ", ".join(f"{name} {table.num_rows}" for name, table in self.tables.items() if table.num_rows)
+        return f"Run({self.name!r}: {filled or 'no rows'})"
+
+
+def _listed(numbers: Sequence[int]) -> str:
+    return "build 1 only" if len(numbers) == 1 else f"builds {numbers[0]} to {numbers[-1]}"
+
+
+def open_run(paths: str | Path | Sequence[str | Path], *, build: int | None = None) -> Run:
+    """Open a run folder, a saved log, or a log with the JSON files that belong to it.
+
+    Args:
+        paths: a folder with ``run.json``; or a log (also .gz, .xz, .zst, ``-`` for standard input) and inspector or
+            trtexec JSON files, recognised by content.
+        build: the build that the JSON files describe, where the log holds several.
+
+    Raises:
+        TrtlensError: a file cannot be read or is none of these; the message says what to do.
+
+    """
+    names = [str(paths)] if isinstance(paths, (str, Path)) else [str(path) for path in paths]
+    if len(names) == 1 and (Path(names[0]) / RUN_JSON).is_file():
+        return _open_folder(Path(names[0]))
+    tables = join_documents([read_document(name) for name in names], build=build)
+    return Run("standard input" if names == [STDIN] else Path(names[0]).name, tables)
+
+
+def _open_folder(folder: Path) -> Run:
+    info = _read_info(folder)
+    parquet = folder / _TABLES_FOLDER
+    if info.get("tables_by") == VERSION and all((parquet / f"{name}.parquet").is_file() for name in TABLES):
+        tables = {name: pq.read_table(parquet / f"{name}.parquet") for name in TABLES}
+        return Run(folder.name, tables, folder, info)
+    raw = _raw_files(folder, info)
+    if not raw:
+        raise TrtlensError(f"{folder} holds a run.json but no log and no JSON to read: was the run moved in part?")
+    tables = join_documents([read_document(str(path)) for path in raw], build=info.get("build"))
+    return Run(folder.name, tables, folder, info)
+
+
+def _read_info(folder: Path) -> dict[str, Any]:
+    path = folder / RUN_JSON
+    try:
+        info = json.loads(path.read_text("utf-8"))
+    except (OSError, ValueError) as error:
+        raise TrtlensError(f"{path} cannot be read ({error}): it is not the run.json of a run") from error
+    if not isinstance(info, dict) or not isinstance(info.get("format"), int):
+        raise TrtlensError(f"{path} has no format number: it is not the run.json of a run")
+    if info["format"] > FORMAT:
+        raise TrtlensError(f"{path} has format {info['format']}, this trtlens reads up to {FORMAT}: update trtlens")
+    return info
+
+
+def _raw_files(folder: Path, info: Mapping[str, Any]) -> list[Path]:
+    named = [folder / name for name in info.get("raw", ()) if Path(name).name == name]
+    found = named or sorted(p for p in folder.iterdir() if p.suffix in _RAW_SUFFIXES and p.name not in _NOT_READ)
+    return [path for path in found if path.is_file() and path.stat().st_size]
+
+
+def save_run(run: Run, out: Path, raw: Sequence[str], *, force: bool = False) -> None:
+    """Write a run folder with copies of the raw files; the folder appears whole or not at all.
+
+    Raises:
+        TrtlensError: ``out`` holds something already and ``force`` is not given, or cannot be written.
+
+    """
+    with new_folder(out, force=force) as folder:
+        copies = [_copy(name, folder) for name in raw if name != STDIN]
+        _write_tables(run, folder)
+        info = {
+            "format": FORMAT, "kind": "parse", "trtlens": VERSION, "tables_by": VERSION, "status": "done",
+            "created": datetime.now(timezone.utc).isoformat(timespec="seconds"), "raw": copies,
+        }  # fmt: skip
+        (folder / RUN_JSON).write_text(json.dumps(info, indent=2, ensure_ascii=False) + "\n", "utf-8")
+
+
+def _write_tables(run: Run, folder: Path) -> None:
+    (folder / _TABLES_FOLDER).mkdir()
+    for name, table in run.tables.items():
+        pq.write_table(table, folder / _TABLES_FOLDER / f"{name}.parquet", compression="zstd")
+
+
+def _copy(name: str, folder: Path) -> str:
+    target = folder / Path(name).name
+    if target.exists():
+        raise TrtlensError(f"two of the files are called {target.name}: rename one, a run holds each name once")
+    shutil.copyfile(name, target)
+    return target.name
+
+
+def spool_stdin(folder: Path) -> Path:
+    """Standard input as a file, so that a run that is made from it can keep it."""
+    path = folder / "verbose.log"
+    with path.open("wb") as file:
+        shutil.copyfileobj(sys.stdin.buffer, file)
+    return path

@@ -1,0 +1,88 @@
+"""How a table is declared, and how declared columns become Arrow: types, checks, nulls."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+_TYPES: dict[str, pa.DataType] = {
+    "int": pa.int64(),
+    "uint": pa.uint64(),
+    "float": pa.float64(),
+    "bool": pa.bool_(),
+    "text": pa.string(),
+    "label": pa.dictionary(pa.int32(), pa.string()),
+    "texts": pa.list_(pa.string()),
+    "ints": pa.list_(pa.int64()),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One column: ``type`` is a key of the types above (``label``: a text that repeats, stored once)."""
+
+    name: str
+    type: str
+    unit: str | None
+    doc: str
+
+    @property
+    def arrow(self) -> pa.DataType:
+        """The Arrow type of the column."""
+        return _TYPES[self.type]
+
+
+@dataclass(frozen=True, slots=True)
+class TableSpec:
+    """A declared table: what one row is, which columns identify it, and every column with its unit."""
+
+    name: str
+    doc: str
+    key: tuple[str, ...]
+    columns: tuple[Column, ...]
+
+    @property
+    def schema(self) -> pa.Schema:
+        """The Arrow schema; units and docs travel as field metadata."""
+        return pa.schema([pa.field(c.name, c.arrow, metadata=_metadata(c)) for c in self.columns])
+
+    def table(self, columns: Mapping[str, Sequence[Any] | pa.Array]) -> pa.Table:
+        """An Arrow table of exactly the declared columns, in declared order.
+
+        Raises:
+            KeyError: a declared column is missing, or one is given that is not declared.
+
+        """
+        names = [column.name for column in self.columns]
+        if set(columns) != set(names):
+            raise KeyError(f"{self.name}: columns differ from the declaration: {sorted(set(columns) ^ set(names))}")
+        arrays = [_array(columns[column.name], column.arrow) for column in self.columns]
+        return pa.Table.from_arrays(arrays, schema=self.schema)
+
+    def empty(self) -> pa.Table:
+        """The table without rows."""
+        return self.schema.empty_table()
+
+
+def declare(name: str, doc: str, key: str, columns: str) -> TableSpec:
+    """Read a declaration: one column a line, ``name | type | unit | doc``, the unit empty where there is none."""
+    rows = [[part.strip() for part in line.split("|", 3)] for line in columns.strip().splitlines()]
+    specs = tuple(Column(row[0], row[1], row[2] or None, row[3]) for row in rows)
+    return TableSpec(name, doc, tuple(key.split()), specs)
+
+
+def _metadata(column: Column) -> dict[str, str]:
+    return {"doc": column.doc, **({"unit": column.unit} if column.unit else {})}
+
+
+def _array(values: Sequence[Any] | pa.Array, arrow: pa.DataType) -> pa.Array:
+    if isinstance(values, pa.Array):
+        return values if values.type == arrow else values.cast(arrow)
+    if pa.types.is_dictionary(arrow):
+        return pa.array(values, pa.string()).dictionary_encode()
+    return pa.array(values, arrow)

@@ -1,0 +1,119 @@
+"""Where bytes come from: files, compressed or not, and standard input, in chunks, with errors a user can act on."""
+
+from __future__ import annotations
+
+import gzip
+import lzma
+import sys
+import zlib
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, cast
+
+from trtlens.errors import TrtlensError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+CHUNK_BYTES = 4 * 2**20
+STDIN = "-"
+
+_FOREIGN = (
+    (b"\x89PNG", "a picture"), (b"\xff\xd8\xff", "a picture"), (b"GIF8", "a picture"), (b"%PDF", "a PDF"),
+    (b"PK\x03\x04", "a zip archive"), (b"ptrt", "a serialized TensorRT engine"), (b"ftrt", "a serialized TensorRT engine"),
+    (b"\x7fELF", "a program"), (b"PAR1", "a Parquet file"), (b"SQLite format 3", "a database (of Nsight Systems?)"),
+)  # fmt: skip
+
+
+def read_chunks(path: str) -> Iterator[bytes]:
+    """Chunks of the decompressed content of a file, or of standard input for ``-``.
+
+    gzip, xz and zstd are recognised by their first bytes, not by the file's name.
+
+    Raises:
+        TrtlensError: the path is missing, is a folder, cannot be read, is empty, or holds something that is no log.
+
+    """
+    stream = _open(path)
+    with stream:
+        head = stream.read(CHUNK_BYTES)
+        if not head:
+            raise TrtlensError(f"{path} is empty: give a verbose TensorRT log")
+        try:
+            yield from _checked(path, _decompressed(stream, head))
+        except (OSError, EOFError, zlib.error, lzma.LZMAError) as error:
+            raise TrtlensError(f"{path} cannot be decompressed ({error}): is the file complete?") from error
+
+
+def _open(path: str) -> IO[bytes]:
+    if path == STDIN:
+        return sys.stdin.buffer
+    place = Path(path)
+    if place.is_dir():
+        raise TrtlensError(f"{path} is a folder without a run.json: give a log file, or the folder of a run")
+    try:
+        return place.open("rb")
+    except OSError as error:
+        raise TrtlensError(f"{path} cannot be read ({error.strerror}): check the name") from error
+
+
+def _decompressed(stream: IO[bytes], head: bytes) -> Iterator[bytes]:
+    joined = cast("IO[bytes]", _Joined(head, stream))
+    if head.startswith(b"\x1f\x8b"):
+        yield from _chunks(cast("IO[bytes]", gzip.GzipFile(fileobj=joined)))
+    elif head.startswith(b"\xfd7zXZ\x00"):
+        yield from _chunks(cast("IO[bytes]", lzma.LZMAFile(joined)))
+    elif head.startswith(b"\x28\xb5\x2f\xfd"):
+        import pyarrow as pa  # noqa: PLC0415  loaded for zstd alone: the standard library reads it from 3.14 on
+
+        yield from _chunks(cast("IO[bytes]", pa.CompressedInputStream(pa.PythonFile(joined, mode="r"), "zstd")))
+    else:
+        yield from _chunks(joined)
+
+
+def _chunks(stream: IO[bytes]) -> Iterator[bytes]:
+    while chunk := stream.read(CHUNK_BYTES):
+        yield chunk
+
+
+def _checked(path: str, chunks: Iterator[bytes]) -> Iterator[bytes]:
+    first = next(chunks, b"")
+    for magic, what in _FOREIGN:
+        if first.startswith(magic):
+            raise TrtlensError(f"{path} is {what}, not a log: give what trtexec --verbose printed")
+    sample = first[:4096]
+    odd = sum(byte < 9 or 13 < byte < 27 for byte in sample)
+    if odd > 0.3 * len(sample) and sample.count(0) < 0.4 * len(sample):  # UTF-16 holds one NUL for each letter
+        raise TrtlensError(f"{path} holds binary data, not a log: give what trtexec --verbose printed")
+    yield first
+    yield from chunks
+
+
+class _Joined:
+    """The bytes already read from a stream, then the rest of it; enough of a file for the decompressors."""
+
+    closed = False
+
+    def __init__(self, head: bytes, stream: IO[bytes]) -> None:
+        self._head = head
+        self._stream = stream
+
+    def read(self, size: int = -1) -> bytes:
+        if not self._head:
+            return self._stream.read(size)
+        if size < 0:
+            data, self._head = self._head + self._stream.read(), b""
+            return data
+        data, self._head = self._head[:size], self._head[size:]
+        return data
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return False
+
+    def seek(self, *_: int) -> int:
+        raise OSError("not seekable")
+
+    def tell(self) -> int:
+        raise OSError("not seekable")

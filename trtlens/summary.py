@@ -1,0 +1,159 @@
+"""What ``trtlens parse`` says of a run at a glance: one block of lines for each build, from the tables alone."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import pyarrow.compute as pc
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from trtlens.runs import Run
+
+_SHOWN_MESSAGES = 6
+_SEVERE = ("internal error", "error", "warning")
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """One line of a summary: what, its value, and the text that explains it."""
+
+    label: str
+    value: str
+
+
+@dataclass(frozen=True, slots=True)
+class BuildSummary:
+    """The facts of one build in the order in which they are shown, and the messages that matter."""
+
+    build: int
+    title: str
+    facts: tuple[Fact, ...]
+    messages: tuple[tuple[str, str, int, str], ...]
+
+
+def summarise(run: Run) -> list[BuildSummary]:
+    """A summary for each build (or loaded engine) that the run holds."""
+    return [_summarise(run.build(row["build"]), row) for row in run["builds"].to_pylist()]
+
+
+def _summarise(run: Run, build: dict[str, Any]) -> BuildSummary:
+    version = build["tensorrt_version"] or "version not stated"
+    parts = [f"TensorRT {version}", build["gpu"], f"via {build['wrapper']}" if build["wrapper"] else None]
+    facts = [
+        Fact("lines", f"{build['first_line']:,} to {build['last_line']:,}"),
+        *_outcome(build), *_layers(run), *_reformats(run), *_tuning(run), *_time(build), *_memory(build),
+        *_latency(run),
+    ]  # fmt: skip
+    return BuildSummary(build["build"], ", ".join(part for part in parts if part), tuple(facts), _messages(run))
+
+
+def _outcome(build: dict[str, Any]) -> list[Fact]:
+    if not build["is_build"]:
+        return [Fact("engine", "not built here (loaded, or the build is not in the log)")]
+    facts = [Fact("allowed", build["precision_flags"])] if build["precision_flags"] else []
+    if not build["complete"]:
+        ended = f"; trtexec ended {build['state']}" if build["state"] not in {None, "RUNNING"} else ""
+        facts.append(Fact("engine", f"no engine was finished in this log: cut off, or the build failed{ended}"))
+    return facts
+
+
+def _layers(run: Run) -> list[Fact]:
+    layers = run["layers"]
+    if not layers.num_rows:
+        left = run["builds"]["layer_count"][0].as_py()
+        known = f"{left} layers, " if left is not None else ""
+        return [Fact("layers", f"{known}not listed in the log (they are at verbose level)")]
+    facts = [Fact("layers", f"{layers.num_rows}: {_counted(layers['type'], 5)}")]
+    working = layers.filter(pc.invert(pc.is_in(layers["type"], value_set=_arrow(("Constant", "NoOp")))))
+    working = working.filter(pc.invert(working["is_reformat"]))
+    if working.num_rows:
+        facts.append(Fact("compute in", _counted(working["precision"], 6)))
+        if pc.count(working["unit"]).as_py():
+            facts.append(Fact("run on", _counted(working["unit"], 3)))
+    return facts
+
+
+def _reformats(run: Run) -> list[Fact]:
+    layers = run["layers"]
+    moved = layers.filter(layers["is_reformat"])
+    if not layers.num_rows:
+        return []
+    return [Fact("reformats", f"{moved.num_rows}" + (f": {_counted(moved['reformat_kind'], 4)}" if moved.num_rows else ""))]
+
+
+def _tuning(run: Run) -> list[Fact]:
+    outcomes = Counter(run["candidates"]["outcome"].to_pylist())
+    if not outcomes:
+        return []
+    listed = ", ".join(f"{outcomes[name]:,} {name}" for name in ("timed", "cached", "skipped", "failed") if outcomes[name])
+    names = pc.count_distinct(run["candidates"]["layer"].cast("string")).as_py()
+    moves = run["reformat_candidates"].num_rows
+    return [Fact("tactics", f"{listed}, for {names} layers" + (f"; {moves:,} for reformats" if moves else ""))]
+
+
+def _time(build: dict[str, Any]) -> list[Fact]:
+    parts = []
+    if build["engine_built_s"] is not None:
+        parts.append(f"{build['engine_built_s']:.1f} s")
+    elif build["started_s"] is not None and build["finished_s"] > build["started_s"]:
+        parts.append(f"{build['finished_s'] - build['started_s']:.0f} s by the time stamps")
+    if build["tactic_selection_s"] is not None:
+        parts.append(f"tactic selection {build['tactic_selection_s']:.1f} s")
+    return [Fact("build time", ", ".join(parts))] if parts else []
+
+
+def _memory(build: dict[str, Any]) -> list[Fact]:
+    kinds = {"activations": "activation_bytes", "weights": "weights_bytes", "scratch": "scratch_bytes"}
+    parts = [f"{name} {size(build[column])}" for name, column in kinds.items() if build[column] is not None]
+    return [Fact("memory", ", ".join(parts))] if parts else []
+
+
+def _latency(run: Run) -> list[Fact]:
+    rows = run["performance"].to_pylist()
+    found = {(row["metric"], row["statistic"]): row for row in rows}
+    facts = []
+    for metric, label in (("gpu_compute_time", "GPU compute"), ("throughput", "throughput")):
+        row = found.get((metric, "median")) or found.get((metric, "value")) or found.get((metric, "mean"))
+        if row is not None:
+            facts.append(Fact(label, f"{row['value']:g} {row['unit']} ({row['statistic']})"))
+    return facts
+
+
+def _messages(run: Run) -> tuple[tuple[str, str, int, str], ...]:
+    """Severity, code, count and first line of text: errors first, then what was said most often."""
+    rows = [row for row in run["messages"].to_pylist() if row["severity"] in _SEVERE or row["code"]]
+    counts = Counter((row["severity"], row["code"] or row["text"].split("\n", 1)[0]) for row in rows)
+    first = {(row["severity"], row["code"] or row["text"].split("\n", 1)[0]): row for row in reversed(rows)}
+    rank = {name: position for position, name in enumerate(_SEVERE)}
+    ordered = sorted(counts.items(), key=lambda item: (rank.get(item[0][0], len(rank)), -item[1]))
+    return tuple(
+        (severity, first[severity, code]["code"] or "-", count, first[severity, code]["text"].split("\n", 1)[0])
+        for (severity, code), count in ordered[:_SHOWN_MESSAGES]
+    )
+
+
+def _counted(column: pa.ChunkedArray, most: int) -> str:
+    counts = Counter(column.to_pylist()).most_common()
+    shown = [f"{count} {'unknown' if value is None else value}" for value, count in counts[:most]]
+    rest = sum(count for _, count in counts[most:])
+    return ", ".join(shown) + (f", {rest} other" if rest else "")
+
+
+def _arrow(values: tuple[str, ...]) -> pa.Array:
+    import pyarrow as pa  # noqa: PLC0415
+
+    return pa.array(values, pa.string())
+
+
+def size(count: int) -> str:
+    """Bytes as people read them: ``61.3 MiB``."""
+    value, unit = float(count), "B"
+    for unit in ("B", "KiB", "MiB", "GiB"):
+        if value < 1024 or unit == "GiB":  # noqa: PLR2004
+            break
+        value /= 1024
+    return f"{value:.0f} {unit}" if unit == "B" else f"{value:.1f} {unit}"

@@ -1,0 +1,322 @@
+"""Every table of trtlens, declared once: builders, checks, joins, docs and tests read these declarations.
+
+Unknown is null, never 0 and never a guess. Columns never come and go. Every row that came from a log keeps its line.
+"""
+
+from __future__ import annotations
+
+from trtlens.schema import TableSpec, declare
+
+_BUILD = "build | int | | number of the build in the log, from 1"
+_LINE = "line | int | | line of the log, from 1; null where the row came from another file"
+
+_SPECS = (
+    declare(
+        "builds", "one engine build (or loaded engine) found in a log", "build",
+        f"""
+        {_BUILD}
+        tensorrt_version | text | | version as the log states it
+        version_line | int | | line that states the version
+        wrapper | text | | program whose prefix stands before the lines: trtexec, python, polygraphy, ...
+        command | text | | trtexec's command line
+        state | text | | how trtexec ended: RUNNING (cut off), PASSED, FAILED, WAIVED
+        first_line | int | | first line of this build's part of the log
+        last_line | int | | last line of this build's part of the log
+        is_build | bool | | whether an engine was built here, not only loaded
+        complete | bool | | whether engine generation completed
+        started_s | float | s | first time stamp, seconds since 1970 in the log's own clock
+        finished_s | float | s | last time stamp, seconds since 1970 in the log's own clock
+        tactic_selection_s | float | s | seconds that TensorRT states for formats and tactics selection
+        engine_generation_s | float | s | seconds that TensorRT states for engine generation
+        engine_built_s | float | s | seconds that trtexec states for the whole build
+        layer_count | int | | engine layers: rows of the layer information, else what the last pass left
+        activation_bytes | int | bytes | total activation memory
+        weights_bytes | int | bytes | total weights memory
+        scratch_bytes | int | bytes | scratch memory
+        host_persistent_bytes | int | bytes | total host persistent memory
+        device_persistent_bytes | int | bytes | total device persistent memory
+        gpu | text | | GPU as trtexec names it
+        precision_flags | text | | precisions that the build was allowed, as trtexec prints them
+        """,
+    ),
+    declare(
+        "layers", "one engine layer", "build index",
+        f"""
+        {_BUILD}
+        index | int | | position in the engine, from 0
+        name | text | | name as TensorRT prints it
+        type | text | | layer or runner type as TensorRT prints it
+        tactic_id | uint | | tactic id, unsigned whatever the spelling
+        tactic_name | text | | kernel: stated by the layer, else found among the candidates by tactic id or layer name
+        precision | text | | what the layer computes in: fp32, tf32, fp16, bf16, fp8, fp4, int8, int4, int32, int64, bool
+        precision_from | text | | kernel, tensors (no kernel name, floating tensors agree); null when unknown
+        unit | text | | tensor core or cuda core; null with a reason
+        unit_evidence | text | | part of the kernel's name that decided the unit
+        unit_reason | text | | why the unit is unknown
+        is_reformat | bool | | whether the layer only changes type or layout, or copies
+        reformat_kind | text | | dtype, layout, both or copy; null where the log does not show the layout
+        origin | text | | Origin of the inspector: QDQ, CONCAT, REFORMAT, CAST, ...
+        onnx_nodes | texts | | ONNX nodes that the layer holds, from its Metadata; null where there is none
+        stream | int | | stream id
+        parameters | text | | further fields of the detailed form, as a JSON object of raw values
+        {_LINE}
+        """,
+    ),
+    declare(
+        "layer_tensors", "one input or output of an engine layer", "build layer_index direction position",
+        f"""
+        {_BUILD}
+        layer_index | int | | index of the layer
+        direction | text | | input or output
+        position | int | | position among the inputs or outputs, from 0
+        name | text | | tensor name
+        dtype | text | | fp32, fp16, int8, ...
+        dims | ints | | dimensions; null inside for a dynamic one
+        strides | ints | | strides in elements, outermost first; null where not shown
+        vector_width | int | elements | elements packed along the vectorised dimension; 1 for none, null where not shown
+        format | text | | memory layout: linear, hwc8, chw32, ...; null where not shown
+        bytes | int | bytes | size with vector padding; null for dynamic dimensions
+        location | text | | Device or Host
+        {_LINE}
+        """,
+    ),
+    declare(
+        "candidates", "one tactic that the tuner tried or skipped for a layer", "build line",
+        f"""
+        {_BUILD}
+        layer | label | | layer as the tuner names it
+        op | label | | operation inside a Myelin subgraph
+        input_formats | label | | dtype and strides of the inputs
+        output_formats | label | | dtype and strides of the outputs
+        runner | label | | runner (5.x: its number)
+        tactic_id | uint | | tactic id
+        tactic_name | label | | kernel
+        split_k | int | | split-K of a gemm tactic
+        time_ms | float | ms | time that the tuner measured
+        outcome | label | | timed, cached (time from a timing cache), skipped, failed
+        reason | label | | why it was skipped or failed
+        scratch_requested_bytes | int | bytes | scratch memory that a skipped tactic asked for
+        precision | label | | what the kernel computes in
+        unit | label | | tensor core or cuda core
+        chosen | bool | | whether the engine runs it; null where the record does not allow to tell
+        {_LINE}
+        """,
+    ),
+    declare(
+        "reformat_candidates", "one tactic that the tuner tried for a reformat", "build line",
+        f"""
+        {_BUILD}
+        source | label | | tensor before the reformat, <in> for any; null to 8.0
+        target | label | | tensor behind the reformat, <out> for any; null to 8.0
+        input_formats | label | | dtype and strides before
+        output_formats | label | | dtype and strides behind
+        runner | label | | runner
+        tactic_id | uint | | tactic id
+        tactic_name | label | | kernel
+        time_ms | float | ms | time that the tuner measured
+        outcome | label | | timed, cached, skipped, failed
+        reason | label | | why it was skipped or failed
+        {_LINE}
+        """,
+    ),
+    declare(
+        "runners", "one runner tried for one layer or reformat in one format combination", "build line",
+        f"""
+        {_BUILD}
+        layer | label | | layer, or the reformat's two ends
+        is_reformat | bool | | whether a reformat was timed
+        runner | label | | runner
+        input_formats | label | | dtype and strides of the inputs
+        output_formats | label | | dtype and strides of the outputs
+        tactics | int | | tactics that the log names
+        timed | int | | tactics with a time
+        best_ms | float | ms | fastest time
+        profiling_s | float | s | seconds that profiling took (8.6 on)
+        {_LINE}
+        """,
+    ),
+    declare(
+        "choices", "the runner that won one format combination of one layer or reformat", "build line",
+        f"""
+        {_BUILD}
+        layer | label | | layer; null for a reformat
+        is_reformat | bool | | whether a reformat was timed
+        input_formats | label | | dtype and strides of the inputs
+        output_formats | label | | dtype and strides of the outputs
+        runner | label | | runner
+        tactic_id | uint | | tactic id
+        {_LINE}
+        """,
+    ),
+    declare(
+        "nodes", "one ONNX node as the parser read it", "build index",
+        f"""
+        {_BUILD}
+        index | int | | position in the model, from 0
+        name | text | | node name
+        op | text | | operator
+        inputs | texts | | input tensors; empty text for one that is not set
+        outputs | texts | | output tensors
+        {_LINE}
+        """,
+    ),
+    declare(
+        "fusions", "one change that the builder reported to its graph", "build line",
+        f"""
+        {_BUILD}
+        kind | text | | fused, merged, removed, copied, retargeted, retyped
+        pass | text | | optimisation pass
+        sources | texts | | layers or tensors that it took
+        result | text | | what came of them; null where the line does not say
+        {_LINE}
+        """,
+    ),
+    declare(
+        "passes", "one optimisation pass", "build index",
+        f"""
+        {_BUILD}
+        index | int | | position, from 0
+        name | text | | pass
+        layers_after | int | | layers that it left
+        {_LINE}
+        """,
+    ),
+    declare(
+        "memory", "one engine layer's memory line; layers without memory have none", "build line",
+        f"""
+        {_BUILD}
+        layer | text | | layer
+        host_persistent_bytes | int | bytes | host persistent memory
+        device_persistent_bytes | int | bytes | device persistent memory
+        scratch_bytes | int | bytes | scratch memory
+        {_LINE}
+        """,
+    ),
+    declare(
+        "messages", "a warning, an error, or a line with a known meaning", "build line",
+        f"""
+        {_BUILD}
+        severity | text | | internal error, error, warning, info, verbose, unknown
+        code | text | | what it means, see docs/messages.md; null for a message without a known meaning
+        text | text | | the message, its lines joined
+        layer | text | | layer that it names
+        tensor | text | | tensor that it names
+        {_LINE}
+        """,
+    ),
+    declare(
+        "dynamic_ranges", "the INT8 range or scale that a tensor was given", "build line",
+        f"""
+        {_BUILD}
+        tensor | text | | tensor; null where the line does not name it
+        low | float | | lower end
+        high | float | | upper end
+        scale | float | | scale
+        zero_point | float | | zero point
+        origin | text | | set, default (missing, so TensorRT put one), override (a scale in place of a range)
+        {_LINE}
+        """,
+    ),
+    declare(
+        "added_reformats", "a reformat that the builder put before or behind a layer", "build line",
+        f"""
+        {_BUILD}
+        tensor | text | | the new tensor, named after the layer that wanted it
+        source | text | | the tensor it is made from
+        input_format | text | | dtype and strides before
+        output_format | text | | dtype and strides behind
+        {_LINE}
+        """,
+    ),
+    declare(
+        "phases", "seconds of a part of the build, as TensorRT states them or as the time stamps show", "build source name line",
+        f"""
+        {_BUILD}
+        name | text | | part of the build
+        seconds | float | s | duration
+        source | text | | stated (by a line), stamps (differences of time stamps, whole seconds)
+        {_LINE}
+        """,
+    ),
+    declare(
+        "options", "one option or device property that trtexec printed", "build line",
+        f"""
+        {_BUILD}
+        section | text | | Model, Build, System, Inference, Reporting, Device Information
+        key | text | | option
+        value | text | | value
+        {_LINE}
+        """,
+    ),
+    declare(
+        "performance", "one figure of trtexec's performance summary", "build metric statistic line",
+        f"""
+        {_BUILD}
+        metric | text | | throughput, latency, gpu_compute_time, enqueue_time, ...
+        statistic | text | | value, min, max, mean, median, p90, p95, p99
+        value | float | | figure
+        unit | text | | qps, ms or s
+        {_LINE}
+        """,
+    ),
+    declare(
+        "layer_profile", "one row of a per-layer profile that is already averaged", "build source index",
+        f"""
+        {_BUILD}
+        index | int | | position in the profile, from 0; names can repeat
+        layer | text | | layer
+        executions | int | | inferences behind the row
+        total_ms | float | ms | time of all inferences
+        average_ms | float | ms | mean of one inference
+        median_ms | float | ms | median of one inference; null to 8.2
+        percent | float | % | share of the profiled time
+        source | text | | profile table (in a log) or export (trtexec --exportProfile)
+        {_LINE}
+        """,
+    ),
+    declare(
+        "layer_times", "one timed execution of one layer", "build index iteration",
+        """
+        build | int | | number of the build, from 1
+        index | int | | position of the layer in the execution, from 0; names can repeat
+        layer | text | | layer
+        iteration | int | | inference, from 0
+        time_ms | float | ms | time of the layer
+        """,
+    ),
+    declare(
+        "run_times", "one whole inference", "build iteration",
+        """
+        build | int | | number of the build, from 1
+        iteration | int | | inference, from 0
+        gpu_ms | float | ms | GPU compute time
+        host_ms | float | ms | host latency, from the start of the copy in to the end of the copy out
+        enqueue_ms | float | ms | time to enqueue
+        h2d_ms | float | ms | copy to the GPU
+        d2h_ms | float | ms | copy from the GPU
+        """,
+    ),
+    declare(
+        "bindings", "one input or output of the engine", "build index",
+        """
+        build | int | | number of the build, from 1
+        index | int | | position, from 0
+        name | text | | tensor
+        mode | text | | input or output
+        dtype | text | | fp32, fp16, int8, ...
+        dims | ints | | dimensions; null inside for a dynamic one
+        """,
+    ),
+    declare(
+        "reading", "how the lines of the files were read", "file kind",
+        """
+        file | text | | file
+        kind | text | | tensorrt, ignored (known, holds nothing for a table), foreign (another program's), unread, blank
+        lines | int | | lines of this kind
+        examples | texts | | first lines of this kind, with their numbers (unread and foreign)
+        """,
+    ),
+)  # fmt: skip
+
+TABLES: dict[str, TableSpec] = {spec.name: spec for spec in _SPECS}
+"""Every declared table by name."""

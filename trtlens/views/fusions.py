@@ -1,0 +1,15 @@
+"""What did the builder do to the network before tuning?"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from trtlens.runs import Run
+
+
+def table(run: Run) -> pa.Table:
+    """Fusions and other changes of the graph, in the order in which the builder made them."""
+    return run["fusions"].sort_by([("build", "ascending"), ("line", "ascending")])

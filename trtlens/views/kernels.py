@@ -1,0 +1,49 @@
+"""Which kernel families does the engine consist of?"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+
+from trtlens.joins import layers_with_times, share, work_of
+from trtlens.schema import declare
+from trtlens_parsers.kernels import read_kernel
+
+if TYPE_CHECKING:
+    from trtlens.runs import Run
+
+COLUMNS = declare(
+    "view kernels", "the layers that run kernels of one family, operation, precision and unit",
+    "build family operation precision unit",
+    """
+    build | int | | number of the build
+    family | text | | kernel family; null where no kernel name is known
+    operation | text | | what the kernels do
+    precision | text | | what the layers compute in
+    unit | text | | tensor core or cuda core; null for unknown
+    layers | int | | layers
+    kernels | int | | distinct kernels
+    layers_percent | float | % | share of the layers that launch a kernel
+    time_ms | float | ms | time of these layers; null where the run has none
+    time_percent | float | % | share of the time of all layers
+    """,
+)  # fmt: skip
+
+
+def table(run: Run) -> pa.Table:
+    """Kernel families by time, else by number of layers; constants and views that launch nothing are left out."""
+    layers = layers_with_times(run)
+    layers = layers[work_of(layers) != "none"].copy()
+    kernels = {name: read_kernel(name) for name in layers["tactic_name"].dropna().unique()}
+    for column in ("family", "operation"):
+        layers[column] = layers["tactic_name"].map({name: getattr(k, column) for name, k in kernels.items()})
+    groups = layers.groupby(["build", "family", "operation", "precision", "unit"], dropna=False)
+    rows = groups.agg(
+        layers=("name", "size"), kernels=("tactic_name", "nunique"), time_ms=("time_ms", lambda t: t.sum(min_count=1))
+    ).reset_index()
+    rows["layers_percent"] = share(rows, "layers", ["build"])
+    rows["time_percent"] = share(rows, "time_ms", ["build"])
+    rows = rows.sort_values(["build", "time_ms", "layers"], ascending=[True, False, False])
+    names = [column.name for column in COLUMNS.columns]
+    return pa.Table.from_pandas(rows[names], schema=COLUMNS.schema, preserve_index=False)

@@ -1,0 +1,77 @@
+"""How long does one inference take?"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pandas as pd
+import pyarrow as pa
+
+from trtlens.joins import frame
+from trtlens.schema import declare
+
+if TYPE_CHECKING:
+    from trtlens.runs import Run
+
+STATISTICS = ("value", "median", "mean", "min", "max", "p90", "p95", "p99")
+COLUMNS = declare(
+    "view latency", "one figure of how long an inference takes, with its statistics", "build metric source",
+    """
+    build | int | | number of the build
+    metric | text | | gpu_compute_time, latency, enqueue_time, throughput, ...
+    unit | text | | ms, s or qps
+    value | float | | the figure, where there is one value only
+    median | float | | median
+    mean | float | | mean
+    min | float | | smallest
+    max | float | | largest
+    p90 | float | | 90th percentile, by trtexec's rule
+    p95 | float | | 95th percentile, by trtexec's rule
+    p99 | float | | 99th percentile, by trtexec's rule
+    samples | int | | inferences behind the figure, where known
+    source | text | | samples, or trtexec (its performance summary)
+    """,
+)  # fmt: skip
+_SAMPLED = {
+    "gpu_ms": "gpu_compute_time", "host_ms": "latency", "enqueue_ms": "enqueue_time", "h2d_ms": "h2d_latency",
+    "d2h_ms": "d2h_latency",
+}  # fmt: skip
+
+
+def table(run: Run) -> pa.Table:
+    """Figures from the run's own samples, then those of trtexec's performance summary."""
+    rows = pd.concat([_from_samples(frame(run["run_times"])), _from_summary(frame(run["performance"]))])
+    names = [column.name for column in COLUMNS.columns]
+    rows = rows.reindex(columns=names)
+    return pa.Table.from_pandas(rows, schema=COLUMNS.schema, preserve_index=False)
+
+
+def _from_summary(figures: pd.DataFrame) -> pd.DataFrame:
+    """One row a metric; a log that prints a figure twice keeps the last, which is the whole run's."""
+    figures = figures.drop_duplicates(["build", "metric", "statistic"], keep="last")
+    if figures.empty:
+        return pd.DataFrame()
+    wide = figures.pivot_table(
+        index=["build", "metric", "unit"], columns="statistic", values="value", aggfunc="last", sort=False
+    )
+    return wide.reset_index().assign(source="trtexec")
+
+
+def _from_samples(times: pd.DataFrame) -> pd.DataFrame:
+    rows = []
+    for build, group in times.groupby("build"):
+        for column, metric in _SAMPLED.items():
+            values = group[column].dropna().sort_values().to_numpy()
+            if len(values):
+                rows.append({"build": build, "metric": metric, "unit": "ms", "source": "samples", **_statistics(values)})
+    return pd.DataFrame(rows)
+
+
+def _statistics(ordered: object) -> dict[str, float]:
+    values = pd.Series(ordered, dtype="float64")
+    count = len(values)
+    ranks = {f"p{p}": float(values.iloc[max(count - 1 - int((1 - p / 100) * count), 0)]) for p in (90, 95, 99)}
+    return {
+        "median": float(values.median()), "mean": float(values.mean()), "min": float(values.iloc[0]),
+        "max": float(values.iloc[-1]), "samples": count, **ranks,
+    }  # fmt: skip

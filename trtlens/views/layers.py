@@ -1,0 +1,52 @@
+"""Which layers does the engine run, in which precision, with which kernel, how long?"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+
+from trtlens.joins import frame, layers_with_times, tensor_text
+from trtlens.schema import declare
+
+if TYPE_CHECKING:
+    from trtlens.runs import Run
+
+COLUMNS = declare(
+    "view layers", "one engine layer, in execution order", "build index",
+    """
+    build | int | | number of the build
+    index | int | | position in the engine
+    name | text | | layer
+    type | text | | layer or runner type
+    precision | text | | what the layer computes in
+    unit | text | | tensor core or cuda core
+    time_ms | float | ms | median time of one execution, else the mean
+    time_source | text | | samples, profile table or export
+    inputs | text | | type, layout and dimensions of the inputs
+    outputs | text | | type, layout and dimensions of the outputs
+    kernel | text | | kernel
+    precision_from | text | | kernel or tensors
+    unit_evidence | text | | part of the kernel's name that decided the unit
+    unit_reason | text | | why the unit is unknown
+    is_reformat | bool | | whether the layer only changes type or layout, or copies
+    tactic_id | uint | | tactic id
+    line | int | | line of the log
+    """,
+)  # fmt: skip
+
+
+def table(run: Run) -> pa.Table:
+    """Layers in execution order, with the tensors' types as text and the times that the run has."""
+    layers = layers_with_times(run)
+    tensors = frame(run["layer_tensors"])
+    tensors["text"] = tensor_text(tensors)
+    joined = tensors.groupby(["build", "layer_index", "direction"])["text"].agg(", ".join)
+    for direction in ("input", "output"):
+        side = joined.xs(direction, level="direction").rename(f"{direction}s") if len(joined) else joined
+        layers = layers.join(side.rename(f"{direction}s"), on=["build", "index"]) if len(joined) else layers.assign(
+            **{f"{direction}s": None}
+        )  # fmt: skip
+    layers = layers.rename(columns={"tactic_name": "kernel"}).sort_values(["build", "index"])
+    names = [column.name for column in COLUMNS.columns]
+    return pa.Table.from_pandas(layers[names], schema=COLUMNS.schema, preserve_index=False)

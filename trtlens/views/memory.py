@@ -1,0 +1,35 @@
+"""Which layers need memory beside their tensors?"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+
+from trtlens.joins import frame
+from trtlens.schema import declare
+
+if TYPE_CHECKING:
+    from trtlens.runs import Run
+
+COLUMNS = declare(
+    "view memory", "one layer that needs memory beside its tensors", "build line",
+    """
+    build | int | | number of the build
+    layer | text | | layer
+    scratch_bytes | int | bytes | scratch memory while the layer runs
+    device_persistent_bytes | int | bytes | device memory that the layer keeps
+    host_persistent_bytes | int | bytes | host memory that the layer keeps
+    line | int | | line of the log
+    """,
+)  # fmt: skip
+_SIZES = ["scratch_bytes", "device_persistent_bytes", "host_persistent_bytes"]
+
+
+def table(run: Run) -> pa.Table:
+    """Layers by scratch, then by persistent memory; layers without a memory line need none or are not stated."""
+    rows = frame(run["memory"])
+    rows = rows[(rows[_SIZES].fillna(0) > 0).any(axis=1)]
+    rows = rows.sort_values(["build", *_SIZES, "line"], ascending=[True, False, False, False, True])
+    names = [column.name for column in COLUMNS.columns]
+    return pa.Table.from_pandas(rows[names], schema=COLUMNS.schema, preserve_index=False)

@@ -1,0 +1,48 @@
+"""Which warnings and errors did the build print, and what do they mean?"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+
+from trtlens.joins import frame
+from trtlens.schema import declare
+
+if TYPE_CHECKING:
+    from trtlens.runs import Run
+
+COLUMNS = declare(
+    "view messages", "one kind of message: the same severity and code, or the same text", "build severity code text",
+    """
+    build | int | | number of the build
+    severity | text | | internal error, error, warning, info, verbose, unknown
+    code | text | | what it means, see docs/messages.md; null for a message without a known meaning
+    count | int | | how often it was printed
+    text | text | | the first such message
+    layers | texts | | layers that these messages name
+    tensors | texts | | tensors that these messages name
+    line | int | | line of the first one
+    """,
+)  # fmt: skip
+_RANK = {"internal error": 0, "error": 1, "warning": 2}
+
+
+def table(run: Run) -> pa.Table:
+    """Messages grouped by severity and meaning, the most severe first, then in the order of the log."""
+    rows = frame(run["messages"])
+    rows["kind"] = rows["code"].fillna(rows["text"])
+    groups = rows.groupby(["build", "severity", "kind"], sort=False, dropna=False)
+    merged = groups.agg(
+        code=("code", "first"), count=("line", "size"), text=("text", "first"), line=("line", "first"),
+        layers=("layer", _distinct), tensors=("tensor", _distinct),
+    ).reset_index()  # fmt: skip
+    merged["rank"] = merged["severity"].map(_RANK).fillna(len(_RANK))
+    merged = merged.sort_values(["build", "rank", "line"])
+    names = [column.name for column in COLUMNS.columns]
+    return pa.Table.from_pandas(merged[names], schema=COLUMNS.schema, preserve_index=False)
+
+
+def _distinct(values: object) -> list[str] | None:
+    names = list(dict.fromkeys(values.dropna()))  # type: ignore[attr-defined]
+    return names or None

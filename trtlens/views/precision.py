@@ -1,0 +1,39 @@
+"""How many layers compute in which precision, and how much of the time is theirs?"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+
+from trtlens.joins import layers_with_times, share, work_of
+from trtlens.schema import declare
+
+if TYPE_CHECKING:
+    from trtlens.runs import Run
+
+COLUMNS = declare(
+    "view precision", "the layers of one kind of work and one compute precision", "build work precision",
+    """
+    build | int | | number of the build
+    work | text | | compute, reformat, or none (constants and views that launch no kernel)
+    precision | text | | what the layers compute in; null for unknown
+    layers | int | | layers
+    layers_percent | float | % | share of the build's layers that do this kind of work
+    time_ms | float | ms | time of these layers; null where the run has none
+    time_percent | float | % | share of the time of all layers
+    """,
+)  # fmt: skip
+
+
+def table(run: Run) -> pa.Table:
+    """Counts and times by precision, the most time (else the most layers) first, work that computes before the rest."""
+    layers = layers_with_times(run)
+    layers["work"] = work_of(layers)
+    groups = layers.groupby(["build", "work", "precision"], dropna=False)
+    rows = groups.agg(layers=("name", "size"), time_ms=("time_ms", lambda t: t.sum(min_count=1))).reset_index()
+    rows["layers_percent"] = share(rows, "layers", ["build", "work"])
+    rows["time_percent"] = share(rows, "time_ms", ["build"])
+    rows = rows.sort_values(["build", "work", "time_ms", "layers"], ascending=[True, True, False, False])
+    names = [column.name for column in COLUMNS.columns]
+    return pa.Table.from_pandas(rows[names], schema=COLUMNS.schema, preserve_index=False)

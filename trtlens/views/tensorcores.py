@@ -1,0 +1,61 @@
+"""What runs on tensor cores, what on CUDA cores although a tensor core kernel was timed?"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pandas as pd
+import pyarrow as pa
+
+from trtlens.joins import frame, layers_with_times, share, work_of
+from trtlens.schema import declare
+
+if TYPE_CHECKING:
+    from trtlens.runs import Run
+
+COLUMNS = declare(
+    "view tensorcores", "the layers on one unit (name is null), or one layer on CUDA cores that had a tensor core candidate",
+    "build unit name",
+    """
+    build | int | | number of the build
+    unit | text | | tensor core or cuda core; null for unknown
+    unit_reason | text | | why the unit is unknown
+    layers | int | | layers
+    layers_percent | float | % | share of the layers that compute
+    time_ms | float | ms | time; null where the run has none
+    time_percent | float | % | share of the time of the layers that compute
+    name | text | | a layer on CUDA cores although a tensor core candidate was timed
+    kernel | text | | the kernel that it runs
+    candidate | text | | the fastest tensor core candidate
+    candidate_ms | float | ms | time that the tuner measured for that candidate
+    candidate_line | int | | line of that candidate
+    """,
+)  # fmt: skip
+
+
+def table(run: Run) -> pa.Table:
+    """Layers and time by unit, then each layer on CUDA cores that could have run on tensor cores."""
+    layers = layers_with_times(run)
+    layers = layers[work_of(layers) == "compute"].rename(columns={"tactic_name": "kernel"})
+    rows = pd.concat([_by_unit(layers), _missed(layers, frame(run["candidates"]))], ignore_index=True)
+    names = [column.name for column in COLUMNS.columns]
+    return pa.Table.from_pandas(rows.reindex(columns=names), schema=COLUMNS.schema, preserve_index=False)
+
+
+def _by_unit(layers: pd.DataFrame) -> pd.DataFrame:
+    groups = layers.groupby(["build", "unit", "unit_reason"], dropna=False)
+    rows = groups.agg(layers=("name", "size"), time_ms=("time_ms", lambda t: t.sum(min_count=1))).reset_index()
+    rows["layers_percent"] = share(rows, "layers", ["build"])
+    rows["time_percent"] = share(rows, "time_ms", ["build"])
+    return rows.sort_values(["build", "time_ms", "layers"], ascending=[True, False, False])
+
+
+def _missed(layers: pd.DataFrame, candidates: pd.DataFrame) -> pd.DataFrame:
+    """Layers on CUDA cores with the fastest tensor core kernel that the tuner timed for them in any format."""
+    timed = candidates[(candidates["unit"] == "tensor core") & candidates["time_ms"].notna()]
+    best = timed.sort_values("time_ms").drop_duplicates(["build", "layer"])
+    best = best[["build", "layer", "tactic_name", "time_ms", "line"]].rename(
+        columns={"layer": "name", "tactic_name": "candidate", "time_ms": "candidate_ms", "line": "candidate_line"}
+    )
+    slow = layers.loc[layers["unit"] == "cuda core", ["build", "index", "name", "kernel", "unit", "time_ms"]]
+    return slow.merge(best, on=["build", "name"]).sort_values(["build", "index"])
