@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from trtlens._version import VERSION as __version__
+from trtlens._version import VERSION
 
 if TYPE_CHECKING:
     from trtlens.errors import TrtlensError
     from trtlens.runs import Run, open_run
     from trtlens.tables import TABLES
     from trtlens.views import VIEWS
+
+__version__ = VERSION
 
 __all__ = ["TABLES", "VIEWS", "Run", "TrtlensError", "__version__", "open_run"]
 

@@ -25,7 +25,7 @@ app = typer.Typer(
 read.register(app)
 
 
-def _print_version(value: bool) -> None:  # noqa: FBT001  typer calls it with the flag
+def _print_version(value: bool) -> None:
     if value:
         typer.echo(f"trtlens {VERSION}")
         raise typer.Exit
@@ -33,7 +33,7 @@ def _print_version(value: bool) -> None:  # noqa: FBT001  typer calls it with th
 
 @app.callback()
 def options(
-    version: Annotated[  # noqa: ARG001
+    version: Annotated[
         Optional[bool],  # noqa: UP045  typer reads annotations at run time, on Python 3.10 too
         typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and stop."),
     ] = None,

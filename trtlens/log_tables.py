@@ -59,7 +59,9 @@ def _plain(
     return TABLES[name].table(columns)
 
 
-def _indexed(name: str, builds: Iterable[Build], rows_of: Callable[[Build], Sequence[Any]], *attributes: str) -> pa.Table:
+def _indexed(
+    name: str, builds: Iterable[Build], rows_of: Callable[[Build], Sequence[Any]], *attributes: str
+) -> pa.Table:
     """Like `_plain`, with the position within the build as ``index``."""
     rows = [(build.number, index, row) for build in builds for index, row in enumerate(rows_of(build))]
     columns: dict[str, list[Any]] = {"build": [r[0] for r in rows], "index": [r[1] for r in rows]}
@@ -153,7 +155,11 @@ def _kernel_columns(kernels: Sequence[Kernel]) -> tuple[pa.Array, pa.Array, pa.A
     positions = pa.array([codes.setdefault(kernel, len(codes)) for kernel in kernels], pa.int32())
     ids, names, splits = zip(*codes, strict=True) if codes else ((), (), ())
     distinct = pa.array(names, pa.string()).dictionary_encode()
-    return pa.array(ids, pa.uint64()).take(positions), distinct.take(positions), pa.array(splits, pa.int64()).take(positions)
+    return (
+        pa.array(ids, pa.uint64()).take(positions),
+        distinct.take(positions),
+        pa.array(splits, pa.int64()).take(positions),
+    )
 
 
 def _candidates(builds: Sequence[Build]) -> pa.Table:

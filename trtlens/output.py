@@ -156,7 +156,7 @@ def _cell(name: str, value: Any) -> str:
     if name == "tactic_id":
         return f"0x{value:016x}"
     if isinstance(value, float):
-        return f"{value:.4g}" if abs(value) < 1000 else f"{value:,.1f}"  # noqa: PLR2004
+        return f"{value:.4g}" if abs(value) < 1000 else f"{value:,.1f}"
     if isinstance(value, bool):
         return "yes" if value else ""
     if isinstance(value, list):

@@ -50,12 +50,11 @@ def _layers(layers: pa.Table, by_tensors: dict[tuple[int, int], str | None]) -> 
     return layers
 
 
-def _layer_facts(kernel_name: str | None, moves: bool, by_tensors: str | None) -> tuple[str | None, ...]:  # noqa: FBT001
+def _layer_facts(kernel_name: str | None, moves: bool, by_tensors: str | None) -> tuple[str | None, ...]:
     kernel = read_kernel(kernel_name) if kernel_name else None
-    if kernel is not None and kernel.precision is not None and not moves:
-        precision, source = kernel.precision, "kernel"
-    else:
-        precision, source = by_tensors, "tensors" if by_tensors else None
+    computed = kernel.precision if kernel is not None and not moves else None
+    precision = computed or by_tensors
+    source = "kernel" if computed else "tensors" if by_tensors else None
     if kernel is None:
         return precision, source, None, None, NO_KERNEL
     return precision, source, kernel.unit, kernel.evidence, kernel.unit_reason

@@ -37,7 +37,7 @@ def reformat_kind(layer: LayerRecord) -> str | None:
 
 def _layout_changes(source: TensorRecord, target: TensorRecord) -> bool | None:
     """Whether the memory layout differs; None where one side does not show it."""
-    if source.dims is not None and source.dims == target.dims and len(source.dims) < 2:  # noqa: PLR2004
+    if source.dims is not None and source.dims == target.dims and len(source.dims) < 2:
         return False  # a vector or a scalar has one layout only
     if source.strides and target.strides and None not in (*source.strides, *target.strides):
         same = source.strides == target.strides and source.format.vector_width == target.format.vector_width

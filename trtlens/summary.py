@@ -36,8 +36,14 @@ class BuildSummary:
 
 
 def summarise(run: Run) -> list[BuildSummary]:
-    """A summary for each build (or loaded engine) that the run holds."""
-    return [_summarise(run.build(row["build"]), row) for row in run["builds"].to_pylist()]
+    """A summary for each build (or loaded engine) that the run holds; parts of a log that say nothing are left out."""
+    rows = run["builds"].to_pylist()
+    telling = [row for row in rows if row["is_build"] or row["command"] or _tells(run.build(row["build"]))]
+    return [_summarise(run.build(row["build"]), row) for row in telling or rows[:1]]
+
+
+def _tells(run: Run) -> bool:
+    return any(run[name].num_rows for name in ("layers", "messages", "performance", "layer_profile", "layer_times"))
 
 
 def _summarise(run: Run, build: dict[str, Any]) -> BuildSummary:
@@ -82,14 +88,18 @@ def _reformats(run: Run) -> list[Fact]:
     moved = layers.filter(layers["is_reformat"])
     if not layers.num_rows:
         return []
-    return [Fact("reformats", f"{moved.num_rows}" + (f": {_counted(moved['reformat_kind'], 4)}" if moved.num_rows else ""))]
+    return [
+        Fact("reformats", f"{moved.num_rows}" + (f": {_counted(moved['reformat_kind'], 4)}" if moved.num_rows else ""))
+    ]
 
 
 def _tuning(run: Run) -> list[Fact]:
     outcomes = Counter(run["candidates"]["outcome"].to_pylist())
     if not outcomes:
         return []
-    listed = ", ".join(f"{outcomes[name]:,} {name}" for name in ("timed", "cached", "skipped", "failed") if outcomes[name])
+    listed = ", ".join(
+        f"{outcomes[name]:,} {name}" for name in ("timed", "cached", "skipped", "failed") if outcomes[name]
+    )
     names = pc.count_distinct(run["candidates"]["layer"].cast("string")).as_py()
     moves = run["reformat_candidates"].num_rows
     return [Fact("tactics", f"{listed}, for {names} layers" + (f"; {moves:,} for reformats" if moves else ""))]
@@ -153,7 +163,7 @@ def size(count: int) -> str:
     """Bytes as people read them: ``61.3 MiB``."""
     value, unit = float(count), "B"
     for unit in ("B", "KiB", "MiB", "GiB"):
-        if value < 1024 or unit == "GiB":  # noqa: PLR2004
+        if value < 1024 or unit == "GiB":
             break
         value /= 1024
     return f"{value:.0f} {unit}" if unit == "B" else f"{value:.1f} {unit}"

@@ -169,7 +169,7 @@ def read_format(text: str, datatype: str | None = None, rank: int | None = None)
     stated = None if datatype is None else read_dtype(datatype)
     if len(text) > 1024:
         return TensorFormat(stated, None, None, None, printed)
-    match = _SENTENCE.fullmatch(text.strip())
+    match = _SENTENCE.fullmatch(text.strip(" ."))  # the documents of 8.2 show a full stop
     layout, width = _arrangement(match) if match else (None, None)
     named = _API_NAME.search(text)
     if named and named[1].lower() in _API_WIDTHS:

@@ -247,8 +247,8 @@ def _pattern(text: str) -> re.Pattern[str]:
 
 def _with_tensors(name: str, kind: str, tactic_id: int | None, operands: str) -> LayerRecord | None:
     """Read `in.., in.. -> out..` and complete the record; None if the operands break off."""
-    if operands.strip(" ") == "->":  # TrainStation: nothing in, nothing out
-        return LayerRecord(name, kind, tactic_id)
+    if operands.strip(" ") == "->":  # of any other type it is a line cut behind the arrow
+        return LayerRecord(name, kind, tactic_id) if kind == "TrainStation" else None
     side: list[TensorRecord] = []
     sides = [side]
     position = 0

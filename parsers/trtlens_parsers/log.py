@@ -113,21 +113,21 @@ class LogReader:
 
     def _message(self, text: str, prefix: Prefix, number: int) -> str:
         """Read a message that no reader claimed by its first characters; the answer is how it was read."""
-        if prefix.severity in _ALARMS:
+        if prefix.severity in _ALARMS and text:
             self._build.add_message(prefix.severity, text, number)
             return "tensorrt"
         return self._other(text, number, prefix.severity, certain=prefix.certain, wrapper=prefix.wrapper)
 
     def _other(self, text: str, number: int, severity: str, *, certain: bool, wrapper: str) -> str:
+        if not certain and self._build.read_section(text, number):
+            return "tensorrt"
+        if MESSAGE_SCREEN.match(text) and self._build.add_known(severity, text, number):
+            return "tensorrt"
         if is_ignored(text):
             return "ignored"
         for infix, handler in self._infixes:
             if infix in text and handler(text, number):
                 return "tensorrt"
-        if not certain and self._build.read_section(text, number):
-            return "tensorrt"
-        if MESSAGE_SCREEN.search(text) and self._build.add_known(severity, text, number):
-            return "tensorrt"
         if not text.strip():
             return "blank"
         if is_ignored_within(text) or (self._block == "graph dump" and is_dump_row(text)):
@@ -189,7 +189,7 @@ class LogReader:
         self._open_build(line)
 
     def _banner(self, text: str, line: int) -> bool:
-        """trtexec's first and last line; the first one opens a build."""
+        """Trtexec's first and last line; the first one opens a build."""
         banner = read_banner(text)
         if banner is None:
             return False

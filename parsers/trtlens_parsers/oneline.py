@@ -27,6 +27,8 @@ _NESTING = re.compile(r'[\[\]{}]|"[^"]*(?:"|$)')
 _TENSOR_KEYS = r"Location|Dimensions|Strides|StrideOrder|Data[tT]ype|Format/Datatype|Format"
 _TENSOR_KEY = re.compile(rf", ({_TENSOR_KEYS}): ")
 _TENSOR_STOP = re.compile(rf", (?:{_TENSOR_KEYS}): | \}}(?=\]|, \{{ Name: )")
+_PADDED_TACTIC = re.compile(r"0x[0-9a-fA-F]{16}")
+_ANY_TACTIC = re.compile(r"0x(?:[0-9a-fA-F]{16}|0|[1-9a-fA-F][0-9a-fA-F]{0,14})")
 _FIRST_TENSOR, _NEXT_TENSOR = " { Name: ", ", { Name: "
 # A value nested deeper or longer than this was not printed by TensorRT.
 _MOST_BRACKETS = 100_000
@@ -71,9 +73,11 @@ def _is_whole(fields: Fields) -> bool:
     if not isinstance(value, str):
         return False
     if key == "TacticValue":
-        return bool(re.fullmatch(r"(?:0x[0-9a-fA-F]+|-?\d+) *", value))
+        # Versions that print a tensor's location also pad the tactic to 16 digits; 8.2 does neither.
+        located = any(name == "Location" for _, tensors in fields[2:4] for tensor in tensors for name, *_ in tensor)
+        return bool((_PADDED_TACTIC if located else _ANY_TACTIC).fullmatch(value))
     closing = {"[": "]", "{": "}"}.get(value[:1])
-    return key == "Metadata" and (closing is None or value.rstrip(" ").endswith(closing))
+    return key == "Metadata" and (closing is None or value.endswith(closing))
 
 
 def _read_value(line: str, key: str, position: int) -> tuple[str | list[TensorFields] | None, int]:

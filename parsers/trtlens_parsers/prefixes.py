@@ -30,8 +30,10 @@ _WRAPPERS: tuple[tuple[str, str, bool], ...] = (
     ("deepstream", rf"(?P<s10>{_WORD}): \[TRT\]: ?", True),
     (
         "deepstream",
-        rf"\d{{1,3}}:\d\d:\d\d\.\d{{9}} +\d{{1,9}} +0x[0-9a-fA-F]{{1,16}} +(?:\[[\d;]{{1,12}}m)?(?P<s17>{_WORD}) +(?:\[\d*m)?[^\n]{{1,200}}?"
-        r"NvDsInferContext\[UID \d{1,4}\]: ?",
+        (
+            rf"\d{{1,3}}:\d\d:\d\d\.\d{{9}} +\d{{1,9}} +0x[0-9a-fA-F]{{1,16}} +(?:\[[\d;]{{1,12}}m)?(?P<s17>{_WORD}) +(?:\[\d*m)?[^\n]{{1,200}}?"
+            r"NvDsInferContext\[UID \d{1,4}\]: ?"
+        ),
         False,
     ),
     ("python logging", rf"(?P<s11>{_WORD}):[\w.]{{1,120}}:", False),
@@ -42,15 +44,23 @@ _WRAPPERS: tuple[tuple[str, str, bool], ...] = (
     ),
     (
         "tf-trt",
-        rf"{_ISO}\.\d{{3,9}}: (?P<s13>[A-Z]) tensorflow/compiler/tf2tensorrt/[^\]\n]{{1,120}}\] "
-        r"(?:TF-TRT Warning: )?(?:DefaultLogger )?",
+        (
+            rf"{_ISO}\.\d{{3,9}}: (?P<s13>[A-Z]) tensorflow/compiler/tf2tensorrt/[^\]\n]{{1,120}}\] "
+            r"(?:TF-TRT Warning: )?(?:DefaultLogger )?"
+        ),
         True,
     ),
-    ("triton", r"(?:\d{1,4}: )?(?:\[[\w./-]{1,80}-\d{1,4}\] )?(?P<s14>[IWEF])\d{4} \d\d:\d\d:\d\d\.\d{6} +\d{1,9} [\w.]{1,80}:\d{1,6}\] ", False),
+    (
+        "triton",
+        r"(?:\d{1,4}: )?(?:\[[\w./-]{1,80}-\d{1,4}\] )?(?P<s14>[IWEF])\d{4} \d\d:\d\d:\d\d\.\d{6} +\d{1,9} [\w.]{1,80}:\d{1,6}\] ",
+        False,
+    ),
     ("own logger", rf"\d\d:\d\d:\d\d - (?P<s15>{_WORD}) - ", False),
     ("own logger", rf"My Logger:? ?Severity\.(?P<s16>{_WORD})[: ]{{0,3}}", True),
 )
-_PREFIX = re.compile(r"[ \t]{0,16}(?:" + "|".join(f"(?P<w{i}>{pattern})" for i, (_, pattern, _) in enumerate(_WRAPPERS)) + ")")
+_PREFIX = re.compile(
+    r"[ \t]{0,16}(?:" + "|".join(f"(?P<w{i}>{pattern})" for i, (_, pattern, _) in enumerate(_WRAPPERS)) + ")"
+)
 
 _SEVERITY = {
     "F": "internal error", "E": "error", "W": "warning", "I": "info", "V": "verbose", "X": "verbose", "S": "verbose",

@@ -13,9 +13,9 @@ from dataclasses import dataclass
 
 from trtlens_parsers.finite import finite_number
 
-_START = re.compile(r"\s*=== Profile \((?P<iterations>\d{1,12}) iterations? ?\) ===\s*$")
-_SAMPLE_START = re.compile(r"\s*=+ .{1,200} profile =+\s*$")
-_SAMPLE_END = re.compile(r"\s*=+ .{0,200} total runtime = (?P<total>\S{1,32}) ms =+\s*$")
+_START = re.compile(r"\s{0,80}=== Profile \((?P<iterations>\d{1,12}) iterations? ?\) ===\s*$")
+_SAMPLE_START = re.compile(r"\s{0,80}=+ .{1,200} profile =+\s*$")
+_SAMPLE_END = re.compile(r"\s{0,80}=+ .{0,200} total runtime = (?P<total>\S{1,32}) ms =+\s*$")
 _NUMBER = r"(?:\d{1,15}(?:\.\d{1,6})?|-?(?:nan|inf)(?:\(ind\))?)"
 _NUMERIC = re.compile(_NUMBER)
 

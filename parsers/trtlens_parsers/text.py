@@ -1,6 +1,6 @@
-"""From bytes to lines: encodings, line ends, colours and the prefixes that log shippers put before every line.
+r"""From bytes to lines: encodings, line ends, colours and the prefixes that log shippers put before every line.
 
-Knows nothing of TensorRT. Lines end at "\\n" only: TensorRT puts U+001E and U+001F into names, and
+Knows nothing of TensorRT. Lines end at "\n" only: TensorRT puts U+001E and U+001F into names, and
 ``str.splitlines`` would cut there.
 """
 

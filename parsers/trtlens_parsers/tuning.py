@@ -97,6 +97,7 @@ class TuningReader:
         self._is_reformat = False
         self._formats: tuple[str | None, str | None] = (None, None)
         self._open: _OpenBlock | None = None
+        self._op: _OpenBlock | None = None  # an operation inside a Myelin runner's block, which stays open around it
         self._names: dict[int, Kernel] = {}
         self._next_name: str | None = None
         self._kernels: dict[str, Kernel] = {}
@@ -109,8 +110,10 @@ class TuningReader:
         }  # fmt: skip
 
     def finish(self) -> None:
-        """Close the block that the log's end left open."""
+        """Close the blocks that the log's end left open."""
+        self._close_op()
         self._close()
+        self.blocks.sort(key=lambda block: block.line)
 
     # -- headers ---------------------------------------------------------------------------------------------------
 
@@ -355,17 +358,22 @@ class TuningReader:
 
     def myelin(self, text: str, line: int) -> bool:
         """Lines of a Myelin subgraph's compiler; its cost tables name kernels with their times."""
-        body = text[14:] if text.startswith(" (foreignNode)") else text
+        body = text.removeprefix(" (foreignNode)")
         if body.startswith(" Autotuning op "):
-            self._close()
+            self._close_op()
             op = body[15:].split(":", 1)[0].split("(key", 1)[0].strip()
-            self._open = _OpenBlock(self._layer, is_reformat=False, runner="Myelin", op=op or None,
-                                    input_formats=None, output_formats=None, line=line)  # fmt: skip
-        elif self._open is not None and self._open.op is not None and (match := _COST_ROW.match(body)):
+            self._op = _OpenBlock(self._layer, is_reformat=False, runner="Myelin", op=op,
+                                  input_formats=None, output_formats=None, line=line)  # fmt: skip
+        elif self._op is not None and (match := _COST_ROW.match(body)):
             kernel, cost = Kernel(read_tactic_id(match["hash"]), match["name"] or None, None), read_time(match["cost"])
             outcome, reason = ("timed", None) if cost is not None else ("failed", "no cost printed")
-            self._open.tactics.append(Tactic(line, kernel, cost, outcome, reason))
+            self._op.tactics.append(Tactic(line, kernel, cost, outcome, reason))
         return True
+
+    def _close_op(self) -> None:
+        block, self._op = self._op, None
+        if block is not None:
+            self.blocks.append(block.close())
 
     def _close(self) -> None:
         block, self._open = self._open, None

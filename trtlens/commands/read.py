@@ -32,13 +32,16 @@ def register(app: typer.Typer) -> None:
 
 def parse(
     files: Annotated[
-        list[str], typer.Argument(help="A verbose log (also .gz, .xz, .zst, or - for stdin), with JSON files of the same run.")
+        list[str],
+        typer.Argument(help="A verbose log (also .gz, .xz, .zst, or - for stdin), with JSON files of the same run."),
     ],
     out: Annotated[
         Optional[Path], typer.Option("--out", "-o", help="Keep the run in this folder: raw files and Parquet tables.")  # noqa: UP045
     ] = None,
     build: BuildOption = None,
-    unread: Annotated[bool, typer.Option("--unread", help="Show how lines were read, with examples of unread ones.")] = False,
+    unread: Annotated[
+        bool, typer.Option("--unread", help="Show how lines were read, with examples of unread ones.")
+    ] = False,
     force: Annotated[bool, typer.Option("--force", help="Replace a run that the folder already holds.")] = False,
     form: FormatOption = Format.TABLE,
 ) -> None:
@@ -112,7 +115,9 @@ def show(
     from trtlens.views import VIEWS  # noqa: PLC0415
 
     if view not in VIEWS and view not in TABLES:
-        raise TrtlensError(f"there is no view {view!r}: choose one of {', '.join(VIEWS)}; or a table: {', '.join(TABLES)}")
+        raise TrtlensError(
+            f"there is no view {view!r}: choose one of {', '.join(VIEWS)}; or a table: {', '.join(TABLES)}"
+        )
     opened = open_run(run)
     opened = opened if build is None else opened.build(build)
     rows = opened.view(view) if view in VIEWS else opened[view]

@@ -63,7 +63,9 @@ def _from_samples(times: pd.DataFrame) -> pd.DataFrame:
         for column, metric in _SAMPLED.items():
             values = group[column].dropna().sort_values().to_numpy()
             if len(values):
-                rows.append({"build": build, "metric": metric, "unit": "ms", "source": "samples", **_statistics(values)})
+                rows.append(
+                    {"build": build, "metric": metric, "unit": "ms", "source": "samples", **_statistics(values)}
+                )
     return pd.DataFrame(rows)
 
 

@@ -27,7 +27,7 @@ _IMAGE_LAYOUT: Final = re.compile(r"_(nhwc|nchw)(?:2(nhwc|nchw))?_")
 _MMA_BY_TYPE: Final = frozenset({"fp16", "bf16", "int8", "int4"})
 
 _NVJET: Final = re.compile(
-    r"_nvjet_(?:sm\d+[a-z]?_)?([a-z]{3,5})_(?:mma_)?([\dx]+)_(?:(\d+)x(\d{1,3})_)?(?:(\d+x\d+)_)?"
+    r"_nvjet_(?:sm\d+[a-z]?_)?([a-z]{3,5})_(?:mma_|tf32_)?([\dx]+)_(?:(\d+)x(\d{1,3})_)?(?:(\d+x\d+)_)?"
 )
 _NVJET_TRANSPOSES: Final = re.compile(r"_([tn])([tn])([tn])[tn]?_")
 _NVJET_LETTERS: Final = {"h": "fp16", "t": "bf16", "s": "fp32", "q": "fp8", "o": "fp4"}

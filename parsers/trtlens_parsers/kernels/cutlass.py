@@ -73,7 +73,8 @@ def _read_core(rest: list[str], scalar: bool, facts: Facts) -> None:
         facts.input_type, facts.accumulator_type, facts.output_type = map(type_of, (types[0], types[2], types[4]))
     else:
         # Only a tile right behind shows that an omitted type was omitted and not cut off.
-        whole = len(core) > 1 and _TILE_WORD.fullmatch(core[1]) is not None
+        behind = next((word for word in core[1:24] if _FILLER.fullmatch(word) is None), "")
+        whole = _TILE_WORD.fullmatch(behind) is not None
         facts.input_type = type_of(types[0]) if types else facts.accumulator_type if whole else None
         facts.output_type = type_of(output) if output else facts.accumulator_type
     if scalar and letter in ("s", "h"):

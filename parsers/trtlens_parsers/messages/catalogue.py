@@ -58,7 +58,10 @@ def _by_head() -> dict[str, list[tuple[str, Template]]]:
 _HEADS = _by_head()
 
 MESSAGE_SCREEN = re.compile("|".join(re.escape(head) for head in sorted(_HEADS, key=len, reverse=True)))
-"""For INFO and VERBOSE lines: a message that this does not ``match`` at its start has no known meaning."""
+"""For INFO and VERBOSE lines: a message that this does not ``match`` at its start has no known meaning.
+
+``match``, not ``search``: the words may stand inside a name, and looking for them there takes far longer.
+"""
 
 
 def classify(text: str) -> Meaning | None:

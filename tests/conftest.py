@@ -1,0 +1,43 @@
+"""What tests share: the fixtures' folders, and the public logs where the environment names them."""
+
+from __future__ import annotations
+
+import lzma
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+FIXTURES = Path(__file__).parents[1] / "fixtures"
+CAPTURES = FIXTURES / "resnet50-h200"
+PRECISIONS = ("fp32", "fp16", "int8")
+
+
+def read_xz(path: Path) -> bytes:
+    """The decompressed content of a fixture."""
+    return lzma.decompress(path.read_bytes())
+
+
+def corpus_files() -> list[Path]:
+    """Public logs that the environment variable TRTLENS_CORPUS names; none where it is not set."""
+    folder = os.environ.get("TRTLENS_CORPUS")
+    return sorted(Path(folder).glob("*.log.xz")) if folder else []
+
+
+@pytest.fixture(params=PRECISIONS)
+def capture(request: pytest.FixtureRequest) -> Path:
+    """The folder of one of the three ResNet-50 captures."""
+    return CAPTURES / str(request.param)
+
+
+@pytest.fixture(scope="session")
+def corpus() -> Iterator[list[Path]]:
+    """The public logs; the test is skipped where the environment does not name them."""
+    files = corpus_files()
+    if not files:
+        pytest.skip("set TRTLENS_CORPUS to a folder of *.log.xz to run over public logs")
+    yield files
