@@ -7,6 +7,7 @@ import json
 import lzma
 import re
 import time
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -61,17 +62,19 @@ def plain_counts(text: str) -> dict[str, int]:
 
 
 def read_counts(log: Log) -> dict[str, int]:
-    tactics = [(block, tactic) for build in log.builds for block in build.blocks for tactic in block.tactics]
-    timed = [block for block, tactic in tactics if tactic.outcome == "timed"]
-    myelin = [block for block in timed if block.op is not None]
-    failed = [t for _, t in tactics if t.outcome == "failed" and t.reason == "time printed as infinite"]
+    tables = tables_of(log)
+    outcomes = Counter(tables["candidates"]["outcome"].to_pylist() + tables["reformat_candidates"]["outcome"].to_pylist())
+    rows = tables["candidates"].to_pylist()
+    myelin = sum(row["op"] is not None and row["outcome"] == "timed" for row in rows)
+    infinite = [row for row in rows if row["reason"] == "time printed as infinite"]
+    infinite += [row for row in tables["reformat_candidates"].to_pylist() if row["reason"] == "time printed as infinite"]
     return {
         "layers": sum(len(build.layers) for build in log.builds),
         "detailed": sum(len(build.detailed_layers) for build in log.builds),
-        "timed": len(timed) - len(myelin),
-        "failed": len(failed),
-        "myelin": len(myelin),
-        "cached": sum(tactic.outcome == "cached" for _, tactic in tactics),
+        "timed": outcomes["timed"] - myelin,
+        "failed": len(infinite),
+        "myelin": myelin,
+        "cached": outcomes["cached"],
     }
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections import defaultdict
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from trtlens.reformats import is_reformat, reformat_kind
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from trtlens_parsers.layers import LayerRecord, TensorRecord
-    from trtlens_parsers.records import Build, EngineLayer
+    from trtlens_parsers.records import Build, EngineLayer, TuningBlock
 
 _LARGEST_COUNTED_ID = 2**32
 """Tactic ids up to here are counters of a runner, not hashes: the same id names another kernel for another layer."""
@@ -167,22 +168,41 @@ class _Kernels:
     """Finds a layer's kernel: by what engine creation printed for it, by its tactic id, by its name."""
 
     def __init__(self, build: Build) -> None:
-        self._late = {layer: t.kernel.name for layer, t in build.late_tactics if layer and t.kernel.tactic_id is None}
-        self._of_layer: dict[tuple[str | None, int], str] = {}
-        self._of_id: dict[int, set[str]] = defaultdict(set)
-        tried = [(block.layer, tactic) for block in build.blocks for tactic in block.tactics]
-        for layer, tactic in [*tried, *build.late_tactics]:
-            tactic_id, name, _ = tactic.kernel
-            if name and tactic_id is not None:
-                self._of_layer[layer, tactic_id] = name
-                self._of_id[tactic_id].add(name)
+        self._build = build
+        self._chosen = {(layer, kernel.tactic_id): kernel.name for layer, kernel in build.chosen_kernels}
+        self._blocks: dict[str | None, list[TuningBlock]] = defaultdict(list)
+        for block in build.blocks:
+            self._blocks[block.layer].append(block)
 
     def name_of(self, layer: LayerRecord) -> str | None:
         if layer.tactic_name:
             return layer.tactic_name
-        if layer.tactic_id is None:
-            return self._late.get(layer.name)
-        if (layer.name, layer.tactic_id) in self._of_layer:
-            return self._of_layer[layer.name, layer.tactic_id]
-        names = self._of_id.get(layer.tactic_id, set()) if layer.tactic_id > _LARGEST_COUNTED_ID else set()
-        return next(iter(names)) if len(names) == 1 else self._late.get(layer.name)
+        if layer.tactic_id is not None:
+            tried = self._tried(layer.name, layer.tactic_id) or self._chosen.get((layer.name, layer.tactic_id))
+            if tried is not None:
+                return tried
+            names = self._by_id.get(layer.tactic_id, set()) if layer.tactic_id > _LARGEST_COUNTED_ID else set()
+            if len(names) == 1:
+                return next(iter(names))
+        return self._chosen.get((layer.name, None))
+
+    def _tried(self, layer: str, tactic_id: int) -> str | None:
+        kernels = self._build.tactics.kernels
+        return next(
+            (
+                kernel.name
+                for block in self._blocks.get(layer, ())
+                for kernel in kernels[block.start : block.stop]
+                if kernel.tactic_id == tactic_id and kernel.name
+            ),
+            None,
+        )
+
+    @cached_property
+    def _by_id(self) -> dict[int, set[str]]:
+        """All names that the build's tactic lines give an id, for layers that the tuner knew by another name."""
+        names: dict[int, set[str]] = defaultdict(set)
+        for tactic_id, name, _ in {*self._build.tactics.kernels, *(kernel for _, kernel in self._build.chosen_kernels)}:
+            if name and tactic_id is not None:
+                names[tactic_id].add(name)
+        return names

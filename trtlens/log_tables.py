@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -10,12 +9,14 @@ import pyarrow as pa
 
 from trtlens.layer_tables import layer_tables
 from trtlens.tables import TABLES
+from trtlens_parsers.records import Remark
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
     from trtlens_parsers.records import Build, Kernel, Log, TuningBlock
 
+_TIMED = Remark("timed", None)
 _BUILD_SCALARS = (
     "activation_bytes", "weights_bytes", "scratch_bytes", "host_persistent_bytes", "device_persistent_bytes",
 )  # fmt: skip
@@ -119,75 +120,98 @@ def _option(build: Build, key: str) -> str | None:
 # -- tuning --------------------------------------------------------------------------------------------------------
 
 
-def _blocks(builds: Iterable[Build], *, reformats: bool) -> list[tuple[int, TuningBlock]]:
-    return [(build.number, block) for build in builds for block in build.blocks if block.is_reformat is reformats]
+class _Tried:
+    """The tactics of all blocks of one kind as columns; what stands in a block is repeated for each of its tactics."""
 
-
-class _Repeated:
-    """Columns of blocks, repeated for each of their tactics without a Python object per row."""
-
-    def __init__(self, blocks: list[tuple[int, TuningBlock]]) -> None:
-        self.blocks = blocks
-        self.counts = np.fromiter((len(block.tactics) for _, block in blocks), np.int64, len(blocks))
-        rows = list(chain.from_iterable(block.tactics for _, block in blocks))
-        self.tactics: list[Sequence[Any]] = list(zip(*rows, strict=True)) if rows else [()] * 6
+    def __init__(self, builds: Sequence[Build], *, reformats: bool) -> None:
+        chosen = [[block for block in build.blocks if block.is_reformat is reformats] for build in builds]
+        self.blocks = [block for blocks in chosen for block in blocks]
+        counts = [block.stop - block.start for block in self.blocks]
+        self._rows = np.repeat(np.arange(len(counts)), counts)
+        self._build_of_block = np.repeat([build.number for build in builds], [len(blocks) for blocks in chosen])
+        takes = [_positions(blocks) for blocks in chosen]
+        self.lines = _joined([np.asarray(b.tactics.lines, np.int64)[take] for b, take in zip(builds, takes, strict=True)])
+        self.times = _joined([_times(b)[take] for b, take in zip(builds, takes, strict=True)])
+        self.ids, self.names, self.splits = _kernel_columns(builds, takes)
+        self.outcomes, self.reasons, self.scratches = _remark_columns(builds, takes)
 
     def builds(self) -> pa.Array:
-        numbers = np.fromiter((number for number, _ in self.blocks), np.int64, len(self.blocks))
-        return pa.array(np.repeat(numbers, self.counts))
+        return pa.array(self._build_of_block[self._rows])
 
-    def label(self, value_of: Callable[[TuningBlock], str | None]) -> pa.Array:
-        codes: dict[str | None, int] = {}
-        indices = [codes.setdefault(value_of(block), len(codes)) for _, block in self.blocks]
-        values = pa.array(list(codes), pa.string())
-        repeated = pa.array(np.repeat(np.asarray(indices, np.int32), self.counts))
-        return pa.DictionaryArray.from_arrays(repeated, values) if None not in codes else _with_nulls(repeated, values)
+    def label(self, values: Iterable[str | None]) -> pa.Array:
+        """A text of each block, stored once and repeated for the block's tactics."""
+        return pa.array(values, pa.string()).dictionary_encode().take(pa.array(self._rows))
 
 
-def _with_nulls(indices: pa.Array, values: pa.Array) -> pa.Array:
-    """A dictionary array whose null value became a null index."""
-    return pa.DictionaryArray.from_arrays(indices, values).cast(pa.string()).dictionary_encode()
+def _positions(blocks: Sequence[TuningBlock]) -> np.ndarray:
+    """Positions in a build's tactics that its blocks cover, in the blocks' order."""
+    spans = [np.arange(block.start, block.stop) for block in blocks]
+    return np.concatenate(spans) if spans else np.empty(0, np.int64)
 
 
-def _kernel_columns(kernels: Sequence[Kernel]) -> tuple[pa.Array, pa.Array, pa.Array]:
+def _joined(columns: list[np.ndarray]) -> pa.Array:
+    """One column of all builds; NaN is null."""
+    return pa.array(np.concatenate(columns) if columns else [], from_pandas=True)
+
+
+def _times(build: Build) -> np.ndarray:
+    return np.array(build.tactics.times_ms, np.float64)  # None becomes NaN
+
+
+def _kernel_columns(builds: Sequence[Build], takes: list[np.ndarray]) -> tuple[pa.Array, pa.Array, pa.Array]:
     """Ids, names and split-Ks of kernels, built once for each distinct one and then taken by position."""
     codes: dict[Kernel, int] = {}
-    positions = pa.array([codes.setdefault(kernel, len(codes)) for kernel in kernels], pa.int32())
+    coded = []
+    for build, take in zip(builds, takes, strict=True):
+        for kernel in dict.fromkeys(build.tactics.kernels):
+            codes.setdefault(kernel, len(codes))
+        coded.append(np.fromiter(map(codes.__getitem__, build.tactics.kernels), np.int32, len(build.tactics))[take])
+    rows = pa.array(np.concatenate(coded) if coded else [], pa.int32())
     ids, names, splits = zip(*codes, strict=True) if codes else ((), (), ())
     distinct = pa.array(names, pa.string()).dictionary_encode()
-    return (
-        pa.array(ids, pa.uint64()).take(positions),
-        distinct.take(positions),
-        pa.array(splits, pa.int64()).take(positions),
-    )
+    return pa.array(ids, pa.uint64()).take(rows), distinct.take(rows), pa.array(splits, pa.int64()).take(rows)
+
+
+def _remark_columns(builds: Sequence[Build], takes: list[np.ndarray]) -> tuple[pa.Array, pa.Array, pa.Array]:
+    """Outcome, reason and scratch; nearly all tactics share one remark: timed."""
+    remarks: dict[Remark, int] = {_TIMED: 0}
+    coded = []
+    for build, take in zip(builds, takes, strict=True):
+        codes = np.zeros(len(build.tactics), np.int32)
+        for position, remark in build.tactics.remarks.items():
+            codes[position] = remarks.setdefault(remark, len(remarks))
+        coded.append(codes[take])
+    rows = pa.array(np.concatenate(coded) if coded else [], pa.int32())
+    outcomes, reasons, scratches = zip(*remarks, strict=True)
+    labels = [pa.array(column, pa.string()).dictionary_encode().take(rows) for column in (outcomes, reasons)]
+    return labels[0], labels[1], pa.array(scratches, pa.int64()).take(rows)
 
 
 def _candidates(builds: Sequence[Build]) -> pa.Table:
-    repeated = _Repeated(_blocks(builds, reformats=False))
-    line, kernels, time, outcome, reason, scratch = repeated.tactics
-    tactic_id, name, split = _kernel_columns(kernels)
-    nothing = pa.nulls(len(line), pa.string())
+    tried = _Tried(builds, reformats=False)
+    blocks, count = tried.blocks, len(tried.lines)
+    nothing = pa.nulls(count, pa.string())
     return TABLES["candidates"].table({
-        "build": repeated.builds(), "layer": repeated.label(lambda b: b.layer), "op": repeated.label(lambda b: b.op),
-        "input_formats": repeated.label(lambda b: b.input_formats),
-        "output_formats": repeated.label(lambda b: b.output_formats),
-        "runner": repeated.label(lambda b: b.runner),
-        "tactic_id": tactic_id, "tactic_name": name, "split_k": split, "time_ms": time,
-        "outcome": outcome, "reason": reason, "scratch_requested_bytes": scratch, "precision": nothing, "unit": nothing,
-        "chosen": pa.nulls(len(line), pa.bool_()), "line": line,
+        "build": tried.builds(), "layer": tried.label(b.layer for b in blocks), "op": tried.label(b.op for b in blocks),
+        "input_formats": tried.label(b.input_formats for b in blocks),
+        "output_formats": tried.label(b.output_formats for b in blocks),
+        "runner": tried.label(b.runner for b in blocks),
+        "tactic_id": tried.ids, "tactic_name": tried.names, "split_k": tried.splits, "time_ms": tried.times,
+        "outcome": tried.outcomes, "reason": tried.reasons, "scratch_requested_bytes": tried.scratches,
+        "precision": nothing, "unit": nothing, "chosen": pa.nulls(count, pa.bool_()), "line": tried.lines,
     })  # fmt: skip
 
 
 def _reformat_candidates(builds: Sequence[Build]) -> pa.Table:
-    repeated = _Repeated(_blocks(builds, reformats=True))
-    line, kernels, time, outcome, reason, _ = repeated.tactics
-    tactic_id, name, _ = _kernel_columns(kernels)
+    tried = _Tried(builds, reformats=True)
+    blocks = tried.blocks
     return TABLES["reformat_candidates"].table({
-        "build": repeated.builds(), "source": repeated.label(lambda b: _end(b, 0)),
-        "target": repeated.label(lambda b: _end(b, 1)), "input_formats": repeated.label(lambda b: b.input_formats),
-        "output_formats": repeated.label(lambda b: b.output_formats), "runner": repeated.label(lambda b: b.runner),
-        "tactic_id": tactic_id, "tactic_name": name, "time_ms": time, "outcome": outcome,
-        "reason": reason, "line": line,
+        "build": tried.builds(), "source": tried.label(_end(b, 0) for b in blocks),
+        "target": tried.label(_end(b, 1) for b in blocks),
+        "input_formats": tried.label(b.input_formats for b in blocks),
+        "output_formats": tried.label(b.output_formats for b in blocks),
+        "runner": tried.label(b.runner for b in blocks), "tactic_id": tried.ids, "tactic_name": tried.names,
+        "time_ms": tried.times, "outcome": tried.outcomes, "reason": tried.reasons, "line": tried.lines,
     })  # fmt: skip
 
 
@@ -198,17 +222,29 @@ def _end(block: TuningBlock, side: int) -> str | None:
 
 
 def _runners(builds: Sequence[Build]) -> pa.Table:
-    rows = [(build.number, block) for build in builds for block in build.blocks]
-    times = [[t.time_ms for t in block.tactics if t.time_ms is not None] for _, block in rows]
+    rows = [(build, block) for build in builds for block in build.blocks]
     blocks = [block for _, block in rows]
+    timed, best = _best_times(builds)
     return TABLES["runners"].table({
-        "build": [number for number, _ in rows], "layer": [b.layer for b in blocks],
+        "build": [build.number for build, _ in rows], "layer": [b.layer for b in blocks],
         "is_reformat": [b.is_reformat for b in blocks], "runner": [b.runner for b in blocks],
         "input_formats": [b.input_formats for b in blocks], "output_formats": [b.output_formats for b in blocks],
-        "tactics": [len(b.tactics) for b in blocks], "timed": [len(t) for t in times],
-        "best_ms": [min(t, default=None) for t in times], "profiling_s": [b.profiling_s for b in blocks],
-        "line": [b.line for b in blocks],
+        "tactics": [b.stop - b.start for b in blocks], "timed": timed, "best_ms": best,
+        "profiling_s": [b.profiling_s for b in blocks], "line": [b.line for b in blocks],
     })  # fmt: skip
+
+
+def _best_times(builds: Sequence[Build]) -> tuple[list[int], list[float | None]]:
+    """Of each block, how many tactics have a time and the smallest of them."""
+    counts: list[int] = []
+    best: list[float | None] = []
+    for build in builds:
+        times = build.tactics.times_ms
+        for block in build.blocks:
+            known = [time for time in times[block.start : block.stop] if time is not None]
+            counts.append(len(known))
+            best.append(min(known, default=None))
+    return counts, best
 
 
 # -- the rest ------------------------------------------------------------------------------------------------------

@@ -23,7 +23,7 @@ from trtlens_parsers.formats import (
     read_int,
     read_tensor,
 )
-from trtlens_parsers.oneline import TENSOR_LISTS, read_layer_fields, text_of
+from trtlens_parsers.oneline import read_layer_fields, text_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -38,7 +38,7 @@ _NESTING = re.compile(r"[()\[\]{}]|, ")
 _LONGEST_NAME = 1 << 16
 _NODE = "[ONNX Layer: "
 _NODE_BREAK = re.compile(r"(?<=\])[\x1e\x1f]?(?=\[ONNX Layer: )")
-_OWN_FIELDS = TENSOR_LISTS | {"Name", "LayerType", "TacticName", "TacticValue", "StreamId", "Origin", "Metadata"}
+_OWN_FIELDS = frozenset({"Name", "LayerType", "TacticName", "TacticValue", "StreamId", "Origin", "Metadata"})
 
 
 @dataclass(frozen=True, slots=True)

@@ -74,15 +74,16 @@ def _is_whole(fields: Fields) -> bool:
         return False
     if key == "TacticValue":
         # Versions that print a tensor's location also pad the tactic to 16 digits; 8.2 does neither.
-        located = any(name == "Location" for _, tensors in fields[2:4] for tensor in tensors for name, *_ in tensor)
+        tensors = [tensor for _, listed in fields if not isinstance(listed, str) for tensor in listed]
+        located = any(text_of(tensor, "Location") for tensor in tensors)
         return bool((_PADDED_TACTIC if located else _ANY_TACTIC).fullmatch(value))
     closing = {"[": "]", "{": "}"}.get(value[:1])
     return key == "Metadata" and (closing is None or value.endswith(closing))
 
 
 def _read_value(line: str, key: str, position: int) -> tuple[str | list[TensorFields] | None, int]:
-    if key in TENSOR_LISTS:
-        return _read_tensors(line, position + 1) if line.startswith("[", position) else (None, position)
+    if key in TENSOR_LISTS and line.startswith(("[ { Name: ", "[]"), position):
+        return _read_tensors(line, position + 1)
     if key == "Metadata":  # names of ONNX nodes, unescaped: only the end of the line bounds them
         return line[position:], len(line)
     if line.startswith(("[", "{"), position):

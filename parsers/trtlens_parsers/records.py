@@ -20,19 +20,36 @@ class Kernel(NamedTuple):
     split_k: int | None
 
 
-class Tactic(NamedTuple):
-    """One tactic that the tuner timed, skipped or failed to run (a tuple: a log holds hundreds of thousands)."""
+class Remark(NamedTuple):
+    """Why a tactic has no time of its own measurement: ``outcome`` is cached, skipped or failed."""
 
-    line: int
-    kernel: Kernel
-    time_ms: float | None
-    outcome: str  # timed, cached, skipped, failed, chosen
-    reason: str | None = None
+    outcome: str
+    reason: str | None
     scratch_bytes: int | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Tactics:
+    """The tactics of one build as columns of equal length: a log holds hundreds of thousands of them.
+
+    ``remarks`` holds, by position, the few that were not simply timed.
+    """
+
+    lines: list[int]
+    kernels: list[Kernel]
+    times_ms: list[float | None]
+    remarks: dict[int, Remark]
+
+    def __len__(self) -> int:
+        return len(self.lines)
+
+
 class TuningBlock(NamedTuple):
-    """One runner tried for one layer (or one reformat) in one format combination, with its tactics in log order."""
+    """One runner tried for one layer (or one reformat) in one format combination.
+
+    Its tactics stand at ``start`` to ``stop`` of the build's `Tactics`; a row of Myelin's cost tables has its own block,
+    with ``op``, inside the runner's.
+    """
 
     layer: str | None
     is_reformat: bool
@@ -42,7 +59,8 @@ class TuningBlock(NamedTuple):
     output_formats: str | None
     line: int
     profiling_s: float | None
-    tactics: tuple[Tactic, ...]
+    start: int
+    stop: int
 
 
 class Choice(NamedTuple):
@@ -182,7 +200,8 @@ class Build:
     bindings: tuple[str, ...]
     blocks: tuple[TuningBlock, ...]
     choices: tuple[Choice, ...]
-    late_tactics: tuple[tuple[str | None, Tactic], ...]
+    tactics: Tactics
+    chosen_kernels: tuple[tuple[str | None, Kernel], ...]
     nodes: tuple[Node, ...]
     fusions: tuple[Fusion, ...]
     passes: tuple[Pass, ...]

@@ -11,7 +11,7 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from trtlens_parsers.records import Choice, Kernel, Tactic, TuningBlock
+from trtlens_parsers.records import Choice, Kernel, Remark, Tactics, TuningBlock
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -23,8 +23,8 @@ FLT_MAX = 3.4e38
 """Times from here on mean that no tactic ran (TensorRT to 8.2 prints FLT_MAX, later ones ``inf``)."""
 
 _ID_BITS = 2**64
-_NEW = tuple.__new__  # what a NamedTuple's constructor calls, without its argument handling
 _NO_KERNEL = Kernel(None, None, None)
+_IMPOSSIBLE = Remark("failed", "time printed as infinite")
 _ID_TEXT = r"-?\d{1,20}|0x[0-9a-fA-F]{1,16}"
 _ID = re.compile(_ID_TEXT)
 _OLD_TIMED = re.compile(r"Tactic:? (?P<id>-?\d{1,20}) time (?P<time>\S+)\s*$")
@@ -72,18 +72,18 @@ class _OpenBlock:
     input_formats: str | None
     output_formats: str | None
     line: int
+    start: int
     profiling_s: float | None = None
-    tactics: list[Tactic] = field(default_factory=list)
 
-    def close(self) -> TuningBlock:
+    def close(self, stop: int) -> TuningBlock:
         return TuningBlock(
             self.layer, self.is_reformat, self.runner, self.op, self.input_formats, self.output_formats, self.line,
-            self.profiling_s, tuple(self.tactics),
+            self.profiling_s, self.start, stop,
         )  # fmt: skip
 
 
 class TuningReader:
-    """Follows one build's tuning line by line; ``blocks``, ``choices`` and ``late`` are its records so far.
+    """Follows one build's tuning line by line; ``blocks``, ``choices``, ``tactics`` and ``chosen`` are its records so far.
 
     Each method takes the text of one message and its line number, and answers whether the line was the tuner's.
     """
@@ -91,7 +91,8 @@ class TuningReader:
     def __init__(self) -> None:
         self.blocks: list[TuningBlock] = []
         self.choices: list[Choice] = []
-        self.late: list[tuple[str | None, Tactic]] = []
+        self.tactics = Tactics([], [], [], {})
+        self.chosen: list[tuple[str | None, Kernel]] = []
         self.selection_done = False
         self._layer: str | None = None
         self._is_reformat = False
@@ -111,7 +112,6 @@ class TuningReader:
 
     def finish(self) -> None:
         """Close the blocks that the log's end left open."""
-        self._close_op()
         self._close()
         self.blocks.sort(key=lambda block: block.line)
 
@@ -168,7 +168,7 @@ class TuningReader:
             self._layer = layer
         self._is_reformat = is_reformat
         runner = runner[:-1].partition("[0x")[0]
-        self._open = _OpenBlock(layer, is_reformat, runner, None, *self._formats, line)
+        self._open = self._block(layer, runner, line)
         return True
 
     # -- tactics ---------------------------------------------------------------------------------------------------
@@ -193,24 +193,35 @@ class TuningReader:
             time_ms = float(text[cut + 7 :])
         except ValueError:
             return False
-        if self._skipped_last or time_ms != time_ms or not 0 <= time_ms < FLT_MAX:  # noqa: PLR0124  NaN differs from itself
+        tactics = self.tactics
+        if self._open is None or self._op is not None or self._skipped_last or not 0 <= time_ms < FLT_MAX:
             self._timed(line, kernel, _possible(time_ms))
         else:
-            block = self._open or self._orphan(line)
-            block.tactics.append(_NEW(Tactic, (line, kernel, time_ms, "timed", None, None)))
+            tactics.lines.append(line)
+            tactics.kernels.append(kernel)
+            tactics.times_ms.append(time_ms)
         return True
 
     def _timed(self, line: int, kernel: Kernel, time_ms: float | None) -> None:
-        tactics = (self._open or self._orphan(line)).tactics
+        block = self._runner_block(line)
+        tactics = self.tactics
         # "Fast skip" and "skipped" lines can be followed by a time for the same tactic: then it was timed after all.
-        if self._skipped_last and tactics and tactics[-1].kernel.tactic_id == kernel.tactic_id:
-            skipped = tactics.pop().kernel
+        if self._skipped_last and len(tactics) > block.start and tactics.kernels[-1].tactic_id == kernel.tactic_id:
+            tactics.remarks.pop(len(tactics) - 1, None)
+            tactics.lines.pop()
+            tactics.times_ms.pop()
+            skipped = tactics.kernels.pop()
             kernel = kernel if kernel.name else skipped
         self._skipped_last = False
-        if time_ms is None:
-            tactics.append(Tactic(line, kernel, None, "failed", "time printed as infinite"))
-        else:
-            tactics.append(Tactic(line, kernel, time_ms, "timed"))
+        self._add(line, kernel, time_ms, None if time_ms is not None else _IMPOSSIBLE)
+
+    def _add(self, line: int, kernel: Kernel, time_ms: float | None, remark: Remark | None) -> None:
+        tactics = self.tactics
+        if remark is not None:
+            tactics.remarks[len(tactics)] = remark
+        tactics.lines.append(line)
+        tactics.kernels.append(kernel)
+        tactics.times_ms.append(time_ms)
 
     def _other_tactic(self, text: str, line: int) -> bool:
         if match := _OLD_TIMED.match(text):
@@ -228,14 +239,21 @@ class TuningReader:
         return True
 
     def _untimed(self, line: int, tactic_id: str, outcome: str, reason: str, scratch: int | None = None) -> None:
+        self._runner_block(line)
         kernel = self._named_kernel(Kernel(read_tactic_id(tactic_id), None, None))
-        (self._open or self._orphan(line)).tactics.append(Tactic(line, kernel, None, outcome, reason, scratch))
+        self._add(line, kernel, None, Remark(outcome, reason, scratch))
         self._skipped_last = outcome == "skipped"
 
-    def _orphan(self, line: int) -> _OpenBlock:
-        """A block for tactics whose runner line is not in the log (excerpts, logs cut at the start)."""
-        self._open = _OpenBlock(self._layer, self._is_reformat, None, None, *self._formats, line)
+    def _runner_block(self, line: int) -> _OpenBlock:
+        """The open runner's block; a new one for tactics whose runner line is not in the log (excerpts, cut logs)."""
+        if self._op is not None:
+            self._close_op()
+        if self._open is None:
+            self._open = self._block(self._layer, None, line)
         return self._open
+
+    def _block(self, layer: str | None, runner: str | None, line: int, *, op: str | None = None) -> _OpenBlock:
+        return _OpenBlock(layer, self._is_reformat, runner, op, *self._formats, line, len(self.tactics))
 
     def named(self, text: str, line: int) -> bool:
         """``NAME Set Tactic Name: KERNEL Tactic: ID`` (8.0 to 8.5), without an id in 6.x and 7.x."""
@@ -247,7 +265,7 @@ class TuningReader:
         tactic_id = read_tactic_id(number[0]) if number else None
         kernel = Kernel(tactic_id, name, int(split[1]) if split else None)
         if self.selection_done:  # engine creation names the chosen kernels again, without times
-            self.late.append((_without_kind(layer.strip()) or None, Tactic(line, kernel, None, "chosen")))
+            self.chosen.append((_without_kind(layer.strip()) or None, kernel))
         elif tactic_id is None:
             self._next_name = name
         else:
@@ -295,12 +313,12 @@ class TuningReader:
         return True
 
     def _no_tactics(self, runner: str, layer: str | None, line: int) -> None:
-        if self._open is not None and self._open.runner == runner and not self._open.tactics:
-            self._open = None
-        block = _OpenBlock(layer, is_reformat=False, runner=runner, op=None,
-                           input_formats=self._formats[0], output_formats=self._formats[1], line=line)  # fmt: skip
-        block.tactics.append(Tactic(line, _NO_KERNEL, None, "skipped", "no valid tactics"))
-        self.blocks.append(block.close())
+        if self._open is not None and self._open.runner == runner and self._open.start == len(self.tactics):
+            self._open = None  # the runner's own header stands right above: this line is its whole block
+        self._close()
+        self._open = self._block(layer, runner, line)
+        self._add(line, _NO_KERNEL, None, Remark("skipped", "no valid tactics"))
+        self._close()
 
     def fastest(self, text: str, line: int) -> bool:  # noqa: ARG002
         """``Fastest Tactic: ID Time: T``: a summary of the block above it, which it ends."""
@@ -349,40 +367,48 @@ class TuningReader:
         is_reformat = _is_reformat_name(layer)
         layer = _reformat_ends(layer) if is_reformat else layer
         inputs, outputs = _split_formats(match["formats"])
-        block = _OpenBlock(layer, is_reformat, match["runner"], None, inputs, outputs, line)
-        reason = "time taken from the timing cache"
+        self._open = _OpenBlock(layer, is_reformat, match["runner"], None, inputs, outputs, line, len(self.tactics))
         kernel = Kernel(read_tactic_id(match["id"]), None, None)
-        block.tactics.append(Tactic(line, kernel, read_time(match["time"]), "cached", reason))
-        self.blocks.append(block.close())
+        self._add(line, kernel, read_time(match["time"]), Remark("cached", "time taken from the timing cache"))
+        self._close()
         return True
 
     def myelin(self, text: str, line: int) -> bool:
         """Lines of a Myelin subgraph's compiler; its cost tables name kernels with their times."""
         body = text.removeprefix(" (foreignNode)")
         if body.startswith(" Autotuning op "):
-            self._close_op()
-            op = body[15:].split(":", 1)[0].split("(key", 1)[0].strip()
-            self._op = _OpenBlock(self._layer, is_reformat=False, runner="Myelin", op=op,
-                                  input_formats=None, output_formats=None, line=line)  # fmt: skip
+            self._open_op(body[15:].split(":", 1)[0].split("(key", 1)[0].strip(), line)
         elif self._op is not None and (match := _COST_ROW.match(body)):
             kernel, cost = Kernel(read_tactic_id(match["hash"]), match["name"] or None, None), read_time(match["cost"])
-            outcome, reason = ("timed", None) if cost is not None else ("failed", "no cost printed")
-            self._op.tactics.append(Tactic(line, kernel, cost, outcome, reason))
+            self._add(line, kernel, cost, None if cost is not None else Remark("failed", "no cost printed"))
         return True
+
+    def _open_op(self, op: str, line: int) -> None:
+        """A table of one operation's kernels; the runner's block around it stays open and goes on behind it."""
+        self._close_op()
+        runner = self._open
+        if runner is not None and runner.start < len(self.tactics):
+            self.blocks.append(runner.close(len(self.tactics)))
+        layer = runner.layer if runner is not None else self._layer
+        self._op = _OpenBlock(layer, is_reformat=False, runner="Myelin", op=op, input_formats=None,
+                              output_formats=None, line=line, start=len(self.tactics))  # fmt: skip
 
     def _close_op(self) -> None:
         block, self._op = self._op, None
         if block is not None:
-            self.blocks.append(block.close())
+            self.blocks.append(block.close(len(self.tactics)))
+            if self._open is not None:
+                self._open.start = len(self.tactics)
 
     def _close(self) -> None:
+        self._close_op()
         block, self._open = self._open, None
         self._next_name = None
         self._skipped_last = False
         if self._names:
             self._names.clear()
         if block is not None:
-            self.blocks.append(block.close())
+            self.blocks.append(block.close(len(self.tactics)))
 
 
 def _read_head(head: str) -> Kernel | None:

@@ -1,4 +1,4 @@
-"""CUTLASS names, as TensorRT 8 to 10 and cuBLAS compile them in, and as its C++ templates read when demangled.
+"""CUTLASS names, as TensorRT 10 and cuBLAS compile them in, and as its C++ templates read when demangled.
 
 Source: CUTLASS ``python/cutlass_library``: ``procedural_name``, ``extended_name`` and ``OpcodeClassNames``.
 2.x: ``cutlass_80_tensorop_<output>_<letter><instruction>gemm_<input>_<MxN>_<K>x<stages>_<transposes>_align8``, output

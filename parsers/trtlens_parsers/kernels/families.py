@@ -66,7 +66,8 @@ _GEMV_ATTENTION = "attention as matrix-vector products: the name states neither 
 _NOT_A_KERNEL = "the name of a type or a helper, not of a kernel"
 
 FAMILIES: Final[tuple[Family, ...]] = (
-    _family("xmma", r"_xmma_(?:fprop_avdt|conv_fprop_smallk)_", None, read_xmma, unit=TENSOR_CORE, rule="outruns-dp4a"),
+    _family("xmma", r"_xmma_(?:fprop_avdt_dense_int8int8|conv_fprop_smallk)_", None, read_xmma,
+            unit=TENSOR_CORE, rule="outruns-dp4a"),
     _family("xmma", r"_xmma_", None, read_xmma),
     _family("myelin", r"_myl_", None, read_generated, rule="generated", reason=_GENERATED),
     _family("attention", r"_(?:gemm|kgen)_mha_", "mha", read_attention, unit=TENSOR_CORE, rule="myelin-mha"),
@@ -78,7 +79,7 @@ FAMILIES: Final[tuple[Family, ...]] = (
     _family("cudnn", r"_[shi](?:884|1688|16816|8816|16832)?cudnn_", "convolution", read_cask),
     _family("cudnn", r"_convolve_sgemm_", "fprop", read_sgemm_convolution),
     _family("cublas", r"_[shi](?:884|1688|16816|8816|8832|16832)?gemm_", "gemm", read_cask),
-    _family("conv_act_pool", r"_sm(?:72|80)_trt_conv_act_pool_", "conv_act_pool", read_conv_act_pool,
+    _family("conv_act_pool", r"_sm72_trt_conv_act_pool_|_sm80_trt_conv_act_pool_v3_", "conv_act_pool", read_conv_act_pool,
             unit=TENSOR_CORE, rule="conv-act-pool"),
     _family("conv_act_pool", r"_conv_act_pool_|_kimma_v\d_tile_", "conv_act_pool", read_conv_act_pool),
     _family("myelin", r"_myelin_cask_stub_", None, rule="stub", reason=_STUB),

@@ -35,7 +35,8 @@ class Kernel:
         cluster: thread blocks in a cluster (cgasize), "2x1x1".
         warpgroups: how warp groups share the tile (sm90 and later), "1x1x1".
         mma_shape: shape of one matrix instruction, "16x8x16".
-        layouts: layouts of input, weights and output, "nhwc/krsc/nhwc"; for matrix products transposition, "t/n/n".
+        layouts: layouts of input, weights and output, "nhwc/krsc/nhwc", an unstated one left empty; for matrix products
+            the transposition of each operand, "t/n/n".
         split_k: the name says that several blocks share one sum.
         epilogue: what is done to the sums before they are written, e.g. ("bias", "relu").
         sparse: the name says that it uses structured sparsity.

@@ -51,7 +51,9 @@ RULES: Final[tuple[Rule, ...]] = (
     Rule("older-than-tensor-cores", CUDA_CORE, "a cuDNN or cuBLAS template that predates tensor cores"),
     Rule("myelin-mha", TENSOR_CORE, "Myelin fuses attention only for types and GPUs with matrix instructions"),
     Rule("conv-act-pool", TENSOR_CORE, "the INT8 kernels behind kIMMA_V*_TILE"),
-    Rule("outruns-dp4a", TENSOR_CORE, "INT8 convolutions that TensorRT itself timed faster than CUDA cores can multiply"),
+    Rule(
+        "outruns-dp4a", TENSOR_CORE, "INT8 convolutions that TensorRT itself timed faster than CUDA cores can multiply"
+    ),
     Rule("nvjet", TENSOR_CORE, "cuBLAS's generator for Hopper's and Blackwell's matrix instructions"),
     Rule("fused-attention", TENSOR_CORE, "fused attention over FP16, BF16, FP8 or INT8"),
     Rule("thread-loops", CUDA_CORE, "depthwise and grouped convolutions that spell out the loops of one thread"),

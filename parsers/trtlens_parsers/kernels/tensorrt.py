@@ -45,7 +45,7 @@ def read_generated(words: Words, facts: Facts) -> None:
 
 
 def read_conv_act_pool(words: Words, facts: Facts) -> None:
-    """The tile of the INT8 convolution, activation and pooling that TensorRT fuses since 8.0."""
+    """The tile of the INT8 convolution, activation and pooling that TensorRT fuses (seen from 8.5 on)."""
     facts.input_type = facts.output_type = "int8"
     if (found := _TILE_ROWS.search(words.flat)) is not None:
         rows, columns, together = found.groups()
