@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from trtlens.runs import Run
+    from trtlens.schema import TableSpec
 
 SAMPLES = "samples"
 NO_WORK = frozenset({"Constant", "NoOp", "Shape", "signal", "wait", "shape_call"})
@@ -23,6 +24,16 @@ def frame(table: pa.Table) -> pd.DataFrame:
         if isinstance(data[name].dtype, pd.CategoricalDtype):
             data[name] = data[name].astype("string")
     return data
+
+
+def arrow(rows: pd.DataFrame, spec: TableSpec) -> pa.Table:
+    """A view's rows as Arrow, with exactly the declared columns; a column that the rows lack is null."""
+    import pyarrow as pa  # noqa: PLC0415
+
+    if rows.empty:
+        return spec.empty()
+    names = [column.name for column in spec.columns]
+    return pa.Table.from_pandas(rows.reindex(columns=names), schema=spec.schema, preserve_index=False)
 
 
 def _mapper() -> dict[pa.DataType, pd.api.extensions.ExtensionDtype]:

@@ -102,7 +102,7 @@ def read_inspector(text: str) -> InspectorRecord:
     body = text.lstrip("\ufeff \t\r\n")
     if not body:
         raise FormatError("the layer information is empty: build the engine with ProfilingVerbosity.DETAILED")
-    if body[0] in "{[":
+    if body[0] == "{":
         try:
             return _from_json(_load(body))
         except RecursionError:
@@ -141,7 +141,7 @@ def _from_json(document: _Json) -> InspectorRecord:
     layers: list[LayerRecord] = []
     unreadable: list[str] = []
     for row in rows:
-        if isinstance(row, str):
+        if isinstance(row, str) and not isinstance(row, _Number):
             layers.append(LayerRecord(row, None))
         elif isinstance(row, _Members) and isinstance(dict(row).get("Name"), str):
             _append(layers, layer_of_fields(_fields(row)))
@@ -176,7 +176,7 @@ def _from_text(text: str) -> InspectorRecord:
         if section and not heading and row.strip(" "):
             rows[section].append(row)
     if section is None:
-        raise FormatError('the text is no layer information: neither JSON nor a line "Layers:"')
+        raise FormatError('the text is no layer information: neither a JSON object nor a line "Layers:"')
     detailed = any(row.startswith("Name: ") for row in rows["Layers:"])
     layers: list[LayerRecord] = []
     unreadable: list[str] = []

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import pyarrow as pa
-
-from trtlens.joins import layers_with_times, share, work_of
+from trtlens.joins import arrow, layers_with_times, share, work_of
 from trtlens.schema import declare
 from trtlens_parsers.kernels import read_kernel
 
 if TYPE_CHECKING:
+    import pyarrow as pa
+
     from trtlens.runs import Run
 
 COLUMNS = declare(
@@ -33,6 +33,8 @@ COLUMNS = declare(
 
 def table(run: Run) -> pa.Table:
     """Kernel families by time, else by number of layers; constants and views that launch nothing are left out."""
+    if not run["layers"].num_rows:
+        return COLUMNS.empty()
     layers = layers_with_times(run)
     layers = layers[work_of(layers) != "none"].copy()
     kernels = {name: read_kernel(name) for name in layers["tactic_name"].dropna().unique()}
@@ -45,5 +47,4 @@ def table(run: Run) -> pa.Table:
     rows["layers_percent"] = share(rows, "layers", ["build"])
     rows["time_percent"] = share(rows, "time_ms", ["build"])
     rows = rows.sort_values(["build", "time_ms", "layers"], ascending=[True, False, False])
-    names = [column.name for column in COLUMNS.columns]
-    return pa.Table.from_pandas(rows[names], schema=COLUMNS.schema, preserve_index=False)
+    return arrow(rows, COLUMNS)

@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pandas as pd
-import pyarrow as pa
 
-from trtlens.joins import frame
+from trtlens.joins import arrow, frame
 from trtlens.schema import declare
 
 if TYPE_CHECKING:
+    import pyarrow as pa
+
     from trtlens.runs import Run
 
 STATISTICS = ("value", "median", "mean", "min", "max", "p90", "p95", "p99")
@@ -41,9 +42,7 @@ _SAMPLED = {
 def table(run: Run) -> pa.Table:
     """Figures from the run's own samples, then those of trtexec's performance summary."""
     rows = pd.concat([_from_samples(frame(run["run_times"])), _from_summary(frame(run["performance"]))])
-    names = [column.name for column in COLUMNS.columns]
-    rows = rows.reindex(columns=names)
-    return pa.Table.from_pandas(rows, schema=COLUMNS.schema, preserve_index=False)
+    return arrow(rows, COLUMNS)
 
 
 def _from_summary(figures: pd.DataFrame) -> pd.DataFrame:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import pyarrow as pa
-
-from trtlens.joins import frame, layers_with_times, tensor_text
+from trtlens.joins import arrow, frame, layers_with_times, tensor_text
 from trtlens.schema import declare
 
 if TYPE_CHECKING:
+    import pyarrow as pa
+
     from trtlens.runs import Run
 
 COLUMNS = declare(
@@ -38,6 +38,8 @@ COLUMNS = declare(
 
 def table(run: Run) -> pa.Table:
     """Layers in execution order, with the tensors' types as text and the times that the run has."""
+    if not run["layers"].num_rows:
+        return COLUMNS.empty()
     layers = layers_with_times(run)
     tensors = frame(run["layer_tensors"])
     tensors["text"] = tensor_text(tensors)
@@ -48,5 +50,4 @@ def table(run: Run) -> pa.Table:
             **{f"{direction}s": None}
         )  # fmt: skip
     layers = layers.rename(columns={"tactic_name": "kernel"}).sort_values(["build", "index"])
-    names = [column.name for column in COLUMNS.columns]
-    return pa.Table.from_pandas(layers[names], schema=COLUMNS.schema, preserve_index=False)
+    return arrow(layers, COLUMNS)

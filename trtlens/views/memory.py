@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import pyarrow as pa
-
-from trtlens.joins import frame
+from trtlens.joins import arrow, frame
 from trtlens.schema import declare
 
 if TYPE_CHECKING:
+    import pyarrow as pa
+
     from trtlens.runs import Run
 
 COLUMNS = declare(
@@ -31,5 +31,4 @@ def table(run: Run) -> pa.Table:
     rows = frame(run["memory"])
     rows = rows[(rows[_SIZES].fillna(0) > 0).any(axis=1)]
     rows = rows.sort_values(["build", *_SIZES, "line"], ascending=[True, False, False, False, True])
-    names = [column.name for column in COLUMNS.columns]
-    return pa.Table.from_pandas(rows[names], schema=COLUMNS.schema, preserve_index=False)
+    return arrow(rows, COLUMNS)

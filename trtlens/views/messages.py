@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import pyarrow as pa
-
-from trtlens.joins import frame
+from trtlens.joins import arrow, frame
 from trtlens.schema import declare
 
 if TYPE_CHECKING:
+    import pyarrow as pa
+
     from trtlens.runs import Run
 
 COLUMNS = declare(
@@ -39,8 +39,7 @@ def table(run: Run) -> pa.Table:
     ).reset_index()  # fmt: skip
     merged["rank"] = merged["severity"].map(_RANK).fillna(len(_RANK))
     merged = merged.sort_values(["build", "rank", "line"])
-    names = [column.name for column in COLUMNS.columns]
-    return pa.Table.from_pandas(merged[names], schema=COLUMNS.schema, preserve_index=False)
+    return arrow(merged, COLUMNS)
 
 
 def _distinct(values: object) -> list[str] | None:

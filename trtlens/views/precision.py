@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import pyarrow as pa
-
-from trtlens.joins import layers_with_times, share, work_of
+from trtlens.joins import arrow, layers_with_times, share, work_of
 from trtlens.schema import declare
 
 if TYPE_CHECKING:
+    import pyarrow as pa
+
     from trtlens.runs import Run
 
 COLUMNS = declare(
@@ -28,6 +28,8 @@ COLUMNS = declare(
 
 def table(run: Run) -> pa.Table:
     """Counts and times by precision, the most time (else the most layers) first, work that computes before the rest."""
+    if not run["layers"].num_rows:
+        return COLUMNS.empty()
     layers = layers_with_times(run)
     layers["work"] = work_of(layers)
     groups = layers.groupby(["build", "work", "precision"], dropna=False)
@@ -35,5 +37,4 @@ def table(run: Run) -> pa.Table:
     rows["layers_percent"] = share(rows, "layers", ["build", "work"])
     rows["time_percent"] = share(rows, "time_ms", ["build"])
     rows = rows.sort_values(["build", "work", "time_ms", "layers"], ascending=[True, True, False, False])
-    names = [column.name for column in COLUMNS.columns]
-    return pa.Table.from_pandas(rows[names], schema=COLUMNS.schema, preserve_index=False)
+    return arrow(rows, COLUMNS)

@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pandas as pd
-import pyarrow as pa
 
-from trtlens.joins import frame, layers_with_times, share, work_of
+from trtlens.joins import arrow, frame, layers_with_times, share, work_of
 from trtlens.schema import declare
 
 if TYPE_CHECKING:
+    import pyarrow as pa
+
     from trtlens.runs import Run
 
 COLUMNS = declare(
@@ -35,11 +36,12 @@ COLUMNS = declare(
 
 def table(run: Run) -> pa.Table:
     """Layers and time by unit, then each layer on CUDA cores that could have run on tensor cores."""
+    if not run["layers"].num_rows:
+        return COLUMNS.empty()
     layers = layers_with_times(run)
     layers = layers[work_of(layers) == "compute"].rename(columns={"tactic_name": "kernel"})
     rows = pd.concat([_by_unit(layers), _missed(layers, frame(run["candidates"]))], ignore_index=True)
-    names = [column.name for column in COLUMNS.columns]
-    return pa.Table.from_pandas(rows.reindex(columns=names), schema=COLUMNS.schema, preserve_index=False)
+    return arrow(rows, COLUMNS)
 
 
 def _by_unit(layers: pd.DataFrame) -> pd.DataFrame:

@@ -1,0 +1,103 @@
+"""What is no log: one clear line on stderr that names the file and what to do, exit code 2, nothing written."""
+
+from __future__ import annotations
+
+import gzip
+import lzma
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from trtlens import TrtlensError, open_run
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+FIXTURES = Path(__file__).parents[1] / "fixtures"
+SMALL = FIXTURES / "small-build" / "verbose.log"
+INT8 = FIXTURES / "resnet50-h200" / "int8"
+
+NO_LOGS: dict[str, tuple[Callable[[Path], object], str]] = {
+    "empty": (lambda path: path.write_bytes(b""), "is empty"),
+    "missing": (lambda _: None, "cannot be read"),
+    "folder": (lambda path: path.mkdir(), "folder without a run.json"),
+    "picture": (lambda path: path.write_bytes(b"\x89PNG\r\n\x1a\n" + bytes(range(256))), "is a picture"),
+    "engine": (lambda path: path.write_bytes(b"ptrt" + bytes(5000)), "serialized TensorRT engine"),
+    "zip": (lambda path: path.write_bytes(b"PK\x03\x04" + bytes(50)), "zip archive"),
+    "binary": (lambda path: path.write_bytes(bytes(range(1, 9)) * 1000), "binary data"),
+    "no TensorRT": (lambda path: path.write_text("hello\nworld\n"), "no line of TensorRT"),
+    "broken gzip": (lambda path: path.write_bytes(gzip.compress(SMALL.read_bytes())[:200]), "decompressed"),
+    "broken xz": (lambda path: path.write_bytes(lzma.compress(SMALL.read_bytes())[:200]), "decompressed"),
+    "broken inspector": (lambda path: path.write_text('{"Layers": [{"Name": "a", '), "build.log"),
+    "run without files": (lambda path: (path.mkdir(), (path / "run.json").write_text('{"format": 1}')), "no log"),
+    "broken run": (lambda path: (path.mkdir(), (path / "run.json").write_text("{")), "run.json"),
+    "newer run": (lambda path: (path.mkdir(), (path / "run.json").write_text('{"format": 99}')), "update trtlens"),
+}
+
+
+@pytest.mark.parametrize("case", NO_LOGS)
+def test_what_is_no_log_is_refused(case: str, tmp_path: Path) -> None:
+    """The message names the file and says what happened and what to do."""
+    make, expected = NO_LOGS[case]
+    path = tmp_path / "build.log"
+    make(path)
+    with pytest.raises(TrtlensError, match=expected) as caught:
+        open_run(path)
+    assert "build.log" in str(caught.value)
+    assert caught.value.exit_code == 2
+
+
+def run_cli(*arguments: object, **options: object) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "trtlens", *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, check=False, **options)  # type: ignore[call-overload,no-any-return]
+
+
+def test_command_line_prints_one_line_and_exits_2(tmp_path: Path) -> None:
+    """No traceback, nothing on stdout, and a hostile file name does no harm."""
+    path = tmp_path / "evil\x1b[31m.log"
+    done = run_cli("parse", path)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.count("\n") == 1
+    assert "\x1b" not in done.stderr
+
+
+def test_unknown_view_lists_the_views() -> None:
+    """A wrong view's name is answered with the right ones."""
+    done = run_cli("show", "layer", SMALL)
+    assert done.returncode == 2
+    assert "layers" in done.stderr
+
+
+def test_unknown_build_says_which_there_are() -> None:
+    """A build that the log does not hold is refused with the numbers that exist."""
+    done = run_cli("show", "layers", SMALL, "--build", 3)
+    assert done.returncode == 2
+    assert "build 1 only" in done.stderr
+
+
+def test_inspector_of_another_engine_is_refused(tmp_path: Path) -> None:
+    """Layers of another engine are never mixed into a log's build."""
+    other = tmp_path / "layers.json"
+    other.write_text('{"Layers": [{"Name": "q", "LayerType": "Shuffle", "Inputs": [], "Outputs": []}], "Bindings": []}')
+    with pytest.raises(TrtlensError, match="another engine"):
+        open_run([SMALL, other])
+
+
+def test_two_logs_are_two_runs() -> None:
+    """Two logs are not joined by accident."""
+    with pytest.raises(TrtlensError, match="two runs"):
+        open_run([SMALL, SMALL])
+
+
+def test_an_info_level_log_yields_what_it_has_and_says_how_to_get_more(tmp_path: Path) -> None:
+    """Without verbose lines the summary stands, and stderr says how to build with a verbose logger."""
+    lines = [line for line in SMALL.read_text().split("\n") if "[V]" not in line and line.startswith("[")]
+    path = tmp_path / "info.log"
+    path.write_text("\n".join(lines) + "\n")
+    done = run_cli("parse", path)
+    assert done.returncode == 0
+    assert "calibrator-missing" in done.stdout
+    assert "--verbose" in done.stderr

@@ -1,0 +1,138 @@
+"""How results are written: fitting tables, exact data formats, and names that cannot act on a terminal."""
+
+from __future__ import annotations
+
+import csv
+import importlib.util
+import io
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from trtlens import TABLES, VIEWS, open_run
+from trtlens.output import PRECISION_COLOURS, shorten, to_csv, to_json, visible
+
+ROOT = Path(__file__).parents[1]
+SMALL = ROOT / "fixtures" / "small-build" / "verbose.log"
+HOSTILE = "a\x1b]0;owned\x07\u202eb\x9bc\x00<script>d\u2028"
+
+
+def run_cli(*arguments: object, env: dict[str, str] | None = None) -> subprocess.CompletedProcess[bytes]:
+    return subprocess.run(
+        [sys.executable, "-m", "trtlens", *map(str, arguments)], capture_output=True, check=True, env=env
+    )
+
+
+@given(st.text(max_size=80), st.integers(3, 60))
+def test_shortened_text_fits_and_keeps_both_ends(text: str, width: int) -> None:
+    """A long name loses its middle, never its ends, and a short one nothing."""
+    short = shorten(text, width)
+    assert len(short) <= max(width, len(text) if len(text) <= width else width)
+    if len(text) > width:
+        head, _, tail = short.partition("…")
+        assert text.startswith(head.split("…")[0])
+        assert text.endswith(tail)
+    else:
+        assert short == text
+
+
+@given(st.text())
+def test_visible_text_holds_no_control(text: str) -> None:
+    """Nothing that a terminal acts on is left, and plain text is untouched."""
+    shown = visible(text)
+    assert not any(ord(c) < 32 or 127 <= ord(c) < 160 for c in shown)
+    assert shown == text or any(not c.isprintable() for c in text)
+
+
+def test_json_is_exact_and_inert() -> None:
+    """JSON gives back the very name, written without raw controls or direction marks; ids are text."""
+    table = pa.table(
+        {"name": [HOSTILE], "tactic_id": pa.array([2**64 - 1], pa.uint64()), "time_ms": [None], "nodes": [["x", "y"]]}
+    )
+    text = to_json(table)
+    assert json.loads(text) == [
+        {"name": HOSTILE, "tactic_id": "0xffffffffffffffff", "time_ms": None, "nodes": ["x", "y"]}
+    ]
+    assert not set(text) & set("\x1b\x07\x9b\u202e\u2028\x00")
+
+
+def test_csv_has_a_header_and_every_row() -> None:
+    """CSV is read back by the standard library; unknown is empty."""
+    table = pa.table({"name": ['a, "b"', HOSTILE], "time_ms": [1.5, None]})
+    rows = list(csv.reader(io.StringIO(to_csv(table))))
+    assert rows[0] == ["name", "time_ms"]
+    assert rows[1] == ['a, "b"', "1.5"]
+    assert rows[2][1] == ""
+    assert "\x1b" not in rows[2][0]
+
+
+@pytest.mark.parametrize("view", [*VIEWS, "candidates", "layer_tensors"])
+def test_every_format_has_the_same_rows(view: str) -> None:
+    """JSON, CSV and Parquet of a view hold the rows that the Python API gives."""
+    run = open_run(SMALL)
+    table = run.view(view) if view in VIEWS else run[view]
+    assert len(json.loads(run_cli("show", view, SMALL, "--format", "json").stdout)) == table.num_rows
+    parquet = pq.read_table(io.BytesIO(run_cli("show", view, SMALL, "--format", "parquet").stdout))
+    assert parquet.column_names == table.column_names
+    assert parquet.num_rows == table.num_rows
+
+
+def test_a_pipe_gets_whole_names_and_no_colour() -> None:
+    """Output that is not a terminal is neither shortened nor coloured, so that grep finds names."""
+    text = run_cli("show", "layers", SMALL).stdout.decode()
+    assert "Reformatting CopyNode for Input Tensor 0 to conv1 + relu, really" in text
+    assert "\x1b" not in text
+
+
+def test_every_precision_has_a_colour() -> None:
+    """No precision that a layer can have is left without a colour."""
+    doc = next(column.doc for column in TABLES["layers"].columns if column.name == "precision")
+    assert {name.strip() for name in doc.split(":")[1].split(",")} == set(PRECISION_COLOURS)
+
+
+def test_tables_page_is_up_to_date() -> None:
+    """docs/tables.md says what the declarations say."""
+    spec = importlib.util.spec_from_file_location("make_tables", ROOT / "docs" / "make_tables.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    assert (ROOT / "docs" / "tables.md").read_text("utf-8") == module.page()
+
+
+def test_help_loads_no_heavy_library() -> None:
+    """`trtlens --help` must not wait for pandas, pyarrow or plotly."""
+    code = "import sys; sys.argv = ['trtlens', '--help']; import runpy\ntry:\n runpy.run_module('trtlens', run_name='__main__')\nexcept SystemExit: pass\n"
+    code += "heavy = {'pandas', 'pyarrow', 'plotly', 'numpy', 'tensorrt', 'onnx'} & set(sys.modules); print(heavy, file=sys.stderr); assert not heavy"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+def test_parsers_import_text_modules_only() -> None:
+    """Reading text into records needs neither files nor tables nor numbers' libraries."""
+    code = "import sys, pkgutil, importlib, trtlens_parsers as p\nfor m in pkgutil.walk_packages(p.__path__, 'trtlens_parsers.'): importlib.import_module(m.name)\n"
+    code += "print({'pandas', 'pyarrow', 'numpy', 'trtlens', 'plotly'} & set(sys.modules))"
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        check=True,
+        cwd=ROOT,
+        env={"PYTHONPATH": str(ROOT / "parsers")},
+    )
+    assert done.stdout.decode().strip() == "set()"
+
+
+def test_every_command_is_in_the_readme_or_docs() -> None:
+    """A command that no page mentions does not exist for its users."""
+    help_text = run_cli("--help").stdout.decode()
+    commands = [line.split()[1] for line in help_text.split("\n") if line.startswith("│ ") and line[2].isalpha()]
+    pages = "".join(path.read_text("utf-8") for path in [ROOT / "README.md", *(ROOT / "docs").glob("*.md")])
+    assert commands
+    assert [command for command in commands if f"trtlens {command}" not in pages] == []
