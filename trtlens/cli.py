@@ -12,7 +12,7 @@ from typing import Annotated, Optional
 import typer
 
 from trtlens._version import VERSION
-from trtlens.commands import read
+from trtlens.commands import capture, read
 from trtlens.errors import TrtlensError
 
 app = typer.Typer(
@@ -23,6 +23,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 read.register(app)
+capture.register(app)
 
 
 def _print_version(value: bool) -> None:
@@ -50,6 +51,8 @@ def main() -> None:
 
         sys.stderr.write(f"trtlens: {visible(str(error))}\n")
         sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        sys.exit(130)
     except BrokenPipeError:  # the reader of our output has gone: `trtlens show ... | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(0)

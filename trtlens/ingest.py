@@ -6,11 +6,14 @@ from dataclasses import dataclass, replace
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
+import pyarrow as pa
+
 from trtlens.errors import TrtlensError
 from trtlens.log_tables import log_tables
 from trtlens.precision import add_precision
 from trtlens.sources import read_chunks
 from trtlens.tables import TABLES
+from trtlens_parsers.captured import GpuState, RunTimes, read_captured, recognise_captured
 from trtlens_parsers.errors import FormatError
 from trtlens_parsers.exports import LayerTimes, ProfileExport, TimesExport, read_export, recognise
 from trtlens_parsers.inspector import InspectorRecord, read_inspector
@@ -21,9 +24,7 @@ from trtlens_parsers.text import decode_bytes, sniff_encoding
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    import pyarrow as pa
-
-Content = Log | InspectorRecord | ProfileExport | TimesExport | LayerTimes
+Content = Log | InspectorRecord | ProfileExport | TimesExport | LayerTimes | RunTimes | GpuState
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +51,7 @@ def read_document(path: str) -> Document:
 
 def _kind(head: str) -> str | None:
     """Kind of a JSON document, ``inspector`` also for the inspector's one-line text; None for a log."""
-    return "inspector" if head.startswith("Layers:") else recognise(head)
+    return "inspector" if head.startswith("Layers:") else recognise_captured(head) or recognise(head)
 
 
 def _read_log(path: str, chunks: Iterator[bytes]) -> Log:
@@ -69,7 +70,9 @@ def _read_log(path: str, chunks: Iterator[bytes]) -> Log:
 def _read_json(path: str, kind: str, chunks: Iterator[bytes]) -> Content:
     text = decode_bytes(b"".join(chunks).removeprefix(b"\xef\xbb\xbf"))
     try:
-        return read_inspector(text) if kind == "inspector" else read_export(text, kind)
+        if kind == "inspector":
+            return read_inspector(text)
+        return read_captured(text, kind) if recognise_captured(text[:200]) else read_export(text, kind)
     except FormatError as error:
         where = f"{path}, line {error.line}" if error.line else path
         raise TrtlensError(f"{where}: {error}") from error
@@ -148,7 +151,12 @@ def _add_export(tables: dict[str, pa.Table], content: Content, build: int) -> No
         case ProfileExport():
             tables["layer_profile"] = _profile_table(content, build)
         case TimesExport():
-            tables["run_times"] = _run_times(content, build)
+            tables["run_times"] = _exported_times(content, build)
+        case RunTimes():
+            times = _captured_times(content, build)
+            tables["run_times"] = pa.concat_tables([tables["run_times"], times]) if "run_times" in tables else times
+        case GpuState():
+            tables["gpu_readings"] = _gpu_readings(content, build)
         case LayerTimes():
             tables["layer_times"] = _layer_times(content, build)
 
@@ -163,12 +171,32 @@ def _profile_table(export: ProfileExport, build: int) -> pa.Table:
     })  # fmt: skip
 
 
-def _run_times(export: TimesExport, build: int) -> pa.Table:
+def _exported_times(export: TimesExport, build: int) -> pa.Table:
     rows = export.rows
     return TABLES["run_times"].table({
-        "build": [build] * len(rows), "iteration": list(range(len(rows))), "gpu_ms": [row.compute_ms for row in rows],
+        "build": [build] * len(rows), "pass": ["trtexec"] * len(rows), "iteration": list(range(len(rows))),
+        "gpu_ms": [row.compute_ms for row in rows], "queue_dry": [None] * len(rows),
         "host_ms": [row.latency_ms for row in rows], "enqueue_ms": [_span(row.start_enqueue_ms, row.end_enqueue_ms) for row in rows],
         "h2d_ms": [row.h2d_ms for row in rows], "d2h_ms": [row.d2h_ms for row in rows],
+    })  # fmt: skip
+
+
+def _captured_times(times: RunTimes, build: int) -> pa.Table:
+    rows, nothing = times.rows, [None] * len(times.rows)
+    return TABLES["run_times"].table({
+        "build": [build] * len(rows), "pass": [times.pass_name] * len(rows), "iteration": list(range(len(rows))),
+        "gpu_ms": [row.gpu_ms for row in rows], "host_ms": [row.host_ms for row in rows],
+        "enqueue_ms": [row.enqueue_ms for row in rows], "h2d_ms": nothing, "d2h_ms": nothing,
+        "queue_dry": [row.queue_dry for row in rows],
+    })  # fmt: skip
+
+
+def _gpu_readings(state: GpuState, build: int) -> pa.Table:
+    rows = state.readings
+    named = ("moment", "sm_clock_mhz", "memory_clock_mhz", "power_w", "temperature_c", "clock_reasons")
+    return TABLES["gpu_readings"].table({
+        "build": [build] * len(rows), "position": list(range(len(rows))),
+        **{name: [getattr(row, name) for row in rows] for name in named},
     })  # fmt: skip
 
 

@@ -9,6 +9,7 @@ import pyarrow as pa
 
 from trtlens.layer_tables import layer_tables
 from trtlens.tables import TABLES
+from trtlens.tuning_tables import combinations_table, stamped_seconds, strategies_table
 from trtlens_parsers.records import Remark
 
 if TYPE_CHECKING:
@@ -35,6 +36,9 @@ def log_tables(log: Log, file: str) -> dict[str, pa.Table]:
         "passes": _indexed("passes", builds, lambda b: b.passes, "name", "layers_after", "line"),
         "nodes": _indexed("nodes", builds, lambda b: b.nodes, "name", "op", "inputs", "outputs", "line"),
         "choices": _plain("choices", builds, lambda b: b.choices),
+        "combinations": combinations_table(builds),
+        "strategies": strategies_table(builds),
+        "regions": _plain("regions", builds, lambda b: b.regions),
         "memory": _plain("memory", builds, lambda b: b.memory),
         "messages": _plain("messages", builds, lambda b: b.messages),
         "dynamic_ranges": _plain("dynamic_ranges", builds, lambda b: b.ranges),
@@ -230,7 +234,9 @@ def _runners(builds: Sequence[Build]) -> pa.Table:
         "is_reformat": [b.is_reformat for b in blocks], "runner": [b.runner for b in blocks],
         "input_formats": [b.input_formats for b in blocks], "output_formats": [b.output_formats for b in blocks],
         "tactics": [b.stop - b.start for b in blocks], "timed": timed, "best_ms": best,
-        "profiling_s": [b.profiling_s for b in blocks], "line": [b.line for b in blocks],
+        "profiling_s": [b.profiling_s for b in blocks],
+        "stamps_s": [seconds for build in builds for seconds in stamped_seconds(build)],
+        "line": [b.line for b in blocks],
     })  # fmt: skip
 
 

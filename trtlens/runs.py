@@ -34,7 +34,7 @@ FORMAT = 1
 _TABLES_FOLDER = "tables"
 # Raw files that say something a table holds, in the order in which a captured run's files are read.
 _RAW_SUFFIXES = frozenset({".log", ".txt", ".json", ".gz", ".xz", ".zst"})
-_NOT_READ = frozenset({RUN_JSON, "gpu-state.json"})
+_NOT_READ = frozenset({RUN_JSON})
 
 
 @dataclass(frozen=True)
@@ -142,7 +142,24 @@ def _open_folder(folder: Path) -> Run:
     if not raw:
         raise TrtlensError(f"{folder} holds a run.json but no log and no JSON to read: was the run moved in part?")
     tables = _read_tables([str(path) for path in raw], info.get("build"))
-    return Run(folder.name, tables, folder, info)
+    return Run(folder.name, _with_info(tables, info), folder, info)
+
+
+def _with_info(tables: dict[str, pa.Table], info: Mapping[str, Any]) -> dict[str, pa.Table]:
+    """The tables, with what a capture knows of its build where the log does not state it."""
+    gpu = info.get("gpu")
+    library = "RTX " if info.get("library") == "tensorrt_rtx" else ""
+    known = {
+        "tensorrt_version": info.get("tensorrt_version") and f"{library}{info['tensorrt_version']}",
+        "gpu": gpu.get("name") if isinstance(gpu, dict) else None,
+        "precision_flags": "+".join(info.get("precision_flags") or ()).upper() or None,
+    }
+    builds = tables["builds"]
+    for name, value in known.items():
+        if isinstance(value, str):
+            column = pc.coalesce(builds[name], pa.scalar(value, pa.string()))
+            builds = builds.set_column(builds.schema.get_field_index(name), builds.schema.field(name), column)
+    return {**tables, "builds": builds}
 
 
 def _read_info(folder: Path) -> dict[str, Any]:

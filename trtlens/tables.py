@@ -132,6 +132,7 @@ _SPECS = (
         timed | int | | tactics with a time
         best_ms | float | ms | fastest time
         profiling_s | float | s | seconds that profiling took (8.6 on)
+        stamps_s | float | s | seconds by the log's time stamps (whole ones) while this runner was timed; null without stamps
         {_LINE}
         """,
     ),
@@ -145,6 +146,65 @@ _SPECS = (
         output_formats | label | | dtype and strides of the outputs
         runner | label | | runner
         tactic_id | uint | | tactic id
+        {_LINE}
+        """,
+    ),
+    declare(
+        "combinations", "one format combination that the tuner considered for one layer", "build line",
+        f"""
+        {_BUILD}
+        layer | label | | layer as the tuner names it; null where the log does not (8.2 to 8.5, all times from the cache)
+        layer_index | int | | index of the first engine layer that is this layer, or a part of it; null for none
+        strategy | int | | backend strategy that was being tried (8.6 on)
+        input_formats | label | | dtype and strides of the inputs
+        output_formats | label | | dtype and strides of the outputs
+        outcome | text | | timed, cached (time from a cache), skipped, failed, or not shown: the cache answered without a line
+        reason | text | | why no time stands here
+        time_ms | float | ms | fastest time of any tactic
+        tactic_id | uint | | tactic that was fastest
+        tactic_name | label | | its kernel
+        split_k | int | | its split-K
+        runner | label | | its runner
+        precision | label | | what its kernel computes in
+        unit | label | | unit that its kernel runs on
+        timed | int | | tactics with a time
+        skipped | int | | tactics that were skipped or failed
+        chosen | bool | | whether the engine runs this combination; null where the record does not allow to tell
+        candidate_line | int | | line of the fastest tactic
+        {_LINE}
+        """,
+    ),
+    declare(
+        "tuned_layers", "one engine layer as the tuner's record knows it", "build layer_index",
+        f"""
+        {_BUILD}
+        layer_index | int | | index of the engine layer
+        layer | text | | the tuner's name for it: its own, or that of the Myelin region it is part of; null for none
+        op | text | | operation inside that region
+        matched_by | text | | name, region or operation; null for no match
+        candidate_line | int | | line of the candidate that the engine runs (a whole region's, for a part of one)
+        combination_line | int | | line of the format combination that the engine runs
+        twin_index | int | | first engine layer that is alike in all the log shows and has a candidate, where this one has none
+        reason | text | | why no candidate of this layer is marked as chosen; null where one is
+        """,
+    ),
+    declare(
+        "strategies", "one way to build the whole engine that the builder tried", "build line",
+        f"""
+        {_BUILD}
+        strategy | int | | TensorRT's number for it
+        estimate | float | | estimated inference time as printed, without a unit
+        kept | bool | | whether its engine is the final one; null where the log does not judge it
+        last_line | int | | last line of its tuning
+        {_LINE}
+        """,
+    ),
+    declare(
+        "regions", "one subgraph that Myelin compiles, as the tuner names it", "build line",
+        f"""
+        {_BUILD}
+        layer | text | | name of the region
+        onnx_nodes | texts | | ONNX nodes that it holds
         {_LINE}
         """,
     ),
@@ -285,15 +345,32 @@ _SPECS = (
         """,
     ),
     declare(
-        "run_times", "one whole inference", "build iteration",
+        "run_times", "one whole inference", "build pass iteration",
         """
         build | int | | number of the build, from 1
+        pass | text | | timing (queued back to back), latency (one at a time), trtexec (--exportTimes)
         iteration | int | | inference, from 0
         gpu_ms | float | ms | GPU compute time
         host_ms | float | ms | host latency, from the start of the copy in to the end of the copy out
         enqueue_ms | float | ms | time to enqueue
         h2d_ms | float | ms | copy to the GPU
         d2h_ms | float | ms | copy from the GPU
+        queue_dry | bool | | whether the GPU waited for this inference, so that its time measures the launch
+        """,
+    ),
+    declare(
+        "gpu_readings",
+        "one look at the GPU beside a timing",
+        "build position",
+        """
+        build | int | | number of the build, from 1
+        position | int | | order of the readings, from 0
+        moment | text | | before, between or after which pass
+        sm_clock_mhz | int | MHz | clock of the multiprocessors
+        memory_clock_mhz | int | MHz | clock of the memory
+        power_w | float | W | power
+        temperature_c | int | C | temperature
+        clock_reasons | texts | | why the clocks are not higher, in NVML's names
         """,
     ),
     declare(

@@ -69,10 +69,11 @@ def _print_parsed(run: Run, form: Format, *, unread: bool) -> None:
     elif form is not Format.TABLE:
         write_table(run["builds"], form)
     else:
-        _print_summary(run)
+        print_run(run)
 
 
-def _print_summary(run: Run) -> None:
+def print_run(run: Run) -> None:
+    """Print what a run's builds did, and on stderr how to learn what is missing."""
     from rich.text import Text  # noqa: PLC0415
 
     from trtlens.summary import summarise  # noqa: PLC0415

@@ -36,6 +36,7 @@ class View:
 
 _VIEWS = (
     View("layers", "Which layers does the engine run, in which precision, with which kernel, how long?"),
+    View("slowest", "Which layers take the most time?"),
     View("precision", "How many layers compute in which precision, and how much of the time is theirs?"),
     View("tensorcores", "What runs on tensor cores, what on CUDA cores although a tensor core kernel was timed?"),
     View("kernels", "Which kernel families does the engine consist of?"),

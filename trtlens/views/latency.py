@@ -8,6 +8,7 @@ import pandas as pd
 
 from trtlens.joins import arrow, frame
 from trtlens.schema import declare
+from trtlens.statistics import summarize
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -19,7 +20,7 @@ COLUMNS = declare(
     "view latency", "one figure of how long an inference takes, with its statistics", "build metric source",
     """
     build | int | | number of the build
-    metric | text | | gpu_compute_time, latency, enqueue_time, throughput, ...
+    metric | text | | gpu_compute_time (queued), gpu_compute_time_alone, latency, enqueue_time, throughput, ...
     unit | text | | ms, s or qps
     value | float | | the figure, where there is one value only
     median | float | | median
@@ -30,12 +31,17 @@ COLUMNS = declare(
     p95 | float | | 95th percentile, by trtexec's rule
     p99 | float | | 99th percentile, by trtexec's rule
     samples | int | | inferences behind the figure, where known
-    source | text | | samples, or trtexec (its performance summary)
+    source | text | | samples with their pass, or trtexec (its performance summary)
     """,
 )  # fmt: skip
+# What the samples of each pass measure: queued inferences the GPU's time, single ones what a caller waits.
 _SAMPLED = {
-    "gpu_ms": "gpu_compute_time", "host_ms": "latency", "enqueue_ms": "enqueue_time", "h2d_ms": "h2d_latency",
-    "d2h_ms": "d2h_latency",
+    "timing": {"gpu_ms": "gpu_compute_time", "enqueue_ms": "enqueue_time"},
+    "latency": {"host_ms": "latency", "gpu_ms": "gpu_compute_time_alone"},
+    "trtexec": {
+        "gpu_ms": "gpu_compute_time", "host_ms": "latency", "enqueue_ms": "enqueue_time", "h2d_ms": "h2d_latency",
+        "d2h_ms": "d2h_latency",
+    },
 }  # fmt: skip
 
 
@@ -58,21 +64,19 @@ def _from_summary(figures: pd.DataFrame) -> pd.DataFrame:
 
 def _from_samples(times: pd.DataFrame) -> pd.DataFrame:
     rows = []
-    for build, group in times.groupby("build"):
-        for column, metric in _SAMPLED.items():
-            values = group[column].dropna().sort_values().to_numpy()
+    for (build, name), group in times.groupby(["build", "pass"], sort=False):
+        for column, metric in _SAMPLED.get(str(name), {}).items():
+            values = group[column].dropna().to_numpy("float64")
             if len(values):
-                rows.append(
-                    {"build": build, "metric": metric, "unit": "ms", "source": "samples", **_statistics(values)}
-                )
+                known = {"build": build, "metric": metric, "unit": "ms", "source": f"samples ({name})"}
+                rows.append({**known, **_statistics(values)})
     return pd.DataFrame(rows)
 
 
-def _statistics(ordered: object) -> dict[str, float]:
-    values = pd.Series(ordered, dtype="float64")
-    count = len(values)
-    ranks = {f"p{p}": float(values.iloc[max(count - 1 - int((1 - p / 100) * count), 0)]) for p in (90, 95, 99)}
+def _statistics(times: object) -> dict[str, float]:
+    found = summarize(times)
+    assert found is not None  # noqa: S101  the caller drops empty columns
     return {
-        "median": float(values.median()), "mean": float(values.mean()), "min": float(values.iloc[0]),
-        "max": float(values.iloc[-1]), "samples": count, **ranks,
+        "median": found.median_ms, "mean": found.mean_ms, "min": found.min_ms, "max": found.max_ms,
+        "p90": found.p90_ms, "p95": found.p95_ms, "p99": found.p99_ms, "samples": found.count,
     }  # fmt: skip

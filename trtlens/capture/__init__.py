@@ -1,0 +1,1 @@
+"""Builds engines, times them and writes down what TensorRT says: the only room that imports tensorrt or cuda."""

@@ -1,0 +1,185 @@
+"""What NVML says of the GPU around a timing: clocks, power, temperature, and why the clocks are where they are.
+
+Read through `pynvml` of nvidia-ml-py. Asking NVML takes milliseconds and disturbs what runs (nvidia-smi in a loop
+makes spikes: https://github.com/NVIDIA/TensorRT/issues/3090), so it is asked before, between and after passes, never
+during one. The bits of the clock reasons are those of nvml.h ("nvmlClocksEventReasons", "nvmlClocksThrottleReasons"
+before driver 535).
+"""
+
+from __future__ import annotations
+
+import importlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+CLOCK_REASONS = (
+    (0x001, "idle"),
+    (0x002, "application clocks"),
+    (0x004, "software power cap"),
+    (0x008, "hardware slowdown"),
+    (0x010, "sync boost"),
+    (0x020, "software thermal slowdown"),
+    (0x040, "hardware thermal slowdown"),
+    (0x080, "hardware power brake"),
+    (0x100, "display clock"),
+)
+"""NVML's bits and the names they go by here."""
+
+THROTTLING = frozenset(
+    {
+        "software power cap",
+        "hardware slowdown",
+        "software thermal slowdown",
+        "hardware thermal slowdown",
+        "hardware power brake",
+    },
+)
+"""The reasons that mean the GPU runs slower than it could."""
+
+
+@dataclass(frozen=True, slots=True)
+class GpuReading:
+    """One look at the GPU; what NVML did not tell is None. `clock_reasons` uses the names of CLOCK_REASONS."""
+
+    moment: str
+    sm_clock_mhz: int | None
+    memory_clock_mhz: int | None
+    power_w: float | None
+    temperature_c: int | None
+    clock_reasons: tuple[str, ...] | None
+
+    @property
+    def throttling(self) -> tuple[str, ...]:
+        """Those of the clock reasons that slow the GPU down."""
+        return tuple(reason for reason in self.clock_reasons or () if reason in THROTTLING)
+
+
+@dataclass(frozen=True, slots=True)
+class GpuLimits:
+    """What the GPU may do, as far as NVML tells; `application_sm_clock_mhz` is the clock asked for by `nvidia-smi -ac`.
+
+    `processes` counts the processes that compute on the GPU, this one included where it does.
+    """
+
+    name: str | None
+    uuid: str | None
+    driver: str | None
+    max_sm_clock_mhz: int | None
+    max_memory_clock_mhz: int | None
+    application_sm_clock_mhz: int | None
+    power_limit_w: float | None
+    processes: int | None
+
+
+class NvmlMonitor:
+    """The GPU behind one NVML handle."""
+
+    reason: str | None = None
+
+    def __init__(self, nvml: Any, handle: Any) -> None:
+        self._nvml = nvml
+        self._handle = handle
+
+    def read(self, moment: str) -> GpuReading:
+        """Clocks in MHz, power in watts and temperature in degrees Celsius, at a named moment."""
+        nvml = self._nvml
+        milliwatts = self._ask("nvmlDeviceGetPowerUsage")
+        return GpuReading(
+            moment=moment,
+            sm_clock_mhz=self._ask("nvmlDeviceGetClockInfo", nvml.NVML_CLOCK_SM),
+            memory_clock_mhz=self._ask("nvmlDeviceGetClockInfo", nvml.NVML_CLOCK_MEM),
+            power_w=None if milliwatts is None else milliwatts / 1000,
+            temperature_c=self._ask("nvmlDeviceGetTemperature", nvml.NVML_TEMPERATURE_GPU),
+            clock_reasons=self._clock_reasons(),
+        )
+
+    def limits(self) -> GpuLimits:
+        """The names and limits that do not change while an engine is timed."""
+        nvml = self._nvml
+        milliwatts = self._ask("nvmlDeviceGetEnforcedPowerLimit")
+        processes = self._ask("nvmlDeviceGetComputeRunningProcesses")
+        return GpuLimits(
+            name=_text(self._ask("nvmlDeviceGetName")),
+            uuid=_text(self._ask("nvmlDeviceGetUUID")),
+            driver=_text(_asked(nvml, nvml.nvmlSystemGetDriverVersion)),
+            max_sm_clock_mhz=self._ask("nvmlDeviceGetMaxClockInfo", nvml.NVML_CLOCK_SM),
+            max_memory_clock_mhz=self._ask("nvmlDeviceGetMaxClockInfo", nvml.NVML_CLOCK_MEM),
+            application_sm_clock_mhz=self._ask("nvmlDeviceGetApplicationsClock", nvml.NVML_CLOCK_SM),
+            power_limit_w=None if milliwatts is None else milliwatts / 1000,
+            processes=None if processes is None else len(processes),
+        )
+
+    def close(self) -> None:
+        """Let NVML go."""
+        _asked(self._nvml, self._nvml.nvmlShutdown)
+
+    def _clock_reasons(self) -> tuple[str, ...] | None:
+        bits = self._ask("nvmlDeviceGetCurrentClocksEventReasons")
+        if bits is None:
+            bits = self._ask("nvmlDeviceGetCurrentClocksThrottleReasons")
+        return None if bits is None else tuple(name for bit, name in CLOCK_REASONS if bits & bit)
+
+    def _ask(self, function: str, *arguments: Any) -> Any:
+        found = getattr(self._nvml, function, None)
+        return None if found is None else _asked(self._nvml, found, self._handle, *arguments)
+
+
+class NoMonitor:
+    """Stands where NVML does not answer; `reason` says why."""
+
+    def __init__(self, reason: str) -> None:
+        self.reason: str | None = reason
+
+    def read(self, moment: str) -> None:
+        """Nothing is known at any moment."""
+
+    def limits(self) -> None:
+        """Nothing is known of the limits either."""
+
+    def close(self) -> None:
+        """There is nothing to let go."""
+
+
+GpuMonitor = NvmlMonitor | NoMonitor
+
+
+def open_monitor(pci_bus_id: str | None = None) -> GpuMonitor:
+    """The monitor of the GPU at that bus address (any form that CUDA prints), or of the only GPU; never raises."""
+    try:
+        nvml: Any = importlib.import_module("pynvml")
+    except ImportError:
+        return NoMonitor("nvidia-ml-py is not installed: `pip install nvidia-ml-py` records clocks and throttling")
+    try:
+        nvml.nvmlInit()
+    except nvml.NVMLError as error:
+        return NoMonitor(f"NVML does not answer ({error}): is the NVIDIA driver installed?")
+    try:
+        return NvmlMonitor(nvml, _handle(nvml, pci_bus_id))
+    except (nvml.NVMLError, LookupError) as error:
+        _asked(nvml, nvml.nvmlShutdown)
+        return NoMonitor(f"NVML does not know the GPU {pci_bus_id or ''} ({error})".replace("  ", " "))
+
+
+def _handle(nvml: Any, pci_bus_id: str | None) -> Any:
+    if pci_bus_id is not None:
+        return nvml.nvmlDeviceGetHandleByPciBusId(pci_bus_id.encode())
+    count = nvml.nvmlDeviceGetCount()
+    if count != 1:
+        raise LookupError(f"{count} GPUs, and none was named")
+    return nvml.nvmlDeviceGetHandleByIndex(0)
+
+
+def _asked(nvml: Any, function: Callable[..., Any], *arguments: Any) -> Any:
+    """What NVML answers, or None where this GPU, driver or permission does not give it."""
+    try:
+        return function(*arguments)
+    except nvml.NVMLError:
+        return None
+
+
+def _text(value: Any) -> str | None:
+    """NVML's names were bytes until nvidia-ml-py 11.5."""
+    return value.decode(errors="replace") if isinstance(value, bytes) else value

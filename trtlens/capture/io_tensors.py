@@ -1,0 +1,211 @@
+"""The inputs and outputs of an engine as records, and which shape each input gets.
+
+Read through the name-based calls that every TensorRT from 8.6 on has (`num_io_tensors`, `get_tensor_name`, ...). An
+input is dynamic where the engine's shape holds -1; the optimization profile then gives its smallest, usual and
+largest shape. A shape tensor lies in host memory; its values, too, have a smallest, usual and largest in the profile
+(`get_tensor_profile_values` since 10.0, `get_profile_shape_input` before).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from trtlens.capture.patterns import lookup, matches
+from trtlens.errors import CaptureError, TrtlensError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+Shape = tuple[int, ...]
+BYTE_BITS = 8
+
+DATA_TYPE_BITS = {
+    "FLOAT": 32,
+    "HALF": 16,
+    "BF16": 16,
+    "FP8": 8,
+    "E8M0": 8,
+    "FP4": 4,
+    "INT64": 64,
+    "INT32": 32,
+    "INT8": 8,
+    "UINT8": 8,
+    "INT4": 4,
+    "BOOL": 8,
+}
+"""Bits of one value of each `tensorrt.DataType`, 8.6 to 11.4."""
+
+
+@dataclass(frozen=True, slots=True)
+class ProfileRange:
+    """The smallest, usual and largest shape of an input in one optimization profile; of a shape tensor, its values."""
+
+    minimum: Shape
+    optimum: Shape
+    maximum: Shape
+
+    def holds(self, shape: Shape) -> bool:
+        """Whether every extent lies between the smallest and the largest."""
+        return len(shape) == len(self.minimum) and all(
+            low <= extent <= high for low, extent, high in zip(self.minimum, shape, self.maximum, strict=True)
+        )
+
+    def __str__(self) -> str:
+        return f"{shape_text(self.minimum)} to {shape_text(self.maximum)}"
+
+
+@dataclass(frozen=True, slots=True)
+class IoTensor:
+    """One input or output; `dtype` is TensorRT's name (HALF, BF16, ...), `shape` holds -1 where it is dynamic.
+
+    `shapes` is given for inputs, one range a profile; `values` for shape tensors (inputs in host memory), likewise.
+    """
+
+    name: str
+    is_input: bool
+    dtype: str
+    shape: Shape
+    on_host: bool
+    shapes: tuple[ProfileRange, ...] = ()
+    values: tuple[ProfileRange, ...] = ()
+
+    @property
+    def is_dynamic(self) -> bool:
+        """Whether the shape is only known when the engine runs."""
+        return -1 in self.shape
+
+    def takes_shape_of(self, arrays: Mapping[str, object]) -> bool:
+        """Whether an array given for this input also decides its shape; packed types lie flat and cannot."""
+        decides = self.is_input and self.is_dynamic and not self.on_host and DATA_TYPE_BITS[self.dtype] >= BYTE_BITS
+        return decides and self.name in arrays
+
+    def allows(self, wanted: Shape | None, profile: int) -> bool:
+        """Whether the profile holds that shape (for a shape tensor, those values); None wants nothing special."""
+        return wanted is None or (self.values or self.shapes)[profile].holds(wanted)
+
+
+@dataclass(frozen=True, slots=True)
+class ChosenShapes:
+    """The optimization profile that an execution uses, the shape of every input, the values of the shape tensors."""
+
+    profile: int
+    inputs: dict[str, Shape]
+    values: dict[str, Shape]
+
+
+def shape_text(shape: Shape) -> str:
+    """A shape as trtexec writes it: `8x3x224x224`; `scalar` for no dimensions."""
+    return "x".join(map(str, shape)) or "scalar"
+
+
+def read_io_tensors(engine: Any) -> tuple[IoTensor, ...]:
+    """Every input and output in the engine's order; raises CaptureError on a data type that is not known here."""
+    return tuple(_read_tensor(engine, engine.get_tensor_name(index)) for index in range(engine.num_io_tensors))
+
+
+def _read_tensor(engine: Any, name: str) -> IoTensor:
+    dtype = engine.get_tensor_dtype(name).name
+    if dtype not in DATA_TYPE_BITS:
+        raise CaptureError(f"tensor {name!r} has data type {dtype}, which trtlens cannot hold: use a newer trtlens")
+    shape = tuple(engine.get_tensor_shape(name))
+    is_input = engine.get_tensor_mode(name).name == "INPUT"
+    on_host = engine.get_tensor_location(name).name == "HOST"
+    profiles = range(engine.num_optimization_profiles) if is_input else ()
+    return IoTensor(
+        name=name,
+        is_input=is_input,
+        dtype=dtype,
+        shape=shape,
+        on_host=on_host,
+        shapes=tuple(_shape_range(engine, name, index, shape) for index in profiles),
+        values=tuple(_value_range(engine, name, index) for index in profiles) if on_host else (),
+    )
+
+
+def _shape_range(engine: Any, name: str, profile: int, shape: Shape) -> ProfileRange:
+    if -1 not in shape:
+        return ProfileRange(shape, shape, shape)
+    return ProfileRange(*(tuple(dims) for dims in engine.get_tensor_profile_shape(name, profile)))
+
+
+def _value_range(engine: Any, name: str, profile: int) -> ProfileRange:
+    if hasattr(engine, "get_tensor_profile_values"):
+        # the binding takes the index first, although its signature names the arguments the other way round
+        values = engine.get_tensor_profile_values(profile, name)
+    else:
+        values = engine.get_profile_shape_input(profile, name)
+    if len(values) != 3:
+        raise CaptureError(
+            f"the engine's profile {profile} has no values for shape tensor {name!r}: rebuild it with them"
+        )
+    return ProfileRange(*(tuple(value) for value in values))
+
+
+def choose_shapes(
+    tensors: Sequence[IoTensor],
+    wanted: Mapping[str, Shape],
+    profile: int | None = None,
+) -> ChosenShapes:
+    """The usual shape of each input, or the wanted one, in `profile` or in the first profile that holds them all.
+
+    A wanted name may hold `*`; for a shape tensor, what is wanted are its values, as in trtexec's `--shapes`. Raises
+    TrtlensError for a name that is no input, for shapes that no profile holds, and for a profile that is missing.
+    """
+    inputs = [tensor for tensor in tensors if tensor.is_input]
+    unknown = next((name for name in wanted if not any(matches(name, tensor.name) for tensor in inputs)), None)
+    if unknown is not None:
+        raise TrtlensError(f"the engine has no input {unknown!r}: its inputs are {names_text(inputs)}")
+    count = max((len(tensor.shapes) for tensor in inputs), default=1)
+    if profile is not None and not 0 <= profile < count:
+        raise TrtlensError(f"the engine has no optimization profile {profile}: it has {count}, counted from 0")
+    candidates = range(count) if profile is None else range(profile, profile + 1)
+    for index in candidates:
+        if all(tensor.allows(lookup(wanted, tensor.name), index) for tensor in inputs):
+            return _chosen(inputs, wanted, index)
+    raise TrtlensError(_outside(inputs, wanted, candidates))
+
+
+def _chosen(inputs: Sequence[IoTensor], wanted: Mapping[str, Shape], profile: int) -> ChosenShapes:
+    shapes, values = {}, {}
+    for tensor in inputs:
+        shape = lookup(wanted, tensor.name)
+        if tensor.values:
+            values[tensor.name] = tensor.values[profile].optimum if shape is None else shape
+            shape = None
+        shapes[tensor.name] = tensor.shapes[profile].optimum if shape is None else shape
+    return ChosenShapes(profile, shapes, values)
+
+
+def _outside(inputs: Sequence[IoTensor], wanted: Mapping[str, Shape], candidates: range) -> str:
+    """Says which wanted shape the profiles do not hold: the first one that none of them does."""
+    for tensor in inputs:
+        shape = lookup(wanted, tensor.name)
+        if not any(tensor.allows(shape, index) for index in candidates):
+            ranges = ", or ".join(str((tensor.values or tensor.shapes)[index]) for index in candidates)
+            return f"{shape_text(shape)} of input {tensor.name!r} is not within {ranges}: rebuild with a wider profile"
+    return (
+        f"no single optimization profile holds the shapes of {names_text(inputs)}: choose shapes that one of them holds"
+    )
+
+
+def names_text(tensors: Sequence[IoTensor]) -> str:
+    """The quoted names of some tensors, for a message."""
+    return ", ".join(repr(tensor.name) for tensor in tensors) or "none"
+
+
+def batch_shapes(tensors: Sequence[IoTensor], batch: int, wanted: Mapping[str, Shape]) -> dict[str, Shape]:
+    """The wanted or usual shapes with `batch` as first extent of every input whose first extent is dynamic.
+
+    Raises TrtlensError where no input's first extent is.
+    """
+    shapes = dict(wanted)
+    batched = [tensor for tensor in tensors if tensor.is_input and tensor.shape[:1] == (-1,)]
+    if not batched:
+        raise TrtlensError(
+            "no input has a dynamic first dimension to batch over: export the model with a dynamic batch"
+        )
+    for tensor in batched:
+        usual = lookup(wanted, tensor.name) or tensor.shapes[0].optimum
+        shapes[tensor.name] = (batch, *usual[1:])
+    return shapes

@@ -1,0 +1,159 @@
+"""Which tactics were tried in which format combination: the table `combinations`, completed from the candidates.
+
+A combination's header (`Autotuning format combination: A -> B`) stands above the runners that were tried in it. Results
+that come out of a timing cache carry their formats themselves (10.9 on) and may have no header; a header without any
+runner below it (8.2 to 8.6) means that the cache answered and printed nothing.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+
+from trtlens.tables import TABLES
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+NOT_SHOWN = "not shown"
+NOT_SHOWN_REASON = "the timing cache answered, and this version prints no line for that"
+NO_VALID = "no valid tactics"
+ONLY_OPTION = "the only option"
+_KEYS = ("build", "layer", "input_formats", "output_formats")
+
+
+class Grouping:
+    """Rows of `combinations` (headers, then those that only candidates show) and the one that each candidate is of.
+
+    Attributes:
+        rows: the columns of `combinations` as far as headers and formats say, as Python lists.
+        of_candidate: position in ``rows`` for each candidate, -1 for operations inside a Myelin region.
+    """
+
+    def __init__(self, tables: dict[str, pa.Table]) -> None:
+        candidates, headers, strategies = tables["candidates"], tables["combinations"], tables["strategies"]
+        self._codes: list[dict[Any, int]] = [{} for _ in _KEYS]
+        self.rows: dict[str, list[Any]] = {name: headers[name].to_pylist() for name in (*_KEYS, "strategy", "line")}
+        header_keys = self._keys([self.rows[name] for name in _KEYS], self.rows["strategy"])
+        columns = [decoded(candidates[name]) for name in _KEYS]
+        lines = candidates["line"].to_numpy()
+        candidate_strategies = _strategy_of(columns[0], lines, strategies)
+        candidate_keys = self._keys(columns, candidate_strategies)
+        self.of_candidate = _latest_header(header_keys, np.asarray(self.rows["line"], np.int64), candidate_keys, lines)
+        self._add_headless(candidates, candidate_keys, candidate_strategies, lines)
+        self.of_candidate[candidates["op"].is_valid().to_numpy()] = -1
+
+    def _keys(self, columns: Sequence[Sequence[Any]], strategies: Sequence[int | None]) -> np.ndarray:
+        """One row of small numbers for each row of the columns: equal rows have equal numbers."""
+        coded = [
+            np.fromiter((codes.setdefault(value, len(codes)) for value in column), np.int64, len(column))
+            for codes, column in zip(self._codes, columns, strict=True)
+        ]
+        coded.append(np.fromiter((-1 if number is None else number for number in strategies), np.int64, len(strategies)))
+        return np.stack(coded, axis=1) if coded[0].size else np.empty((0, len(coded)), np.int64)
+
+    def _add_headless(
+        self, candidates: pa.Table, keys: np.ndarray, strategies: Sequence[int | None], lines: np.ndarray
+    ) -> None:
+        """Rows for candidates above which no header of their formats stands; the first one's line is the row's."""
+        found: dict[tuple[int, ...], int] = {}
+        headless = np.flatnonzero(self.of_candidate < 0)
+        values = {name: candidates[name].take(pa.array(headless)).to_pylist() for name in _KEYS}
+        for place, position in enumerate(headless.tolist()):
+            key = tuple(keys[position].tolist())
+            if key not in found:
+                found[key] = len(self.rows["line"])
+                for name in _KEYS:
+                    self.rows[name].append(values[name][place])
+                self.rows["strategy"].append(strategies[position])
+                self.rows["line"].append(int(lines[position]))
+            self.of_candidate[position] = found[key]
+
+
+def decoded(column: pa.ChunkedArray) -> list[Any]:
+    """Values of a column, with one Python object for each distinct label."""
+    array = column.combine_chunks()
+    if not isinstance(array, pa.DictionaryArray):
+        return array.to_pylist()
+    values = [*array.dictionary.to_pylist(), None]
+    return [values[code] for code in array.indices.fill_null(len(values) - 1).to_pylist()]
+
+
+def _strategy_of(builds: Sequence[int], lines: np.ndarray, strategies: pa.Table) -> list[int | None]:
+    """The backend strategy that was being tried at each line."""
+    if not strategies.num_rows:
+        return [None] * len(lines)
+    starts, owners, numbers = (strategies[name].to_pylist() for name in ("line", "build", "strategy"))
+    places = np.searchsorted(starts, lines, side="right") - 1
+    return [
+        numbers[place] if place >= 0 and owners[place] == build else None
+        for build, place in zip(builds, places.tolist(), strict=True)
+    ]
+
+
+def _latest_header(
+    header_keys: np.ndarray, header_lines: np.ndarray, keys: np.ndarray, lines: np.ndarray
+) -> np.ndarray:
+    """For each candidate the last header above it, if that is of its build, layer and formats; else -1."""
+    if not len(header_lines):
+        return np.full(len(lines), -1, np.int64)
+    places = np.searchsorted(header_lines, lines, side="right") - 1
+    same = (places >= 0) & (header_keys[np.maximum(places, 0)] == keys).all(axis=1)
+    return np.where(same, places, -1)
+
+
+# -- the table -----------------------------------------------------------------------------------------------------
+
+
+def complete_combinations(
+    candidates: pa.Table, grouping: Grouping, layer_indices: Sequence[int | None], chosen: Sequence[bool | None]
+) -> pa.Table:
+    """The table `combinations` with the best tactic of each, in the order of the log."""
+    count = len(grouping.rows["line"])
+    best, timed, untimed = _best(candidates, grouping.of_candidate, count)
+    outcomes, reasons = _outcomes(candidates, grouping.of_candidate, best, count)
+    take = pa.array(best, mask=best < 0)
+    facts = {name: candidates[name].combine_chunks().take(take) for name in _BEST_COLUMNS}
+    table = TABLES["combinations"].table({
+        **grouping.rows, "layer_index": layer_indices, "chosen": chosen, "outcome": outcomes, "reason": reasons,
+        "timed": timed, "skipped": untimed, **{_BEST_COLUMNS[name]: column for name, column in facts.items()},
+    })  # fmt: skip
+    return table.sort_by([("build", "ascending"), ("line", "ascending")])
+
+
+_BEST_COLUMNS = {
+    "time_ms": "time_ms", "tactic_id": "tactic_id", "tactic_name": "tactic_name", "split_k": "split_k",
+    "runner": "runner", "precision": "precision", "unit": "unit", "line": "candidate_line",
+}  # fmt: skip
+
+
+def _best(candidates: pa.Table, groups: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Of each group: the position of its fastest tactic (-1 for none), tactics with and without a time."""
+    times = candidates["time_ms"].to_numpy()
+    has_time = ~np.isnan(times) & (groups >= 0)
+    timed = np.bincount(groups[has_time], minlength=count)
+    untimed = np.bincount(groups[(groups >= 0) & ~has_time], minlength=count)
+    positions = np.flatnonzero(has_time)
+    order = positions[np.lexsort((positions, times[positions], groups[positions]))]
+    first = np.unique(groups[order], return_index=True)
+    best = np.full(count, -1, np.int64)
+    best[first[0]] = order[first[1]]
+    return best, timed, untimed
+
+
+def _outcomes(
+    candidates: pa.Table, groups: np.ndarray, best: np.ndarray, count: int
+) -> tuple[list[str], list[str | None]]:
+    """What became of each combination; of several reasons the first that says more than that no tactic was valid."""
+    outcome_of, reason_of = decoded(candidates["outcome"]), decoded(candidates["reason"])
+    outcomes, reasons = [NOT_SHOWN] * count, [NOT_SHOWN_REASON] * count
+    told: list[str | None] = [*reasons]
+    for position in np.flatnonzero((groups >= 0) & np.isnan(candidates["time_ms"].to_numpy())).tolist():
+        group, outcome, reason = int(groups[position]), outcome_of[position], reason_of[position]
+        if outcomes[group] == NOT_SHOWN or told[group] == NO_VALID:
+            outcomes[group], told[group] = outcome, reason
+    for group in np.flatnonzero(best >= 0).tolist():
+        outcomes[group], told[group] = outcome_of[best[group]], reason_of[best[group]]
+    return outcomes, told

@@ -1,0 +1,197 @@
+"""Commands that run TensorRT or look at the machine: ``profile``, ``doctor``."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Optional
+
+import typer
+
+from trtlens.commands.flags import BUILD_FLAGS, TIMING_FLAGS, build_values, with_flags
+from trtlens.commands.progress import shown_progress
+from trtlens.commands.read import FormatOption, print_run
+from trtlens.errors import CaptureError, TrtlensError
+from trtlens.output import Format, visible, write_table
+
+if TYPE_CHECKING:
+    from trtlens.capture.build import BuiltRun
+    from trtlens.capture.timing_options import TimingOptions
+    from trtlens.capture.timing_result import TimingResult
+
+_INTERRUPTED = 130
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands to the application."""
+    app.command()(with_flags(profile, *BUILD_FLAGS, *TIMING_FLAGS))
+    app.command()(doctor)
+
+
+def profile(
+    model: Annotated[
+        Path, typer.Argument(help="An ONNX model, a serialized engine, or a run whose engine to time again.")
+    ],
+    out: Annotated[Optional[Path], typer.Option("--out", "-o", help="Folder of the run.")] = None,  # noqa: UP045
+    shapes: Annotated[
+        Optional[list[str]],  # noqa: UP045
+        typer.Option(
+            "--shapes", help="Shapes to build for and run at: input:8x3x224x224,...; several times for several engines."
+        ),
+    ] = None,
+    batches: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option("--batches", help="Batch sizes, one engine each: 1,2,4,8,16."),
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace a run that the folder already holds.")] = False,
+    no_timing: Annotated[bool, typer.Option("--skipInference", "--skip-inference", help="Build only.")] = False,
+    **flags: Any,
+) -> None:
+    """Build an engine with a verbose logger, time it and its layers, and keep the run."""
+    from trtlens.capture.sweep import plan_engines  # noqa: PLC0415
+
+    engines = plan_engines(model, shapes or [], batches)
+    out = out if out is not None else _free_folder(model)
+    folders = []
+    for engine in engines:
+        folder = out / engine.label if engine.label else out
+        _profile_one(model, folder, engine.shapes, flags, force=force, timed=not no_timing)
+        folders.append((engine, folder))
+    if len(folders) > 1:
+        _print_sweep(folders)
+
+
+def _profile_one(
+    model: Path, out: Path, shapes: str | None, flags: dict[str, Any], *, force: bool, timed: bool
+) -> None:
+    from trtlens.capture.backends import find_backend  # noqa: PLC0415
+    from trtlens.capture.build import build_run  # noqa: PLC0415
+    from trtlens.capture.options import parse_options  # noqa: PLC0415
+
+    options = parse_options({**build_values(flags), **({"shapes": shapes} if shapes else {})})
+    timing = _timing_options(flags)
+    backend = find_backend()
+    source = model / "engine.plan" if (model / "run.json").is_file() else model
+    try:
+        with shown_progress() as progress:
+            built = build_run(source, out, options, progress=progress, backend=backend, force=force)
+        result = _time(built, timing) if timed else None
+    except KeyboardInterrupt:
+        sys.stderr.write(f"stopped; what was captured stands in {out}\n")
+        raise typer.Exit(_INTERRUPTED) from None
+    except CaptureError as error:
+        _print_failure(out)
+        raise error from None
+    built.recorder.finish("done")
+    _print_answer(built, result)
+
+
+def _timing_options(flags: dict[str, Any]) -> TimingOptions:
+    from trtlens.capture.inputs import InputRecipe, parse_range  # noqa: PLC0415
+    from trtlens.capture.timing_options import TimingOptions  # noqa: PLC0415
+
+    ranges = dict(map(parse_range, flags["input"] or []))
+    file = Path(flags["load_inputs"]) if flags["load_inputs"] else None
+    return TimingOptions(
+        inputs=InputRecipe(seed=flags["seed"], ranges=ranges, file=file),
+        warmup_ms=flags["warm_up"],
+        duration_ms=flags["duration"] * 1000,
+        iterations=flags["iterations"],
+        cuda_graph=flags["use_cuda_graph"],
+        device=flags["device"],
+        plugins=tuple(map(Path, flags["plugins"] or ())),
+    )
+
+
+def _time(built: BuiltRun, options: TimingOptions) -> TimingResult | None:
+    """Time the engine where it can run; the reason is noted in the run where it cannot."""
+    from dataclasses import replace  # noqa: PLC0415
+
+    from trtlens.capture.timing import time_engine  # noqa: PLC0415
+
+    if not built.backend.can_run:
+        built.recorder.note("not timed: there is no GPU here that runs this engine")
+        return None
+    options = replace(options, shapes=built.shapes)
+    result = time_engine(built.engine_path, built.backend, options, built.folder)
+    built.recorder.add_timing(result.summary())
+    for note in result.notes:
+        built.recorder.note(note)
+    return result
+
+
+def _print_answer(built: BuiltRun, result: TimingResult | None) -> None:
+    from trtlens.runs import open_run  # noqa: PLC0415
+
+    run = open_run(built.folder)
+    print_run(run)
+    if result is not None:
+        sys.stdout.write(f"\n{_latency(result)}\n")
+    slowest = run.view("slowest")
+    if slowest.num_rows:
+        write_table(slowest, Format.TABLE, title="slowest layers")
+    for note in built.notes:
+        sys.stdout.write(f"note: {visible(note)}\n")
+    sys.stdout.write(f"run: {built.folder}   (trtlens show layers {built.folder})\n")
+
+
+def _latency(result: TimingResult) -> str:
+    gpu = result.gpu
+    text = f"GPU time {gpu.median_ms:.4f} ms median [{gpu.median_low_ms:.4f}, {gpu.median_high_ms:.4f}]"
+    text += f", p99 {gpu.p99_ms:.4f} ms, {result.throughput_per_s:.0f} inferences/s, {gpu.count} samples"
+    if result.latency is not None:
+        text += f"; one at a time {result.latency.median_ms:.4f} ms"
+    if result.layer_sum is not None and result.layer_sum_ratio is not None:
+        text += (
+            f"\nlayers add up to {result.layer_sum.median_ms:.4f} ms, {result.layer_sum_ratio:.2f} times the GPU time"
+        )
+    return text
+
+
+def _print_failure(out: Path) -> None:
+    """What the log says of a build that failed: the last errors and what their codes mean."""
+    from trtlens.runs import open_run  # noqa: PLC0415
+
+    if not (out / "run.json").is_file():
+        return
+    try:
+        rows = open_run(out)["messages"].to_pylist()
+    except TrtlensError:
+        return  # the log holds nothing yet
+    errors = [row for row in rows if "error" in row["severity"]][-3:]
+    for row in errors:
+        code = f" ({row['code']}, see docs/messages.md)" if row["code"] else ""
+        sys.stderr.write(f"log line {row['line']}: {visible(row['text'])}{code}\n")
+    sys.stderr.write(f"the log so far stands in {out}: trtlens show messages {out}\n")
+
+
+def _print_sweep(folders: list[tuple[Any, Path]]) -> None:
+    import pyarrow as pa  # noqa: PLC0415
+
+    from trtlens.capture.sweep import sweep_rows  # noqa: PLC0415
+
+    write_table(pa.Table.from_pylist(sweep_rows(folders)), Format.TABLE, title="time per sample against batch")
+
+
+def _free_folder(model: Path) -> Path:
+    """``MODEL.trtlens`` in the working folder, with a number where that is taken."""
+    stem = f"{model.name.removesuffix('.onnx').removesuffix('.plan')}.trtlens"
+    names = (Path(stem if number == 1 else f"{stem}-{number}") for number in range(1, 10_000))
+    return next(name for name in names if not name.exists())
+
+
+def doctor(
+    files: Annotated[
+        Optional[list[Path]], typer.Argument(help="TensorRT libraries or headers to look at besides.")
+    ] = None,  # noqa: UP045
+    form: FormatOption = Format.TABLE,
+) -> None:
+    """Say what this installation can and cannot do, and what to install."""
+    import pyarrow as pa  # noqa: PLC0415
+
+    from trtlens.capture.doctor import examine  # noqa: PLC0415
+
+    names = ("section", "item", "value", "state", "advice")
+    report = examine(*(files or []))
+    columns = {name: [getattr(finding, name) for finding in report.findings] for name in names}
+    write_table(pa.table({name: pa.array(values, pa.string()) for name, values in columns.items()}), form)

@@ -1,0 +1,117 @@
+"""Flags that several commands share, declared once: trtexec's spelling first, then the same in kebab case."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Any, Optional
+
+import typer
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+@dataclass(frozen=True, slots=True)
+class Flag:
+    """One option: ``kind`` is ``switch``, ``text``, ``texts`` (may be given several times), ``int`` or ``float``."""
+
+    name: str
+    kind: str
+    help: str
+    default: Any = None
+
+    @property
+    def parameter(self) -> str:
+        """The name in Python: ``min_shapes`` for ``minShapes``."""
+        return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", self.name).replace("-", "_").lower()
+
+    @property
+    def spellings(self) -> tuple[str, ...]:
+        """``--minShapes`` and ``--min-shapes``; one where both are the same."""
+        return tuple(dict.fromkeys((f"--{self.name}", f"--{self.parameter.replace('_', '-')}")))
+
+    def as_parameter(self) -> inspect.Parameter:
+        """The parameter from which typer makes the option."""
+        switch = self.kind == "switch"
+        option = typer.Option(*self.spellings, help=self.help, show_default=not switch and self.default is not None)
+        annotation: Any = bool if switch else Optional[_TYPES[self.kind]]
+        default = False if switch else self.default
+        return inspect.Parameter(
+            self.parameter, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=Annotated[annotation, option]
+        )
+
+
+_TYPES: dict[str, Any] = {"text": str, "texts": list[str], "int": int, "float": float}
+
+PRECISION_FLAGS = (
+    Flag("fp16", "switch", "Allow FP16 (or convert the model to FP16 where TensorRT has no such flag)."),
+    Flag("bf16", "switch", "Allow BF16, likewise."),
+    Flag("int8", "switch", "Allow INT8; give --calib-data, --calib, a Q/DQ model or --int8-ranges dummy."),
+    Flag("fp8", "switch", "Allow FP8."),
+    Flag("best", "switch", "Allow every precision."),
+    Flag("noTF32", "switch", "Do not compute FP32 in TF32."),
+    Flag("stronglyTyped", "switch", "Build a strongly typed network."),
+    Flag("precisionConstraints", "text", "none, obey or prefer."),
+    Flag("layerPrecisions", "text", "Precision of layers: NAME:TYPE,..., as trtexec."),
+    Flag("layerOutputTypes", "text", "Output types of layers: NAME:TYPE+TYPE,..., as trtexec."),
+    Flag("layer-precision", "texts", "GLOB=TYPE over layer names or ONNX operator types; may be given several times."),
+)
+SHAPE_FLAGS = (
+    Flag("minShapes", "text", "Smallest shapes of the optimization profile: input:1x3x224x224,..."),
+    Flag("optShapes", "text", "Shapes to optimise for."),
+    Flag("maxShapes", "text", "Largest shapes."),
+)
+BUILD_FLAGS = (
+    *PRECISION_FLAGS,
+    *SHAPE_FLAGS,
+    Flag("calib-data", "text", "Calibration data: an npz file or a folder of npy files."),
+    Flag("calib-method", "text", "entropy or minmax.", "entropy"),
+    Flag("calib", "text", "Calibration cache to read, and to write after calibrating."),
+    Flag("int8-ranges", "text", "dummy: made-up ranges, good for timing alone."),
+    Flag("memPoolSize", "text", "Memory pools: workspace:1024,..., in MiB."),
+    Flag("tacticSources", "text", "Tactic sources: -CUDNN,+CUBLAS,..."),
+    Flag("builderOptimizationLevel", "int", "0 to 5."),
+    Flag("timingCacheFile", "text", "Timing cache to read and write."),
+    Flag("sparsity", "text", "disable or enable."),
+    Flag("versionCompatible", "switch", "Build an engine that later TensorRT releases load."),
+    Flag("hardwareCompatibilityLevel", "text", "none, ampere+ or sameComputeCapability."),
+    Flag("maxAuxStreams", "int", "Auxiliary streams at most."),
+    Flag("inputIOFormats", "text", "Types and formats of the inputs: fp16:hwc8,..."),
+    Flag("outputIOFormats", "text", "Types and formats of the outputs."),
+    Flag("plugins", "texts", "Plugin library; may be given several times."),
+)
+TIMING_FLAGS = (
+    Flag("warmUp", "float", "Warm up for this long [ms].", 200.0),
+    Flag("duration", "float", "Time for at least this long [s].", 3.0),
+    Flag("iterations", "int", "Time at least this many inferences.", 10),
+    Flag("useCudaGraph", "switch", "Run inferences from a CUDA graph."),
+    Flag("seed", "int", "Seed of the random inputs.", 0),
+    Flag("load-inputs", "text", "npz file with values by input name."),
+    Flag("input", "texts", "NAME:LOW:HIGH, range of random values; may be given several times."),
+    Flag("device", "int", "GPU.", 0),
+)
+# Names under which the capture room knows a flag, where they differ.
+_BUILD_NAMES = {"calib_data": "calibration_data", "calib_method": "calibration_method"}
+
+
+def build_values(given: dict[str, Any]) -> dict[str, Any]:
+    """Those of the given flags that decide the build, by the capture room's names; what was not given is left out."""
+    names = [flag.parameter for flag in BUILD_FLAGS]
+    return {_BUILD_NAMES.get(name, name): given[name] for name in names if given.get(name)}
+
+
+def with_flags(function: Callable[..., None], *flags: Flag) -> Callable[..., None]:
+    """The function as typer shall see it: its own parameters, then one option for each flag, passed as keywords."""
+    own = inspect.signature(function, eval_str=True)
+    kept = [p for p in own.parameters.values() if p.kind is not inspect.Parameter.VAR_KEYWORD]
+    signature = own.replace(parameters=[*kept, *(flag.as_parameter() for flag in flags)])
+
+    def command(**values: Any) -> None:
+        function(**values)
+
+    command.__signature__ = signature  # type: ignore[attr-defined]
+    command.__annotations__ = {p.name: p.annotation for p in signature.parameters.values()}
+    command.__name__, command.__doc__ = function.__name__, function.__doc__
+    return command

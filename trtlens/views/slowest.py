@@ -1,0 +1,40 @@
+"""Which layers take the most time?"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from trtlens.joins import arrow, layers_with_times, share
+from trtlens.schema import declare
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from trtlens.runs import Run
+
+MOST = 10
+COLUMNS = declare(
+    "view slowest",
+    "one of the layers that take the most time",
+    "build index",
+    """
+    build | int | | number of the build
+    index | int | | position in the engine
+    name | text | | layer
+    precision | text | | what the layer computes in
+    unit | text | | tensor core or cuda core
+    time_ms | float | ms | median time of one execution, else the mean
+    percent | float | % | share of the time of all layers
+    kernel | text | | kernel
+    """,
+)
+
+
+def table(run: Run) -> pa.Table:
+    """The ten slowest layers of each build, the slowest first; nothing where the run has no times."""
+    if not run["layers"].num_rows:
+        return COLUMNS.empty()
+    layers = layers_with_times(run)
+    layers["percent"] = share(layers, "time_ms", ["build"])
+    layers = layers[layers["time_ms"].notna()].sort_values(["build", "time_ms"], ascending=[True, False])
+    return arrow(layers.groupby("build").head(MOST).rename(columns={"tactic_name": "kernel"}), COLUMNS)
