@@ -1,0 +1,90 @@
+"""The runs captured on an H200: the log and the inspector agree on every layer, and each run says what it is."""
+
+from __future__ import annotations
+
+import lzma
+from pathlib import Path
+
+import pytest
+from trtlens_parsers.inspector import read_inspector
+from trtlens_parsers.log import read_log
+
+from trtlens import open_run
+
+H200 = Path(__file__).parents[1] / "fixtures" / "h200"
+BUILT = sorted(path.parent.name for path in H200.glob("*/layers.json.xz"))
+
+
+@pytest.mark.parametrize("name", BUILT)
+def test_log_and_inspector_agree_on_every_layer(name: str) -> None:
+    """Name, type, tactic, and the name and type of every tensor of every layer, in order."""
+    log = read_log(lzma.decompress((H200 / name / "verbose.log.xz").read_bytes()))
+    inspector = read_inspector(lzma.decompress((H200 / name / "layers.json.xz").read_bytes()).decode())
+    printed = [row.layer for row in log.builds[-1].layers]
+    assert [(x.name, x.type, x.tactic_id) for x in printed] == [(x.name, x.type, x.tactic_id) for x in inspector.layers]
+    for ours, theirs in zip(printed, inspector.layers, strict=True):
+        for side in ("inputs", "outputs"):
+            tensors = [(t.name, t.format.dtype) for t in getattr(ours, side)]
+            # under dynamic shapes the inspector of 8.6 states no type ("N/A due to dynamic shapes")
+            known = [(t.name, t.format.dtype or mine) for t, (_, mine) in zip(getattr(theirs, side), tensors, strict=True)]
+            assert tensors == known, ours.name
+
+
+@pytest.mark.parametrize("name", BUILT)
+def test_every_layer_has_its_times(name: str) -> None:
+    """Each layer that ran has a median of all its executions; their sum is within reach of the end-to-end time."""
+    run = open_run(H200 / name)
+    build = run["builds"]["build"].to_pylist()[-1]
+    layers = [row for row in run.view("layers").to_pylist() if row["build"] == build]
+    assert all(row["time_ms"] is not None for row in layers)
+    whole = next(row for row in run.view("latency").to_pylist() if row["metric"] == "gpu_compute_time")
+    assert whole["samples"] >= 10
+    assert 0.9 < sum(row["time_ms"] for row in layers) / whole["median"] < 2  # events between layers cost time
+
+
+def test_calibration_is_told_from_the_engine() -> None:
+    """An INT8 build logs two networks: the one that calibrates and the one that is kept."""
+    builds = open_run(H200 / "resnet50-int8")["builds"].to_pylist()
+    assert [row["is_calibration"] for row in builds] == [True, False]
+    assert all(row["gpu"] == "NVIDIA H200" for row in builds)
+
+
+def test_pinned_layers_run_in_fp32() -> None:
+    """Layers that were pinned to FP32 compute in FP32 or TF32, the others in FP16."""
+    layers = open_run(H200 / "resnet50-fp16-pinned")["layers"].to_pylist()
+    convolutions = [row for row in layers if row["type"].endswith("Convolution") and "/Conv" in row["name"]]
+    precisions = {row["name"].startswith("/layer4"): set() for row in convolutions}
+    for row in convolutions:
+        precisions[row["name"].startswith("/layer4")].add(row["precision"])
+    assert precisions[True] <= {"fp32", "tf32"}
+    assert precisions[False] == {"fp16"}
+
+
+def test_a_refused_model_is_explained() -> None:
+    """A build that the parser refuses leaves a run whose errors have codes."""
+    run = open_run(H200 / "refused")
+    assert run.info["status"] == "failed"
+    codes = {row["code"] for row in run["messages"].to_pylist() if row["severity"] == "error"}
+    assert {"plugin-not-found", "parse-failed"} <= codes
+
+
+def test_a_killed_build_leaves_a_run_that_opens() -> None:
+    """A build that was killed in the middle of its tuning has its candidates, and no engine is claimed."""
+    run = open_run(H200 / "killed")
+    (build,) = run["builds"].to_pylist()
+    assert not build["complete"]
+    assert run["candidates"].num_rows > 3000
+    assert run["layers"].num_rows == 0
+
+
+def test_a_dry_queue_is_told() -> None:
+    """Where launching takes longer than computing, the samples and the notes say that the GPU waited."""
+    slow, quick = open_run(H200 / "resnet50-int8-launch-bound"), open_run(H200 / "resnet50-int8")
+    assert any("ran dry" in note for note in slow.info["notes"])
+    dry = [row["queue_dry"] for row in slow["run_times"].to_pylist() if row["pass"] == "timing"]
+    assert sum(dry) > 100
+    medians = [
+        next(row["median"] for row in run.view("latency").to_pylist() if row["metric"] == "gpu_compute_time")
+        for run in (quick, slow)
+    ]
+    assert medians[0] < medians[1]
