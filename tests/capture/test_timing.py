@@ -442,6 +442,25 @@ def test_shape_tensors_stay_in_host_memory(rig: Rig, old_bindings: bool) -> None
     assert set(rig.engine.contexts[0].addresses) == {"size", "shape"}
 
 
+def test_values_that_8_6_does_not_tell_are_asked_for(rig: Rig) -> None:
+    """Its binding tells the first value of a vector alone: no value is made up, and a scalar is not told at all."""
+    for shape, values in (((2,), (64, 32)), ((), (7,))):
+        ranges = ((values,) * 3,)
+        size = Tensor("size", True, "INT32", shape, profiles=((shape,) * 3,), values=ranges, on_host=True)  # noqa: FBT003
+        rig.engine = VirtualEngine(rig.gpu, [size], old_bindings=True)
+
+        with pytest.raises(TrtlensError, match="usual values of shape tensor 'size': give its values with --shapes"):
+            rig.time()
+
+
+def test_an_engine_that_tells_no_shape_is_refused(rig: Rig) -> None:
+    """A rank of -1, as 8.6.0 answers for some engines that it cannot run, is told with what to do."""
+    rig.engine = VirtualEngine(rig.gpu, [STATIC[0]], keeps_rank_of=("x",))
+
+    with pytest.raises(CaptureError, match="tells no shape for 'x'"):
+        rig.time()
+
+
 @pytest.mark.parametrize("release", RELEASES)
 def test_every_release_has_what_the_timing_asks_for(rig: Rig, release: str) -> None:
     """On an engine that uses everything, no name is used that the release lacks, and the timing is the same."""
@@ -459,7 +478,8 @@ def test_every_release_has_what_the_timing_asks_for(rig: Rig, release: str) -> N
     rig.engine = VirtualEngine(rig.gpu, [*DYNAMIC, size, found], surface=surface, old_bindings=release == "8.6.0")
     rig.engine.streamable_weights_size = 1000
     budget = 10 if "streamable_weights_size" in surface["ICudaEngine"] else None
-    options = replace(QUICK, shapes={"x": (16, 4)}, cuda_graph=True, weight_streaming_budget_bytes=budget)
+    shapes = {"x": (16, 4), "size": (64, 32)}
+    options = replace(QUICK, shapes=shapes, cuda_graph=True, weight_streaming_budget_bytes=budget)
 
     result = rig.time(options)
 

@@ -32,17 +32,22 @@ class EngineInspector(Player):
     def get_engine_information(self, format: Any) -> str:  # noqa: A002  the binding's own name
         assert format is self._trt.LayerInformationFormat.JSON
         layers = ", ".join(f'{{"Name": "{name}\x1e"}}' for name in self._content["layers"])
-        shapes = getattr(self.execution_context, "_shapes", {})
+        shapes = getattr(self.execution_context, "_inferred", {})
         return f'{{"Layers": [{layers}], "Shapes": {json.dumps(shapes)}}}'
 
 
 class IExecutionContext(Player):
     def __init__(self) -> None:
         self._shapes: dict[str, list[int]] = {}
+        self._inferred: dict[str, list[int]] = {}
 
     def set_input_shape(self, name: str, shape: Sequence[int]) -> bool:
         self._shapes[name] = list(shape)
         return True
+
+    def infer_shapes(self) -> list[str]:
+        self._inferred = dict(self._shapes)
+        return []
 
 
 class ICudaEngine(Player):

@@ -6,6 +6,7 @@ Names and behaviour are those of the Python bindings from 8.6 to 11.4; `old_bind
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass, field
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
@@ -42,6 +43,16 @@ def _member(name: str) -> Any:
     return SimpleNamespace(name=name)
 
 
+class RankUnknown:
+    """`Dims` of rank -1: TensorRT's answer where it has none."""
+
+    def __len__(self) -> int:
+        return -1  # noqa: PLE0303  as the binding does
+
+    def __getitem__(self, index: int) -> int:
+        raise IndexError(index)
+
+
 class Released:
     """An object as one release has it: members that the release lacks are absent, for reading and for writing."""
 
@@ -75,6 +86,7 @@ class VirtualEngine:
     old_bindings: bool = False
     refittable: bool = False
     has_context: bool = True
+    keeps_rank_of: tuple[str, ...] = ()
     executions: int = 0
     streamable_weights_size: int = 0
     weight_streaming_budget_v2: int = 0
@@ -85,10 +97,16 @@ class VirtualEngine:
 
     def __post_init__(self) -> None:
         if self.old_bindings:
-            self.get_profile_shape_input = lambda profile, name: list(self._tensor(name).values[profile])
+            self.get_profile_shape_input = self._old_values
         else:
             self.get_tensor_profile_values = lambda profile, name: list(self._tensor(name).values[profile])
             self.get_aliased_input_tensor = lambda name: self._tensor(name).alias
+
+    def _old_values(self, profile: int, name: str) -> list[Shape]:
+        """As many values as the tensor has dimensions, and a warning that spoils the answer where it is an error."""
+        warnings.warn("Use get_tensor_profile_shape instead.", DeprecationWarning, stacklevel=2)
+        tensor = self._tensor(name)
+        return [values[: len(tensor.shape)] for values in tensor.values[profile]]
 
     def _tensor(self, name: str) -> Tensor:
         return next(tensor for tensor in self.tensors if tensor.name == name)
@@ -111,8 +129,8 @@ class VirtualEngine:
     def get_tensor_dtype(self, name: str) -> Any:
         return _member(self._tensor(name).dtype)
 
-    def get_tensor_shape(self, name: str) -> list[int]:
-        return list(self._tensor(name).shape)
+    def get_tensor_shape(self, name: str) -> Any:
+        return RankUnknown() if name in self.keeps_rank_of else list(self._tensor(name).shape)
 
     def get_tensor_mode(self, name: str) -> Any:
         return _member("INPUT" if self._tensor(name).is_input else "OUTPUT")

@@ -1,13 +1,16 @@
 """What a finished engine says of itself: the inspector's JSON, byte for byte.
 
-Formats and dynamic extents are only told to an inspector that has an execution context with its input shapes set. The
+Formats and dynamic extents are only told to an inspector that has an execution context with its input shapes set, and
+that has worked out the others from them: setting a shape by name leaves that for later, until they are asked for. The
 JSON of 8.6 holds raw control characters inside strings, and that of other releases other keys: nothing is read here.
 """
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
+from trtlens.capture.io_tensors import engine_shape
 from trtlens.capture.logger import last_errors, process_logger
 from trtlens.capture.network import load_plugins
 from trtlens.errors import CaptureError, TrtlensError
@@ -74,7 +77,7 @@ def inspect_engine(backend: Backend, engine: Any, shapes: dict[str, Shape]) -> b
 
 def _context_at(backend: Backend, engine: Any, shapes: dict[str, Shape]) -> Any:
     """A context in these shapes, or None where every shape is static, or there is no memory for one."""
-    dynamic = [name for name in _inputs(backend, engine) if -1 in tuple(engine.get_tensor_shape(name))]
+    dynamic = [name for name in _tensors(engine, backend.trt.TensorIOMode.INPUT) if -1 in engine_shape(engine, name)]
     if not dynamic:
         return None
     context = engine.create_execution_context()
@@ -83,11 +86,15 @@ def _context_at(backend: Backend, engine: Any, shapes: dict[str, Shape]) -> Any:
     for name in dynamic:
         shape = shapes.get(name) or tuple(engine.get_tensor_profile_shape(name, 0)[1])
         context.set_input_shape(name, shape)
+    with suppress(RuntimeError):  # 8.6's word for shapes that do not fit; the inspector then tells -1
+        context.infer_shapes()
+    for name in _tensors(engine, backend.trt.TensorIOMode.OUTPUT):
+        context.get_tensor_shape(name)
     return context
 
 
-def _inputs(backend: Backend, engine: Any) -> Iterator[str]:
+def _tensors(engine: Any, mode: Any) -> Iterator[str]:
     for index in range(engine.num_io_tensors):
         name = engine.get_tensor_name(index)
-        if engine.get_tensor_mode(name) == backend.trt.TensorIOMode.INPUT:
+        if engine.get_tensor_mode(name) == mode:
             yield name

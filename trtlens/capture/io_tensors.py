@@ -3,19 +3,23 @@
 Read through the name-based calls that every TensorRT from 8.6 on has (`num_io_tensors`, `get_tensor_name`, ...). An
 input is dynamic where the engine's shape holds -1; the optimization profile then gives its smallest, usual and
 largest shape. A shape tensor lies in host memory; its values, too, have a smallest, usual and largest in the profile
-(`get_tensor_profile_values` since 10.0, `get_profile_shape_input` before).
+(`get_tensor_profile_values` since 10.0, `get_profile_shape_input` before, which tells as many values as the tensor has
+dimensions, and warns of being deprecated).
 """
 
 from __future__ import annotations
 
+import warnings
+from contextlib import contextmanager
 from dataclasses import dataclass
+from math import prod
 from typing import TYPE_CHECKING, Any
 
 from trtlens.capture.patterns import lookup, matches
 from trtlens.errors import CaptureError, TrtlensError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
 Shape = tuple[int, ...]
 BYTE_BITS = 8
@@ -59,7 +63,8 @@ class ProfileRange:
 class IoTensor:
     """One input or output; `dtype` is TensorRT's name (HALF, BF16, ...), `shape` holds -1 where it is dynamic.
 
-    `shapes` is given for inputs, one range a profile; `values` for shape tensors (inputs in host memory), likewise.
+    `shapes` is given for inputs, one range a profile; `values` for shape tensors (inputs in host memory), likewise,
+    None where TensorRT does not tell all of them.
     """
 
     name: str
@@ -68,7 +73,7 @@ class IoTensor:
     shape: Shape
     on_host: bool
     shapes: tuple[ProfileRange, ...] = ()
-    values: tuple[ProfileRange, ...] = ()
+    values: tuple[ProfileRange | None, ...] = ()
 
     @property
     def is_dynamic(self) -> bool:
@@ -82,7 +87,8 @@ class IoTensor:
 
     def allows(self, wanted: Shape | None, profile: int) -> bool:
         """Whether the profile holds that shape (for a shape tensor, those values); None wants nothing special."""
-        return wanted is None or (self.values or self.shapes)[profile].holds(wanted)
+        held = (self.values or self.shapes)[profile]
+        return wanted is None or held is None or held.holds(wanted)
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +114,7 @@ def _read_tensor(engine: Any, name: str) -> IoTensor:
     dtype = engine.get_tensor_dtype(name).name
     if dtype not in DATA_TYPE_BITS:
         raise CaptureError(f"tensor {name!r} has data type {dtype}, which trtlens cannot hold: use a newer trtlens")
-    shape = tuple(engine.get_tensor_shape(name))
+    shape = engine_shape(engine, name)
     is_input = engine.get_tensor_mode(name).name == "INPUT"
     on_host = engine.get_tensor_location(name).name == "HOST"
     profiles = range(engine.num_optimization_profiles) if is_input else ()
@@ -119,8 +125,31 @@ def _read_tensor(engine: Any, name: str) -> IoTensor:
         shape=shape,
         on_host=on_host,
         shapes=tuple(_shape_range(engine, name, index, shape) for index in profiles),
-        values=tuple(_value_range(engine, name, index) for index in profiles) if on_host else (),
+        values=tuple(_value_range(engine, name, index, shape) for index in profiles) if on_host else (),
     )
+
+
+def engine_shape(engine: Any, name: str) -> Shape:
+    """The shape of an input or output, -1 where it is dynamic.
+
+    Raises CaptureError where TensorRT answers with a rank of -1: 8.6.0 does so for an engine of static inputs whose
+    output depends on the data, and then makes no context for it either.
+    """
+    try:
+        return tuple(engine.get_tensor_shape(name))
+    except ValueError:  # a rank of -1 makes `len` fail
+        raise CaptureError(
+            f"TensorRT tells no shape for {name!r} and cannot run this engine: build it with a dynamic input, or with "
+            "a newer TensorRT"
+        ) from None
+
+
+@contextmanager
+def _deprecated_calls() -> Iterator[None]:
+    """Keep 8.6 quiet on calls that it has no other for; made an error, its warning breaks the binding's answer."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        yield
 
 
 def _shape_range(engine: Any, name: str, profile: int, shape: Shape) -> ProfileRange:
@@ -129,16 +158,19 @@ def _shape_range(engine: Any, name: str, profile: int, shape: Shape) -> ProfileR
     return ProfileRange(*(tuple(dims) for dims in engine.get_tensor_profile_shape(name, profile)))
 
 
-def _value_range(engine: Any, name: str, profile: int) -> ProfileRange:
+def _value_range(engine: Any, name: str, profile: int, shape: Shape) -> ProfileRange | None:
     if hasattr(engine, "get_tensor_profile_values"):
         # the binding takes the index first, although its signature names the arguments the other way round
         values = engine.get_tensor_profile_values(profile, name)
     else:
-        values = engine.get_profile_shape_input(profile, name)
+        with _deprecated_calls():
+            values = engine.get_profile_shape_input(profile, name)
     if len(values) != 3:
         raise CaptureError(
             f"the engine's profile {profile} has no values for shape tensor {name!r}: rebuild it with them"
         )
+    if any(len(value) != prod(shape) for value in values):
+        return None  # 8.6 takes the rank for the number of values: only the first of a vector is told
     return ProfileRange(*(tuple(value) for value in values))
 
 
@@ -171,10 +203,19 @@ def _chosen(inputs: Sequence[IoTensor], wanted: Mapping[str, Shape], profile: in
     for tensor in inputs:
         shape = lookup(wanted, tensor.name)
         if tensor.values:
-            values[tensor.name] = tensor.values[profile].optimum if shape is None else shape
+            values[tensor.name] = _usual_values(tensor, profile) if shape is None else shape
             shape = None
         shapes[tensor.name] = tensor.shapes[profile].optimum if shape is None else shape
     return ChosenShapes(profile, shapes, values)
+
+
+def _usual_values(tensor: IoTensor, profile: int) -> Shape:
+    held = tensor.values[profile]
+    if held is None:
+        raise TrtlensError(
+            f"this TensorRT does not tell the usual values of shape tensor {tensor.name!r}: give its values with --shapes"
+        )
+    return held.optimum
 
 
 def _outside(inputs: Sequence[IoTensor], wanted: Mapping[str, Shape], candidates: range) -> str:
