@@ -26,7 +26,7 @@ def test_inspector_completes_the_log(int8: Run) -> None:
     """One set of layers: ids and lines from the log, kernels' parameters and layouts from the inspector."""
     layers = int8["layers"].to_pylist()
     assert len(layers) == 151
-    assert all(layer["line"] is None or layer["parameters"] for layer in layers)
+    assert all(layer["parameters"] and layer["line"] for layer in layers if layer["type"].startswith("Cask"))
     formats = [row["format"] for row in int8["layer_tensors"].to_pylist() if row["vector_width"] == 32]
     assert set(formats) == {"chw32"}
 
@@ -134,7 +134,7 @@ def test_the_units_of_the_captures() -> None:
     """FP32 without TF32 runs on CUDA cores, FP16 and INT8 convolutions on tensor cores."""
     for precision, expected in (("fp32", "cuda core"), ("fp16", "tensor core"), ("int8", "tensor core")):
         run = open_run(FIXTURES / "resnet50-h200" / precision / "verbose.log.xz")
-        layers = [row for row in run["layers"].to_pylist() if row["type"] == "CaskConvolution"]
-        assert len(layers) in {51, 53}
+        layers = [row for row in run["layers"].to_pylist() if row["type"].endswith("Convolution")]
+        assert len(layers) in {53, 54}
         assert {row["unit"] for row in layers} == {expected}
         assert {row["precision"] for row in layers} == {precision}

@@ -12,7 +12,7 @@ from typing import Annotated, Optional
 import typer
 
 from trtlens._version import VERSION
-from trtlens.commands import capture, read
+from trtlens.commands import accuracy, capture, compare, dump, read, why
 from trtlens.errors import TrtlensError
 
 app = typer.Typer(
@@ -24,6 +24,10 @@ app = typer.Typer(
 )
 read.register(app)
 capture.register(app)
+compare.register(app)
+why.register(app)
+dump.register(app)
+accuracy.register(app)
 
 
 def _print_version(value: bool) -> None:

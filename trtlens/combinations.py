@@ -15,13 +15,14 @@ import pyarrow as pa
 from trtlens.tables import TABLES
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
 NOT_SHOWN = "not shown"
 NOT_SHOWN_REASON = "the timing cache answered, and this version prints no line for that"
 NO_VALID = "no valid tactics"
 ONLY_OPTION = "the only option"
 _KEYS = ("build", "layer", "input_formats", "output_formats")
+_NO_STRATEGY = -1
 
 
 class Grouping:
@@ -32,44 +33,44 @@ class Grouping:
         of_candidate: position in ``rows`` for each candidate, -1 for operations inside a Myelin region.
     """
 
-    def __init__(self, tables: dict[str, pa.Table]) -> None:
+    def __init__(self, tables: Mapping[str, pa.Table]) -> None:
         candidates, headers, strategies = tables["candidates"], tables["combinations"], tables["strategies"]
-        self._codes: list[dict[Any, int]] = [{} for _ in _KEYS]
+        self._codes: dict[str, dict[Any, int]] = {name: {} for name in _KEYS}
         self.rows: dict[str, list[Any]] = {name: headers[name].to_pylist() for name in (*_KEYS, "strategy", "line")}
-        header_keys = self._keys([self.rows[name] for name in _KEYS], self.rows["strategy"])
-        columns = [decoded(candidates[name]) for name in _KEYS]
+        header_strategies = headers["strategy"].fill_null(_NO_STRATEGY).to_numpy()
         lines = candidates["line"].to_numpy()
-        candidate_strategies = _strategy_of(columns[0], lines, strategies)
-        candidate_keys = self._keys(columns, candidate_strategies)
-        self.of_candidate = _latest_header(header_keys, np.asarray(self.rows["line"], np.int64), candidate_keys, lines)
-        self._add_headless(candidates, candidate_keys, candidate_strategies, lines)
-        self.of_candidate[candidates["op"].is_valid().to_numpy()] = -1
+        own_strategies = _strategy_of(candidates["build"].to_numpy(), lines, strategies)
+        header_keys, keys = self._keys(headers, header_strategies), self._keys(candidates, own_strategies)
+        self.of_candidate = _latest_header(header_keys, np.asarray(self.rows["line"], np.int64), keys, lines)
+        is_operation = candidates["op"].is_valid().to_numpy()
+        self._add_headless(candidates, keys, np.flatnonzero((self.of_candidate < 0) & ~is_operation))
+        self.of_candidate[is_operation] = -1
 
-    def _keys(self, columns: Sequence[Sequence[Any]], strategies: Sequence[int | None]) -> np.ndarray:
-        """One row of small numbers for each row of the columns: equal rows have equal numbers."""
-        coded = [
-            np.fromiter((codes.setdefault(value, len(codes)) for value in column), np.int64, len(column))
-            for codes, column in zip(self._codes, columns, strict=True)
-        ]
-        coded.append(np.fromiter((-1 if number is None else number for number in strategies), np.int64, len(strategies)))
-        return np.stack(coded, axis=1) if coded[0].size else np.empty((0, len(coded)), np.int64)
+    def _keys(self, table: pa.Table, strategies: np.ndarray) -> np.ndarray:
+        """One row of small numbers for each row of the table: equal rows have equal numbers."""
+        return np.stack([*(self._coded(name, table[name]) for name in _KEYS), strategies], axis=1)
 
-    def _add_headless(
-        self, candidates: pa.Table, keys: np.ndarray, strategies: Sequence[int | None], lines: np.ndarray
-    ) -> None:
+    def _coded(self, name: str, column: pa.ChunkedArray) -> np.ndarray:
+        """Numbers for the values of a column; a label's value is looked up once, however often it stands there."""
+        codes, array = self._codes[name], column.combine_chunks()
+        if not isinstance(array, pa.DictionaryArray):
+            return array.to_numpy()
+        values = [*array.dictionary.to_pylist(), None]
+        numbers = np.array([codes.setdefault(value, len(codes)) for value in values], np.int64)
+        return numbers[array.indices.fill_null(len(values) - 1).to_numpy()]
+
+    def _add_headless(self, candidates: pa.Table, keys: np.ndarray, headless: np.ndarray) -> None:
         """Rows for candidates above which no header of their formats stands; the first one's line is the row's."""
-        found: dict[tuple[int, ...], int] = {}
-        headless = np.flatnonzero(self.of_candidate < 0)
-        values = {name: candidates[name].take(pa.array(headless)).to_pylist() for name in _KEYS}
-        for place, position in enumerate(headless.tolist()):
-            key = tuple(keys[position].tolist())
-            if key not in found:
-                found[key] = len(self.rows["line"])
-                for name in _KEYS:
-                    self.rows[name].append(values[name][place])
-                self.rows["strategy"].append(strategies[position])
-                self.rows["line"].append(int(lines[position]))
-            self.of_candidate[position] = found[key]
+        _, first, group = np.unique(keys[headless], axis=0, return_index=True, return_inverse=True)
+        order = np.argsort(first)
+        rank = np.empty(len(order), np.int64)
+        rank[order] = np.arange(len(order))
+        self.of_candidate[headless] = len(self.rows["line"]) + rank[group.ravel()]
+        take = pa.array(headless[first[order]])
+        for name in (*_KEYS, "line"):
+            self.rows[name] += candidates[name].take(take).to_pylist()
+        numbers = keys[headless[first[order]], -1].tolist()
+        self.rows["strategy"] += [None if number == _NO_STRATEGY else number for number in numbers]
 
 
 def decoded(column: pa.ChunkedArray) -> list[Any]:
@@ -81,16 +82,14 @@ def decoded(column: pa.ChunkedArray) -> list[Any]:
     return [values[code] for code in array.indices.fill_null(len(values) - 1).to_pylist()]
 
 
-def _strategy_of(builds: Sequence[int], lines: np.ndarray, strategies: pa.Table) -> list[int | None]:
+def _strategy_of(builds: np.ndarray, lines: np.ndarray, strategies: pa.Table) -> np.ndarray:
     """The backend strategy that was being tried at each line."""
     if not strategies.num_rows:
-        return [None] * len(lines)
-    starts, owners, numbers = (strategies[name].to_pylist() for name in ("line", "build", "strategy"))
+        return np.full(len(lines), _NO_STRATEGY, np.int64)
+    starts, owners, numbers = (strategies[name].to_numpy() for name in ("line", "build", "strategy"))
     places = np.searchsorted(starts, lines, side="right") - 1
-    return [
-        numbers[place] if place >= 0 and owners[place] == build else None
-        for build, place in zip(builds, places.tolist(), strict=True)
-    ]
+    inside = (places >= 0) & (owners[places] == builds)
+    return np.where(inside, numbers[places], _NO_STRATEGY)
 
 
 def _latest_header(

@@ -8,12 +8,16 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
+from trtlens.choices import CHOICE_TABLES, add_choices
+from trtlens.dump_tables import comparison_table, dump_tables
 from trtlens.errors import TrtlensError
+from trtlens.lazy_tables import LazyTables
 from trtlens.log_tables import log_tables
 from trtlens.precision import add_precision
 from trtlens.sources import read_chunks
 from trtlens.tables import TABLES
 from trtlens_parsers.captured import GpuState, RunTimes, read_captured, recognise_captured
+from trtlens_parsers.dump_index import DumpIndex, KeptComparison, read_kept, recognise_index
 from trtlens_parsers.errors import FormatError
 from trtlens_parsers.exports import LayerTimes, ProfileExport, TimesExport, read_export, recognise
 from trtlens_parsers.inspector import InspectorRecord, read_inspector
@@ -22,9 +26,9 @@ from trtlens_parsers.records import Build, EngineLayer, Log
 from trtlens_parsers.text import decode_bytes, sniff_encoding
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
-Content = Log | InspectorRecord | ProfileExport | TimesExport | LayerTimes | RunTimes | GpuState
+Content = Log | InspectorRecord | ProfileExport | TimesExport | LayerTimes | RunTimes | GpuState | DumpIndex | KeptComparison
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +55,7 @@ def read_document(path: str) -> Document:
 
 def _kind(head: str) -> str | None:
     """Kind of a JSON document, ``inspector`` also for the inspector's one-line text; None for a log."""
-    return "inspector" if head.startswith("Layers:") else recognise_captured(head) or recognise(head)
+    return "inspector" if head.startswith("Layers:") else recognise_captured(head) or recognise_index(head) or recognise(head)
 
 
 def _read_log(path: str, chunks: Iterator[bytes]) -> Log:
@@ -72,13 +76,15 @@ def _read_json(path: str, kind: str, chunks: Iterator[bytes]) -> Content:
     try:
         if kind == "inspector":
             return read_inspector(text)
+        if kind in ("dump", "accuracy"):
+            return read_kept(text, kind)
         return read_captured(text, kind) if recognise_captured(text[:200]) else read_export(text, kind)
     except FormatError as error:
         where = f"{path}, line {error.line}" if error.line else path
         raise TrtlensError(f"{where}: {error}") from error
 
 
-def join_documents(documents: Sequence[Document], *, build: int | None = None) -> dict[str, pa.Table]:
+def join_documents(documents: Sequence[Document], *, build: int | None = None) -> Mapping[str, pa.Table]:
     """The tables of one run from its documents: at most one log, and JSON files that belong to one of its builds.
 
     ``build`` names the build that the JSON files describe; by default the one whose layers have the inspector's names,
@@ -101,7 +107,21 @@ def join_documents(documents: Sequence[Document], *, build: int | None = None) -
     tables = log_tables(log, logs[0].path if logs else "-")
     for document in documents:
         _add_export(tables, document.content, number)
-    return add_precision({name: tables.get(name, spec.empty()) for name, spec in TABLES.items()})
+    return _with_choices(add_precision({name: tables.get(name, spec.empty()) for name, spec in TABLES.items()}))
+
+
+def _with_choices(tables: dict[str, pa.Table]) -> Mapping[str, pa.Table]:
+    """The tables, with what the engine chose among the candidates worked out when it is first asked for."""
+    chosen: dict[str, pa.Table] = {}
+
+    def make(name: str) -> pa.Table:
+        if name not in CHOICE_TABLES:
+            return tables[name]
+        if not chosen:
+            chosen.update(add_choices(tables))
+        return chosen[name]
+
+    return LazyTables(tables, make)
 
 
 def _empty_log() -> Log:
@@ -159,6 +179,11 @@ def _add_export(tables: dict[str, pa.Table], content: Content, build: int) -> No
             tables["gpu_readings"] = _gpu_readings(content, build)
         case LayerTimes():
             tables["layer_times"] = _layer_times(content, build)
+        case DumpIndex():
+            dumped = dump_tables(content, build)
+            tables |= dumped if not tables["nodes"].num_rows else {"dumps": dumped["dumps"]}
+        case KeptComparison():
+            tables["tensor_errors"] = comparison_table(content, build)
 
 
 def _profile_table(export: ProfileExport, build: int) -> pa.Table:

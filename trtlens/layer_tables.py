@@ -14,12 +14,12 @@ from trtlens_parsers.formats import tensor_bytes
 from trtlens_parsers.strides import read_strides
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     import pyarrow as pa
 
     from trtlens_parsers.layers import LayerRecord, TensorRecord
-    from trtlens_parsers.records import Build, EngineLayer, TuningBlock
+    from trtlens_parsers.records import Build, EngineLayer, Kernel, TuningBlock
 
 _LARGEST_COUNTED_ID = 2**32
 """Tactic ids up to here are counters of a runner, not hashes: the same id names another kernel for another layer."""
@@ -121,7 +121,7 @@ def _both(one: EngineLayer, other: EngineLayer) -> EngineLayer:
         inputs=_both_tensors(detail.inputs, plain.inputs),
         outputs=_both_tensors(detail.outputs, plain.outputs),
     )
-    return replace(one, layer=layer)
+    return replace(one, layer=layer, line=one.line if one.line is not None else other.line)
 
 
 def _both_tensors(detail: tuple[TensorRecord, ...], plain: tuple[TensorRecord, ...]) -> tuple[TensorRecord, ...]:
@@ -187,22 +187,29 @@ class _Kernels:
         return self._chosen.get((layer.name, None))
 
     def _tried(self, layer: str, tactic_id: int) -> str | None:
-        kernels = self._build.tactics.kernels
-        return next(
-            (
-                kernel.name
-                for block in self._blocks.get(layer, ())
-                for kernel in kernels[block.start : block.stop]
-                if kernel.tactic_id == tactic_id and kernel.name
-            ),
-            None,
-        )
+        kernels, codes = self._build.tactics.kernels, self._build.tactics.codes
+        wanted = {code for code in self._codes_of_id.get(tactic_id, ()) if kernels[code].name}
+        for block in self._blocks.get(layer, ()) if wanted else ():
+            found = wanted.intersection(codes[block.start : block.stop])
+            if found:
+                return kernels[min(found)].name
+        return None
+
+    def _own_kernels(self) -> Iterator[Kernel]:
+        return (self._build.tactics.kernels[code] for code in set(self._build.tactics.codes))
+
+    @cached_property
+    def _codes_of_id(self) -> dict[int | None, list[int]]:
+        codes: dict[int | None, list[int]] = defaultdict(list)
+        for code in sorted(set(self._build.tactics.codes)):
+            codes[self._build.tactics.kernels[code].tactic_id].append(code)
+        return codes
 
     @cached_property
     def _by_id(self) -> dict[int, set[str]]:
         """All names that the build's tactic lines give an id, for layers that the tuner knew by another name."""
         names: dict[int, set[str]] = defaultdict(set)
-        for tactic_id, name, _ in {*self._build.tactics.kernels, *(kernel for _, kernel in self._build.chosen_kernels)}:
+        for tactic_id, name, _ in {*self._own_kernels(), *(kernel for _, kernel in self._build.chosen_kernels)}:
             if name and tactic_id is not None:
                 names[tactic_id].add(name)
         return names

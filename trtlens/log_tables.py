@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -10,14 +11,15 @@ import pyarrow as pa
 from trtlens.layer_tables import layer_tables
 from trtlens.tables import TABLES
 from trtlens.tuning_tables import combinations_table, stamped_seconds, strategies_table
-from trtlens_parsers.records import Remark
+from trtlens_parsers.records import Remark, TuningBlock
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
-    from trtlens_parsers.records import Build, Kernel, Log, TuningBlock
+    from trtlens_parsers.records import Build, Log
 
 _TIMED = Remark("timed", None)
+_RUNNER_FIELDS = ("layer", "is_reformat", "runner", "input_formats", "output_formats", "profiling_s", "line")
 _BUILD_SCALARS = (
     "activation_bytes", "weights_bytes", "scratch_bytes", "host_persistent_bytes", "device_persistent_bytes",
 )  # fmt: skip
@@ -58,9 +60,9 @@ def _plain(
     """A table whose columns are the records' attributes, under the build's number."""
     rows = [(build.number, row) for build in builds for row in rows_of(build)]
     columns: dict[str, list[Any]] = {"build": [number for number, _ in rows]}
+    records = [row for _, row in rows]
     for column in TABLES[name].columns[1:]:
-        attribute = (renamed or {}).get(column.name, column.name)
-        columns[column.name] = [getattr(row, attribute) for _, row in rows]
+        columns[column.name] = list(map(attrgetter((renamed or {}).get(column.name, column.name)), records))
     return TABLES[name].table(columns)
 
 
@@ -92,6 +94,7 @@ def _build_row(build: Build) -> dict[str, Any]:
         "first_line": build.first_line,
         "last_line": build.last_line,
         "is_build": build.is_build,
+        "is_calibration": "calibration" in seconds,
         "complete": build.complete,
         "started_s": build.moments[0].stamp_s if build.moments else None,
         "finished_s": build.moments[-1].stamp_s if build.moments else None,
@@ -134,8 +137,8 @@ class _Tried:
         self._rows = np.repeat(np.arange(len(counts)), counts)
         self._build_of_block = np.repeat([build.number for build in builds], [len(blocks) for blocks in chosen])
         takes = [_positions(blocks) for blocks in chosen]
-        self.lines = _joined([np.asarray(b.tactics.lines, np.int64)[take] for b, take in zip(builds, takes, strict=True)])
-        self.times = _joined([_times(b)[take] for b, take in zip(builds, takes, strict=True)])
+        self.lines = _joined([np.array(b.tactics.lines)[take] for b, take in zip(builds, takes, strict=True)])
+        self.times = _joined([np.array(b.tactics.times_ms)[take] for b, take in zip(builds, takes, strict=True)])
         self.ids, self.names, self.splits = _kernel_columns(builds, takes)
         self.outcomes, self.reasons, self.scratches = _remark_columns(builds, takes)
 
@@ -158,22 +161,18 @@ def _joined(columns: list[np.ndarray]) -> pa.Array:
     return pa.array(np.concatenate(columns) if columns else [], from_pandas=True)
 
 
-def _times(build: Build) -> np.ndarray:
-    return np.array(build.tactics.times_ms, np.float64)  # None becomes NaN
-
-
 def _kernel_columns(builds: Sequence[Build], takes: list[np.ndarray]) -> tuple[pa.Array, pa.Array, pa.Array]:
     """Ids, names and split-Ks of kernels, built once for each distinct one and then taken by position."""
-    codes: dict[Kernel, int] = {}
-    coded = []
-    for build, take in zip(builds, takes, strict=True):
-        for kernel in dict.fromkeys(build.tactics.kernels):
-            codes.setdefault(kernel, len(codes))
-        coded.append(np.fromiter(map(codes.__getitem__, build.tactics.kernels), np.int32, len(build.tactics))[take])
-    rows = pa.array(np.concatenate(coded) if coded else [], pa.int32())
-    ids, names, splits = zip(*codes, strict=True) if codes else ((), (), ())
+    rows = [np.array(build.tactics.codes)[take] for build, take in zip(builds, takes, strict=True)]
+    positions = pa.array(np.concatenate(rows) if rows else [], pa.int32())
+    kernels = builds[0].tactics.kernels if builds else []  # one list, shared by all builds of a log
+    ids, names, splits = zip(*kernels, strict=True) if kernels else ((), (), ())
     distinct = pa.array(names, pa.string()).dictionary_encode()
-    return pa.array(ids, pa.uint64()).take(rows), distinct.take(rows), pa.array(splits, pa.int64()).take(rows)
+    return (
+        pa.array(ids, pa.uint64()).take(positions),
+        distinct.take(positions),
+        pa.array(splits, pa.int64()).take(positions),
+    )
 
 
 def _remark_columns(builds: Sequence[Build], takes: list[np.ndarray]) -> tuple[pa.Array, pa.Array, pa.Array]:
@@ -226,31 +225,32 @@ def _end(block: TuningBlock, side: int) -> str | None:
 
 
 def _runners(builds: Sequence[Build]) -> pa.Table:
-    rows = [(build, block) for build in builds for block in build.blocks]
-    blocks = [block for _, block in rows]
+    numbers = np.repeat([build.number for build in builds], [len(build.blocks) for build in builds])
+    blocks = [block for build in builds for block in build.blocks]
+    values = zip(*blocks, strict=True) if blocks else [()] * len(TuningBlock._fields)
+    column = dict(zip(TuningBlock._fields, values, strict=True))
     timed, best = _best_times(builds)
     return TABLES["runners"].table({
-        "build": [build.number for build, _ in rows], "layer": [b.layer for b in blocks],
-        "is_reformat": [b.is_reformat for b in blocks], "runner": [b.runner for b in blocks],
-        "input_formats": [b.input_formats for b in blocks], "output_formats": [b.output_formats for b in blocks],
-        "tactics": [b.stop - b.start for b in blocks], "timed": timed, "best_ms": best,
-        "profiling_s": [b.profiling_s for b in blocks],
+        **{name: column[name] for name in _RUNNER_FIELDS}, "build": pa.array(numbers, pa.int64()),
+        "tactics": pa.array(np.subtract(column["stop"], column["start"]), pa.int64()), "timed": timed, "best_ms": best,
         "stamps_s": [seconds for build in builds for seconds in stamped_seconds(build)],
-        "line": [b.line for b in blocks],
     })  # fmt: skip
 
 
-def _best_times(builds: Sequence[Build]) -> tuple[list[int], list[float | None]]:
+def _best_times(builds: Sequence[Build]) -> tuple[pa.Array, pa.Array]:
     """Of each block, how many tactics have a time and the smallest of them."""
-    counts: list[int] = []
-    best: list[float | None] = []
+    counts, best = [np.empty(0, np.int64)], [np.empty(0)]
     for build in builds:
-        times = build.tactics.times_ms
-        for block in build.blocks:
-            known = [time for time in times[block.start : block.stop] if time is not None]
-            counts.append(len(known))
-            best.append(min(known, default=None))
-    return counts, best
+        times = np.append(np.array(build.tactics.times_ms), np.nan)  # so that a block at the very end has an element
+        starts = np.array([block.start for block in build.blocks], np.int64)
+        stops = np.array([block.stop for block in build.blocks], np.int64)
+        known = np.concatenate([[0], np.cumsum(~np.isnan(times))])
+        timed = known[stops] - known[starts]
+        # reduceat takes pairs: the even results are the blocks', the odd ones what lies between them
+        lowest = np.fmin.reduceat(times, np.stack([starts, stops], 1).ravel())[::2] if len(starts) else np.empty(0)
+        counts.append(timed)
+        best.append(np.where(timed > 0, lowest, np.nan))
+    return pa.array(np.concatenate(counts)), pa.array(np.concatenate(best), from_pandas=True)
 
 
 # -- the rest ------------------------------------------------------------------------------------------------------

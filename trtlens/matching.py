@@ -1,8 +1,8 @@
 """Under which name the tuner knows a layer of the engine: its own, a Myelin region's, or an operation's inside one.
 
 Myelin layers that detailed verbosity opens up (9.x on) are called `NAME_myl38_9`: the ninth kernel of region 38. The
-region's own name (`{ForeignNode[a...b]}`) does not stand there; it follows from tensors named after it, from the ONNX
-nodes that the builder lists for it (10.x), or from there being one region only.
+region's own name (`{ForeignNode[a...b]}`) does not stand there; it follows from tensors named after it, from its ONNX
+nodes (listed by 10.9 and later, else the two in its name), or from there being one region only.
 """
 
 from __future__ import annotations
@@ -92,14 +92,25 @@ class Matcher:
         if not named:
             nodes = {node for layer in members for node in layer.onnx_nodes}
             profile = _profile_of(members)
-            named = {r for r, held in self._region_nodes.items() if held & nodes and (_suffix(r) or "") == profile}
+            named = {r for r in self._regions if self._nodes_of(r) & nodes and (_suffix(r) or "") == profile}
         if not named and groups == 1:
             named = set(self._regions)
         return named.pop() if len(named) == 1 else None
 
+    def _nodes_of(self, region: str) -> frozenset[str]:
+        """The region's ONNX nodes as listed, else those between the braces of its name: the first and the last."""
+        return self._region_nodes.get(region) or frozenset(
+            node for end in _inner(region).split("...") for node in end.split(" + ")
+        )
+
     def _named_by_tensors(self, layer: EngineLayer) -> set[str]:
         ends = (boundary_of(operand.name) for operand in (*layer.operands.inputs, *layer.operands.outputs))
         return {end[0] for end in ends if end is not None and end[0] in self._regions}
+
+
+def _inner(region: str) -> str:
+    """``a...b`` of ``{ForeignNode[a...b]}``."""
+    return region.partition("{ForeignNode[")[2].rpartition("]}")[0]
 
 
 def _profile_of(members: Sequence[EngineLayer]) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from trtlens_parsers.strides import StridedTensor, read_strides, read_strides_list
 
@@ -72,10 +72,12 @@ def boundary_of(tensor: str) -> tuple[str, str, int] | None:
     return None if match is None else (match["layer"], match["side"].lower(), int(match["position"]))
 
 
-def stated_formats(added: pa.Table, *, innermost_first: Mapping[int, bool]) -> dict[tuple[int, str], StridedTensor]:
+def stated_formats(
+    added: Sequence[Mapping[str, Any]], *, innermost_first: Mapping[int, bool]
+) -> dict[tuple[int, str], StridedTensor]:
     """Formats of tensors that ``Adding reformat layer`` states, by build and name: both ends of each reformat."""
     found: dict[tuple[int, str], StridedTensor] = {}
-    for row in added.to_pylist():
+    for row in added:
         before, after = (
             read_strides(row[column], innermost_first=innermost_first.get(row["build"], False))
             for column in ("input_format", "output_format")
@@ -120,7 +122,7 @@ def _layouts_agree(one: str | None, other: str | None, dims: Dims | None) -> boo
 
 
 def _is_flat(dims: Dims | None) -> bool:
-    return dims is not None and (len(dims) < 3 or all(size == 1 for size in dims[2:]))  # noqa: PLR2004
+    return dims is not None and (len(dims) < 3 or all(size == 1 for size in dims[2:]))
 
 
 def _whole(strides: Sequence[int | None] | None) -> bool:

@@ -23,6 +23,7 @@ from trtlens._version import VERSION
 from trtlens.errors import TrtlensError
 from trtlens.folders import RUN_JSON, new_folder
 from trtlens.ingest import join_documents, read_document
+from trtlens.lazy_tables import LazyTables
 from trtlens.sources import STDIN
 from trtlens.tables import TABLES
 from trtlens.views import VIEWS
@@ -83,15 +84,16 @@ class Run:
         known = self.tables["builds"].column("build").to_pylist()
         if number not in known:
             raise TrtlensError(f"{self.name} has no build {number}: it has {_listed(known)}")
-        tables = {
-            name: table.filter(pc.equal(table["build"], number)) if "build" in table.column_names else table
-            for name, table in self.tables.items()
-        }
+        tables = LazyTables(self.tables, lambda name: _of_build(self.tables[name], number))
         return Run(self.name, tables, self.path, self.info)
 
     def __repr__(self) -> str:
         filled = ", ".join(f"{name} {table.num_rows}" for name, table in self.tables.items() if table.num_rows)
         return f"Run({self.name!r}: {filled or 'no rows'})"
+
+
+def _of_build(table: pa.Table, number: int) -> pa.Table:
+    return table.filter(pc.equal(table["build"], number)) if "build" in table.column_names else table
 
 
 def _listed(numbers: Sequence[int]) -> str:
@@ -117,7 +119,7 @@ def open_run(paths: str | Path | Sequence[str | Path], *, build: int | None = No
     return Run("standard input" if names == [STDIN] else Path(names[0]).name, tables)
 
 
-def _read_tables(names: Sequence[str], build: int | None) -> dict[str, pa.Table]:
+def _read_tables(names: Sequence[str], build: int | None) -> Mapping[str, pa.Table]:
     """Tables of files that belong together.
 
     Records are kept until the end and hold no cycles, so looking for cycles while they pile up only costs time: a third
@@ -136,7 +138,7 @@ def _open_folder(folder: Path) -> Run:
     info = _read_info(folder)
     parquet = folder / _TABLES_FOLDER
     if info.get("tables_by") == VERSION and all((parquet / f"{name}.parquet").is_file() for name in TABLES):
-        tables = {name: pq.read_table(parquet / f"{name}.parquet") for name in TABLES}
+        tables = LazyTables(TABLES, lambda name: pq.read_table(parquet / f"{name}.parquet"))
         return Run(folder.name, tables, folder, info)
     raw = _raw_files(folder, info)
     if not raw:
@@ -145,7 +147,7 @@ def _open_folder(folder: Path) -> Run:
     return Run(folder.name, _with_info(tables, info), folder, info)
 
 
-def _with_info(tables: dict[str, pa.Table], info: Mapping[str, Any]) -> dict[str, pa.Table]:
+def _with_info(tables: Mapping[str, pa.Table], info: Mapping[str, Any]) -> Mapping[str, pa.Table]:
     """The tables, with what a capture knows of its build where the log does not state it."""
     gpu = info.get("gpu")
     library = "RTX " if info.get("library") == "tensorrt_rtx" else ""
@@ -159,7 +161,7 @@ def _with_info(tables: dict[str, pa.Table], info: Mapping[str, Any]) -> dict[str
         if isinstance(value, str):
             column = pc.coalesce(builds[name], pa.scalar(value, pa.string()))
             builds = builds.set_column(builds.schema.get_field_index(name), builds.schema.field(name), column)
-    return {**tables, "builds": builds}
+    return LazyTables(tables, lambda name: builds if name == "builds" else tables[name])
 
 
 def _read_info(folder: Path) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import pyarrow.compute as pc
@@ -33,13 +33,15 @@ class BuildSummary:
     title: str
     facts: tuple[Fact, ...]
     messages: tuple[tuple[str, str, int, str], ...]
+    notes: tuple[str, ...] = ()
 
 
 def summarise(run: Run) -> list[BuildSummary]:
     """A summary for each build (or loaded engine) that the run holds; parts of a log that say nothing are left out."""
     rows = run["builds"].to_pylist()
     telling = [row for row in rows if row["is_build"] or row["command"] or _tells(run.build(row["build"]))]
-    return [_summarise(run.build(row["build"]), row) for row in telling or rows[:1]]
+    shown = [_summarise(run.build(row["build"]), row) for row in telling or rows[:1]]
+    return [*shown[:-1], replace(shown[-1], notes=tuple(run.info.get("notes") or ()))]
 
 
 def _tells(run: Run) -> bool:
@@ -52,7 +54,7 @@ def _summarise(run: Run, build: dict[str, Any]) -> BuildSummary:
     facts = [
         Fact("lines", f"{build['first_line']:,} to {build['last_line']:,}"),
         *_outcome(build), *_layers(run), *_reformats(run), *_tuning(run), *_time(build), *_memory(build),
-        *_latency(run),
+        *_measured(run), *_latency(run),
     ]  # fmt: skip
     return BuildSummary(build["build"], ", ".join(part for part in parts if part), tuple(facts), _messages(run))
 
@@ -60,6 +62,8 @@ def _summarise(run: Run, build: dict[str, Any]) -> BuildSummary:
 def _outcome(build: dict[str, Any]) -> list[Fact]:
     if not build["is_build"]:
         return [Fact("engine", "not built here (loaded, or the build is not in the log)")]
+    if build["is_calibration"]:
+        return [Fact("engine", "the network that TensorRT calibrates INT8 with; the engine is the next build")]
     facts = [Fact("allowed", build["precision_flags"])] if build["precision_flags"] else []
     if not build["complete"]:
         ended = f"; trtexec ended {build['state']}" if build["state"] not in {None, "RUNNING"} else ""
@@ -94,15 +98,16 @@ def _reformats(run: Run) -> list[Fact]:
 
 
 def _tuning(run: Run) -> list[Fact]:
-    outcomes = Counter(run["candidates"]["outcome"].to_pylist())
-    if not outcomes:
+    runners = run["runners"]
+    tried = runners.filter(pc.invert(runners["is_reformat"]))
+    total = pc.sum(tried["tactics"]).as_py()
+    if not total:
         return []
-    listed = ", ".join(
-        f"{outcomes[name]:,} {name}" for name in ("timed", "cached", "skipped", "failed") if outcomes[name]
-    )
-    names = pc.count_distinct(run["candidates"]["layer"].cast("string")).as_py()
-    moves = run["reformat_candidates"].num_rows
-    return [Fact("tactics", f"{listed}, for {names} layers" + (f"; {moves:,} for reformats" if moves else ""))]
+    timed = pc.sum(tried["timed"]).as_py()
+    moves = pc.sum(runners["timed"]).as_py() - timed
+    layers = pc.count_distinct(tried["layer"].cast("string")).as_py()
+    rest = f", {total - timed:,} without a time" if total > timed else ""
+    return [Fact("tactics", f"{timed:,} timed{rest}, for {layers} layers" + (f"; {moves:,} for reformats" if moves else ""))]
 
 
 def _time(build: dict[str, Any]) -> list[Fact]:
@@ -131,6 +136,18 @@ def _latency(run: Run) -> list[Fact]:
         if row is not None:
             facts.append(Fact(label, f"{row['value']:g} {row['unit']} ({row['statistic']})"))
     return facts
+
+
+def _measured(run: Run) -> list[Fact]:
+    """The run's own samples: queued inferences, and the layers' sum beside them."""
+    from trtlens.statistics import summarize  # noqa: PLC0415  numpy: a log without samples does without
+
+    times = run["run_times"].filter(pc.not_equal(run["run_times"]["pass"], "latency"))
+    found = summarize(times["gpu_ms"].drop_null().to_numpy()) if times.num_rows else None
+    if found is None:
+        return []
+    interval = f"[{found.median_low_ms:.4g}, {found.median_high_ms:.4g}]"
+    return [Fact("GPU time", f"{found.median_ms:.4g} ms median {interval}, p99 {found.p99_ms:.4g} ms, {found.count} samples")]
 
 
 def _messages(run: Run) -> tuple[tuple[str, str, int, str], ...]:

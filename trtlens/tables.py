@@ -23,6 +23,7 @@ _SPECS = (
         first_line | int | | first line of this build's part of the log
         last_line | int | | last line of this build's part of the log
         is_build | bool | | whether an engine was built here, not only loaded
+        is_calibration | bool | | whether this is the network that TensorRT calibrates INT8 with, not the engine
         complete | bool | | whether engine generation completed
         started_s | float | s | first time stamp, seconds since 1970 in the log's own clock
         finished_s | float | s | last time stamp, seconds since 1970 in the log's own clock
@@ -382,6 +383,92 @@ _SPECS = (
         mode | text | | input or output
         dtype | text | | fp32, fp16, int8, ...
         dims | ints | | dimensions; null inside for a dynamic one
+        """,
+    ),
+    declare(
+        "dumps", "one tensor of a dump, a weight, or what an operator computes inside", "build index",
+        """
+        build | int | | number of the build, from 1
+        index | int | | position in the execution, from 0
+        tensor | text | | tensor
+        role | text | | input, inner, output, weight, hidden (computed inside of an operator)
+        producer | text | | ONNX node, or engine layer, that makes it
+        op | text | | operator of the node
+        dtype | text | | fp32, fp16, int8, ...
+        dims | ints | | dimensions
+        elements | int | | elements
+        file | text | | file in the run's folder; null for weights, hidden values and skipped tensors
+        skipped | text | | why it was not dumped
+        source | text | | onnxruntime, emulated (on the CPU, no GPU's numbers) or tensorrt
+        minimum | float | | smallest finite value
+        maximum | float | | largest finite value
+        largest | float | | largest magnitude
+        smallest | float | | smallest magnitude that is not zero
+        mean | float | | mean of the finite values
+        rms | float | | root mean square of the finite values
+        zeros | int | | values that are zero
+        nan_count | int | | values that are NaN
+        inf_count | int | | values that are infinite
+        beyond_fp16 | int | | finite values beyond 65504
+        subnormal_fp16 | int | | values from 5.96e-8 to 6.1e-5, which FP16 holds with fewer bits
+        flushed_fp16 | int | | values under 5.96e-8 that are not zero
+        """,
+    ),
+    declare(
+        "tensor_errors", "one tensor compared between a reference and this run", "build index",
+        """
+        build | int | | number of the build, from 1
+        index | int | | position in the execution, from 0
+        tensor | text | | tensor
+        role | text | | input, inner or output; null where neither dump says
+        producer | text | | ONNX node that makes it
+        op | text | | operator of the node
+        inputs | texts | | nearest compared tensors that it is made of
+        status | text | | compared, missing (the run has no such tensor) or refused
+        reason | text | | why it was not compared
+        reference_dtype | text | | type in the reference; null where its form does not state one
+        dtype | text | | type in the run
+        dims | ints | | dimensions in the reference
+        elements | int | | elements
+        compared | int | | elements that are finite in both
+        reference_min | float | | smallest value of the reference
+        reference_max | float | | largest value of the reference
+        run_min | float | | smallest value of the run
+        run_max | float | | largest value of the run
+        max_abs_error | float | | largest absolute error; lower is better
+        mean_abs_error | float | | mean absolute error; lower is better
+        error | float | | noise over signal, what became NaN or infinite counted as lost: then 1 at least; lower is better
+        input_error | float | | largest error of its inputs; 0 for none
+        error_added | float | | error less the input error, 0 at least: what was not passed on; lower is better
+        relative_l2 | float | | norm of the error over norm of the reference; lower is better
+        euclidean_similarity | float | | 1 - norm of the error over the sum of both norms; higher is better
+        cosine_similarity | float | | cosine of the angle between both; higher is better
+        relative_difference | float | | sum of absolute errors over sum of absolute reference; lower is better
+        sqnr_db | float | dB | signal over noise, null without noise; higher is better
+        psnr_db | float | dB | largest magnitude over root mean square error, null without noise; higher is better
+        deviation_threshold | float | | deviation that counts, as a share of the reference
+        deviating | int | | elements that deviate by more
+        deviation_ratio | float | | share of elements that deviate by more; lower is better
+        ulp_type | text | | type in whose last place the distance is counted
+        ulp_median | float | ulp | median distance; lower is better
+        ulp_p99 | float | ulp | 99th percentile of the distance; lower is better
+        reference_nan | int | | NaN in the reference
+        reference_inf | int | | infinities in the reference
+        new_nan | int | | NaN where the reference has none
+        new_inf | int | | infinities where the reference is finite
+        beyond_fp16_share | float | | share of the reference beyond 65504
+        subnormal_share | float | | share of the reference from 5.96e-8 to 6.1e-5
+        flushed_share | float | | share of the reference under 5.96e-8 and not zero
+        run_zeros | int | | zeros of the run
+        new_zeros | int | | zeros of the run that are not zero in the reference
+        new_zero_share | float | | share of the run's zeros that are not zero in the reference; lower is better
+        saturated_share | float | | share of the run at an end of its range that the reference exceeds by 1 %; lower is better
+        verdict | text | | ok, suspect or wrong; null where nothing was compared
+        first_wrong | bool | | whether it is the first one that is not ok
+        cause | text | | what made the error, for what is not ok
+        advice | text | | what to do about it
+        keep_fp32 | texts | | ONNX nodes to keep in FP32
+        reference | text | | the reference, in words
         """,
     ),
     declare(

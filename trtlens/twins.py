@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 def find_twins(choices: Sequence[Choice], tables: Mapping[str, pa.Table]) -> dict[tuple[int, int], int]:
     """For layers without a chosen candidate: index of the first layer of the same build that is like it and has one."""
     operands = operands_of_layers(tables["layer_tensors"])
-    columns = ("build", "index", "type", "tactic_id", "parameters")
+    columns = ("build", "index", "type", "tactic_id", "parameters", "is_reformat")
     rows = {(row["build"], row["index"]): row for row in tables["layers"].select(columns).to_pylist()}
     settled: dict[Hashable, int] = {}
     for choice in choices:
@@ -44,8 +44,10 @@ def find_twins(choices: Sequence[Choice], tables: Mapping[str, pa.Table]) -> dic
 def _signature(row: dict[str, Any], operands: Operands) -> Hashable | None:
     """All that is shown of a layer's work; None where too little is shown to call two layers alike."""
     tensors = (*operands.inputs, *operands.outputs)
-    if row["tactic_id"] is None or row["tactic_id"] <= LARGEST_COUNTED_ID or not tensors:
+    if row["tactic_id"] is None or not tensors:
         return None
+    if row["tactic_id"] <= LARGEST_COUNTED_ID and row["parameters"] is None and not row["is_reformat"]:
+        return None  # a counted id does not even name the kernel
     if any(tensor.dims is None or tensor.dtype is None for tensor in tensors):
         return None
     shapes = tuple(

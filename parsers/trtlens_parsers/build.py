@@ -27,7 +27,7 @@ class OpenBuild:
 
     number: int
     first_line: int
-    tuning: TuningReader = field(default_factory=TuningReader)
+    tuning: TuningReader
     graph: GraphReader = field(default_factory=GraphReader)
     memory: MemoryReader = field(default_factory=MemoryReader)
     options: OptionsReader = field(default_factory=OptionsReader)
@@ -132,6 +132,9 @@ class OpenBuild:
             bindings=tuple(self.bindings),
             blocks=tuple(self.tuning.blocks),
             choices=tuple(self.tuning.choices),
+            combinations=tuple(self.tuning.combinations),
+            strategies=tuple(self.tuning.strategies.strategies),
+            regions=tuple(self.tuning.strategies.regions),
             tactics=self.tuning.tactics,
             chosen_kernels=tuple(self.tuning.chosen),
             nodes=tuple(self.graph.nodes),

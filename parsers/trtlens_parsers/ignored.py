@@ -130,6 +130,7 @@ _BUILDER = (
     "DLA Memory Consumption Summary",
     "Detected 1 input and ",
     "Swapping ",
+    "Skipping profiling other tactics after evaluating ",
     "QDQ optimization pass",
     "Configuring builder for ",
     "Assigning ",
@@ -186,6 +187,8 @@ for _start in _ONNX_PARSER + _PLUGINS + _BUILDER + _TRTEXEC:
 _INFIXES = (
     " which duplicates (Q) ",
     " by retargeting ",
+    " requirements combinations were removed due to type constraints.",
+    " is out of range. Clamping to: ",
     " to make tensors conform, dims(input0)=",
     " remaining after tactic pruning.",
     " to be part of self-attention pattern.",

@@ -14,8 +14,10 @@ from trtlens_parsers.layers import is_layer_line
 from trtlens_parsers.messages import MESSAGE_SCREEN
 from trtlens_parsers.prefixes import Prefix, read_prefix
 from trtlens_parsers.records import Build, Log, Moment, Reading
+from trtlens_parsers.tactic_store import KernelNames
 from trtlens_parsers.text import LineDecoder
 from trtlens_parsers.trtexec import read_banner, read_version
+from trtlens_parsers.tuning import TuningReader
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -26,6 +28,7 @@ _ALARMS = frozenset({"warning", "error", "internal error"})
 _BARE = "bare"
 _HOSTS = frozenset({"polygraphy", "triton", "own logger", "python logging", "deepstream", _BARE})
 """Wrappers whose lines can be another program's: one prefix for TensorRT's messages and their own, or none."""
+_NAMED_TACTIC = "Tactic Name: "
 _NEVER = "\0\n"
 """Starts no line."""
 _KEY = 6
@@ -47,6 +50,7 @@ class LogReader:
         self._counts = {"tensorrt": 0, "ignored": 0, "foreign": 0, "unread": 0, "blank": 0}
         self._unread: list[tuple[int, str]] = []
         self._foreign: list[tuple[int, str]] = []
+        self._kernels = KernelNames()
         self._open_build(1)
 
     def feed(self, data: bytes) -> None:
@@ -67,29 +71,54 @@ class LogReader:
     # -- lines -----------------------------------------------------------------------------------------------------
 
     def _scan(self, lines: list[str]) -> None:
-        number, prefixes, counts = self._line, self._prefixes, self._counts
-        hot = self._hot
-        taken = 0
-        for line in lines:
-            number += 1
-            if line.startswith(hot) and self._build.tuning.timed(line, self._width, number):
-                taken += 1
+        prefixes, counts = self._prefixes, self._counts
+        before = self._line
+        index, count, taken = 0, len(lines), 0
+        while index < count:
+            line = lines[index]
+            index += 1
+            if line.startswith(self._hot):
+                stop = self._end_of_run(lines, index)
+                taken += self._tactics(lines[index - 1 : stop], before + index)
+                index = stop
                 continue
             prefix = prefixes.get(line[: self._width])
             if prefix is None or not prefix.certain:
-                prefix = self._new_prefix(line, number)
+                prefix = self._new_prefix(line, before + index)
                 if prefix is None:
-                    counts[self._bare(line, number)] += 1
+                    counts[self._bare(line, before + index)] += 1
                     continue
             text = line[prefix.length :]
+            if text.startswith(_NAMED_TACTIC):
+                self._hot = line[: prefix.length + len(_NAMED_TACTIC)]
             handler = self._handlers.get(text[:_KEY])
-            if handler is not None and handler(text, number):
+            if handler is not None and handler(text, before + index):
                 taken += 1
-                hot = self._hot
             else:
-                counts[self._message(text, prefix, number)] += 1
+                counts[self._message(text, prefix, before + index)] += 1
         counts["tensorrt"] += taken
-        self._line = number
+        self._line = before + count
+
+    def _end_of_run(self, lines: list[str], index: int) -> int:
+        """Where the run of tactics with the same prefix ends that the line before ``index`` began."""
+        hot = self._hot
+        for stop in range(index, len(lines)):
+            if not lines[stop].startswith(hot):
+                return stop
+        return len(lines)
+
+    def _tactics(self, run: list[str], number: int) -> int:
+        """Read a run of tactic lines; how many of them the tuner took."""
+        tuning = self._build.tuning
+        if tuning.timed_run(run, self._width, number):
+            return len(run)
+        return sum(self._tactic(line, number + place) for place, line in enumerate(run))
+
+    def _tactic(self, line: str, number: int) -> bool:
+        if self._build.tuning.tactic(line[self._width :], number):
+            return True
+        self._counts[self._message(line[self._width :], self._prefixes[line[: self._width]], number)] += 1
+        return False
 
     def _new_prefix(self, line: str, number: int) -> Prefix | None:
         """The prefix of a line whose first characters were not seen before, kept for the next lines like it.
@@ -103,7 +132,6 @@ class LogReader:
             self._prefixes.clear()
         self._prefixes[line[: prefix.length]] = prefix
         self._width = prefix.length
-        self._hot = line[: prefix.length] + "Tactic Name: "
         wrappers = self._build.wrappers
         wrappers[prefix.wrapper] = wrappers.get(prefix.wrapper, 0) + 1
         if prefix.stamp_s is not None and prefix.stamp_s != self._stamp:
@@ -119,6 +147,8 @@ class LogReader:
         return self._other(text, number, prefix.severity, certain=prefix.certain, wrapper=prefix.wrapper)
 
     def _other(self, text: str, number: int, severity: str, *, certain: bool, wrapper: str) -> str:
+        if " has no valid tactics " in text and self._build.tuning.no_valid(text, number):
+            return "tensorrt"
         if not certain and self._build.read_section(text, number):
             return "tensorrt"
         if MESSAGE_SCREEN.match(text) and self._build.add_known(severity, text, number):
@@ -165,7 +195,7 @@ class LogReader:
     # -- builds ----------------------------------------------------------------------------------------------------
 
     def _open_build(self, line: int) -> None:
-        self._build = build = OpenBuild(len(self._builds) + 1, line)
+        self._build = build = OpenBuild(len(self._builds) + 1, line, TuningReader(self._kernels))
         self._handlers: dict[str, Callable[[str, int], bool]] = {
             **build.memory.handlers, **build.graph.handlers, **build.tuning.handlers,
             "&&&& R": self._banner, "&&&& P": self._banner, "&&&& F": self._banner, "&&&& W": self._banner,
@@ -177,7 +207,7 @@ class LogReader:
         # Lines that begin with a layer's name: what stands behind the name tells them.
         self._infixes: tuple[tuple[str, Callable[[str, int], bool]], ...] = (
             (" profiling completed in ", build.tuning.done), ("] inputs: ", build.graph.node),
-            ("] outputs: ", build.graph.node), (" has no valid tactics ", build.tuning.no_valid),
+            ("] outputs: ", build.graph.node),
             ("] got cached result: ", build.tuning.cached), ("Set Tactic Name: ", build.tuning.named),
             (": Fusing ", build.graph.fuse), (": fusing ", build.graph.fuse),
         )  # fmt: skip

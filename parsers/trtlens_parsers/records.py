@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
+    from array import array
+
     from trtlens_parsers.layers import LayerRecord
     from trtlens_parsers.performance import PerformanceRow
     from trtlens_parsers.profile_table import ProfileRow
@@ -32,12 +34,19 @@ class Remark(NamedTuple):
 class Tactics:
     """The tactics of one build as columns of equal length: a log holds hundreds of thousands of them.
 
-    ``remarks`` holds, by position, the few that were not simply timed.
+    Attributes:
+        lines: line of each tactic.
+        codes: position of each tactic's kernel in ``kernels``.
+        times_ms: milliseconds; NaN where no time was printed.
+        kernels: the distinct kernels of the log, shared by its builds.
+        remarks: by position, the few tactics that were not simply timed.
+
     """
 
-    lines: list[int]
+    lines: array[int]
+    codes: array[int]
+    times_ms: array[float]
     kernels: list[Kernel]
-    times_ms: list[float | None]
     remarks: dict[int, Remark]
 
     def __len__(self) -> int:
@@ -72,6 +81,38 @@ class Choice(NamedTuple):
     output_formats: str | None
     runner: str
     tactic_id: int | None
+    line: int
+
+
+class Combination(NamedTuple):
+    """One format combination that the tuner considered for a layer; ``layer`` is None where the log does not name it.
+
+    A header without any runner behind it means that the timing cache answered: such a combination has no tactics.
+    """
+
+    layer: str | None
+    input_formats: str | None
+    output_formats: str | None
+    line: int
+
+
+class Strategy(NamedTuple):
+    """One way to build the engine that the builder tried; ``kept`` is None where the log does not judge it.
+
+    ``estimate`` is the estimated inference time as printed, without a unit.
+    """
+
+    number: int
+    estimate: float | None
+    kept: bool | None
+    line: int
+
+
+class Region(NamedTuple):
+    """A subgraph that Myelin compiles, with the names of its ONNX nodes."""
+
+    layer: str
+    onnx_nodes: tuple[str, ...]
     line: int
 
 
@@ -200,6 +241,9 @@ class Build:
     bindings: tuple[str, ...]
     blocks: tuple[TuningBlock, ...]
     choices: tuple[Choice, ...]
+    combinations: tuple[Combination, ...]
+    strategies: tuple[Strategy, ...]
+    regions: tuple[Region, ...]
     tactics: Tactics
     chosen_kernels: tuple[tuple[str | None, Kernel], ...]
     nodes: tuple[Node, ...]

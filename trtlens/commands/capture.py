@@ -130,8 +130,6 @@ def _print_answer(built: BuiltRun, result: TimingResult | None) -> None:
     slowest = run.view("slowest")
     if slowest.num_rows:
         write_table(slowest, Format.TABLE, title="slowest layers")
-    for note in built.notes:
-        sys.stdout.write(f"note: {visible(note)}\n")
     sys.stdout.write(f"run: {built.folder}   (trtlens show layers {built.folder})\n")
 
 

@@ -90,6 +90,8 @@ def print_run(run: Run) -> None:
             line.append(f"{code}" + (f" x{count}" if count > 1 else ""), style="bold")
             line.append(f"  {visible(text)}", style="default")
             out.print(line, overflow="ellipsis", no_wrap=True)
+        for note in summary.notes:
+            out.print(Text(f"  note         {visible(note)}"))
     _print_notes(run)
 
 

@@ -1,17 +1,16 @@
-"""Which layers only change type or layout, between whom, and what do they cost?"""
+"""Which layers only change type or layout, between whom, what do they cost, and why are they there?"""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import pyarrow as pa
-
-from trtlens.joins import frame, layers_with_times, tensor_text
+from trtlens.reformat_causes import ADVICE, Reformat, ReformatReader
 from trtlens.schema import declare
 
 if TYPE_CHECKING:
-    import pandas as pd
+    import pyarrow as pa
 
+    from trtlens.engine_graph import Tensor
     from trtlens.runs import Run
 
 COLUMNS = declare(
@@ -22,47 +21,72 @@ COLUMNS = declare(
     name | text | | layer
     kind | text | | dtype, layout, both or copy; null where the log does not show the layout
     time_ms | float | ms | measured time of one execution; null where the run has none
+    cost_ms | float | ms | measured time, else the tuner's time for this reformat; 0 where the engine launches nothing
+    cost_source | text | | measured, tuner, no kernel (nothing is launched); null where no time is known
+    cause | text | | why it is there: constant, network input, network output, plugin, concat, qdq, cast, ...
+    detail | text | | what shows the cause
+    advice | text | | what can be done about it
     before | text | | type, layout and dimensions before
     after | text | | type, layout and dimensions behind
+    padded_channels | int | | channels behind it, where it pads them to whole vectors
     producer | text | | layer that makes the tensor; null for a network input
     consumers | text | | layers that read the tensor; null for a network output
     origin | text | | the inspector's Origin: QDQ, CONCAT, REFORMAT, ...
     bytes | int | bytes | bytes read and written; null for dynamic dimensions
+    lines | ints | | lines of the log that show the cause and the tuner's time
     line | int | | line of the log
     """,
 )  # fmt: skip
 
 
 def table(run: Run) -> pa.Table:
-    """Reformats in execution order with the tensors on both sides and the layers that make and read them."""
-    layers = layers_with_times(run)
-    tensors = frame(run["layer_tensors"])
-    tensors["text"] = tensor_text(tensors)
-    rows = layers[layers["is_reformat"].astype(bool)].rename(columns={"reformat_kind": "kind"})
-    first = tensors[tensors["position"] == 0].set_index(["build", "layer_index", "direction"])
-    for direction, column in (("input", "before"), ("output", "after")):
-        side = _side(first, direction)
-        rows = rows.join(side[["text", "name"]].add_prefix(f"{column}_"), on=["build", "index"])
-    rows = rows.rename(columns={"before_text": "before", "after_text": "after"})
-    names = layers.set_index(["build", "index"])["name"]
-    rows = rows.join(_makers(tensors, names), on=["build", "before_name"])
-    rows = rows.join(_readers(tensors, names), on=["build", "after_name"])
-    size = tensors.groupby(["build", "layer_index"])["bytes"].sum(min_count=2).rename("bytes")
-    rows = rows.join(size, on=["build", "index"]).sort_values(["build", "index"])
-    columns = [column.name for column in COLUMNS.columns]
-    return pa.Table.from_pandas(rows[columns], schema=COLUMNS.schema, preserve_index=False)
+    """Reformats in execution order with the tensors on both sides, the layers that make and read them, and their cause."""
+    found = [
+        (build, reformat)
+        for build in run["builds"]["build"].to_pylist()
+        for reformat in ReformatReader(run, build).reformats()
+    ]
+    rows = [_row(build, reformat) for build, reformat in found]
+    return COLUMNS.table({column.name: [row[column.name] for row in rows] for column in COLUMNS.columns})
 
 
-def _side(tensors: pd.DataFrame, direction: str) -> pd.DataFrame:
-    return tensors[tensors.index.get_level_values("direction") == direction].droplevel("direction")
+def _row(build: int, reformat: Reformat) -> dict[str, object]:
+    node = reformat.node
+    source = node.inputs[0] if node.inputs else None
+    target = node.outputs[0] if node.outputs else None
+    sizes = [tensor.bytes for tensor in (*node.inputs, *node.outputs)]
+    lines = [*reformat.lines, *([reformat.cost_line] if reformat.cost_line is not None else [])]
+    return {
+        "build": build, "index": node.index, "name": node.name, "kind": node.row["reformat_kind"], "time_ms": node.time_ms,
+        "cost_ms": reformat.cost_ms, "cost_source": reformat.cost_source, "cause": reformat.cause,
+        "detail": reformat.detail, "advice": ADVICE[reformat.cause], "before": _text(source), "after": _text(target),
+        "padded_channels": _padded(source, target),
+        "producer": reformat.producer.name if reformat.producer is not None else None,
+        "consumers": ", ".join(n.name for n in reformat.consumers) or None, "origin": node.row["origin"],
+        "bytes": sum(size for size in sizes if size is not None) if sizes and None not in sizes else None,
+        "lines": list(dict.fromkeys(lines)), "line": node.row["line"],
+    }  # fmt: skip
 
 
-def _makers(tensors: pd.DataFrame, names: pd.Series) -> pd.Series:
-    outputs = tensors[tensors["direction"] == "output"].drop_duplicates(["build", "name"], keep="last")
-    makers = outputs.join(names.rename("producer"), on=["build", "layer_index"])
-    return makers.set_index(["build", "name"])["producer"]
+def _text(tensor: Tensor | None) -> str | None:
+    """``int8 chw32 [8,512,7,7]``."""
+    if tensor is None:
+        return None
+    parts = [tensor.dtype or "?"]
+    if tensor.layout is not None:
+        parts.append(tensor.layout)
+    elif tensor.vector_width is not None and tensor.vector_width > 1:
+        parts.append(f"/{tensor.vector_width}")
+    if tensor.dims is not None:
+        parts.append("[" + ",".join("?" if size is None else str(size) for size in tensor.dims) + "]")
+    return " ".join(parts)
 
 
-def _readers(tensors: pd.DataFrame, names: pd.Series) -> pd.Series:
-    inputs = tensors[tensors["direction"] == "input"].join(names.rename("consumers"), on=["build", "layer_index"])
-    return inputs.groupby(["build", "name"])["consumers"].agg(", ".join)
+def _padded(source: Tensor | None, target: Tensor | None) -> int | None:
+    """Channels behind a reformat that fills its vectors with zeros; the channel is the third axis from the end."""
+    if source is None or target is None or target.dims is None or target.vector_width is None or len(target.dims) < 3:
+        return None
+    channels, width = target.dims[1 if len(target.dims) > 3 else 0], target.vector_width
+    if channels is None or width < 2 or channels % width == 0 or source.vector_width == width:
+        return None
+    return -(-channels // width) * width

@@ -1,0 +1,56 @@
+"""Dumps that the tests of the comparison share: of the fixtures' models, made once for the whole session."""
+
+from __future__ import annotations
+
+import importlib.util
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+
+from trtlens.accuracy.encodings import dtype_name
+from trtlens.accuracy.tensors import InMemory, Tensor
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from numpy.typing import ArrayLike
+
+FIXTURES = Path(__file__).parents[2] / "fixtures"
+MODELS = FIXTURES / "models"
+DUMPS = FIXTURES / "dumps"
+
+HAS_RUNTIME = all(importlib.util.find_spec(name) for name in ("onnx", "onnxruntime", "onnxconverter_common"))
+needs_runtime = pytest.mark.skipif(not HAS_RUNTIME, reason="onnx, onnxruntime and onnxconverter-common are not installed")
+
+FAULTY = {"overflowing_rms_norm": "fp16", "subnormal_weights": "fp16", "short_int8_range": "int8"}
+"""Each faulty model with the precision in which its fault shows."""
+
+
+def tensor(values: ArrayLike, dtype: str | None = None, name: str = "t") -> Tensor:
+    """A tensor of numbers that are there, in float32 unless they have a type."""
+    array = np.asarray(values)
+    array = array.astype(np.float32) if array.dtype == np.float64 and not isinstance(values, np.ndarray) else array
+    return Tensor(name, dtype or dtype_name(array.dtype), array.shape, InMemory(array))
+
+
+@pytest.fixture(scope="session")
+def dump_of(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, str | None], Path]:
+    """The folder of a dump: of a model's reference (None), or emulated in a precision on the same inputs."""
+    made: dict[tuple[str, str | None], Path] = {}
+    root = tmp_path_factory.mktemp("dumps")
+
+    def make(model: str, emulate: str | None = None) -> Path:
+        from trtlens.capture.dump import DumpRequest, dump_run
+        from trtlens.capture.inputs import InputRecipe
+
+        key = model, emulate
+        if key not in made:
+            folder = root / f"{model}-{emulate or 'reference'}"
+            recipe = InputRecipe(file=None if emulate is None else make(model, None))
+            dump_run(MODELS / f"{model}.onnx", folder, DumpRequest(emulate=emulate, recipe=recipe))
+            made[key] = folder
+        return made[key]
+
+    return make

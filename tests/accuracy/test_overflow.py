@@ -1,0 +1,158 @@
+"""What FP16 would not hold, from the FP32 run alone: ranges, sums, weights, hidden values, and the scale that helps."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from trtlens.accuracy.metrics import ranges_of
+from trtlens.accuracy.overflow import Finding, find_overflow, make_model
+from trtlens.accuracy.scaling import enlarging_scale, linear_scale, scale_for
+from trtlens_parsers.dump_index import DumpedNode, DumpedTensor
+
+NORM = (
+    DumpedNode("pow", "Pow", ("x", "two"), ("squares",)),
+    DumpedNode("mean", "ReduceMean", ("squares",), ("mean",)),
+    DumpedNode("eps", "Add", ("mean", "epsilon"), ("shifted",)),
+    DumpedNode("sqrt", "Sqrt", ("shifted",), ("root",)),
+    DumpedNode("div", "Div", ("x", "root"), ("normed",)),
+)
+
+
+def row(name: str, values: Any, role: str = "inner", **facts: Any) -> DumpedTensor:
+    array = np.asarray(values, np.float64)
+    facts = {"producer": None, "op": None, **facts}
+    return DumpedTensor(name, role, "fp32", array.shape, None, None, ranges=ranges_of([array]), **facts)
+
+
+def norm_of(x: Any, epsilon: float = 1e-5) -> list[DumpedTensor]:
+    """Every tensor of an RMS norm over the last axis."""
+    squares = np.square(x)
+    mean = squares.mean(axis=-1, keepdims=True)
+    root = np.sqrt(mean + epsilon)
+    inner = {"squares": squares, "mean": mean, "shifted": mean + epsilon, "root": root, "normed": x / root}
+    makers = {output: node for node in NORM for output in node.outputs}
+    return [
+        row("x", x, "input"),
+        *(row(name, values, producer=makers[name].name, op=makers[name].op) for name, values in inner.items()),
+        row("two", 2.0, "weight"),
+        row("epsilon", epsilon, "weight"),
+    ]
+
+
+def found(tensors: list[DumpedTensor], nodes: tuple[DumpedNode, ...] = ()) -> dict[tuple[str, str], Finding]:
+    return {(f.kind, f.tensor): f for f in find_overflow(tensors, make_model(tensors, nodes))}
+
+
+def test_norm_that_overflows_gets_the_numbers_and_the_scale() -> None:
+    """x of up to 1000 over 512 elements: squares, mean and sum are out of range, and s brings all three in."""
+    x = np.random.default_rng(0).uniform(-1000, 1000, (4, 512))
+    findings = found(norm_of(x), NORM)
+    pow_, total = findings["tensor", "squares"], findings["sum", "mean"]
+    assert pow_.state == total.state == "overflow"
+    assert total.largest == pytest.approx(np.square(x).sum(axis=-1).max())
+    s = pow_.scale
+    assert s is not None
+    assert np.square(x / s).sum(axis=-1).max() <= 65504 / 2
+    assert np.square(x / (s // 2)).sum(axis=-1).max() > 65504 / 2
+    assert f"s = {s}" in (pow_.advice or "")
+    assert "from pow to div" in (pow_.advice or "")
+    assert total.scale == findings["tensor", "mean"].scale == s
+    assert findings["tensor", "root"].state == "fits"
+
+
+def test_sum_overflows_although_no_tensor_does() -> None:
+    """Values of 20 over 4096 elements: squares of 400 and a mean of 400 fit, their sum of 1.6 million does not."""
+    findings = found(norm_of(np.full((2, 4096), 20.0)), NORM)
+    assert findings["tensor", "squares"].state == findings["tensor", "mean"].state == "fits"
+    assert findings["sum", "mean"].state == "overflow"
+    assert findings["sum", "mean"].largest == pytest.approx(400 * 4096)
+    assert findings["sum", "mean"].scale == findings["tensor", "squares"].scale == 8
+
+
+def test_norm_in_range_is_left_alone() -> None:
+    """Values of about 1 need no scale, no advice and no finding beyond `fits`."""
+    findings = found(norm_of(np.random.default_rng(0).standard_normal((4, 64))), NORM)
+    assert {finding.state for finding in findings.values() if finding.kind != "weight"} == {"fits"}
+    assert all(finding.scale is None for finding in findings.values())
+
+
+def test_epsilon_that_vanishes_is_told() -> None:
+    """With s = 64 an epsilon of 1e-6 becomes 2.4e-10, which FP16 flushes: the advice says so."""
+    x = np.random.default_rng(0).uniform(-3000, 3000, (4, 64))
+    advice = found(norm_of(x, epsilon=1e-6), NORM)["tensor", "squares"].advice or ""
+    assert "under FP16's smallest number" in advice
+
+
+@given(st.floats(1e-3, 1e15), st.integers(1, 1 << 20))
+def test_scale_brings_squares_and_sum_into_range_and_no_further(largest: float, count: int) -> None:
+    """s is a power of two; x/s, its square and the sum fit with a factor of two, with half of it they would not."""
+    total = largest**2 * count
+    scale = scale_for(largest, total)
+    if scale is None:
+        assert max(largest, largest**2, total) <= 65504
+        return
+    assert scale.s & (scale.s - 1) == 0
+    assert max(largest / scale.s, largest**2 / scale.s**2, total / scale.s**2) <= 65504 / 2 * (1 + 1e-9)
+    if scale.s > 2:
+        half = scale.s // 2
+        assert max(largest / half, largest**2 / half**2, total / half**2) > 65504 / 2 * (1 - 1e-9)
+
+
+@given(st.floats(65505, 1e30))
+def test_linear_scale_fits(largest: float) -> None:
+    """A magnitude divided by its scale is within half of the range."""
+    assert largest / linear_scale(largest) <= 65504 / 2 * (1 + 1e-9)
+
+
+@given(st.floats(1e-30, 0.99))
+def test_enlarging_scale_reaches_one(largest: float) -> None:
+    """A small magnitude times its scale is from a half to 1."""
+    assert 0.5 <= largest * enlarging_scale(largest) <= 1.0
+
+
+def test_weights_out_of_range() -> None:
+    """Large weights overflow, tiny ones are flushed, both with a scale; mixed ones have none that helps."""
+    nodes = tuple(DumpedNode(name, "MatMul", ("x", name), (f"{name}_out",)) for name in ("large", "tiny", "mixed", "good"))
+    findings = found(
+        [
+            row("large", [1.0, 1e6], "weight"),
+            row("tiny", [1e-9, 3e-8, 0.0], "weight"),
+            row("mixed", [1e-9, 1e-9, 100.0], "weight"),
+            row("good", [0.1, 0.2, 0.0], "weight"),
+        ],
+        nodes,
+    )
+    assert {name: finding.state for (_, name), finding in findings.items()} == {
+        "large": "overflow", "tiny": "flushed", "mixed": "flushed", "good": "fits",
+    }  # fmt: skip
+    assert findings["weight", "large"].scale == 32
+    assert findings["weight", "tiny"].scale == 2**24
+    assert findings["weight", "mixed"].scale is None
+    assert findings["weight", "tiny"].node == "tiny"
+
+
+def test_hidden_squares_of_a_norm_in_one_operator() -> None:
+    """What a LayerNormalization squares inside is judged like a tensor, and its input is to be scaled."""
+    findings = found(
+        [
+            row("norm: squares", [9e4, 1.0], "hidden", producer="norm", op="LayerNormalization"),
+            row("norm: sum of squares", [4e6], "hidden", producer="norm", op="LayerNormalization"),
+        ],
+        (DumpedNode("norm", "LayerNormalization", ("x", "g"), ("y",)),),
+    )
+    hidden = findings["hidden", "norm: squares"]
+    assert hidden.state == "overflow"
+    assert hidden.scale == 16
+    assert "which the normalisation undoes" in (hidden.advice or "")
+    assert hidden.remark == "it squares and sums inside"
+
+
+def test_integers_have_no_place_in_fp16() -> None:
+    """Indices beyond 65504 are no overflow: they are never converted."""
+    big = DumpedTensor("ids", "inner", "int64", (1,), None, None, None, None, ranges_of([np.array([10**6])]))
+    assert found([big]) == {}

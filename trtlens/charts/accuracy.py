@@ -1,0 +1,73 @@
+"""The error of each tensor along the network, with the precision of the layer that makes it below."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import plotly.graph_objects as go
+
+from trtlens.charts import MissingData
+from trtlens.charts.style import GREY, ORANGE, SYMBOLS, UNKNOWN, by_precision, colour, figure, fill, plain
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+NO_ERRORS = (
+    "no tensors were compared in this run: dump them with trtlens dump and compare with trtlens accuracy REFERENCE RUN, which "
+    "keeps the comparison in the run"
+)
+_FLOOR = 1e-9
+"""An error of 0 has no place on a logarithmic axis: it is drawn here, and the hover text tells the truth."""
+
+
+def chart(table: pa.Table) -> go.Figure:
+    """Points of the view ``accuracy`` in execution order, the first bad tensor marked; customdata is the layer's index.
+
+    Raises:
+        MissingData: the table holds no compared tensor.
+
+    """
+    rows = [row for row in table.to_pylist() if row["error"] is not None]
+    if not rows:
+        raise MissingData(NO_ERRORS)
+    x = list(range(len(rows)))
+    values = [max(row["error"], _FLOOR) for row in rows]
+    traces: list[Any] = [go.Scatter(x=x, y=values, mode="lines", line={"color": GREY, "width": 1}, showlegend=False, hoverinfo="skip")]
+    for precision in by_precision(row["precision"] or UNKNOWN for row in rows):
+        here = [place for place, row in enumerate(rows) if (row["precision"] or UNKNOWN) == precision]
+        texts = [_hover(rows[place]) for place in here]
+        layers = [rows[place]["layer_index"] for place in here]
+        traces.append(go.Scatter(
+            x=here, y=[values[place] for place in here], mode="markers", name=precision, legendgroup=precision,
+            marker={"color": colour(precision), "symbol": SYMBOLS.get(precision, "circle"), "size": 8,
+                    "line": {"width": 0.8, "color": "rgba(90,100,110,0.8)"}},
+            customdata=layers, hovertext=texts, hovertemplate="%{hovertext}<extra></extra>",
+        ))  # fmt: skip
+        traces.append(go.Bar(
+            x=here, y=[1] * len(here), yaxis="y2", marker=fill(precision), showlegend=False, legendgroup=precision,
+            customdata=layers, hovertext=texts, hovertemplate="%{hovertext}<extra></extra>",
+        ))  # fmt: skip
+    first = next((place for place, row in enumerate(rows) if row["first_wrong"]), None)
+    notes = [] if first is None else [_mark(first, rows[first])]
+    return figure(
+        traces, height=400, bargap=0, barmode="overlay", annotations=notes,
+        xaxis={"title": {"text": "compared tensors in execution order"}, "showgrid": False, "anchor": "y2"},
+        yaxis={"title": {"text": "error (noise over signal)"}, "type": "log", "domain": [0.16, 1], "exponentformat": "power"},
+        yaxis2={"domain": [0, 0.08], "showticklabels": False, "showgrid": False, "fixedrange": True},
+        shapes=[] if first is None else [{"type": "line", "x0": first, "x1": first, "y0": 0, "y1": 1, "yref": "paper",
+                                          "line": {"color": ORANGE, "width": 1.5, "dash": "dash"}}],
+    )  # fmt: skip
+
+
+def _mark(place: int, row: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "x": place, "y": 1, "yref": "paper", "yanchor": "bottom", "xanchor": "left", "showarrow": False,
+        "text": f"first bad tensor: {plain(row['tensor'], 40)}", "font": {"color": ORANGE, "size": 12},
+    }  # fmt: skip
+
+
+def _hover(row: dict[str, Any]) -> str:
+    parts = [f"<b>{plain(row['tensor'])}</b>", f"error {row['error']:.3g}, {row['verdict'] or 'no verdict'}"]
+    parts += [f"made by {plain(row['layer'])}, {row['precision'] or 'precision unknown'}"] if row["layer"] else []
+    parts += [plain(row["cause"], 100)] if row["cause"] else []
+    return "<br>".join(parts)

@@ -1,0 +1,50 @@
+"""Where the build's time went: its parts, then the layers whose tuning took longest."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import plotly.graph_objects as go
+
+from trtlens.charts import MissingData
+from trtlens.charts.style import BLUE, figure, plain
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+_MOST = 10
+_KINDS = {"part": ("parts of the build", BLUE, ""), "layer": ("tuning of a layer", "#7c5cad", "/")}
+_NONE = (
+    "no durations are known: TensorRT states them at info level, and time stamps stand before the lines of trtexec and of "
+    "trtlens profile"
+)
+
+
+def chart(table: pa.Table) -> go.Figure:
+    """Bars of the view ``build``: parts by time stamps (else as stated), and the ten layers with the longest tuning.
+
+    Raises:
+        MissingData: the table has no durations.
+
+    """
+    rows = [row for row in table.to_pylist() if row["seconds"]]
+    parts = [row for row in rows if row["kind"] == "part"]
+    stamped = [row for row in parts if row["source"] == "stamps"]
+    shown = [("part", row) for row in stamped or parts] + [("layer", row) for row in rows if row["kind"] == "layer"][:_MOST]
+    if not shown:
+        raise MissingData(_NONE)
+    traces = []
+    for kind, (name, ink, shape) in _KINDS.items():
+        here = [(place, row) for place, (one, row) in enumerate(shown) if one == kind]
+        traces.append(go.Bar(
+            y=[place for place, _ in here], x=[row["seconds"] for _, row in here], orientation="h", name=name,
+            marker={"color": ink, "pattern": {"shape": shape, "fgcolor": "rgba(255,255,255,0.6)", "size": 6, "solidity": 0.2}},
+            text=[f"{row['seconds']:.3g} s" for _, row in here], textposition="outside", cliponaxis=False,
+            hovertext=[f"{plain(row['name'])}, {row['source']}" for _, row in here],
+            hovertemplate="%{hovertext}<br>%{x:.3f} s<extra></extra>",
+        ))  # fmt: skip
+    return figure(
+        traces, height=110 + 26 * len(shown), bargap=0.3, barmode="overlay", margin={"r": 64},
+        yaxis={"autorange": "reversed", "tickvals": list(range(len(shown))), "ticktext": [plain(row["name"], 44) for _, row in shown]},
+        xaxis={"title": {"text": "seconds"}, "rangemode": "tozero"},
+    )  # fmt: skip

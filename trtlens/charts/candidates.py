@@ -1,0 +1,77 @@
+"""The tactics that the tuner timed for one layer: a strip for each precision, the one that runs marked."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import plotly.graph_objects as go
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from trtlens.charts import MissingData
+from trtlens.charts.style import SYMBOLS, UNKNOWN, by_precision, colour, duration, figure, plain
+
+if TYPE_CHECKING:
+    from trtlens.runs import Run
+
+_NO_TUNING = (
+    "no tactics are known: the tuner's times are in the log at verbose level, and only where tactics were timed (a timing cache "
+    "or a loaded engine leaves none); keep the whole log of trtexec --verbose, or of trtlens profile"
+)
+_SPREAD = 0.28
+
+
+def chart(run: Run, layer: str | None = None) -> go.Figure:
+    """Times of one layer's candidates; ``layer`` is the tuner's name, by default the layer with the largest chosen time.
+
+    Raises:
+        MissingData: the run has no timed candidates, or none for that layer.
+
+    """
+    timed = run["candidates"].filter(pc.is_valid(run["candidates"]["time_ms"]))
+    if not timed.num_rows:
+        raise MissingData(_NO_TUNING)
+    name = layer if layer is not None else _largest(timed)
+    rows = timed.filter(pc.equal(timed["layer"].cast(pa.string()), name)).to_pylist()
+    if not rows:
+        raise MissingData(f"the tuner timed nothing for {name!r}: it may have taken the times from a twin or from a cache")
+    strips = by_precision(row["precision"] or UNKNOWN for row in rows)
+    traces = [_strip(place, precision, [row for row in rows if (row["precision"] or UNKNOWN) == precision])
+              for place, precision in enumerate(strips)]  # fmt: skip
+    chosen = [(strips.index(row["precision"] or UNKNOWN), row) for row in rows if row["chosen"]]
+    if chosen:
+        traces.append(go.Scatter(
+            x=[row["time_ms"] * 1000 for _, row in chosen], y=[place for place, _ in chosen], mode="markers", name="runs in the engine",
+            marker={"symbol": "circle-open", "size": 18, "color": "#2563eb", "line": {"width": 3}},
+            hovertext=[_hover(row) for _, row in chosen], hovertemplate="%{hovertext}<extra>runs</extra>",
+        ))  # fmt: skip
+    return figure(
+        traces, height=120 + 64 * max(2, len(strips)), showlegend=bool(chosen),
+        title={"text": plain(name, 100), "font": {"size": 13}, "x": 0, "xref": "paper"}, margin={"t": 64},
+        xaxis={"title": {"text": "the tuner's time [µs]"}, "type": "log"},
+        yaxis={"tickvals": list(range(len(strips))), "ticktext": strips, "range": [-0.6, len(strips) - 0.4], "showgrid": False},
+    )  # fmt: skip
+
+
+def _largest(timed: pa.Table) -> str:
+    chosen = timed.filter(pc.equal(timed["chosen"], True))  # noqa: FBT003  an Arrow scalar
+    rows = chosen if chosen.num_rows else timed
+    place = pc.index(rows["time_ms"], pc.max(rows["time_ms"])).as_py()
+    return str(rows["layer"][place].as_py())
+
+
+def _strip(place: int, precision: str, rows: list[dict[str, Any]]) -> go.Scatter:
+    # Neighbours in the log stand apart: a fixed sequence spreads the points, the same at each drawing.
+    offsets = [((number * 0.618) % 1 - 0.5) * 2 * _SPREAD for number in range(len(rows))]
+    return go.Scatter(
+        x=[row["time_ms"] * 1000 for row in rows], y=[round(place + offset, 3) for offset in offsets], mode="markers",
+        name=precision, showlegend=False,
+        marker={"color": colour(precision), "symbol": SYMBOLS.get(precision, "circle"), "size": 8, "opacity": 0.75,
+                "line": {"width": 0.8, "color": "rgba(90,100,110,0.8)"}},
+        hovertext=[_hover(row) for row in rows], hovertemplate="%{hovertext}<extra></extra>",
+    )  # fmt: skip
+
+
+def _hover(row: dict[str, Any]) -> str:
+    formats = f"{plain(row['input_formats'] or '?')} → {plain(row['output_formats'] or '?')}"
+    return f"<b>{duration(row['time_ms'])}</b><br>{plain(row['tactic_name'] or 'kernel unknown')}<br>{formats}<br>line {row['line']}"

@@ -1,0 +1,74 @@
+"""How the times of an inference are spread: a histogram of each pass, with the median and its interval."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import plotly.graph_objects as go
+
+from trtlens.charts import MissingData
+from trtlens.charts.latency import NO_SAMPLES
+from trtlens.charts.style import BLUE, GREY, ORANGE, figure, plain
+from trtlens.joins import frame
+from trtlens.statistics import summarize
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from trtlens.runs import Run
+
+_BINS = 80
+_WORDS = {"timing": "queued: GPU time", "latency": "one at a time: host latency", "trtexec": "trtexec: GPU time"}
+_COLUMNS = {"latency": "host_ms"}
+
+
+def chart(run: Run) -> go.Figure:
+    """Share of the inferences by time; beyond the 99.5th percentile they are counted in the last bar.
+
+    Raises:
+        MissingData: the run has no samples of whole inferences.
+
+    """
+    times = frame(run["run_times"])
+    traces: list[Any] = []
+    notes: list[dict[str, Any]] = []
+    for place, (name, group) in enumerate(times.groupby("pass", sort=False, dropna=False)):
+        values = group[_COLUMNS.get(str(name), "gpu_ms")].dropna().to_numpy("float64")
+        if len(values):
+            ink = (BLUE, ORANGE, GREY)[place % 3]
+            traces.append(_bars(_WORDS.get(str(name), plain(name)), values, ink))
+            notes.append(_median(values, ink, place))
+    if not traces:
+        raise MissingData(NO_SAMPLES)
+    return figure(
+        traces, height=320, barmode="overlay", bargap=0, shapes=[note["shape"] for note in notes],
+        annotations=[note["text"] for note in notes],
+        xaxis={"title": {"text": "time of an inference [µs]"}}, yaxis={"title": {"text": "share of its pass [%]"}},
+        margin={"t": 76}, legend={"y": 1.14},
+    )  # fmt: skip
+
+
+def _bars(name: str, values: NDArray[np.float64], ink: str) -> go.Bar:
+    micro = 1000 * values
+    top = np.quantile(micro, 0.995)
+    low = micro.min()
+    edges = np.linspace(low, top if top > low else low + 1, _BINS + 1)
+    counts, _ = np.histogram(np.minimum(micro, edges[-1]), edges)
+    return go.Bar(
+        x=np.round((edges[:-1] + edges[1:]) / 2, 4).tolist(), y=np.round(100 * counts / len(micro), 4).tolist(), name=name,
+        width=float(edges[1] - edges[0]), marker={"color": ink, "line": {"width": 0}}, opacity=0.75,
+        hovertemplate="%{x:.2f} µs: %{y:.2f} %<extra></extra>",
+    )  # fmt: skip
+
+
+def _median(values: NDArray[np.float64], ink: str, place: int) -> dict[str, Any]:
+    found = summarize(values)
+    assert found is not None  # noqa: S101  the caller drops empty columns
+    low, middle, high = (1000 * one for one in (found.median_low_ms, found.median_ms, found.median_high_ms))
+    shape = {"type": "line", "x0": middle, "x1": middle, "y0": 0, "y1": 1, "yref": "paper", "line": {"color": ink, "dash": "dot"}}
+    text = f"median {middle:.2f} µs [{low:.2f}, {high:.2f}], p99 {1000 * found.p99_ms:.2f}"
+    return {
+        "shape": shape,
+        "text": {"x": middle, "y": 1.02 + 0.07 * place, "yref": "paper", "yanchor": "bottom", "text": text, "showarrow": False},
+    }

@@ -1,0 +1,58 @@
+"""Layers as charts need them: those that run, with their work, precision, weight (time, else one each) and hover text."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from trtlens.charts import MissingData
+from trtlens.charts.style import UNKNOWN, duration, plain
+from trtlens.joins import frame, work_of
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import pyarrow as pa
+
+NO_LAYERS = (
+    "no layers are known: the log ends before the engine's layers, or was not written at verbose level; keep the whole log of "
+    "trtexec --verbose (or trtlens profile), or add the file of --exportLayerInfo"
+)
+NO_TIMES = "no timings in this run: add the file of trtexec --exportProfile, or profile with trtlens profile"
+
+
+def running_layers(table: pa.Table) -> pd.DataFrame:
+    """Rows of the view ``layers`` that launch something (or have a time), in execution order, with what charts draw.
+
+    Raises:
+        MissingData: the table has no rows.
+
+    """
+    if not table.num_rows:
+        raise MissingData(NO_LAYERS)
+    layers = frame(table)
+    layers["work"] = work_of(layers)
+    layers["shown"] = layers["precision"].fillna(UNKNOWN)
+    layers = layers[(layers["work"] != "none") | layers["time_ms"].notna()].reset_index(drop=True)
+    timed = layers["time_ms"].notna().any()
+    layers["weight"] = layers["time_ms"].fillna(0.0).astype(float) if timed else 1.0
+    layers.attrs["timed"] = bool(timed)
+    layers["hover"] = [_hover(row) for row in layers.to_dict("records")]
+    return layers
+
+
+def _hover(row: dict[str, Any]) -> str:
+    time = "no time" if row["time_ms"] != row["time_ms"] or _absent(row["time_ms"]) else duration(row["time_ms"])
+    parts = [f"<b>{plain(row['name'])}</b>", f"{plain(row['type'])}, {row['shown']}, {_text(row['unit'], 'unit unknown')}", time]
+    parts += [f"in: {plain(row['inputs'])}"] if not _absent(row["inputs"]) else []
+    parts += [f"out: {plain(row['outputs'])}"] if not _absent(row["outputs"]) else []
+    parts += [plain(row["kernel"])] if not _absent(row["kernel"]) else []
+    return "<br>".join(parts)
+
+
+def _text(value: Any, absent: str) -> str:
+    return absent if _absent(value) else str(value)
+
+
+def _absent(value: Any) -> bool:
+    import pandas as pd  # noqa: PLC0415
+
+    return value is None or value is pd.NA

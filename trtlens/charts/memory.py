@@ -1,0 +1,64 @@
+"""What the engine needs memory for: totals that the build states, and the layers that need most beside their tensors."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import plotly.graph_objects as go
+
+from trtlens.charts import MissingData
+from trtlens.charts.style import BLUE, figure, plain
+from trtlens.summary import size
+
+if TYPE_CHECKING:
+    from trtlens.runs import Run
+
+_TOTALS = {
+    "activations": "activation_bytes", "weights": "weights_bytes", "scratch": "scratch_bytes",
+    "device persistent": "device_persistent_bytes", "host persistent": "host_persistent_bytes",
+}  # fmt: skip
+_PER_LAYER = {"scratch": "scratch_bytes", "device persistent": "device_persistent_bytes"}
+_MOST_LAYERS = 12
+_NONE = "no memory is stated: the totals and the layers' memory are in the log at verbose level, when an engine is finished"
+
+
+def chart(run: Run) -> go.Figure:
+    """Totals of the last build that states any, then the layers with most scratch and persistent memory.
+
+    Raises:
+        MissingData: nothing about memory is known.
+
+    """
+    rows = _totals(run) + _layers(run)
+    if not rows:
+        raise MissingData(_NONE)
+    bar = go.Bar(
+        y=[f"{place} {name}" for place, (name, _, _) in enumerate(rows)], x=[value for _, _, value in rows], orientation="h",
+        marker={"color": [BLUE if total else "#7c5cad" for _, total, _ in rows],
+                "pattern": {"shape": ["" if total else "/" for _, total, _ in rows], "fgcolor": "rgba(255,255,255,0.6)", "size": 6, "solidity": 0.2}},
+        text=[size(value) for _, _, value in rows], textposition="outside", cliponaxis=False,
+        hovertemplate="%{text} (%{x:,} bytes)<extra></extra>",
+    )  # fmt: skip
+    places = [f"{place} {name}" for place, (name, _, _) in enumerate(rows)]
+    return figure(
+        [bar], height=90 + 26 * len(rows), bargap=0.3, margin={"r": 90},
+        yaxis={"autorange": "reversed", "tickvals": places, "ticktext": [name for name, _, _ in rows]},
+        xaxis={"title": {"text": "bytes (whole engine; hatched: one layer)"}, "exponentformat": "SI"},
+    )  # fmt: skip
+
+
+def _totals(run: Run) -> list[tuple[str, bool, int]]:
+    for build in reversed(run["builds"].to_pylist()):
+        found = [(name, True, build[column]) for name, column in _TOTALS.items() if build[column]]
+        if found:
+            return found
+    return []
+
+
+def _layers(run: Run) -> list[tuple[str, bool, int]]:
+    rows: list[dict[str, Any]] = run["memory"].to_pylist()
+    found = [
+        (f"{plain(row['layer'] or '?', 44)}: {name}", False, row[column])
+        for row in rows for name, column in _PER_LAYER.items() if row[column]
+    ]  # fmt: skip
+    return sorted(found, key=lambda one: -one[2])[:_MOST_LAYERS]

@@ -1,0 +1,44 @@
+"""Reformats by cause: what they cost, and how many there are."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import plotly.graph_objects as go
+
+from trtlens.charts import MissingData
+from trtlens.charts.style import BLUE, duration, figure, plain
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+_NONE = "no reformats are known in this engine: there are none, or the log holds no layers (they are at verbose level)"
+
+
+def chart(table: pa.Table) -> go.Figure:
+    """A bar for each cause of the view ``reformat_causes``.
+
+    Raises:
+        MissingData: the table has no rows.
+
+    """
+    rows = [row for row in table.to_pylist() if row["region"] is None]
+    if not rows:
+        raise MissingData(_NONE)
+    timed = any(row["cost_ms"] is not None for row in rows)
+    values = [1000 * (row["cost_ms"] or 0.0) if timed else row["reformats"] for row in rows]
+    bar = go.Bar(
+        y=[plain(row["cause"]) for row in rows], x=[round(value, 4) for value in values], orientation="h", marker={"color": BLUE},
+        text=[f"{row['reformats']} reformats, {_cost(row['cost_ms'], row['untimed'])}" for row in rows], textposition="auto",
+        hovertext=[plain(row["advice"] or "", 160) for row in rows], hovertemplate="<b>%{y}</b><br>%{text}<br>%{hovertext}<extra></extra>",
+    )  # fmt: skip
+    return figure(
+        [bar], height=110 + 34 * len(rows), bargap=0.3, yaxis={"autorange": "reversed"},
+        xaxis={"title": {"text": "cost [µs]" if timed else "reformats (no costs are known)"}, "rangemode": "tozero"},
+    )  # fmt: skip
+
+
+def _cost(cost_ms: float | None, untimed: int) -> str:
+    if cost_ms is None:
+        return "cost unknown"
+    return duration(cost_ms) + (f" without {untimed} of unknown cost" if untimed else "")

@@ -1,0 +1,60 @@
+"""Reformats as a flow from the format that is made to the format that is wanted."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from typing import TYPE_CHECKING, Any
+
+import plotly.graph_objects as go
+
+from trtlens.charts import MissingData
+from trtlens.charts.style import colour, duration, figure, plain
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+_NONE = "no reformats are known in this engine: there are none, or the log holds no layers (they are at verbose level)"
+
+
+def chart(table: pa.Table) -> go.Figure:
+    """Flows of the view ``reformats``, as wide as their cost where all costs are known, else as their number.
+
+    Raises:
+        MissingData: the table has no rows.
+
+    """
+    rows = table.to_pylist()
+    if not rows:
+        raise MissingData(_NONE)
+    timed = all(row["cost_ms"] is not None for row in rows) and sum(row["cost_ms"] for row in rows) > 0
+    flows: dict[tuple[str, str, str], list[dict[str, Any]]] = defaultdict(list)
+    for row in rows:
+        flows[_format(row["before"]), _format(row["after"]), row["cause"] or "cause unknown"].append(row)
+    left = list(dict.fromkeys(key[0] for key in flows))
+    right = list(dict.fromkeys(key[1] for key in flows))
+    costs = {key: sum(row["cost_ms"] or 0.0 for row in members) for key, members in flows.items()}
+    # A flow that costs nothing is still drawn, as a hair: the engine holds it.
+    least = 0.002 * sum(costs.values())
+    names = [*left, *right]
+    counts = [sum(len(m) for k, m in flows.items() if k[0] == name) for name in left]
+    counts += [sum(len(m) for k, m in flows.items() if k[1] == name) for name in right]
+    trace = go.Sankey(
+        arrangement="snap", valueformat=".4g", valuesuffix=" ms" if timed else "",
+        node={
+            "label": [f"{plain(name)}  ×{count}" for name, count in zip(names, counts, strict=True)],
+            "color": [colour(name.split(" ", 1)[0]) for name in names], "pad": 18, "thickness": 14, "line": {"width": 0},
+            "hovertemplate": "%{label}<extra></extra>",
+        },
+        link={
+            "source": [left.index(key[0]) for key in flows], "target": [len(left) + right.index(key[1]) for key in flows],
+            "value": [max(costs[key], least) if timed else len(members) for key, members in flows.items()],
+            "label": [plain(f"{key[2]}: {len(m)}" + (f", {duration(costs[key])}" if timed else "")) for key, m in flows.items()],
+            "color": "rgba(120,132,148,0.35)", "hovertemplate": "%{label}<extra></extra>",
+        },
+    )  # fmt: skip
+    return figure([trace], height=min(620, 180 + 34 * max(len(left), len(right))), margin={"l": 12, "r": 12, "t": 12, "b": 20})
+
+
+def _format(text: str | None) -> str:
+    """Type and layout without dimensions."""
+    return text.split("[", 1)[0].strip() if text else "unknown format"

@@ -1,0 +1,60 @@
+"""The difference of each part of the model between a run and the baseline, in the network's order."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import plotly.graph_objects as go
+
+from trtlens.charts import MissingData
+from trtlens.charts.style import BLUE, GREY, ORANGE, duration, figure, plain
+from trtlens.charts.waterfall import NO_COMMON_TIMES
+from trtlens.comparison.noise import FASTER, NO_DIFFERENCE, SLOWER
+
+if TYPE_CHECKING:
+    from trtlens.comparison.comparison import Comparison, Row
+
+_LOOKS = {SLOWER: (ORANGE, "/"), FASTER: (BLUE, ""), NO_DIFFERENCE: (GREY, ".")}
+
+
+def chart(comparison: Comparison, number: int) -> go.Figure:
+    """Bars up for slower and down for faster, with the interval of each; customdata is the region's first layer in the run.
+
+    Raises:
+        MissingData: the runs have no times that can be compared.
+
+    """
+    rows = [(row, difference) for row in comparison.rows if (difference := row.cells[number].difference) is not None]
+    if not rows:
+        raise MissingData(NO_COMMON_TIMES)
+    traces = []
+    for verdict, (ink, shape) in _LOOKS.items():
+        here = [(row, one) for row, one in rows if one.verdict == verdict]
+        if not here:
+            continue
+        known = [one.high_ms is not None for _, one in here]
+        halves = [round(1000 * ((one.high_ms or 0.0) - one.diff_ms), 4) if ok else None for (_, one), ok in zip(here, known, strict=True)]
+        traces.append(go.Bar(
+            x=[row.number for row, _ in here], y=[round(1000 * one.diff_ms, 4) for _, one in here], name=verdict,
+            error_y={"type": "data", "array": halves, "thickness": 1, "width": 0, "color": GREY} if all(known) else None,
+            marker={"color": ink, "pattern": {"shape": shape, "fgcolor": "rgba(255,255,255,0.6)", "size": 6, "solidity": 0.2}},
+            customdata=[_first(row, comparison, number) for row, _ in here],
+            hovertext=[_hover(row, comparison, number) for row, _ in here], hovertemplate="%{hovertext}<extra></extra>",
+        ))  # fmt: skip
+    return figure(
+        traces, height=340, barmode="overlay",
+        xaxis={"title": {"text": "regions of the model, in its order"}, "showgrid": False},
+        yaxis={"title": {"text": f"more time than in {plain(comparison.names[comparison.baseline], 30)} [µs]"}},
+    )  # fmt: skip
+
+
+def _first(row: Row, comparison: Comparison, number: int) -> Any:
+    positions = row.region.layers[number]
+    return comparison.sides[number].layers[positions[0]].index if positions else None
+
+
+def _hover(row: Row, comparison: Comparison, number: int) -> str:
+    cells = (row.cells[comparison.baseline], row.cells[number])
+    times = [duration(cell.figures.time_ms) if cell.figures.time_ms is not None else "?" for cell in cells]
+    precisions = [cell.figures.precision or "?" for cell in cells]
+    return f"<b>{plain(row.label)}</b><br>{times[0]} → {times[1]}<br>{precisions[0]} → {precisions[1]}"

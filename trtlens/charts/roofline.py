@@ -1,0 +1,84 @@
+"""Achieved operations per second against what the GPU could do for as many operations per byte."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import plotly.graph_objects as go
+
+from trtlens.charts import MissingData
+from trtlens.charts.layer_rows import NO_LAYERS, NO_TIMES
+from trtlens.charts.layer_work import LayerWork, read_work
+from trtlens.charts.peaks import Peaks, peaks_of
+from trtlens.charts.style import GREY, SYMBOLS, UNKNOWN, by_precision, colour, duration, figure, plain
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from trtlens.runs import Run
+
+_LEFT, _RIGHT = 0.5, 20_000.0
+_NO_WORK = (
+    "no layer's operations are known: they follow from the parameters of convolutions and matrix products, which the inspector "
+    "gives at detailed verbosity (trtexec --profilingVerbosity=detailed --exportLayerInfo=layers.json)"
+)
+
+
+def chart(run: Run) -> go.Figure:
+    """A point for each layer whose operations, bytes and time are known, under the GPU's roofs; customdata is its index.
+
+    Raises:
+        MissingData: no layers, no times, or no parameters.
+
+    """
+    work = read_work(run)
+    if not work:
+        timed = run["layer_times"].num_rows or run["layer_profile"].num_rows
+        raise MissingData(NO_LAYERS if not run["layers"].num_rows else _NO_WORK if timed else NO_TIMES)
+    gpus = run["builds"]["gpu"].drop_null().to_pylist()
+    peaks = peaks_of(gpus[-1] if gpus else None)
+    traces = [_points(precision, [one for one in work if (one.precision or UNKNOWN) == precision])
+              for precision in by_precision(one.precision or UNKNOWN for one in work)]  # fmt: skip
+    note = f"the peaks of {plain(gpus[-1]) if gpus else 'the GPU, which the run does not name,'} are not written down: points without roofs"
+    if peaks is not None:
+        traces = [*_roofs(peaks, work), *traces]
+        note = f"roofs of {peaks.gpu}: {peaks.memory_gb_per_s:,.0f} GB/s and dense rates, {peaks.source}"
+    return figure(
+        traces, height=430, margin={"b": 78},
+        xaxis={"title": {"text": "operations per byte (inputs, outputs and weights moved once)"}, "type": "log"},
+        yaxis={"title": {"text": "achieved [10¹² operations/s]"}, "type": "log"},
+        annotations=[{
+            "text": note, "xref": "paper", "yref": "paper", "x": 0, "y": -0.2, "xanchor": "left", "yanchor": "top",
+            "showarrow": False,
+        }],
+    )  # fmt: skip
+
+
+def _points(precision: str, work: Sequence[LayerWork]) -> go.Scatter:
+    return go.Scatter(
+        x=[round(one.intensity, 4) for one in work], y=[round(one.tflops, 5) for one in work], mode="markers", name=precision,
+        marker={"color": colour(precision), "symbol": SYMBOLS.get(precision, "circle"), "size": 9, "opacity": 0.85,
+                "line": {"width": 1, "color": "rgba(120,130,140,0.7)"}},
+        customdata=[one.index for one in work],
+        hovertext=[f"<b>{plain(one.name)}</b><br>{one.operations / 1e9:.3f} G operations, {one.bytes / 1e6:.3f} MB, {duration(one.time_ms)}"
+                   for one in work],
+        hovertemplate="%{hovertext}<br>%{x:.1f} operations/byte<br>%{y:.2f}·10¹² operations/s<extra></extra>",
+    )  # fmt: skip
+
+
+def _roofs(peaks: Peaks, work: Sequence[LayerWork]) -> list[go.Scatter]:
+    """The memory's slope up to each roof that a layer here stands under."""
+    roofs = {}
+    for one in work:
+        rate = peaks.rate(one.precision, one.unit) if one.precision else None
+        if rate is not None and one.precision:
+            roofs[f"{one.precision} {one.unit or 'cuda core'}"] = (one.precision, rate)
+    lines = []
+    for name, (precision, rate) in sorted(roofs.items(), key=lambda item: -item[1][1]):
+        ridge = rate * 1000 / peaks.memory_gb_per_s
+        lines.append(go.Scatter(
+            x=[_LEFT, ridge, max(_RIGHT, 2 * ridge)], y=[_LEFT * peaks.memory_gb_per_s / 1000, rate, rate], mode="lines",
+            line={"color": colour(precision) if precision != UNKNOWN else GREY, "width": 1.5, "dash": "dot"},
+            name=f"{name}: {rate:,.0f}", hoverinfo="name",
+        ))  # fmt: skip
+    return lines

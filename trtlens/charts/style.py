@@ -1,0 +1,110 @@
+"""How charts look: colours of precisions made safe by patterns, both themes, and names as harmless text."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import plotly.graph_objects as go
+
+from trtlens.output import PRECISION_COLOURS, shorten, visible
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+UNKNOWN = "unknown"
+PRECISION_ORDER = ("fp32", "tf32", "fp16", "bf16", "fp8", "fp4", "int8", "int4", "int32", "int64", "bool", UNKNOWN)
+PATTERNS = {
+    "fp32": "/", "tf32": "\\", "fp16": "", "bf16": ".", "fp8": "-", "fp4": "+", "int8": "x", "int4": "|",
+    "int32": ".", "int64": ".", "bool": ".", UNKNOWN: "",
+}  # fmt: skip
+"""A pattern for each precision: red, orange and green are one colour to some eyes, the patterns are not."""
+SYMBOLS = {
+    "fp32": "square", "tf32": "square-open", "fp16": "circle", "bf16": "circle-open", "fp8": "triangle-up",
+    "fp4": "triangle-down", "int8": "diamond", "int4": "diamond-open", UNKNOWN: "x-thin-open",
+}  # fmt: skip
+GREY = "#8b95a3"
+BLUE, ORANGE = "#3987d6", "#d97706"
+"""Faster and slower, less and more: a pair that all eyes tell apart."""
+
+_LONGEST = 70
+_FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, sans-serif"
+_NEUTRAL = (0x80, 0x80, 0x88)
+_MUTED = 0.14
+
+
+def colour(precision: str | None) -> str:
+    """The explorer's colour of a precision, a little muted so that large areas of it can be looked at."""
+    base = PRECISION_COLOURS.get(precision or "")
+    if base is None:
+        return GREY
+    parts = (int(base[place : place + 2], 16) for place in (1, 3, 5))
+    mixed = (round(part * (1 - _MUTED) + grey * _MUTED) for part, grey in zip(parts, _NEUTRAL, strict=True))
+    return "#" + "".join(f"{part:02x}" for part in mixed)
+
+
+def fill(precision: str | None) -> dict[str, Any]:
+    """The marker of a bar that stands for a precision."""
+    return {"color": colour(precision), "pattern": pattern(precision), "line": {"width": 0}}
+
+
+def pattern(precision: str | None) -> dict[str, Any]:
+    """The pattern of a precision, white lines over its colour."""
+    shape = PATTERNS.get(precision or UNKNOWN, "")
+    return {"shape": shape, "fgcolor": "rgba(255,255,255,0.6)", "size": 6, "solidity": 0.22, "fillmode": "overlay"}
+
+
+def fills(precisions: Iterable[str | None]) -> dict[str, Any]:
+    """Markers of areas in one trace, one precision each."""
+    listed = list(precisions)
+    shapes = [PATTERNS.get(one or UNKNOWN, "") for one in listed]
+    return {
+        "colors": [colour(one) for one in listed],
+        "pattern": {"shape": shapes, "fgcolor": "rgba(255,255,255,0.45)", "size": 6, "solidity": 0.16},
+    }
+
+
+def by_precision(precisions: Iterable[str]) -> list[str]:
+    """Distinct precisions in the order of legends."""
+    known = dict.fromkeys(precisions)
+    return sorted(known, key=lambda one: (PRECISION_ORDER.index(one) if one in PRECISION_ORDER else 99, one))
+
+
+def plain(text: object, width: int = _LONGEST) -> str:
+    """A name as Plotly shows it letter by letter: it reads tags and entities in any text that it draws."""
+    shown = shorten(visible(str(text)), width)
+    return shown.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+
+
+def duration(time_ms: float) -> str:
+    """A time in the unit that reads best."""
+    return f"{time_ms:.3f} ms" if abs(time_ms) >= 0.1 else f"{1000 * time_ms:.2f} µs"
+
+
+def figure(traces: Iterable[Any], *, height: int = 380, **layout: Any) -> go.Figure:
+    """A figure in the light theme; the report puts the reader's theme in its place."""
+    made = go.Figure(list(traces))
+    made.update_layout(template=THEMES["light"], height=height, **layout)
+    return made
+
+
+def _theme(ink: str, faint: str, line: str, paper: str) -> go.layout.Template:
+    axis = {
+        "gridcolor": line, "zerolinecolor": line, "linecolor": faint, "tickcolor": faint, "automargin": True,
+        "title": {"font": {"size": 12, "color": faint}, "standoff": 8}, "tickfont": {"size": 11, "color": faint},
+    }  # fmt: skip
+    layout = {
+        "font": {"family": _FONT, "size": 12, "color": ink}, "paper_bgcolor": "rgba(0,0,0,0)",
+        "plot_bgcolor": "rgba(0,0,0,0)", "margin": {"l": 56, "r": 16, "t": 32, "b": 44}, "xaxis": axis, "yaxis": axis,
+        "hoverlabel": {"font": {"family": _FONT, "size": 12, "color": ink}, "bgcolor": paper, "bordercolor": faint, "align": "left"},
+        "legend": {"orientation": "h", "y": 1.0, "yanchor": "bottom", "x": 0, "xanchor": "left", "font": {"size": 12}},
+        "colorway": [BLUE, ORANGE, "#7c5cad", "#2a9d8f", "#b5523b", "#5c7a8a"], "hovermode": "closest", "bargap": 0.12,
+        "annotationdefaults": {"font": {"size": 11, "color": ink}, "arrowcolor": faint},
+    }  # fmt: skip
+    return go.layout.Template(layout=layout)
+
+
+THEMES = {
+    "light": _theme("#1c2430", "#5b6675", "#e3e7ed", "#ffffff"),
+    "dark": _theme("#e6eaf0", "#9aa6b5", "#2b3441", "#171d26"),
+}
+"""Plotly templates by theme."""

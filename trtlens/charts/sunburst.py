@@ -1,0 +1,26 @@
+"""Time by precision, type and kernel as rings."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import plotly.graph_objects as go
+
+from trtlens.charts.shares import read_tree
+from trtlens.charts.style import figure
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+
+def chart(table: pa.Table) -> go.Figure:
+    """Rings for the view ``layers``: precision inside, then type, then kernel.
+
+    Raises:
+        MissingData: no layers are known.
+
+    """
+    trace = go.Sunburst(
+        **read_tree(table).trace(), insidetextorientation="auto", textfont={"color": "#10151c", "size": 11},
+    )  # fmt: skip
+    return figure([trace], height=420, margin={"l": 4, "r": 4, "t": 8, "b": 4}, uniformtext={"minsize": 8, "mode": "hide"})

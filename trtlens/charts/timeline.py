@@ -1,0 +1,47 @@
+"""Layers in execution order: the height is the time, colour and pattern the precision, a triangle marks a reformat."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import plotly.graph_objects as go
+
+from trtlens.charts.layer_rows import running_layers
+from trtlens.charts.style import by_precision, figure, fill
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+_THIN = 400
+"""Bars beyond which the gap between them would take more room than they do."""
+
+
+def chart(table: pa.Table) -> go.Figure:
+    """Bars for the rows of the view ``layers``; customdata is the layer's index.
+
+    Raises:
+        MissingData: no layers are known.
+
+    """
+    layers = running_layers(table)
+    timed = layers.attrs["timed"]
+    layers["height"] = layers["weight"] * 1000 if timed else 1.0
+    traces = []
+    for precision in by_precision(layers["shown"]):
+        rows = layers[layers["shown"] == precision]
+        traces.append(go.Bar(
+            x=rows.index.tolist(), y=rows["height"].round(4).tolist(), name=precision, marker=fill(precision),
+            customdata=rows["index"].tolist(), hovertext=rows["hover"].tolist(), hovertemplate="%{hovertext}<extra></extra>",
+        ))  # fmt: skip
+    moved = layers[layers["work"] == "reformat"]
+    if len(moved):
+        traces.append(go.Scatter(
+            x=moved.index.tolist(), y=moved["height"].round(4).tolist(), mode="markers", name="reformat",
+            marker={"symbol": "triangle-down", "size": 7, "color": "#64748b", "line": {"width": 0}, "standoff": 3},
+            customdata=moved["index"].tolist(), hovertext=moved["hover"].tolist(), hovertemplate="%{hovertext}<extra></extra>",
+        ))  # fmt: skip
+    return figure(
+        traces, height=340, barmode="overlay", bargap=0.12 if len(layers) < _THIN else 0,
+        xaxis={"title": {"text": "layers in execution order, without those that launch nothing"}, "showgrid": False},
+        yaxis={"title": {"text": "time [µs]" if timed else "no times: every layer is drawn alike"}, "showticklabels": timed},
+    )  # fmt: skip

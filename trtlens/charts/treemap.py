@@ -1,0 +1,27 @@
+"""Time by precision, type and kernel as areas."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import plotly.graph_objects as go
+
+from trtlens.charts.shares import read_tree
+from trtlens.charts.style import figure
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+
+def chart(table: pa.Table) -> go.Figure:
+    """Areas for the view ``layers``: time, or the number of layers where no times are known.
+
+    Raises:
+        MissingData: no layers are known.
+
+    """
+    trace = go.Treemap(
+        **read_tree(table).trace(), textinfo="label+text", tiling={"pad": 2, "packing": "squarify"},
+        pathbar={"visible": False}, textfont={"color": "#10151c", "size": 12},
+    )  # fmt: skip
+    return figure([trace], height=420, margin={"l": 4, "r": 4, "t": 8, "b": 4})

@@ -1,0 +1,51 @@
+"""Tensor cores and CUDA cores: what runs where, in which precision."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import plotly.graph_objects as go
+
+from trtlens.charts.layer_rows import running_layers
+from trtlens.charts.style import by_precision, duration, figure, fill
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+_ROWS = ("reformats", "unit unknown", "cuda core", "tensor core")
+
+
+def chart(table: pa.Table) -> go.Figure:
+    """One bar a unit, stacked by precision; reformats stand apart since they compute nothing.
+
+    Raises:
+        MissingData: no layers are known.
+
+    """
+    layers = running_layers(table)
+    timed = layers.attrs["timed"]
+    layers["row"] = layers["unit"].fillna("unit unknown").mask(layers["work"] == "reformat", "reformats")
+    total = layers["weight"].sum() or 1.0
+    sums = layers.groupby(["row", "shown"])["weight"].agg(["sum", "size"])
+    traces = []
+    for precision in by_precision(layers["shown"]):
+        here = [(row, sums.loc[(row, precision)]) for row in _ROWS if (row, precision) in sums.index]
+        shares = [100 * one["sum"] / total for _, one in here]
+        traces.append(go.Bar(
+            y=[row for row, _ in here], x=[round(share, 4) for share in shares], orientation="h", name=precision,
+            marker=fill(precision), textposition="inside", insidetextanchor="middle", textangle=0,
+            text=[f"{precision} {share:.0f} %" if share >= 6 else "" for share in shares],
+            textfont={"color": "#10151c"},
+            hovertext=[_hover(row, precision, one["sum"], one["size"], timed=timed) for row, one in here],
+            hovertemplate="%{hovertext}, %{x:.1f} %<extra></extra>",
+        ))  # fmt: skip
+    return figure(
+        traces, height=260, barmode="stack", bargap=0.35,
+        xaxis={"title": {"text": "share of the time [%]" if timed else "share of the layers [%]"}, "rangemode": "tozero"},
+        yaxis={"categoryorder": "array", "categoryarray": [row for row in _ROWS if row in set(layers["row"])]},
+    )  # fmt: skip
+
+
+def _hover(row: str, precision: str, weight: float, layers: float, *, timed: bool) -> str:
+    count = f"{int(layers)} layer{'' if layers == 1 else 's'}"
+    return f"<b>{row}, {precision}</b><br>{duration(weight) + ', ' if timed else ''}{count}"

@@ -1,0 +1,58 @@
+"""From one run's total time to another's: what each kind of change contributes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import plotly.graph_objects as go
+
+from trtlens.charts import MissingData
+from trtlens.charts.style import BLUE, GREY, ORANGE, figure, plain
+from trtlens.comparison.parts import split_difference
+
+if TYPE_CHECKING:
+    from trtlens.comparison.comparison import Comparison
+    from trtlens.comparison.parts import Part
+
+_WORDS = {"conversion": "reformats and casts", "constant": "copies of constants"}
+NO_COMMON_TIMES = "the runs have no times of one kind in common: profile both with trtlens profile, or add --exportProfile files of both"
+
+
+def chart(comparison: Comparison, number: int) -> go.Figure:
+    """Steps from the baseline's layers to those of run ``number``; the last step is what no part explains.
+
+    Raises:
+        MissingData: the runs have no times that can be compared.
+
+    """
+    base, run = (comparison.totals[place].figures.time_ms for place in (comparison.baseline, number))
+    if base is None or run is None:
+        raise MissingData(NO_COMMON_TIMES)
+    parts = split_difference(comparison, number)
+    labels = [plain(comparison.names[comparison.baseline], 30), *(_label(part) for part in parts)]
+    steps = [base, *(part.difference.diff_ms for part in parts)]
+    kinds = ["absolute", *("relative" for _ in parts)]
+    rest = run - sum(steps)
+    if abs(rest) > 0.002 * max(base, run):
+        labels.append("not aligned")
+        steps.append(rest)
+        kinds.append("relative")
+    micro = [round(1000 * step, 3) for step in (*steps, run)]
+    trace = go.Waterfall(
+        x=list(range(len(micro))), y=micro, measure=[*kinds, "total"],
+        text=[f"{value:.1f}" if kind != "relative" else f"{value:+.1f}" for value, kind in zip(micro, [*kinds, "total"], strict=True)],
+        textposition="outside", cliponaxis=False, increasing={"marker": {"color": ORANGE}}, decreasing={"marker": {"color": BLUE}},
+        totals={"marker": {"color": GREY}}, connector={"line": {"color": GREY, "width": 1, "dash": "dot"}},
+        hovertemplate="%{y:.2f} µs<extra></extra>",
+    )  # fmt: skip
+    names = [*labels, plain(comparison.names[number], 30)]
+    return figure(
+        [trace], height=360, yaxis={"title": {"text": "sum of the layers [µs]"}, "rangemode": "tozero"},
+        xaxis={"tickvals": list(range(len(names))), "ticktext": names, "showgrid": False}, margin={"t": 24},
+    )  # fmt: skip
+
+
+def _label(part: Part) -> str:
+    if part.before is None or part.after is None:
+        return _WORDS.get(part.kind, plain(part.kind))
+    return f"{part.before}, as before" if part.before == part.after else f"{part.before} → {part.after}"

@@ -1,0 +1,97 @@
+"""Which candidate the engine runs, layer by layer, and why the log does not say where it does not.
+
+The tuner prints a winner for every format combination (`Chose Runner Type`); which combination won in the end is not
+printed. It follows from the engine: its layer has a tactic id and tensors with types and layouts, and of the layer's
+combinations one alone fits them. Where several fit, or none, the choice stays unknown and the reason is kept.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+
+from trtlens.chooser import Chooser
+from trtlens.combinations import Grouping, complete_combinations
+from trtlens.tables import TABLES
+from trtlens.twins import find_twins
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from trtlens.chooser import Choice
+
+
+CHOICE_TABLES = ("candidates", "combinations", "tuned_layers")
+"""Tables that say what the engine chose."""
+
+
+def add_choices(tables: dict[str, pa.Table]) -> dict[str, pa.Table]:
+    """The tables with `candidates.chosen`, `combinations` and `tuned_layers` filled."""
+    grouping = Grouping(tables)
+    chooser = Chooser(tables, grouping)
+    choices = chooser.choose()
+    marks = _Marks(tables["candidates"].num_rows, len(grouping.rows["line"]))
+    marks.fill(choices, chooser)
+    candidates = tables["candidates"]
+    position = candidates.schema.get_field_index("chosen")
+    marked = candidates.set_column(position, candidates.schema.field(position), pa.array(marks.candidates, pa.bool_()))
+    firsts = _first_layers(choices)
+    indices = [firsts.get(key) for key in zip(grouping.rows["build"], grouping.rows["layer"], strict=True)]
+    return {
+        **tables,
+        "candidates": marked,
+        "combinations": complete_combinations(marked, grouping, indices, marks.combinations),
+        "tuned_layers": _tuned_layers(choices, grouping, candidates, find_twins(choices, tables)),
+    }
+
+
+class _Marks:
+    """``chosen`` of candidates and combinations: null where the layer's choice is unknown."""
+
+    def __init__(self, candidates: int, combinations: int) -> None:
+        self.candidates: list[bool | None] = [None] * candidates
+        self.combinations: list[bool | None] = [None] * combinations
+
+    def fill(self, choices: Sequence[Choice], chooser: Chooser) -> None:
+        for group in chooser.tried.rejected_groups():
+            self._not_chosen(group, chooser)
+        settled = [choice for choice in choices if choice.candidate is not None]
+        for choice in settled:
+            for group in chooser.groups_of(choice):
+                self._not_chosen(group, chooser)
+            for position in chooser.operation_rows(choice):
+                self.candidates[position] = False
+        for choice in settled:
+            assert choice.candidate is not None  # noqa: S101  filtered above; mypy cannot see it
+            self.candidates[choice.candidate] = True
+            if choice.group is not None:
+                self.combinations[choice.group] = True
+
+    def _not_chosen(self, group: int, chooser: Chooser) -> None:
+        self.combinations[group] = False
+        for position in chooser.tried.positions.get(group, ()):
+            self.candidates[position] = False
+
+
+def _first_layers(choices: Sequence[Choice]) -> dict[tuple[int, str | None], int]:
+    """Index of the first engine layer under each of the tuner's names."""
+    firsts: dict[tuple[int, str | None], int] = {}
+    for choice in choices:
+        if choice.match.layer is not None:
+            firsts.setdefault((choice.build, choice.match.layer), choice.index)
+    return firsts
+
+
+def _tuned_layers(
+    choices: Sequence[Choice], grouping: Grouping, candidates: pa.Table, twins: Mapping[tuple[int, int], int]
+) -> pa.Table:
+    lines = candidates["line"].to_pylist()
+    return TABLES["tuned_layers"].table({
+        "build": [c.build for c in choices], "layer_index": [c.index for c in choices],
+        "layer": [c.match.layer for c in choices], "op": [c.match.op for c in choices],
+        "matched_by": [c.match.by for c in choices],
+        "candidate_line": [None if c.candidate is None else lines[c.candidate] for c in choices],
+        "combination_line": [None if c.group is None else grouping.rows["line"][c.group] for c in choices],
+        "twin_index": [twins.get((c.build, c.index)) for c in choices], "reason": [c.reason for c in choices],
+    })  # fmt: skip

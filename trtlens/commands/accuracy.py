@@ -1,0 +1,267 @@
+"""The commands ``accuracy`` and ``overflow``: what two runs computed, compared, and what FP16 would not hold."""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Optional
+
+import typer
+
+from trtlens.commands.flags import TIMING_FLAGS, with_flags
+from trtlens.commands.read import FormatOption  # noqa: TC001  typer reads it at run time
+from trtlens.errors import TrtlensError
+from trtlens.output import Format, print_table, visible, write_table
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from trtlens.accuracy.error_rows import ErrorOptions, Errors
+    from trtlens.accuracy.readers import Dump
+    from trtlens.runs import Run
+
+INPUT_FLAGS = tuple(flag for flag in TIMING_FLAGS if flag.name in ("seed", "load-inputs", "input"))
+
+_SHOWN = (
+    "tensor", "op", "verdict", "error", "error_added", "sqnr_db", "cosine_similarity", "max_abs_error", "deviation_ratio",
+    "ulp_p99", "new_nan", "new_inf", "layer", "precision", "unit", "time_ms", "reason",
+)  # fmt: skip
+_OVERFLOW_SHOWN = (
+    "state", "kind", "tensor", "op", "largest", "smallest", "beyond_fp16", "subnormal_share", "flushed_share", "scale",
+)  # fmt: skip
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands to the application."""
+    app.command()(accuracy)
+    app.command()(with_flags(overflow, *INPUT_FLAGS))
+
+
+def accuracy(
+    reference: Annotated[
+        str,
+        typer.Argument(
+            help="The reference: a folder of `trtlens dump`, a folder of npy or text files, npz, Polygraphy results "
+            "(results.json#RUNNER), trtexec's --exportOutput or debug tensors."
+        ),
+    ],
+    runs: Annotated[list[str], typer.Argument(help="What to compare with it, in any of these forms.")],
+    threshold: Annotated[
+        float, typer.Option("--threshold", min=0.0, help="Deviation that counts, as a share of the reference.")
+    ] = 0.1,
+    classic: Annotated[
+        Optional[int],  # noqa: UP045  typer reads annotations at run time, on Python 3.10 too
+        typer.Option(
+            "--classic",
+            min=0,
+            max=2,
+            help="The table of NVIDIA's FAQ: 0 Euclidean, 1 cosine, 2 relative difference.",
+        ),
+    ] = None,
+    precision: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option("--precision", help="Precision of the run, where its dump does not say: fp16, bf16, int8, ..."),
+    ] = None,
+    min_sqnr: Annotated[
+        Optional[float],  # noqa: UP045
+        typer.Option("--min-sqnr", help="Least signal over noise [dB]; default 20, for 8 bits and fewer 10."),
+    ] = None,
+    min_cosine: Annotated[
+        Optional[float],  # noqa: UP045
+        typer.Option("--min-cosine", help="Least cosine similarity; default 0.997, for 8 bits and fewer none."),
+    ] = None,
+    model: Annotated[
+        Optional[Path],  # noqa: UP045
+        typer.Option("--model", help="The ONNX model, for its graph, where neither dump has it."),
+    ] = None,
+    profile: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option("--profile", help="A profiled run of the same engine: its layers, precisions and times."),
+    ] = None,
+    fp32_profile: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option("--fp32-profile", help="A profiled FP32 run of the model: what --pins would cost."),
+    ] = None,
+    pins: Annotated[bool, typer.Option("--pins", help="Also show which few layers to keep in FP32.")] = False,
+    everything: Annotated[bool, typer.Option("--all", help="Show every tensor, not only the telling ones.")] = False,
+    keep: Annotated[bool, typer.Option("--keep", help="Keep the comparison in the run's folder, for show and report.")] = False,
+    fail: Annotated[bool, typer.Option("--fail", help="Exit with 1 where a tensor is not ok.")] = False,
+    form: FormatOption = Format.TABLE,
+) -> None:
+    """Compare the tensors of runs with a reference, layer by layer, and say where and why they go wrong."""
+    from trtlens.accuracy.error_rows import ErrorOptions, compare_to_rows  # noqa: PLC0415
+    from trtlens.accuracy.readers import open_dump  # noqa: PLC0415
+
+    options = ErrorOptions(threshold=threshold, precision=precision, nodes=_nodes_of(model))
+    ours = open_dump(reference)
+    compared = []
+    for name in runs:
+        theirs = open_dump(name)
+        chosen = _with_limits(options, theirs, min_sqnr, min_cosine)
+        errors = compare_to_rows(ours, theirs, chosen)
+        run = _run_with(name, profile, errors)
+        compared.append((name, theirs, errors, run))
+        if keep:
+            _keep(name, ours, errors)
+    if form is not Format.TABLE:
+        write_table(_stacked(compared, pins=pins, fp32=fp32_profile), form)
+    for name, theirs, errors, run in compared if form is Format.TABLE else ():
+        if classic is not None:
+            _print_classic(errors, classic)
+        else:
+            _print_one(ours, theirs, errors, run, everything=everything)
+        if pins:
+            _print_pins(name, run, fp32_profile)
+    if fail and any(row["verdict"] in ("suspect", "wrong") for _, _, errors, _ in compared for row in errors.rows):
+        raise typer.Exit(1)
+
+
+def _nodes_of(model: Path | None) -> Any:
+    if model is None:
+        return ()
+    from trtlens.capture.model import check_model, load_onnx  # noqa: PLC0415
+    from trtlens.capture.onnx_graphs import described_nodes  # noqa: PLC0415
+
+    check_model(model)
+    return described_nodes(load_onnx(model, "reading the graph", weights=False))
+
+
+def _with_limits(
+    options: ErrorOptions, run: Dump, min_sqnr: float | None, min_cosine: float | None
+) -> ErrorOptions:
+    """The limits of the run's precision, with those that were given in their place."""
+    from trtlens.accuracy.blame import limits_for  # noqa: PLC0415
+
+    limits = limits_for(options.precision or run.precision)
+    if min_sqnr is not None:
+        limits = replace(limits, min_sqnr_db=min_sqnr)
+    if min_cosine is not None:
+        limits = replace(limits, min_cosine=min_cosine)
+    return replace(options, limits=limits)
+
+
+def _run_with(name: str, profile: str | None, errors: Errors) -> Run:
+    """The run, or the profiled one, with the comparison among its tables."""
+    from trtlens.dump_tables import errors_table  # noqa: PLC0415
+    from trtlens.folders import RUN_JSON  # noqa: PLC0415
+    from trtlens.ingest import join_documents  # noqa: PLC0415
+    from trtlens.runs import Run, open_run  # noqa: PLC0415
+
+    if profile is not None:
+        run = open_run(profile)
+    elif (Path(name) / RUN_JSON).is_file():
+        run = open_run(name)
+    else:
+        run = Run(Path(name).name, join_documents([]))
+    build = next((row["build"] for name in ("layers", "builds") for row in run[name].select(["build"]).to_pylist()[-1:]), 1)
+    return replace(run, tables={**run.tables, "tensor_errors": errors_table(errors.rows, build)})
+
+
+def _keep(name: str, ours: Dump, errors: Errors) -> None:
+    from trtlens.accuracy.keeping import keep_errors  # noqa: PLC0415
+
+    kept = keep_errors(Path(name), ours.label, errors)
+    sys.stderr.write(f"comparison kept in {kept}\n")
+
+
+def _stacked(compared: list[tuple[str, Dump, Errors, Run]], *, pins: bool, fp32: str | None) -> pa.Table:
+    """The rows of all runs under one another, with the run that they are of."""
+    import pyarrow as pa  # noqa: PLC0415
+
+    tables = [(name, _pins(run, fp32) if pins else run.view("accuracy")) for name, _, _, run in compared]
+    return pa.concat_tables(
+        [table.add_column(0, "run", pa.array([name] * table.num_rows, pa.string())) for name, table in tables]
+    )
+
+
+def _pins(run: Run, fp32: str | None) -> pa.Table:
+    from trtlens.runs import open_run  # noqa: PLC0415
+
+    return run.view("pins", fp32=None if fp32 is None else open_run(fp32))
+
+
+def _print_classic(errors: Errors, metric: int) -> None:
+    from trtlens.accuracy.classic import classic_table  # noqa: PLC0415
+
+    sys.stdout.write("\n".join(map(visible, classic_table(errors.rows, metric).split("\n"))))
+
+
+def _print_one(ours: Dump, theirs: Dump, errors: Errors, run: Run, *, everything: bool) -> None:
+    from trtlens.accuracy.summary import DIRECTIONS, chosen_rows, sentences  # noqa: PLC0415
+
+    rows = run.view("accuracy")
+    wanted = {row["index"] for row in (errors.rows if everything else chosen_rows(errors.rows))}
+    shown = rows.filter([index in wanted for index in rows["index"].to_pylist()])
+    sys.stdout.write(f"{visible(theirs.label)}\nagainst {visible(ours.label)}\n")
+    print_table(shown, columns=_SHOWN)
+    for sentence in sentences(errors):
+        sys.stdout.write(visible(sentence) + "\n")
+    sys.stderr.write(f"{DIRECTIONS}\n")
+    if shown.num_rows < rows.num_rows:
+        sys.stderr.write(f"{shown.num_rows} of {rows.num_rows} compared tensors shown; --all shows every one\n")
+
+
+def _print_pins(name: str, run: Run, fp32: str | None) -> None:
+    rows = _pins(run, fp32)
+    if not rows.num_rows:
+        sys.stderr.write(f"{visible(name)}: no layer of reduced precision adds an error whose inputs are known\n")
+        return
+    print_table(rows, title="layers to keep in FP32, the best first")
+    if rows["cost_ms"].null_count == rows.num_rows:
+        sys.stderr.write("what they cost is not known: give --profile and --fp32-profile\n")
+
+
+def overflow(
+    reference: Annotated[
+        Path, typer.Argument(help="A reference of `trtlens dump --reference`, or an ONNX model to run in FP32 first.")
+    ],
+    shapes: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option("--shapes", help="Shapes of a model's dynamic inputs: input:8x3x224x224,..."),
+    ] = None,
+    everything: Annotated[bool, typer.Option("--all", help="Show what fits, too.")] = False,
+    form: FormatOption = Format.TABLE,
+    **flags: Any,
+) -> None:
+    """Say what FP16 would not hold of an FP32 run: tensors, weights, sums, and the power of two that helps."""
+    from trtlens.runs import open_run  # noqa: PLC0415
+
+    with tempfile.TemporaryDirectory() as place:
+        run = open_run(reference) if reference.is_dir() else open_run(_referred(reference, Path(place), shapes, flags))
+    if not run["dumps"].num_rows:
+        raise TrtlensError(f"{reference} holds no dumped tensors: make them with `trtlens dump MODEL --reference`")
+    _warn_of_precision(run)
+    rows = run.view("overflow", everything=everything)
+    if form is Format.TABLE:
+        _print_overflow(run, rows)
+    else:
+        write_table(rows, form)
+
+
+def _print_overflow(run: Run, rows: pa.Table) -> None:
+    if rows.num_rows:
+        print_table(rows, columns=_OVERFLOW_SHOWN)
+    for row in rows.to_pylist():
+        if row["advice"] is not None:
+            remark = f" ({row['remark']})" if row["remark"] else ""
+            sys.stdout.write(visible(f"{row['tensor']}{remark}: {row['advice']}") + "\n")
+    found = [row for row in rows.to_pylist() if row["state"] in ("overflow", "flushed", "subnormal")]
+    count = f"{len(found)} ranges" if found else "nothing"
+    sys.stdout.write(f"{count} of {run['dumps'].num_rows} tensors and weights would not fit FP16\n")
+
+
+def _referred(model: Path, place: Path, shapes: str | None, flags: dict[str, Any]) -> Path:
+    from trtlens.capture.dump import DumpRequest, dump_run  # noqa: PLC0415
+    from trtlens.capture.spelling import parse_shapes  # noqa: PLC0415
+    from trtlens.commands.dump import recipe_of  # noqa: PLC0415
+
+    request = DumpRequest(shapes=parse_shapes(shapes) if shapes else {}, recipe=recipe_of(flags))
+    return dump_run(model, place / "reference", request).folder
+
+
+def _warn_of_precision(run: Run) -> None:
+    sources = {row["source"] for row in run["dumps"].select(["source"]).to_pylist()}
+    if sources - {"onnxruntime"}:
+        sys.stderr.write("this is no FP32 reference of ONNX Runtime: what overflowed there already does not show\n")

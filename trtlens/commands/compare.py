@@ -1,0 +1,212 @@
+"""The command ``compare``: several runs of one model beside one another, and checks for CI."""
+
+from __future__ import annotations
+
+import sys
+import textwrap
+from enum import Enum
+from typing import TYPE_CHECKING, Annotated, Optional
+
+import typer
+
+from trtlens.errors import TrtlensError
+from trtlens.output import Format, console, print_table, visible, write_table
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from trtlens.comparison.arguments import RunArgument
+    from trtlens.comparison.changes import ChangeRow
+    from trtlens.comparison.comparison import Comparison
+    from trtlens.comparison.gate import Outcome
+    from trtlens.comparison.headlines import Section
+
+_INDENT = 2
+_PIPED_WIDTH = 110
+
+
+class CompareFormat(str, Enum):
+    """How ``compare`` writes; ``markdown`` is for a comment on a pull request."""
+
+    TABLE = "table"
+    JSON = "json"
+    MARKDOWN = "markdown"
+    CSV = "csv"
+    PARQUET = "parquet"
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to the application."""
+    app.command()(compare)
+
+
+def compare(
+    runs: Annotated[
+        Optional[list[str]],  # noqa: UP045  typer reads annotations at run time, on Python 3.10 too
+        typer.Argument(
+            help="Runs of one model: run folders or logs; files of one run joined by commas (verbose.log,layers.json,"
+            "layer-times.json); @2 behind a log means its second build. The first run is the baseline."
+        ),
+    ] = None,
+    baseline: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option("--baseline", help="The run to hold the others against: as typed, its name, or its place from 1."),
+    ] = None,
+    regions: Annotated[
+        bool, typer.Option("--regions", help="Show every region; the rows of json, csv and parquet are regions then.")
+    ] = False,
+    top: Annotated[int, typer.Option("--top", min=0, help="Changes to show in table and markdown; 0 for all.")] = 15,
+    fail_on: Annotated[
+        Optional[list[str]],  # noqa: UP045
+        typer.Option(
+            "--fail-on", help="Exit with 1 where this holds, such as 'latency > +3%'; may be given several times."
+        ),
+    ] = None,
+    strict: Annotated[bool, typer.Option("--strict", help="Exit with 1 also where a check cannot be judged.")] = False,
+    form: Annotated[
+        CompareFormat, typer.Option("--format", "-f", help="How to write the result.")
+    ] = CompareFormat.TABLE,
+    list_quantities: Annotated[
+        bool, typer.Option("--list-quantities", help="List what --fail-on can judge, and stop.")
+    ] = False,
+) -> None:
+    """Compare runs of one model: other precisions, other TensorRT versions, other builds."""
+    if list_quantities:
+        _list_quantities(form)
+        return
+    from trtlens.comparison.gate import judge_checks, read_check  # noqa: PLC0415
+
+    checks = [read_check(text) for text in fail_on or ()]
+    comparison = _compare(runs or [], baseline)
+    outcomes = judge_checks(comparison, checks)
+    if form is CompareFormat.MARKDOWN:
+        sys.stdout.write(_markdown(comparison, outcomes, regions=regions, top=top))
+    elif form is CompareFormat.TABLE:
+        _print(comparison, regions=regions, top=top)
+    else:
+        write_table(_table(comparison, regions=regions), Format(form.value))
+    _finish(outcomes, strict=strict)
+
+
+def _compare(texts: list[str], baseline: str | None) -> Comparison:
+    from trtlens.comparison import compare_runs  # noqa: PLC0415
+    from trtlens.comparison.arguments import read_argument, run_names  # noqa: PLC0415
+
+    arguments = [read_argument(text) for text in texts]
+    names = run_names(arguments)
+    place = 0 if baseline is None else _place(baseline, arguments, names)
+    opened = [argument.open() for argument in arguments]
+    return compare_runs(opened, names=names, builds=[argument.build for argument in arguments], baseline=place)
+
+
+def _place(wanted: str, arguments: list[RunArgument], names: list[str]) -> int:
+    for place, (argument, name) in enumerate(zip(arguments, names, strict=True)):
+        if wanted in {argument.text, name, str(place + 1)}:
+            return place
+    raise TrtlensError(f"{wanted!r} is none of the runs to be the baseline: choose one of {', '.join(names)}")
+
+
+def _table(comparison: Comparison, *, regions: bool) -> pa.Table:
+    from trtlens.views import changes, compare  # noqa: PLC0415
+
+    return compare.table(comparison) if regions else changes.table(comparison)
+
+
+def _list_quantities(form: CompareFormat) -> None:
+    import pyarrow as pa  # noqa: PLC0415
+
+    from trtlens.comparison.quantities import QUANTITIES  # noqa: PLC0415
+    from trtlens.markdown import markdown_table  # noqa: PLC0415
+
+    rows = [(quantity.name, quantity.unit, quantity.doc) for quantity in QUANTITIES.values()]
+    headings = ("quantity", "unit", "meaning")
+    if form is CompareFormat.MARKDOWN:
+        sys.stdout.write(markdown_table(headings, rows))
+    else:
+        write_table(pa.table(dict(zip(headings, zip(*rows, strict=True), strict=True))), Format(form.value))
+
+
+def _finish(outcomes: list[Outcome], *, strict: bool) -> None:
+    """One line for each breach and each check that could not be judged; exit code 1 where they count."""
+    from trtlens.comparison.gate import BREACH, UNKNOWN  # noqa: PLC0415
+
+    counting = {BREACH, UNKNOWN} if strict else {BREACH}
+    for outcome in outcomes:
+        if outcome.state in {BREACH, UNKNOWN}:
+            sys.stderr.write(f"{visible(outcome.line)}\n")
+    if any(outcome.state in counting for outcome in outcomes):
+        raise typer.Exit(1)
+
+
+# -- on a terminal -------------------------------------------------------------------------------------------------
+
+
+def _print(comparison: Comparison, *, regions: bool, top: int) -> None:
+    from trtlens.comparison.headlines import tell  # noqa: PLC0415
+    from trtlens.comparison.wide import changes_shown, region_table, settings_table  # noqa: PLC0415
+    from trtlens.views import changes  # noqa: PLC0415
+
+    for section in tell(comparison):
+        _print_section(section)
+    rows, hidden = changes_shown(comparison, top)
+    if rows:
+        print_table(changes.COLUMNS.table(changes.columns(comparison, rows)), title="Changes", columns=_CHANGE_COLUMNS)
+    if hidden:
+        sys.stdout.write(f"{hidden} more changes: --top 0 shows them all\n\n")
+    settings = settings_table(comparison)
+    if settings.num_rows:
+        print_table(settings, title="Settings that differ")
+    if regions:
+        print_table(region_table(comparison), title="Regions")
+
+
+_CHANGE_COLUMNS = ("run", "diff_ms", "words", "label", "region_diff_ms", "verdict")
+
+
+def _print_section(section: Section) -> None:
+    from rich.text import Text  # noqa: PLC0415
+
+    out = console()
+    width = max(out.width - _INDENT, 40) if sys.stdout.isatty() else _PIPED_WIDTH
+    out.print(Text(visible(section.title), style="bold"))
+    for sentence in section.sentences:
+        lines = textwrap.wrap(visible(sentence), width - _INDENT, break_long_words=False, break_on_hyphens=False)
+        for place, line in enumerate(lines):
+            out.print(Text(("- " if place == 0 else "  ").rjust(_INDENT + 2) + line))
+    out.print()
+
+
+# -- for a pull request --------------------------------------------------------------------------------------------
+
+
+def _markdown(comparison: Comparison, outcomes: list[Outcome], *, regions: bool, top: int) -> str:
+    from trtlens.comparison.headlines import tell  # noqa: PLC0415
+    from trtlens.comparison.wide import changes_shown, region_table, settings_table  # noqa: PLC0415
+    from trtlens.markdown import escape, markdown_table  # noqa: PLC0415
+
+    blocks = []
+    if outcomes:
+        blocks.append("### Checks\n\n" + "".join(f"- {escape(outcome.line)}\n" for outcome in outcomes))
+    blocks += [
+        f"### {escape(section.title)}\n\n" + "".join(f"- {escape(text)}\n" for text in section.sentences)
+        for section in tell(comparison)
+    ]
+    rows, hidden = changes_shown(comparison, top)
+    if rows:
+        headings = ("run", "change [ms]", "what", "where", "verdict of the region")
+        cells = [_cells(comparison, row) for row in rows]
+        more = f"\n{hidden} more changes.\n" if hidden else ""
+        blocks.append("### Changes\n\n" + markdown_table(headings, cells) + more)
+    tables = [
+        ("Settings that differ", settings_table(comparison)),
+        ("Regions", region_table(comparison) if regions else None),
+    ]
+    for title, table in tables:
+        if table is not None and table.num_rows:
+            body = markdown_table(table.column_names, (row.values() for row in table.to_pylist()))
+            blocks.append(f"### {title}\n\n{body}")
+    return "\n".join(blocks)
+
+
+def _cells(comparison: Comparison, row: ChangeRow) -> tuple[str | float | None, ...]:
+    return comparison.names[row.run], row.diff_ms, row.words, row.label, row.verdict

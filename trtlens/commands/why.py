@@ -1,0 +1,175 @@
+"""Commands that answer in sentences: ``why``, ``findings``."""
+
+from __future__ import annotations
+
+import sys
+import textwrap
+from itertools import groupby
+from typing import TYPE_CHECKING, Annotated, Any, Optional
+
+import typer
+
+from trtlens.commands.read import BuildOption, FormatOption  # noqa: TC001  typer reads annotations at run time
+from trtlens.errors import TrtlensError
+from trtlens.output import Format, console, visible, write_table
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from trtlens.runs import Run
+
+_MOST_LAYERS = 6
+"""Layers explained in full on a terminal; more are ranked in a table instead."""
+_MOST_CANDIDATES = 12
+_MOST_LINES = 6
+_LABEL = 11
+_WIDEST = 120
+_SEVERITY_STYLES = {"high": "bold red", "medium": "yellow", "low": "cyan"}
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands to the application."""
+    app.command()(why)
+    app.command()(findings)
+
+
+def why(
+    words: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="LAYER RUN|LOG...",
+            help="A layer's name, a part of it or a glob; then a run folder, or a log with JSON files of the same run. "
+            "With --all only the run.",
+        ),
+    ],
+    everything: Annotated[bool, typer.Option("--all", help="Rank all layers by what the fastest candidate would have saved.")] = False,
+    build: BuildOption = None,
+    form: FormatOption = Format.TABLE,
+) -> None:
+    """Say why TensorRT chose what a layer runs, and what everything else that it tried cost."""
+    from trtlens.views import why as view  # noqa: PLC0415
+
+    if not everything and len(words) < 2:
+        raise TrtlensError("give a layer and then a run or a log: trtlens why conv1 build.log; or --all to rank every layer")
+    layer, paths = ("*", words) if everything else (words[0], words[1:])
+    run = _opened(paths, build)
+    if everything:
+        write_table(view.rank(run), form)
+    elif form is not Format.TABLE:
+        write_table(view.table(run, layer), form)
+    else:
+        _print_why(run, layer)
+
+
+def _opened(paths: list[str], build: int | None) -> Run:
+    from trtlens.runs import open_run  # noqa: PLC0415
+
+    run = open_run(paths, build=build)
+    return run if build is None else run.build(build)
+
+
+def _print_why(run: Run, layer: str) -> None:
+    from trtlens.explain.selection import select  # noqa: PLC0415
+    from trtlens.views import why as view  # noqa: PLC0415
+
+    count = sum(len(indices) for _, indices in select(run, layer))
+    if count > _MOST_LAYERS:
+        write_table(view.rank(run, layer), Format.TABLE)
+        sys.stderr.write(f"{count} layers fit {visible(layer)!r}: give more of a name to read about one, or --format json for all\n")
+        return
+    out = console()
+    rows = view.table(run, layer).to_pylist()
+    for (build, index), statements in groupby(rows, key=lambda row: (row["build"], row["layer_index"])):
+        _print_layer(out, build, index, list(statements), several=run["builds"].num_rows > 1)
+
+
+def _print_layer(out: Console, build: int, index: int, rows: list[dict[str, Any]], *, several: bool) -> None:
+    from rich.text import Text  # noqa: PLC0415
+
+    place = f"layer {index}" + (f" of build {build}" if several else "")
+    out.print(Text.assemble((visible(rows[0]["layer"]), "bold"), f"  ({place})"))
+    shown = [row for row in rows if row["section"] != "candidate"]
+    candidates = [row for row in rows if row["section"] == "candidate"]
+    previous = ""
+    for row in shown:
+        label = row["section"] if row["section"] != previous else ""
+        _print_sentence(out, label, row["text"], row["lines"])
+        previous = row["section"]
+        if previous == "tried":
+            for candidate in candidates[:_MOST_CANDIDATES]:
+                _print_sentence(out, "", f"  {candidate['text']}", candidate["lines"])
+            if len(candidates) > _MOST_CANDIDATES:
+                rest = len(candidates) - _MOST_CANDIDATES
+                _print_sentence(out, "", f"  {rest} more precisions and formats, slower: --format json lists them", [])
+    out.print()
+
+
+def _print_sentence(out: Console, label: str, text: str, lines: list[int]) -> None:
+    """A label and a sentence behind it, wrapped on a terminal, with the lines of the log that it stands on."""
+    from rich.text import Text  # noqa: PLC0415
+
+    where = _where(lines)
+    width = min(out.width, _WIDEST) if sys.stdout.isatty() else 10**6
+    indent = len(text) - len(text.lstrip())
+    wrapped = textwrap.wrap(f"{visible(text.strip())}{where}", width - _LABEL - 2 - indent, break_long_words=False) or [""]
+    for number, part in enumerate(wrapped):
+        head = label if number == 0 else ""
+        out.print(Text.assemble((f"  {head:<{_LABEL - 2}}", "bold"), " " * indent, part), soft_wrap=True)
+
+
+def _where(lines: list[int]) -> str:
+    if not lines:
+        return ""
+    shown = ", ".join(str(line) for line in lines[:_MOST_LINES]) + (", .." if len(lines) > _MOST_LINES else "")
+    return f"  [{shown}]"
+
+
+def findings(
+    files: Annotated[list[str], typer.Argument(metavar="RUN|LOG...", help="A run folder, or a log with JSON files of the same run.")],
+    against: Annotated[
+        Optional[str],  # noqa: UP045  typer reads annotations at run time, on Python 3.10 too
+        typer.Option(
+            "--against",
+            metavar="RUN|LOG",
+            help="A second run of the same model to compare with: a run folder, a log, or files of one run joined by commas; @2 "
+            "behind a log means its second build.",
+        ),
+    ] = None,
+    build: BuildOption = None,
+    form: FormatOption = Format.TABLE,
+) -> None:
+    """Say what costs time in an engine and in its build, with the evidence and the next check."""
+    from trtlens.views import findings as view  # noqa: PLC0415
+
+    run = _opened(files, build)
+    rows = view.table(run, against=_second_run(against) if against else None)
+    if form is not Format.TABLE:
+        write_table(rows, form)
+    elif not rows.num_rows:
+        sys.stderr.write(f"nothing found in {visible(run.name)}: trtlens show tactics and trtlens why --all have the numbers\n")
+    else:
+        _print_findings(rows.to_pylist())
+
+
+def _second_run(text: str) -> Run:
+    from trtlens.comparison.arguments import read_argument  # noqa: PLC0415
+
+    argument = read_argument(text)
+    run = argument.open()
+    return run if argument.build is None else run.build(argument.build)
+
+
+def _print_findings(rows: list[dict[str, Any]]) -> None:
+    from rich.text import Text  # noqa: PLC0415
+
+    out = console()
+    for row in rows:
+        stake = f"  {row['at_stake_ms']:.4g} ms at stake" if row["at_stake_ms"] is not None else ""
+        stake = f"{stake}  {row['at_stake_s']:.4g} s of build time" if row["at_stake_s"] is not None else stake
+        style = _SEVERITY_STYLES.get(row["severity"], "")
+        out.print(Text.assemble((row["severity"], style), "  ", (row["code"], "bold"), f"  {visible(row['title'])}{stake}"), soft_wrap=True)
+        _print_sentence(out, "", row["text"], [])
+        for evidence in row["evidence"]:
+            _print_sentence(out, "", f"  {evidence}", [])
+        _print_sentence(out, "next", f"{row['next_check']} (confidence: {row['confidence']})", [])
+        out.print()

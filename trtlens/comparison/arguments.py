@@ -1,0 +1,85 @@
+"""What a user types for a run: a path, several files of one run joined by commas, and a build of a log that holds several."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path, PurePath
+from typing import TYPE_CHECKING
+
+from trtlens.errors import TrtlensError
+from trtlens.runs import open_run
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from trtlens.runs import Run
+
+_BUILD = re.compile(r"(?P<path>.+)@(?P<build>\d{1,9})")
+_PACKED = frozenset({".gz", ".xz", ".zst"})
+
+
+@dataclass(frozen=True, slots=True)
+class RunArgument:
+    """One run as typed: its files and, where ``@2`` was added, the build."""
+
+    text: str
+    paths: tuple[str, ...]
+    build: int | None
+
+    def open(self) -> Run:
+        """Open the run.
+
+        Raises:
+            TrtlensError: a file cannot be read, or the files are not of one run.
+
+        """
+        return open_run(list(self.paths), build=self.build)
+
+
+def read_argument(text: str) -> RunArgument:
+    """Files and build of an argument; commas and ``@`` in the name of a file that exists are part of the name.
+
+    Raises:
+        TrtlensError: no file is named.
+
+    """
+    if Path(text).exists():
+        return RunArgument(text, (text,), None)
+    match = _BUILD.fullmatch(text)
+    rest, build = (match["path"], int(match["build"])) if match else (text, None)
+    paths = (rest,) if Path(rest).exists() else tuple(part for part in rest.split(",") if part)
+    if not paths:
+        raise TrtlensError(f"{text!r} names no run: give a run folder, a log, or files of one run joined by commas")
+    return RunArgument(text, paths, build)
+
+
+def run_names(arguments: Sequence[RunArgument]) -> list[str]:
+    """Short names that tell the runs apart: what their paths do not have in common, without endings of files.
+
+    ``a/fp16/verbose.log`` and ``a/int8/verbose.log`` are ``fp16`` and ``int8``. Equal arguments get numbers.
+    """
+    parts = [_parts(argument) for argument in arguments]
+    while (
+        all(len(one) > 1 for one in parts) and len({one[-1] for one in parts}) == 1 and _differ(parts, slice(None, -1))
+    ):
+        parts = [one[:-1] for one in parts]
+    while all(len(one) > 1 for one in parts) and _differ(parts, slice(1, None)):
+        parts = [one[1:] for one in parts]
+    names = ["/".join(one) for one in parts]
+    return [name if names.count(name) == 1 else f"{name} ({place})" for place, name in enumerate(names, 1)]
+
+
+def _differ(parts: Sequence[Sequence[str]], kept: slice) -> bool:
+    return len({tuple(one[kept]) for one in parts}) == len({tuple(one) for one in parts})
+
+
+def _parts(argument: RunArgument) -> list[str]:
+    path = PurePath(argument.paths[0])
+    name = path.name
+    while PurePath(name).suffix in _PACKED:
+        name = PurePath(name).stem
+    if PurePath(name).suffix in {".log", ".txt", ".json"}:
+        name = PurePath(name).stem
+    build = "" if argument.build is None else f"@{argument.build}"
+    return [*(part for part in path.parts[:-1] if part not in {"/", ".", ".."}), f"{name or argument.paths[0]}{build}"]

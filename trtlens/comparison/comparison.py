@@ -1,0 +1,214 @@
+"""Several runs of one model beside one another: aligned, with the figures of each region in each run."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from trtlens.comparison.alignment import align
+from trtlens.comparison.figures import Measure
+from trtlens.comparison.noise import judge, judge_summary
+from trtlens.comparison.sides import read_side
+from trtlens.comparison.times import TUNER, read_times
+from trtlens.errors import TrtlensError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from trtlens.comparison.alignment import Alignment, Region, Unaligned
+    from trtlens.comparison.figures import Figures
+    from trtlens.comparison.noise import Difference
+    from trtlens.comparison.sides import Side
+    from trtlens.comparison.times import Times
+    from trtlens.runs import Run
+
+_MOST_NODES_IN_LABEL = 4
+_FEWEST_SAMPLES = 5
+"""Executions below which samples are a summary: nothing can be said of their noise."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """One region in one run: its figures and, but for the baseline, what it takes more than there."""
+
+    figures: Figures
+    difference: Difference | None
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One region over all runs; ``cells`` follow the runs, ``number`` is its place in topological order.
+
+    ``label`` names its nodes, ``short`` the first of them and how many more there are.
+    """
+
+    number: int
+    label: str
+    short: str
+    region: Region
+    cells: tuple[Cell, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Left:
+    """One layer that could not be aligned."""
+
+    entry: Unaligned
+    name: str
+    figures: Figures
+
+
+class Comparison:
+    """Runs of one model, aligned; ``baseline`` is the position of the run that the others are held against.
+
+    ``judged_on`` says what verdicts rest on: samples, summary (averaged profiles), tuner, or None without times.
+    """
+
+    def __init__(self, sides: Sequence[Side], baseline: int = 0) -> None:
+        self.sides = tuple(sides)
+        self.baseline = baseline
+        # The baseline goes first where order decides: node names, execution order.
+        order = sorted(range(len(sides)), key=lambda number: number != baseline)
+        self.alignment: Alignment = _in_given_order(align([self.sides[number] for number in order]), order)
+        self.times: list[Times] = read_times(self.sides)
+        self.measures = [
+            Measure(side, number, self.alignment, times)
+            for number, (side, times) in enumerate(zip(self.sides, self.times, strict=True))
+        ]
+        self.judged_on = self._judged_on()
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The runs' names in the order given."""
+        return tuple(side.name for side in self.sides)
+
+    @property
+    def others(self) -> tuple[int, ...]:
+        """Positions of the runs that are held against the baseline."""
+        return tuple(number for number in range(len(self.sides)) if number != self.baseline)
+
+    @property
+    def time_source(self) -> str | None:
+        """Where all times come from: measured (by a profiler) or tuner; None where the runs have none in common."""
+        source = self.times[self.baseline].source
+        return None if source is None else TUNER if source == TUNER else "measured"
+
+    @cached_property
+    def rows(self) -> tuple[Row, ...]:
+        """Every region with its figures, in topological order."""
+        regions = self.alignment.regions
+        errors = [
+            measure.errors_ms([region.layers[number] for region in regions]) if self.judged_on == "samples" else None
+            for number, measure in enumerate(self.measures)
+        ]
+        rows = []
+        for place, region in enumerate(regions):
+            figures = [
+                measure.figures(region.layers[number], None if error is None else float(error[place]))
+                for number, (measure, error) in enumerate(zip(self.measures, errors, strict=True))
+            ]
+            rows.append(Row(place, _label(region.nodes), _short(region.nodes), region, self._cells(figures)))
+        return tuple(rows)
+
+    @cached_property
+    def left(self) -> tuple[Left, ...]:
+        """Layers that could not be aligned, in the order of the runs."""
+        return tuple(
+            Left(
+                entry,
+                self.sides[entry.side].layers[entry.position].name,
+                self.measures[entry.side].figures([entry.position]),
+            )
+            for entry in self.alignment.unaligned
+        )
+
+    @cached_property
+    def totals(self) -> tuple[Cell, ...]:
+        """Whole runs: all layers of each as one region."""
+        everything = [range(len(side.layers)) for side in self.sides]
+        figures = []
+        for measure, positions in zip(self.measures, everything, strict=True):
+            errors = measure.errors_ms([positions]) if self.judged_on == "samples" else None
+            figures.append(measure.figures(positions, None if errors is None else float(errors[0])))
+        return self._cells(figures)
+
+    def judge(self, number: int, base: Sequence[int], run: Sequence[int]) -> Difference:
+        """What any layers (by position) of one run take more than other layers of the baseline, unknown times left out."""
+        measures = (self.measures[self.baseline], self.measures[number])
+        base_ms, run_ms = (measure.time_ms(group) for measure, group in zip(measures, (base, run), strict=True))
+        if self.judged_on != "samples":
+            return judge_summary(run_ms - base_ms, base_ms, max(len(base), len(run)))
+        errors = [measure.errors_ms([group]) for measure, group in zip(measures, (base, run), strict=True)]
+        return judge(run_ms - base_ms, sum(float(error[0]) ** 2 for error in errors if error is not None) ** 0.5)
+
+    def _judged_on(self) -> str | None:
+        if self.time_source is None or self.time_source == TUNER:
+            return self.time_source
+        enough = [times.samples is not None and times.samples.shape[1] >= _FEWEST_SAMPLES for times in self.times]
+        return "samples" if all(enough) else "summary"
+
+    def _cells(self, figures: Sequence[Figures]) -> tuple[Cell, ...]:
+        base = figures[self.baseline]
+        return tuple(
+            Cell(one, None if number == self.baseline else _difference(base, one)) for number, one in enumerate(figures)
+        )
+
+
+def compare_runs(
+    runs: Sequence[Run],
+    *,
+    names: Sequence[str] | None = None,
+    builds: Sequence[int | None] | None = None,
+    baseline: int = 0,
+) -> Comparison:
+    """Compare runs of one model; ``names`` tell them apart in what is said of them, by default the runs' own.
+
+    Raises:
+        TrtlensError: fewer than two runs, no run at ``baseline``, or a run without engine layers.
+
+    """
+    if len(runs) < 2:
+        raise TrtlensError("a comparison needs two runs or more: give a baseline and what to hold against it")
+    if not 0 <= baseline < len(runs):
+        raise TrtlensError(f"there is no run {baseline} to be the baseline: there are {len(runs)}, counted from 0")
+    called = list(names or [run.name for run in runs])
+    if len(set(called)) < len(called):
+        called = [f"{name} ({place})" for place, name in enumerate(called, 1)]
+    numbers = builds or [None] * len(runs)
+    sides = [read_side(name, run, build) for name, run, build in zip(called, runs, numbers, strict=True)]
+    return Comparison(sides, baseline)
+
+
+def _in_given_order(alignment: Alignment, order: Sequence[int]) -> Alignment:
+    """An alignment of sides in another order, with everything in the order given by the user."""
+    back = sorted(range(len(order)), key=lambda place: order[place])
+    return type(alignment)(
+        regions=tuple(type(r)(r.nodes, tuple(r.layers[place] for place in back)) for r in alignment.regions),
+        unaligned=tuple(sorted(
+            (type(left)(order[left.side], left.position, left.reason) for left in alignment.unaligned),
+            key=lambda left: (left.side, left.position),
+        )),
+        flows=tuple(alignment.flows[place] for place in back),
+        holdings=tuple(alignment.holdings[place] for place in back),
+        converting=tuple(alignment.converting[place] for place in back),
+    )  # fmt: skip
+
+
+def _difference(base: Figures, run: Figures) -> Difference | None:
+    if base.time_ms is None or run.time_ms is None:
+        return None
+    if base.error_ms is not None and run.error_ms is not None:
+        return judge(run.time_ms - base.time_ms, (base.error_ms**2 + run.error_ms**2) ** 0.5)
+    return judge_summary(run.time_ms - base.time_ms, base.time_ms, max(base.timed_layers, run.timed_layers))
+
+
+def _label(nodes: Sequence[str]) -> str:
+    """A region's name for people: its nodes, of many the first and the last."""
+    if len(nodes) <= _MOST_NODES_IN_LABEL:
+        return " + ".join(nodes)
+    return f"{nodes[0]} … {nodes[-1]} ({len(nodes)} nodes)"
+
+
+def _short(nodes: Sequence[str]) -> str:
+    return nodes[0] + (f" (+{len(nodes) - 1})" if len(nodes) > 1 else "")

@@ -1,0 +1,238 @@
+"""The comparison in plain sentences: how much, by what, what got slower and why, what is left to gain."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from trtlens.comparison.changes import main_cause
+from trtlens.comparison.figures import COMPUTE, CONVERSION
+from trtlens.comparison.noise import CONFIDENCE_PERCENT, FASTER, NO_DIFFERENCE, SLOWER
+from trtlens.comparison.parts import split_difference
+from trtlens.comparison.settings import fairness
+from trtlens.summary import size
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from trtlens.comparison.comparison import Comparison, Row
+    from trtlens.comparison.noise import Difference
+    from trtlens.comparison.parts import Part
+
+_MOST_PARTS = 4
+_MOST_REASONS = 3
+_MOST_SLOWER = 3
+_SMALL_SHARE = 0.02
+"""Of the whole difference: causes below it are added up."""
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """Sentences about one run against the baseline, or (``run`` None) about all runs."""
+
+    run: int | None
+    title: str
+    sentences: tuple[str, ...]
+
+
+def tell(comparison: Comparison) -> list[Section]:
+    """Sections in reading order: each run against the baseline, then how far the comparison can be trusted."""
+    base = comparison.names[comparison.baseline]
+    sections = [
+        Section(number, f"{comparison.names[number]} against {base}", tuple(_run(comparison, number)))
+        for number in comparison.others
+    ]
+    told = [*_aligned(comparison), *fairness(comparison)]
+    return [*sections, Section(None, "How far to trust this", tuple(told))]
+
+
+def _run(comparison: Comparison, number: int) -> Iterable[str]:
+    if comparison.time_source is not None:
+        yield _total(comparison, number)
+    difference = comparison.totals[number].difference
+    if difference is not None:
+        yield from _parts(comparison, number, difference)
+        yield from _slower(comparison, number)
+        yield from _left_over(comparison, number)
+    yield from _counts(comparison, number)
+    yield from _memory(comparison, number)
+    yield from _errors(comparison, number)
+
+
+def _total(comparison: Comparison, number: int) -> str:
+    base, run = (comparison.totals[place] for place in (comparison.baseline, number))
+    name, base_name = comparison.names[number], comparison.names[comparison.baseline]
+    if run.difference is None or base.figures.time_ms is None or run.figures.time_ms is None:
+        return f"No time of all layers is known for both {name} and {base_name}."
+    kind = (
+        f"The tuner's times of {name}'s tactics add up to"
+        if comparison.judged_on == "tuner"
+        else f"{name}'s layers take"
+    )
+    change = f"{_ms(run.figures.time_ms)}, {base_name}'s {_ms(base.figures.time_ms)}"
+    if run.difference.verdict == NO_DIFFERENCE:
+        return f"{kind} {change}: no difference seen ({_interval(comparison, run.difference)})."
+    slow, fast = sorted((run.figures.time_ms, base.figures.time_ms), reverse=True)
+    factor = f"{slow / fast:.2f}x {run.difference.verdict}" if fast else run.difference.verdict
+    return f"{kind} {change}: {factor} ({_interval(comparison, run.difference)})."
+
+
+def _interval(comparison: Comparison, difference: Difference) -> str:
+    if difference.low_ms is None or difference.high_ms is None:
+        return _signed(difference.diff_ms) + (", from summaries" if comparison.judged_on == "summary" else "")
+    ends = f"{_signed(difference.low_ms)} to {_signed(difference.high_ms)}"
+    return f"{_signed(difference.diff_ms)}; with {CONFIDENCE_PERCENT} % confidence {ends}"
+
+
+def _parts(comparison: Comparison, number: int, difference: Difference) -> Iterable[str]:
+    """How the difference is made up, parts of little weight added up."""
+    parts = split_difference(comparison, number)
+    worth = [part for part in parts if abs(part.difference.diff_ms) >= _SMALL_SHARE * abs(difference.diff_ms)]
+    listed = [f"{_signed(part.difference.diff_ms)} {_part(part)}" for part in worth[:_MOST_PARTS]]
+    rest = difference.diff_ms - sum(part.difference.diff_ms for part in worth[:_MOST_PARTS])
+    if abs(rest) >= _SMALL_SHARE * abs(difference.diff_ms):
+        listed.append(f"{_signed(rest)} everything else")
+    if listed:
+        yield f"The difference of {_signed(difference.diff_ms)} is made up of: {'; '.join(listed)}."
+
+
+def _part(part: Part) -> str:
+    times = f"{_ms(part.base_ms)} before, {_ms(part.run_ms)} now"
+    noise = "; within noise" if part.difference.verdict == NO_DIFFERENCE else ""
+    if part.kind == COMPUTE:
+        change = f"in {part.before} as before" if part.before == part.after else f"from {part.before} to {part.after}"
+        return f"computing {change} ({_regions(part.regions)}, {times}{noise})"
+    words = "reformats and casts" if part.kind == CONVERSION else "copies of constants"
+    return f"{words} ({times}{noise})"
+
+
+def _slower(comparison: Comparison, number: int) -> Iterable[str]:
+    """How many regions got faster and slower, why most of the slower ones did, and the worst."""
+    verdicts = Counter(cell.difference.verdict for row in comparison.rows if (cell := row.cells[number]).difference)
+    counted = ", ".join(f"{verdicts[kind]} {kind}" for kind in (FASTER, SLOWER, NO_DIFFERENCE) if verdicts[kind])
+    yield f"Of {_regions(len(comparison.rows))}: {counted}."
+    slower = [row for row in comparison.rows if (d := row.cells[number].difference) and d.verdict == SLOWER]
+    slower.sort(key=lambda row: -_diff(row, number))
+    causes: dict[str, list[Row]] = defaultdict(list)
+    for row in slower:
+        causes[main_cause(comparison, row, number) or "no change explains it"].append(row)
+    ranked = sorted(causes.items(), key=lambda item: -sum(_diff(row, number) for row in item[1]))
+    for words, rows in ranked[:_MOST_REASONS]:
+        cost = _signed(sum(_diff(row, number) for row in rows))
+        each = "each " if len(rows) > 1 else "it "
+        worst = ", ".join(f"{row.short} {_signed(_diff(row, number))}" for row in rows[:_MOST_SLOWER])
+        more = f" and {len(rows) - _MOST_SLOWER} more" if len(rows) > _MOST_SLOWER else ""
+        yield f"Slower, {cost} in {_regions(len(rows))}; {each}{words}: {worst}{more}."
+    others = ranked[_MOST_REASONS:]
+    if others:
+        cost = _signed(sum(_diff(row, number) for _, rows in others for row in rows))
+        yield f"Slower for other reasons: {cost} in {_regions(sum(len(rows) for _, rows in others))} (see the changes)."
+
+
+def _left_over(comparison: Comparison, number: int) -> Iterable[str]:
+    """What the faster of the two runs would gain where the other one is faster."""
+    base_total, run_total = (comparison.totals[place].figures.time_ms for place in (comparison.baseline, number))
+    if base_total is None or run_total is None:
+        return
+    run_leads = run_total <= base_total
+    leader, other = (number, comparison.baseline) if run_leads else (comparison.baseline, number)
+    lost = SLOWER if run_leads else FASTER
+    behind = [row for row in comparison.rows if (d := row.cells[number].difference) and d.verdict == lost]
+    gain = sum(abs(_diff(row, number)) for row in behind)
+    if not behind:
+        return
+    total = min(base_total, run_total)
+    yield (
+        f"On the table: {comparison.names[leader]}, the faster one, would gain {_ms(gain)} ({100 * gain / total:.1f} %) if it ran "
+        f"{_regions(len(behind))} as {comparison.names[other]} does, reformats in between not counted."
+    )
+
+
+def _counts(comparison: Comparison, number: int) -> Iterable[str]:
+    """Reformats, and the changes of precision and fusion, where times do not tell of them."""
+    base, run = (comparison.totals[place].figures for place in (comparison.baseline, number))
+    if base.conversions != run.conversions:
+        yield f"Reformats and casts that launch a kernel: {run.conversions}, {base.conversions} before."
+    if comparison.totals[number].difference is None:
+        pairs = Counter(
+            (row.cells[comparison.baseline].figures.precision, row.cells[number].figures.precision)
+            for row in comparison.rows
+        )
+        listed = [
+            f"{_regions(count)} {before} to {after}" for (before, after), count in pairs.most_common()
+            if before and after and before != after
+        ]  # fmt: skip
+        if listed:
+            yield f"Precision: {', '.join(listed)}."
+        split = sum(_layers(row, number) > _layers(row, comparison.baseline) for row in comparison.rows)
+        fused = sum(_layers(row, number) < _layers(row, comparison.baseline) for row in comparison.rows)
+        if split or fused:
+            yield f"Fusion: {_regions(split)} split into more layers, {_regions(fused)} fused into fewer."
+
+
+def _memory(comparison: Comparison, number: int) -> Iterable[str]:
+    """Memory of the whole engine where the logs of both runs state it, and what differs."""
+    rows = [comparison.sides[place].run["builds"].to_pylist() for place in (comparison.baseline, number)]
+    if not all(rows):
+        return
+    kinds = {"activations": "activation_bytes", "weights": "weights_bytes", "scratch": "scratch_bytes"}
+    pairs = {words: (rows[0][0][column], rows[1][0][column]) for words, column in kinds.items()}
+    listed = [
+        f"{words} {size(after)} (before {size(before)})"
+        for words, (before, after) in pairs.items()
+        if before is not None and after is not None and before != after
+    ]
+    if listed:
+        yield f"Memory: {', '.join(listed)}."
+
+
+def _errors(comparison: Comparison, number: int) -> Iterable[str]:
+    """Where error comes in, for a run whose tensors were compared with a reference."""
+    added = [
+        (f.error_added, row) for row in comparison.rows if (f := row.cells[number].figures).error_added is not None
+    ]
+    worst = sorted((one for one in added if one[0] > 0), key=lambda one: -one[0])[:_MOST_SLOWER]
+    if worst:
+        listed = ", ".join(f"{row.short} {error:.2g}" for error, row in worst)
+        yield f"Most relative error (L2) comes in at: {listed}."
+
+
+def _layers(row: Row, number: int) -> int:
+    return len(row.cells[number].figures.computing)
+
+
+def _aligned(comparison: Comparison) -> Iterable[str]:
+    """How much of each run is in regions, and what is not."""
+    count = len(comparison.alignment.regions)
+    largest = comparison.alignment.largest
+    if not comparison.left:
+        yield f"All layers are aligned, in {_regions(count)}; the largest holds {largest} ONNX nodes."
+    for number, name in enumerate(comparison.names):
+        left = [one for one in comparison.left if one.entry.side == number]
+        if left:
+            times = [one.figures.time_ms for one in left if one.figures.time_ms is not None]
+            spent = f", {_ms(sum(times))} of its time" if times else ""
+            yield f"{len(left)} of {len(comparison.sides[number].layers)} layers of {name} could not be aligned{spent}: {left[0].name}, .."
+        if comparison.times[number].outside_ms:
+            yield f"{_ms(comparison.times[number].outside_ms)} of {name}'s profile belongs to no layer of its engine."
+        if comparison.sides[number].profiles > 1:
+            side = comparison.sides[number]
+            yield f"{name} holds {side.profiles} optimisation profiles; profile {side.profile} is compared."
+
+
+def _diff(row: Row, number: int) -> float:
+    difference = row.cells[number].difference
+    return 0.0 if difference is None else difference.diff_ms
+
+
+def _regions(count: int) -> str:
+    return f"{count} region{'' if count == 1 else 's'}"
+
+
+def _ms(value: float) -> str:
+    return f"{value:.3f} ms" if abs(value) >= 0.1 else f"{1000 * value:.1f} us"
+
+
+def _signed(value: float) -> str:
+    return ("+" if value > 0 else "-" if value < 0 else "") + _ms(abs(value))

@@ -1,0 +1,228 @@
+"""What the runs were made with, where that differs, and whether they can be compared at all.
+
+Taken from the log (banner, trtexec's options and device information), from ``run.json`` of a captured run, and from the
+engines themselves. A value that nothing states is None, and two unknown values are not called equal.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from statistics import median
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from trtlens.comparison.figures import COMPUTE, CONSTANT, CONVERSION
+from trtlens.comparison.noise import TIMER_MS, UNSAMPLED_SHARE
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    import numpy.typing as npt
+
+    from trtlens.comparison.comparison import Comparison
+    from trtlens.comparison.sides import Side
+    from trtlens.comparison.times import Times
+
+_CLOCK_SHARE = 0.02
+"""Clocks that differ by more than this share make times incomparable."""
+_DRIFT_SHARE = 0.03
+"""Times that change by more than this share while a run is timed are not those of one clock."""
+_FEWEST_FOR_DRIFT = 20
+_MOST_INPUTS = 16
+_ROLES = {COMPUTE: "layers that compute", CONVERSION: "reformats and casts", CONSTANT: "copies of constants"}
+_BUILD_SECTIONS = frozenset({"Model Options", "Build Options"})
+_NOT_TOLD = frozenset({"Precision", "Save engine", "Load engine", "timingCacheFile", "Tempfile Controls"})
+"""Options that are told elsewhere, or name files of one machine."""
+
+
+_UNSTEADY = "The GPU was not in one state; lock its clocks (nvidia-smi -lgc), warm up and time again."
+_NO_TIMES = "the runs have no times in common, so no times are compared; profile each, or add its layer times."
+_TUNER = (
+    "times are the tuner's, of the tactics that it chose: each kernel alone, while the engine was built, without reformats. "
+    "They show which kernels differ, not how long the engine takes."
+)
+_SUMMARY = (
+    "times are summaries without samples, so noise cannot be told from difference: less than "
+    f"{100 * UNSAMPLED_SHARE:.0f} % is called no difference."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """One setting with its value in each run; ``remark`` says what a difference means, None for a plain fact."""
+
+    name: str
+    values: tuple[str | None, ...]
+    remark: str | None = None
+    unfair: bool = False
+
+    @property
+    def differs(self) -> bool:
+        """Whether two runs state different values."""
+        return len({value for value in self.values if value is not None}) > 1
+
+
+def read_settings(comparison: Comparison) -> list[Setting]:
+    """Every known setting, the ones that decide whether times can be compared first."""
+    sides = comparison.sides
+    settings = [
+        Setting("GPU", _each(sides, _gpu), "another GPU: times say nothing of the model", unfair=True),
+        Setting("input shapes", _each(sides, _inputs), "other input shapes: not the same work", unfair=True),
+        Setting("SM clock", _each(sides, _clock), None),
+        Setting("TensorRT", _each(sides, _version), None),
+        Setting("driver", _each(sides, lambda side: side.run.info.get("driver")), None),
+        Setting("precisions allowed", _each(sides, _precisions), None),
+        Setting("model file", _each(sides, _model), None),
+        Setting("ONNX nodes", _each(sides, lambda side: str(len(side.nodes)) if side.nodes else None), None),
+        Setting("executions timed", tuple(_executions(times) for times in comparison.times), None),
+        *_options(sides),
+    ]
+    return [setting for setting in settings if any(value is not None for value in setting.values)]
+
+
+def differing_settings(comparison: Comparison) -> list[Setting]:
+    """Settings that are stated differently by two runs."""
+    return [setting for setting in read_settings(comparison) if setting.differs]
+
+
+def fairness(comparison: Comparison) -> list[str]:
+    """Sentences on what stands against comparing these times; empty where nothing is known to."""
+    settings = read_settings(comparison)
+    told = [
+        f"{setting.remark} ({_values(comparison, setting)})." for setting in settings if setting.unfair and setting.differs
+    ]  # fmt: skip
+    told += _clocks(comparison)
+    told += [sentence for number in range(len(comparison.sides)) for sentence in _drift(comparison, number)]
+    told += _sources(comparison)
+    unknown = [name for name in ("GPU", "TensorRT") if not _stated(settings, name)]
+    if unknown:
+        told.append(f"Not stated by every run: {' and '.join(unknown)}; whether they are the same is not known.")
+    return [sentence[0].upper() + sentence[1:] for sentence in told]
+
+
+def _stated(settings: Sequence[Setting], name: str) -> bool:
+    found = next((setting for setting in settings if setting.name == name), None)
+    return found is not None and None not in found.values
+
+
+def _values(comparison: Comparison, setting: Setting) -> str:
+    pairs = zip(comparison.names, setting.values, strict=True)
+    return ", ".join(f"{name}: {value}" for name, value in pairs if value is not None)
+
+
+def _each(sides: Sequence[Side], read: Callable[[Side], Any]) -> tuple[str | None, ...]:
+    values = (read(side) for side in sides)
+    return tuple(None if value is None or value == "" else str(value) for value in values)
+
+
+def _build(side: Side) -> dict[str, Any]:
+    rows = side.run["builds"].to_pylist()
+    return rows[0] if rows else {}
+
+
+def _gpu(side: Side) -> str | None:
+    known = side.run.info.get("gpu")
+    name = known.get("name") if isinstance(known, dict) else None
+    return _build(side).get("gpu") or name
+
+
+def _version(side: Side) -> str | None:
+    return _build(side).get("tensorrt_version") or side.run.info.get("tensorrt_version")
+
+
+def _precisions(side: Side) -> str | None:
+    flags = side.run.info.get("precision_flags")
+    return _build(side).get("precision_flags") or ("+".join(map(str, flags)) if flags else None)
+
+
+def _model(side: Side) -> str | None:
+    model = side.run.info.get("model")
+    known = model.get("sha256") if isinstance(model, dict) else None
+    return f"sha256 {str(known)[:12]}" if known else None
+
+
+def _inputs(side: Side) -> str | None:
+    """Extents of the engine's inputs, without their names, as far as the layers that read them show them."""
+    wanted = side.network_inputs
+    rows = side.run["layer_tensors"].select(["direction", "name", "dims"]).to_pylist()
+    found = {row["name"]: row["dims"] for row in rows if row["direction"] == "input" and row["name"] in wanted}
+    shown = [dims for name, dims in found.items() if dims is not None and not name.startswith("__")]
+    if not shown or len(shown) > _MOST_INPUTS:  # some releases list Myelin's constants as inputs
+        return None
+    return ", ".join(sorted(f"[{','.join('?' if size is None else str(size) for size in dims)}]" for dims in shown))
+
+
+def _clock_mhz(side: Side) -> float | None:
+    rows = side.run["gpu_readings"].select(["moment", "sm_clock_mhz"]).to_pylist()
+    busy = [row["sm_clock_mhz"] for row in rows if row["sm_clock_mhz"] and "before" not in (row["moment"] or "")]
+    return median(busy) if busy else None
+
+
+def _clock(side: Side) -> str | None:
+    clock = _clock_mhz(side)
+    return None if clock is None else f"{clock:.0f} MHz"
+
+
+def _executions(times: Times) -> str | None:
+    return None if times.samples is None else str(times.samples.shape[1])
+
+
+def _options(sides: Sequence[Side]) -> list[Setting]:
+    """Build options of trtexec and flags of a captured run, by name."""
+    each: list[dict[str, str]] = []
+    for side in sides:
+        rows = side.run["options"].select(["section", "key", "value"]).to_pylist()
+        flags = side.run.info.get("flags")
+        known = {row["key"]: row["value"] for row in rows if row["section"] in _BUILD_SECTIONS and row["value"]}
+        known.update({str(key): str(value) for key, value in flags.items()} if isinstance(flags, dict) else {})
+        each.append(known)
+    names = sorted({name for known in each for name in known} - _NOT_TOLD)
+    return [Setting(f"option {name}", tuple(known.get(name) for known in each)) for name in names]
+
+
+def _clocks(comparison: Comparison) -> list[str]:
+    clocks = [_clock_mhz(side) for side in comparison.sides]
+    known = [clock for clock in clocks if clock is not None]
+    if len(known) < 2 or max(known) <= (1 + _CLOCK_SHARE) * min(known):
+        return []
+    pairs = zip(comparison.names, clocks, strict=True)
+    listed = ", ".join(f"{name} at {clock:.0f} MHz" for name, clock in pairs if clock is not None)
+    return [f"the SM clocks differ ({listed}): lock them (nvidia-smi -lgc) and time again."]
+
+
+def _drift(comparison: Comparison, number: int) -> list[str]:
+    """Whether the whole inference took another time at the end of the samples than at their beginning, and where."""
+    samples = comparison.times[number].samples
+    if samples is None or samples.shape[1] < _FEWEST_FOR_DRIFT:
+        return []
+    third = samples.shape[1] // 3
+    ends = [np.nansum(np.nan_to_num(np.median(part, axis=1))) for part in (samples[:, :third], samples[:, -third:])]
+    first, last = map(float, ends)
+    if abs(last - first) <= max(_DRIFT_SHARE * first, TIMER_MS * len(samples) ** 0.5):
+        return []
+    way = "faster" if last < first else "slower"
+    change = f"{100 * abs(last - first) / first:.0f} % {way} than its first {third} ({last:.3f} against {first:.3f} ms)"
+    told = f"the times of {comparison.names[number]} drift: its last {third} executions are {change}"
+    return [f"{told}{_drifting_part(comparison, number, samples)}. {_UNSTEADY}"]
+
+
+def _drifting_part(comparison: Comparison, number: int, samples: npt.NDArray[np.float64]) -> str:
+    """The kind of layers that the drift lies in, where it is one."""
+    third = samples.shape[1] // 3
+    known = np.nan_to_num(samples)
+    change = np.median(known[:, -third:], axis=1) - np.median(known[:, :third], axis=1)
+    roles = np.array(comparison.measures[number].roles)
+    parts = {words: float(change[roles == role].sum()) for role, words in _ROLES.items()}
+    words, most = max(parts.items(), key=lambda part: abs(part[1]))
+    return f", {1000 * most:+.0f} us of it in {words}" if abs(most) > abs(sum(parts.values())) / 2 else ""
+
+
+def _sources(comparison: Comparison) -> list[str]:
+    if comparison.time_source is None:
+        return [_NO_TIMES]
+    if comparison.time_source == "tuner":
+        return [_TUNER]
+    if comparison.judged_on == "summary":
+        return [_SUMMARY]
+    return []

@@ -1,0 +1,149 @@
+"""The time of each engine layer, from the best source that all sides of a comparison have.
+
+Sources, best first: every execution that a profiler timed (``samples``), a profile that is averaged already (``export``,
+``profile table``), and the times that the tuner measured for the tactics it chose (``tuner``): those say what a kernel took
+alone while the engine was built, not what the layer takes in the engine.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from trtlens.joins import SAMPLES, layers_with_times
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import numpy.typing as npt
+
+    from trtlens.comparison.sides import Side
+
+TUNER = "tuner"
+_PROFILE_TABLE = "profile table"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Times:
+    """Milliseconds of each layer of one side by position, nan where unknown.
+
+    ``samples`` (layers x executions) has a row of nan for a layer without samples; None where the source has none.
+    ``outside_ms`` is profiled time of rows that belong to no layer of the side.
+    """
+
+    source: str | None
+    time_ms: npt.NDArray[np.float64]
+    samples: npt.NDArray[np.float64] | None = None
+    outside_ms: float = 0.0
+
+    @property
+    def total_ms(self) -> float | None:
+        """Sum over everything that was timed; None where nothing was."""
+        known = self.time_ms[~np.isnan(self.time_ms)]
+        return float(known.sum()) + self.outside_ms if len(known) else None
+
+
+def read_times(sides: Sequence[Side]) -> list[Times]:
+    """Times that can be compared: measured ones if all sides have them, else the tuner's; without source otherwise."""
+    measured = [_measured(side) for side in sides]
+    if all(times.source is not None for times in measured):
+        return measured
+    tuned = [_tuned(side) for side in sides]
+    if all(times.source is not None for times in tuned):
+        return tuned
+    return [Times(None, np.full(len(side.layers), np.nan)) for side in sides]
+
+
+def _measured(side: Side) -> Times:
+    rows = layers_with_times(side.run)
+    times = dict(zip(rows["index"].tolist(), rows["time_ms"].to_numpy(dtype=np.float64, na_value=np.nan), strict=True))
+    values = np.array([times[layer.index] for layer in side.layers], np.float64)
+    sources = rows["time_source"].dropna().unique().tolist()
+    if not sources or np.isnan(values).all():
+        return Times(None, values)
+    if sources[0] == _PROFILE_TABLE:
+        values = _with_omitted(side, values)
+    samples, total = _samples(side) if sources[0] == SAMPLES else (None, _profiled_total(side))
+    outside = max(total - float(np.nansum(values)), 0.0)
+    return Times(str(sources[0]), values, samples, outside if outside > 1e-9 else 0.0)
+
+
+def _with_omitted(side: Side, values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """The profile table of 8.4 and later leaves out layers that took no time at all."""
+    listed = set(side.run["layer_profile"]["layer"].to_pylist())
+    omitted = np.array([layer.name not in listed for layer in side.layers])
+    return np.where(omitted, 0.0, values)
+
+
+def _profiled_total(side: Side) -> float:
+    rows = side.run["layer_profile"].select(["median_ms", "average_ms"]).to_pylist()
+    return float(sum(next((v for v in (row["median_ms"], row["average_ms"]) if v is not None), 0.0) for row in rows))
+
+
+def _samples(side: Side) -> tuple[npt.NDArray[np.float64] | None, float]:
+    """Samples by layer position and the sum of all medians; no samples where layers ran differently often."""
+    table = side.run["layer_times"]
+    index, iteration, time = (table[name].to_numpy() for name in ("index", "iteration", "time_ms"))
+    order = np.lexsort((iteration, index))
+    _, starts, counts = np.unique(index[order], return_index=True, return_counts=True)
+    time = time[order].astype(np.float64)
+    if len(set(counts.tolist())) != 1:
+        parts = np.split(time, starts[1:])
+        return None, float(sum(np.median(part) for part in parts))
+    timed = time.reshape(len(starts), -1)
+    names = table["layer"].take(order[starts]).to_pylist()
+    rows = _rows_of_layers(names, [layer.name for layer in side.layers])
+    matrix = np.full((len(side.layers), timed.shape[1]), np.nan)
+    matrix[list(rows)] = timed[list(rows.values())]
+    return matrix, float(np.median(timed, axis=1).sum())
+
+
+def _rows_of_layers(timed: Sequence[str], layers: Sequence[str]) -> dict[int, int]:
+    """Layer position to row of the profile: by name and occurrence, names that come differently often left out."""
+    often, rows = Counter(timed), Counter(layers)
+    places: dict[tuple[str, int], int] = {}
+    seen: Counter[str] = Counter()
+    for row, name in enumerate(timed):
+        places[name, seen[name]] = row
+        seen[name] += 1
+    found = {}
+    seen = Counter()
+    for position, name in enumerate(layers):
+        if often[name] == rows[name]:
+            found[position] = places[name, seen[name]]
+        seen[name] += 1
+    return found
+
+
+def _tuned(side: Side) -> Times:
+    """The time of the tactic that the engine runs for each layer, where the log says which one that is."""
+    table = side.run["candidates"].select(["layer", "op", "time_ms", "chosen", "line"])
+    chosen = [row for row in table.filter(table["chosen"]).to_pylist() if row["time_ms"] is not None]
+    by_line = {row["line"]: row["time_ms"] for row in chosen}
+    by_name: dict[str, float] = {}
+    for row in chosen:
+        if row["op"] is None:
+            by_name[row["layer"]] = min(row["time_ms"], by_name.get(row["layer"], row["time_ms"]))
+    lines = _candidate_lines(side)
+    values = np.array([
+        np.nan if not layer.works
+        else by_line.get(lines[layer.index], np.nan) if layer.index in lines
+        else by_name.get(layer.name, np.nan)
+        for layer in side.layers
+    ], np.float64)  # fmt: skip
+    return Times(None if np.isnan(values).all() else TUNER, values)
+
+
+def _candidate_lines(side: Side) -> dict[int, int | None]:
+    """Line of the chosen candidate of each layer that the tuner's record knows, or of the layer that it is alike to.
+
+    None where that record does not tell it; the time of a whole Myelin region is no time of a part of it.
+    """
+    names = ("layer_index", "candidate_line", "matched_by", "twin_index")
+    rows = side.run["tuned_layers"].select(list(names)).to_pylist()
+    own = {row["layer_index"]: None if row["matched_by"] == "region" else row["candidate_line"] for row in rows}
+    twins = {row["layer_index"]: own.get(row["twin_index"]) for row in rows if row["twin_index"] is not None}
+    return {index: twins.get(index) if line is None else line for index, line in own.items()}

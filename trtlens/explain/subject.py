@@ -1,0 +1,87 @@
+"""Everything that is known of the layer that an explanation is about."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import pyarrow.compute as pc
+
+from trtlens.engine_graph import EngineGraph, Node, read_graph
+from trtlens.explain.flags import Flags
+from trtlens.explain.reformat_costs import ReformatCosts
+from trtlens.explain.tuner import Candidate, Tuner
+from trtlens.reformat_causes import Reformat, ReformatReader
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from trtlens.runs import Run
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """One engine layer with the tuner's record that stands for it.
+
+    Attributes:
+        node: the layer.
+        twin: the layer whose record is read, where this one has none of its own.
+        op: the operation inside a Myelin region that the layer is.
+        region: the Myelin region that the layer is a part of.
+        candidates: the record's candidates, in the order of the log.
+        combinations: its format combinations.
+        chosen: the candidate that the engine runs.
+        messages: warnings and remarks that name the layer or one of its tensors.
+        reformat: cause and cost, for a layer that only changes type or layout.
+    """
+
+    node: Node
+    graph: EngineGraph
+    costs: ReformatCosts
+    twin: Node | None
+    op: str | None
+    region: str | None
+    candidates: Sequence[Candidate]
+    combinations: Sequence[dict[str, Any]]
+    chosen: Candidate | None
+    messages: Sequence[dict[str, Any]]
+    reformat: Reformat | None
+
+
+class Build:
+    """One build of a run, ready to be asked about its layers."""
+
+    def __init__(self, run: Run, number: int) -> None:
+        self.number = number
+        self.graph = read_graph(run, number)
+        self.tuner = Tuner(run, number)
+        self.flags = Flags(run, number, self.tuner)
+        self._run = run
+        reformats, messages = run["reformat_candidates"], run["messages"]
+        self.costs = ReformatCosts(reformats.filter(pc.equal(reformats["build"], number)))
+        self._messages: list[dict[str, Any]] = messages.filter(pc.equal(messages["build"], number)).to_pylist()
+
+    def subject(self, node: Node) -> Subject:
+        """What is known of an engine layer; of one without a record, through the layer that is like it."""
+        twin_index = node.tuned.get("twin_index")
+        twin = None if twin_index is None else self.graph.nodes[twin_index]
+        tuned = twin.tuned if twin is not None else node.tuned
+        layer = tuned.get("layer")
+        candidates = self.tuner.candidates(layer) if layer is not None else []
+        chosen = next((c for c in candidates if c.line == tuned.get("candidate_line")), None)
+        by_region = tuned.get("matched_by") in {"region", "operation"}
+        return Subject(
+            node, self.graph, self.costs, twin, tuned.get("op"), layer if by_region else None, candidates,
+            self.tuner.combinations(layer) if layer is not None else [], chosen, self._about(node),
+            self._reformats.get(node.index) if node.is_reformat else None,
+        )  # fmt: skip
+
+    @cached_property
+    def _reformats(self) -> dict[int, Reformat]:
+        found = ReformatReader(self._run, self.number, self.graph).reformats()
+        return {reformat.node.index: reformat for reformat in found}
+
+    def _about(self, node: Node) -> list[dict[str, Any]]:
+        tensors = {tensor.name for tensor in (*node.inputs, *node.outputs)}
+        return [row for row in self._messages if row["layer"] == node.name or (row["tensor"] in tensors and row["tensor"])]

@@ -1,0 +1,171 @@
+"""The tuner's record of one build: candidates and combinations of a layer, and the precisions that were tried at all."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from trtlens.combinations import NO_VALID
+from trtlens_parsers.strides import read_strides_list
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from trtlens.runs import Run
+
+FLOATING = frozenset({"fp32", "fp16", "bf16", "fp8", "fp4", "int8", "int4"})
+"""Types that say what a kernel without a name computes in, where all its tensors share one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """One tactic of the tuner's record, with its precision even where its kernel has no name.
+
+    ``precision_from`` is ``kernel`` or ``formats``: the one floating type of the combination's matrices and images.
+    """
+
+    layer: str | None
+    op: str | None
+    input_formats: str | None
+    output_formats: str | None
+    runner: str | None
+    tactic_id: int | None
+    kernel: str | None
+    time_ms: float | None
+    outcome: str
+    reason: str | None
+    scratch_bytes: int | None
+    precision: str | None
+    precision_from: str | None
+    unit: str | None
+    chosen: bool | None
+    line: int
+
+    @property
+    def formats(self) -> tuple[str | None, str | None]:
+        """The combination in which it was tried."""
+        return self.input_formats, self.output_formats
+
+
+class Tuner:
+    """One build's part of the tables `candidates` and `combinations`, read layer by layer."""
+
+    def __init__(self, run: Run, build: int) -> None:
+        self.build = build
+        candidates, combinations = run["candidates"], run["combinations"]
+        self._candidates = candidates.filter(pc.equal(candidates["build"], build)).combine_chunks()
+        self._combinations = combinations.filter(pc.equal(combinations["build"], build)).combine_chunks()
+        strategies = [row for row in run["strategies"].to_pylist() if row["build"] == build and row["kept"] is True]
+        self._span = (strategies[-1]["line"], strategies[-1]["last_line"]) if strategies else (0, sys.maxsize)
+
+    def candidates(self, layer: str) -> list[Candidate]:
+        """A layer's candidates in the order of the log, operations inside a Myelin region included.
+
+        Where the builder tried several strategies, only those of the one whose engine was kept.
+        """
+        rows = self._candidates.filter(_mask(self._candidates["layer"], layer)).to_pylist()
+        return [_candidate(row) for row in self._kept(rows)]
+
+    def combinations(self, layer: str) -> list[dict[str, Any]]:
+        """A layer's format combinations in the order of the log, those of strategies that were not kept left out."""
+        return self._kept(self._combinations.filter(_mask(self._combinations["layer"], layer)).to_pylist())
+
+    def _kept(self, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        return [row for row in rows if self._span[0] <= row["line"] <= self._span[1]]
+
+    def layers(self) -> list[str]:
+        """Names of the layers that the tuner timed or tried, in the order of the log."""
+        return _labels(self._candidates["layer"])
+
+    def precisions(self) -> dict[str, tuple[int, int]]:
+        """Precisions that any candidate of the build computes in: how many candidates, and the line of the first."""
+        found: dict[str, tuple[int, int]] = {}
+        lines = self._candidates["line"].to_numpy()
+        for precision, codes in _codes(self._candidates["precision"]):
+            found[precision] = int(codes.sum()), int(lines[int(np.argmax(codes))])
+        return found
+
+    def formats_with(self, dtype: str) -> int | None:
+        """Line of the first combination of any layer in which an image or a matrix has that type; None for none."""
+        lines: list[int] = []
+        for column in ("input_formats", "output_formats"):
+            labels = self._combinations[column]
+            found = [text for text in _labels(labels) if dtype in _dtypes(text, text)]
+            if found:
+                rows = pc.is_in(labels.cast(pa.string()), value_set=pa.array(found, pa.string()))
+                lines.append(pc.min(self._combinations["line"].filter(rows)).as_py())
+        return min(lines, default=None)
+
+
+def _mask(column: pa.ChunkedArray, label: str) -> pa.ChunkedArray:
+    return pc.fill_null(pc.equal(column.cast(pa.string()), label), False)  # noqa: FBT003  pyarrow's own signature
+
+
+def _labels(column: pa.ChunkedArray) -> list[str]:
+    return [value for value in pc.unique(column.cast(pa.string())).to_pylist() if value is not None]
+
+
+def _codes(column: pa.ChunkedArray) -> list[tuple[str, np.ndarray]]:
+    """Each distinct label with a mask of its rows."""
+    if not len(column):
+        return []
+    array = column.combine_chunks()
+    codes = array.indices.fill_null(-1).to_numpy(zero_copy_only=False)
+    used = {int(code) for code in np.unique(codes) if code >= 0}
+    return [(label, codes == code) for code, label in enumerate(array.dictionary.to_pylist()) if code in used]
+
+
+def _candidate(row: Mapping[str, Any]) -> Candidate:
+    precision, source = row["precision"], "kernel"
+    if precision is None:
+        precision, source = precision_of_formats(row["input_formats"], row["output_formats"]), "formats"
+    return Candidate(
+        row["layer"], row["op"], row["input_formats"], row["output_formats"], row["runner"], row["tactic_id"],
+        row["tactic_name"], row["time_ms"], row["outcome"], row["reason"], row["scratch_requested_bytes"], precision,
+        source if precision else None, row["unit"], row["chosen"], row["line"],
+    )  # fmt: skip
+
+
+@lru_cache(maxsize=8192)
+def _dtypes(inputs: str | None, outputs: str | None) -> frozenset[str]:
+    """Types of a combination's images and matrices; vectors (weights, biases, scales) only where nothing else is there."""
+    combination = read_strides_list(f"{inputs} -> {outputs}") if inputs is not None and outputs is not None else None
+    if combination is None:
+        return frozenset()
+    operands = [*combination.inputs, *combination.outputs]
+    wide = [operand for operand in operands if len(operand.strides) > 1] or operands
+    return frozenset(operand.format.dtype for operand in wide if operand.format.dtype is not None)
+
+
+@lru_cache(maxsize=8192)
+def _first_dtype(inputs: str | None) -> str | None:
+    combination = read_strides_list(f"{inputs} -> Float(1)") if inputs else None
+    return combination.inputs[0].format.dtype if combination is not None and combination.inputs else None
+
+
+def precision_of_formats(inputs: str | None, outputs: str | None) -> str | None:
+    """The one floating type that a combination's images and matrices share; None where they differ."""
+    types = _dtypes(inputs, outputs) & FLOATING
+    return next(iter(types)) if len(types) == 1 else None
+
+
+def offers(combination: Mapping[str, Any], precision: str) -> bool:
+    """Whether a combination's first input is of that type, so that a kernel of that precision could have run in it."""
+    return _first_dtype(combination["input_formats"]) == ("fp32" if precision == "tf32" else precision)
+
+
+def best(candidates: Sequence[Candidate]) -> Candidate | None:
+    """The fastest candidate with a time; of equal ones the first in the log."""
+    timed = [candidate for candidate in candidates if candidate.time_ms is not None]
+    return min(timed, key=lambda c: (c.time_ms, c.line), default=None)
+
+
+def had_no_tactics(candidate: Candidate) -> bool:
+    """Whether the runner had no tactic at all for the combination."""
+    return candidate.reason == NO_VALID

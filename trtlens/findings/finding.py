@@ -1,0 +1,77 @@
+"""One finding, and the table of findings."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from trtlens.schema import declare
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import pyarrow as pa
+
+SEVERITIES = ("high", "medium", "low")
+COLUMNS = declare(
+    "view findings", "one thing that costs time, or puts the result at risk, in one build", "build code",
+    """
+    build | int | | number of the build
+    code | text | | what was found, see docs/findings.md
+    severity | text | | high, medium or low
+    title | text | | what was found, in one line
+    at_stake_ms | float | ms | time of one inference that is at stake; null where the record does not say
+    at_stake_s | float | s | build time that is at stake; null for findings about the engine
+    text | text | | what was found, with its numbers
+    evidence | texts | | what it stands on, a row each, with lines of the log where it comes from one
+    lines | ints | | these lines
+    layers | texts | | engine layers that it is about, the most costly first
+    confidence | text | | high: the log or the profile states it; medium: it follows from the tuner's times; low: it may have another cause
+    next_check | text | | what to do or to look at next
+    """,
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """One row that a finding stands on: a sentence, and the line of the log that it comes from."""
+
+    text: str
+    line: int | None = None
+
+    def __str__(self) -> str:
+        return self.text if self.line is None else f"line {self.line}: {self.text}"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What a rule found in one build."""
+
+    code: str
+    severity: str
+    title: str
+    text: str
+    evidence: tuple[Evidence, ...]
+    confidence: str
+    next_check: str
+    at_stake_ms: float | None = None
+    at_stake_s: float | None = None
+    layers: tuple[str, ...] = field(default=())
+
+    def lines(self) -> list[int]:
+        """Lines of the log that the evidence names."""
+        return list(dict.fromkeys(row.line for row in self.evidence if row.line is not None))
+
+
+def findings_table(found: Sequence[tuple[int, Finding]]) -> pa.Table:
+    """The findings of all builds, severe ones first, then by the time at stake."""
+    ordered = sorted(found, key=lambda row: (row[0], SEVERITIES.index(row[1].severity), -(row[1].at_stake_ms or 0.0), row[1].code))
+    rows = [finding for _, finding in ordered]
+    return COLUMNS.table({
+        "build": [build for build, _ in ordered], "code": [f.code for f in rows], "severity": [f.severity for f in rows],
+        "title": [f.title for f in rows], "at_stake_ms": [f.at_stake_ms for f in rows],
+        "at_stake_s": [f.at_stake_s for f in rows], "text": [f.text for f in rows],
+        "evidence": [[str(row) for row in f.evidence] for f in rows], "lines": [f.lines() for f in rows],
+        "layers": [list(f.layers) for f in rows], "confidence": [f.confidence for f in rows],
+        "next_check": [f.next_check for f in rows],
+    })  # fmt: skip

@@ -1,0 +1,106 @@
+// Draws the figures, in the reader's theme, and marks the picked layer in those that show layers.
+
+const CONFIG = {
+  displaylogo: false, responsive: true, modeBarButtonsToRemove: ["lasso2d", "select2d", "autoScale2d"],
+  toImageButtonOptions: { format: "svg" },
+};
+const STRIP_SPREAD = 0.28;
+
+function plainText(text, width = 70) {
+  const shown = text.length <= width ? text : `${text.slice(0, Math.ceil(width * 0.55))}…${text.slice(-Math.floor(width * 0.4))}`;
+  return shown.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;");
+}
+
+class Figures {
+  constructor(page) {
+    this.page = page;
+    this.drawn = new Map();
+  }
+
+  async draw(place, figure, onPick) {
+    const plot = place.querySelector(".plot");
+    if (!figure || figure.missing) {
+      if (this.drawn.has(plot)) { window.Plotly.purge(plot); this.drawn.delete(plot); }
+      plot.replaceChildren(make("p", { class: "missing", text: figure ? figure.missing : "This run is the baseline: pick another above to see what changed." }));
+      plot.style.height = "";
+      place.dataset.state = "missing";
+      return;
+    }
+    if (!this.drawn.has(plot)) plot.replaceChildren();
+    const narrow = plot.clientWidth < 520;
+    const layout = { ...structuredClone(figure.layout), template: this.page.data.themes[this.page.theme], autosize: true };
+    if (narrow) layout.margin = { ...layout.margin, l: 44, r: 8 };
+    plot.style.height = `${layout.height}px`;
+    await window.Plotly.react(plot, structuredClone(figure.data), layout, { ...CONFIG, displayModeBar: narrow ? false : "hover" });
+    if (!this.drawn.has(plot)) plot.on("plotly_click", (event) => { if (event.points.length) onPick(event.points[0]); });
+    this.drawn.set(plot, { figure, notes: layout.annotations || [] });
+    place.dataset.state = "drawn";
+  }
+
+  retheme() {
+    for (const plot of this.drawn.keys()) window.Plotly.relayout(plot, { template: this.page.data.themes[this.page.theme] });
+  }
+
+  // An arrow on the point of the layer; `index` null takes it away.
+  mark(index, name) {
+    for (const [plot, { figure, notes }] of this.drawn) {
+      const point = index === null ? null : pointOf(figure, index);
+      const extra = point ? [{
+        x: onAxis(figure.layout.xaxis, point.x), y: onAxis(figure.layout.yaxis, point.y), text: plainText(name, 34), showarrow: true, arrowhead: 2, ax: 0, ay: -30,
+        bgcolor: this.page.theme === "dark" ? "#1b3140" : "#e3f1f7", borderpad: 3, font: { size: 11 },
+      }] : [];
+      if (extra.length || plot.dataset.marked) window.Plotly.relayout(plot, { annotations: [...notes, ...extra] });
+      if (extra.length) plot.dataset.marked = "yes"; else delete plot.dataset.marked;
+    }
+  }
+}
+
+function onAxis(axis, value) {
+  return axis && axis.type === "log" ? Math.log10(value) : value;
+}
+
+function pointOf(figure, index) {
+  for (const trace of figure.data) {
+    if (!Array.isArray(trace.customdata) || !Array.isArray(trace.x) || trace.yaxis === "y2") continue;
+    const place = trace.customdata.indexOf(index);
+    if (place >= 0) return { x: trace.x[place], y: trace.y[place] };
+  }
+  return null;
+}
+
+// The strips of one layer's candidates, as trtlens/charts/candidates.py draws them.
+function candidateFigure(run, base, layer, op, styles) {
+  const table = run.table("candidates");
+  let rows = table.where("layer", layer).filter((row) => table.value("time_ms", row) !== null);
+  if (op !== null) rows = rows.filter((row) => table.value("op", row) === op);
+  if (!rows.length) return { missing: "The tuner timed nothing for this layer: it launches no kernel, or its times come from a twin or from a cache." };
+  const precisionOf = (row) => table.value("precision", row) || "unknown";
+  const known = new Set(rows.map(precisionOf));
+  const order = Object.keys(styles.colours).filter((one) => known.has(one));
+  const hover = (row) => `<b>${timeText(table.value("time_ms", row))}</b><br>${plainText(table.value("tactic_name", row) || "kernel unknown")}<br>${
+    plainText(table.value("input_formats", row) || "?")} → ${plainText(table.value("output_formats", row) || "?")}<br>line ${table.value("line", row)}`;
+  const micro = (row) => 1000 * table.value("time_ms", row);
+  const data = order.map((precision, place) => {
+    const here = rows.filter((row) => precisionOf(row) === precision);
+    return {
+      type: "scatter", mode: "markers", name: precision, showlegend: false, x: here.map(micro),
+      y: here.map((_, n) => place + (((n * 0.618) % 1) - 0.5) * 2 * STRIP_SPREAD), hovertext: here.map(hover), hovertemplate: "%{hovertext}<extra></extra>",
+      marker: { color: styles.colours[precision], symbol: styles.symbols[precision] || "circle", size: 8, opacity: 0.75, line: { width: 0.8, color: "rgba(90,100,110,0.8)" } },
+    };
+  });
+  const chosen = rows.filter((row) => table.value("chosen", row) === "yes");
+  if (chosen.length) {
+    data.push({
+      type: "scatter", mode: "markers", name: "runs in the engine", x: chosen.map(micro), y: chosen.map((row) => order.indexOf(precisionOf(row))),
+      marker: { symbol: "circle-open", size: 18, color: "#2563eb", line: { width: 3 } }, hovertext: chosen.map(hover), hovertemplate: "%{hovertext}<extra>runs</extra>",
+    });
+  }
+  const layout = structuredClone(base && base.layout ? base.layout : {});
+  return {
+    data,
+    layout: {
+      ...layout, height: 120 + 64 * Math.max(2, order.length), showlegend: chosen.length > 0, title: { ...layout.title, text: plainText(layer, 100) },
+      yaxis: { tickvals: order.map((_, n) => n), ticktext: order, range: [-0.6, order.length - 0.4], showgrid: false },
+    },
+  };
+}

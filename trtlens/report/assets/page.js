@@ -1,0 +1,279 @@
+// The page: which run and which layer are shown; draws what comes into sight.
+
+class Page {
+  constructor() {
+    this.figures = new Figures(this);
+    this.runs = [];
+    this.grids = new Map();
+    this.current = 0;
+    this.picked = null;
+    this.theme = "light";
+  }
+
+  async start() {
+    this.setTheme(this.savedTheme() || (matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light"));
+    this.listen();
+    if (!("DecompressionStream" in window)) throw new Error("this browser is too old to unpack the data (Chrome 80, Firefox 113 or Safari 16.4 on)");
+    this.data = await unpack("page-data");
+    const [raw, compared] = await Promise.all([unpack("run-0"), document.getElementById("comparison") ? unpack("comparison") : null]);
+    this.runs[0] = new RunData(raw);
+    this.comparison = compared ? new RunData(compared) : null;
+    this.label();
+    const script = document.createElement("script");
+    script.textContent = await unpackText("plotly");
+    document.head.append(script);
+    this.watch();
+    await this.fromHash();
+    document.documentElement.dataset.ready = "yes";
+    await Promise.all(this.data.runs.map((_, place) => this.load(place)));
+    this.tellThinned();
+    document.documentElement.dataset.loaded = "yes";
+  }
+
+  async load(place) {
+    if (!this.runs[place]) this.runs[place] = new RunData(await unpack(`run-${place}`));
+    return this.runs[place];
+  }
+
+  listen() {
+    document.getElementById("theme").addEventListener("click", () => this.setTheme(this.theme === "dark" ? "light" : "dark", true));
+    document.getElementById("print").addEventListener("click", () => this.print());
+    window.addEventListener("beforeprint", () => this.prepareForPrint());
+    window.addEventListener("afterprint", () => { for (const grid of this.grids.values()) grid.draw(); });
+    document.addEventListener("keydown", (event) => { if (event.key === "Escape" && this.picked !== null) this.pick(null); });
+    document.addEventListener("click", (event) => {
+      const button = event.target.closest("[data-pick]");
+      if (button) { const [run, index] = button.dataset.pick.split(":").map(Number); this.show(run).then(() => this.pick(index)); }
+    });
+    const buttons = [...document.querySelectorAll(".switch button")];
+    buttons.forEach((button, place) => {
+      button.addEventListener("click", () => this.show(place));
+      button.addEventListener("keydown", (event) => {
+        const step = { ArrowRight: 1, ArrowDown: 1, ArrowLeft: -1, ArrowUp: -1 }[event.key];
+        if (step) { event.preventDefault(); const next = buttons[(place + step + buttons.length) % buttons.length]; next.focus(); next.click(); }
+      });
+    });
+    window.addEventListener("hashchange", () => this.fromHash());
+  }
+
+  savedTheme() {
+    try { return localStorage.getItem("trtlens-theme"); } catch { return null; }
+  }
+
+  setTheme(theme, keep = false) {
+    this.theme = theme === "dark" ? "dark" : "light";
+    document.documentElement.dataset.theme = this.theme;
+    document.getElementById("theme").textContent = this.theme === "dark" ? "Light theme" : "Dark theme";
+    if (keep) { try { localStorage.setItem("trtlens-theme", this.theme); } catch { /* a file from a mail may have no storage */ } }
+    if (this.data) this.figures.retheme();
+  }
+
+  // -- what is in sight --------------------------------------------------------------------------------------------
+
+  watch() {
+    this.places = [...document.querySelectorAll("[data-chart],[data-table]")];
+    this.inSight = new Set();
+    const seen = new IntersectionObserver((entries) => {
+      for (const entry of entries) if (entry.isIntersecting && !this.inSight.has(entry.target)) { this.inSight.add(entry.target); this.fill(entry.target); }
+    }, { rootMargin: "500px" });
+    this.places.forEach((place) => seen.observe(place));
+    const links = new Map([...document.querySelectorAll("nav a")].map((link) => [link.getAttribute("href").slice(1), link]));
+    const here = new IntersectionObserver((entries) => {
+      for (const entry of entries) {
+        if (!entry.isIntersecting) continue;
+        for (const [anchor, link] of links) link.classList.toggle("here", anchor === entry.target.id);
+      }
+    }, { rootMargin: "-15% 0px -75% 0px" });
+    document.querySelectorAll("main > section").forEach((section) => here.observe(section));
+  }
+
+  async fill(place) {
+    const source = place.dataset.scope === "comparison" ? this.comparison : this.runs[this.current];
+    if (place.dataset.chart) await this.fillChart(place, source);
+    else this.fillTable(place, source);
+  }
+
+  async fillChart(place, source) {
+    const name = place.dataset.chart;
+    let figure = source.figures[name];
+    if (place.dataset.scope === "comparison") figure = (source.figures[this.other()] || {})[name];
+    else if (name === "candidates" && this.picked !== null) figure = this.candidatesOf(source, figure);
+    await this.figures.draw(place, figure, (point) => this.onPoint(name, point));
+  }
+
+  // The run that is held against the baseline: the current one, else the first that is not the baseline.
+  other() {
+    return this.current || 1;
+  }
+
+  candidatesOf(run, base) {
+    const tuned = run.tuned[this.picked];
+    if (!base || base.missing) return base;
+    return tuned ? candidateFigure(run, base, tuned[0], tuned[1], this.data) : { missing: "The tuner has no record of the picked layer: it launches no kernel, or the log does not name it." };
+  }
+
+  onPoint(name, point) {
+    if (name === "treemap" || name === "sunburst") {
+      if (typeof point.customdata === "string") this.showKernel(point.customdata);
+    } else if (name === "regions") {
+      const index = point.customdata;
+      if (typeof index === "number") this.show(this.other()).then(() => this.pick(index));
+    } else if (typeof point.customdata === "number") {
+      this.pick(point.customdata);
+    }
+  }
+
+  showKernel(kernel) {
+    const place = document.getElementById("table-layers");
+    this.inSight.add(place);
+    if (!this.grids.has(place)) this.fillTable(place, this.runs[this.current]);
+    this.grids.get(place).filter("kernel", `=${kernel}`);
+    place.scrollIntoView({ block: "center" });
+  }
+
+  fillTable(place, source) {
+    const name = place.dataset.table;
+    const table = source.table(name);
+    const grid = place.querySelector(".grid");
+    this.grids.delete(place);
+    if (!table || !table.rows) {
+      grid.replaceChildren(make("p", { class: "missing", text: place.dataset.empty }));
+      return;
+    }
+    const key = this.keyOf(name);
+    this.grids.set(place, new Grid(grid, table, {
+      name, key, pick: (rows, row) => { const index = key(rows, row); if (typeof index === "number") this.pick(index); },
+      isPicked: key ? (rows, row) => this.picked !== null && key(rows, row) === this.picked : null,
+    }));
+    if (this.picked !== null) this.grids.get(place).reveal();
+  }
+
+  // How a row of a table names a layer: by index, by the name, or by the tuner's name.
+  keyOf(name) {
+    if (["layers", "tactics", "reformats"].includes(name)) return (table, row) => table.value("index", row);
+    if (name === "accuracy") return (table, row) => table.value("layer_index", row);
+    if (name === "memory" || name === "pins") return (table, row) => this.indexOf(table.value("layer", row));
+    if (name === "candidates") {
+      return (table, row) => {
+        const layer = table.value("layer", row);
+        if (this.picked !== null && (this.runs[this.current].tuned[this.picked] || [])[0] === layer) return this.picked;
+        return this.tunedIndex(layer);
+      };
+    }
+    return null;
+  }
+
+  indexOf(name) {
+    const layers = this.runs[this.current].table("layers");
+    const row = name === null ? undefined : layers.where("name", name)[0];
+    return row === undefined ? null : layers.value("index", row);
+  }
+
+  tunedIndex(layer) {
+    const run = this.runs[this.current];
+    if (!run.byTuned) {
+      run.byTuned = new Map();
+      for (const [index, [name]] of Object.entries(run.tuned)) if (!run.byTuned.has(name)) run.byTuned.set(name, Number(index));
+    }
+    return run.byTuned.has(layer) ? run.byTuned.get(layer) : null;
+  }
+
+  // -- run and layer -----------------------------------------------------------------------------------------------
+
+  async show(place) {
+    if (place === this.current || !this.data.runs[place]) return;
+    const name = this.picked === null ? null : this.nameOf(this.picked);
+    await this.load(place);
+    this.current = place;
+    this.label();
+    this.picked = name === null ? null : this.indexOf(name);
+    await Promise.all([...this.inSight].map((one) => (one.dataset.scope === "comparison" && one.dataset.table ? null : this.fill(one))));
+    this.afterPick();
+  }
+
+  label() {
+    document.querySelectorAll(".switch button").forEach((button, place) => {
+      button.setAttribute("aria-checked", String(place === this.current));
+      button.tabIndex = place === this.current ? 0 : -1;
+    });
+    if (this.data.runs.length > 1) document.querySelectorAll("h2 .which").forEach((one) => { one.textContent = this.data.runs[this.current].slice(0, 80); });
+  }
+
+  nameOf(index) {
+    const layers = this.runs[this.current].table("layers");
+    const row = layers.where("index", index)[0];
+    return row === undefined ? null : layers.value("name", row);
+  }
+
+  pick(index) {
+    if (index === this.picked) return;
+    this.picked = index;
+    this.afterPick();
+    const chart = document.getElementById("chart-candidates");
+    if (this.inSight.has(chart)) this.fill(chart);
+  }
+
+  afterPick() {
+    const panel = document.getElementById("panel");
+    const found = this.picked === null ? null : describe(this.runs[this.current], this.picked);
+    const before = panel.hidden;
+    panel.hidden = !found;
+    document.body.classList.toggle("with-panel", Boolean(found));
+    if (found) {
+      const close = make("button", { type: "button", class: "quiet", text: "Close", title: "Close (Esc)", onclick: () => this.pick(null) });
+      panel.replaceChildren(make("div", { class: "top" }, make("h2", { text: found.name }), close), ...found.parts.filter(Boolean));
+      panel.scrollTop = 0;
+    }
+    if (before !== panel.hidden) window.dispatchEvent(new Event("resize"));
+    this.figures.mark(found ? this.picked : null, found ? found.name : "");
+    for (const grid of this.grids.values()) grid.reveal();
+    const hash = found ? `#layer-${this.current}-${this.picked}` : location.hash.startsWith("#layer-") ? "#layers" : null;
+    if (hash && location.hash !== hash) history.replaceState(null, "", hash);
+  }
+
+  async fromHash() {
+    const match = /^#layer-(\d+)-(\d+)$/.exec(location.hash);
+    if (match) {
+      await this.show(Number(match[1]));
+      this.pick(Number(match[2]));
+      document.getElementById("layers").scrollIntoView();
+    }
+    const place = location.hash.length > 1 && !match ? document.getElementById(decodeURIComponent(location.hash.slice(1))) : null;
+    if (place && place.tagName === "DETAILS") place.open = true;
+    if (place) place.scrollIntoView();
+  }
+
+  // -- the rest ----------------------------------------------------------------------------------------------------
+
+  tellThinned() {
+    const list = document.getElementById("thinned");
+    this.runs.forEach((run, place) => {
+      if (!run.thinned) return;
+      const sentence = this.data.runs.length > 1 ? `${this.data.runs[place]}: ${run.thinned}.` : `${run.thinned}.`;
+      list.append(make("li", { text: sentence }));
+      if (place === this.current) document.querySelector("#table-candidates h3").after(make("p", { class: "question", text: sentence }));
+    });
+  }
+
+  async drawAll() {
+    for (const place of this.places) if (!this.inSight.has(place)) { this.inSight.add(place); await this.fill(place); }
+  }
+
+  async print() {
+    await this.drawAll();
+    window.print();
+  }
+
+  prepareForPrint() {
+    for (const grid of this.grids.values()) grid.draw(PRINTED_ROWS);
+    document.querySelectorAll("details.finding").forEach((one) => { one.open = true; });
+  }
+}
+
+const page = new Page();
+page.start().catch((error) => {
+  const trouble = document.getElementById("trouble");
+  trouble.textContent = `Charts and tables could not be made: ${error.message}`;
+  trouble.hidden = false;
+  throw error;
+});

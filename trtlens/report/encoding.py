@@ -1,0 +1,86 @@
+"""Tables and figures as the page carries them: columns of numbers and dictionaries of texts, packed.
+
+A packed block is JSON in ASCII, compressed, in base64: no name in it can end a script or be taken for markup, and the
+same input gives the same bytes (the compressor's header holds no time). Control characters and text-direction marks
+become escapes here, so that the page shows them instead of obeying them. Numbers keep seven significant digits.
+"""
+
+from __future__ import annotations
+
+import base64
+import gzip
+import json
+import math
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+
+from trtlens.output import visible
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from plotly.graph_objects import Figure
+
+_DIGITS = 7
+_LEVEL = 6
+
+
+def pack(value: Any) -> str:
+    """Any JSON value as base64 of its compressed text."""
+    text = json.dumps(value, ensure_ascii=True, allow_nan=False, separators=(",", ":"))
+    return pack_text(text)
+
+
+def pack_text(text: str) -> str:
+    """A text as base64 of its compressed bytes, the same for the same text."""
+    return base64.b64encode(gzip.compress(text.encode(), _LEVEL, mtime=0)).decode("ascii")
+
+
+def encode_table(table: pa.Table, *, doc: str | None = None, leave_out: Sequence[str] = ()) -> dict[str, Any]:
+    """Columns with their units and docs; texts as positions in a dictionary, ids as hexadecimal texts."""
+    columns = [
+        _column(table.schema.field(name), table[name]) for name in table.column_names if name not in leave_out
+    ]
+    return {"doc": doc, "rows": table.num_rows, "columns": columns}
+
+
+def _column(described: pa.Field, values: pa.ChunkedArray) -> dict[str, Any]:
+    metadata = described.metadata or {}
+    known = {
+        "name": described.name,
+        "unit": metadata.get(b"unit", b"").decode() or None,
+        "doc": metadata.get(b"doc", b"").decode() or None,
+    }
+    if described.name == "tactic_id" or described.name.endswith("_tactic_id"):
+        return known | _texts([None if one is None else f"0x{one:016x}" for one in values.to_pylist()])
+    if pa.types.is_boolean(described.type):
+        return known | _texts([None if one is None else "yes" if one else "no" for one in values.to_pylist()])
+    if pa.types.is_integer(described.type):
+        return known | {"kind": "number", "values": values.to_pylist()}
+    if pa.types.is_floating(described.type):
+        return known | {"kind": "number", "values": [_rounded(one) for one in values.to_pylist()]}
+    if pa.types.is_list(described.type):
+        return known | _texts([None if one is None else ", ".join("?" if x is None else str(x) for x in one) for one in values.to_pylist()])
+    return known | _texts(values.to_pylist())
+
+
+def _texts(values: Sequence[str | None]) -> dict[str, Any]:
+    places: dict[str, int] = {}
+    found = [-1 if one is None else places.setdefault(one, len(places)) for one in values]
+    return {"kind": "text", "texts": [visible(one) for one in places], "values": found}
+
+
+def _rounded(value: float | None) -> float | str | None:
+    if value is None:
+        return None
+    return float(f"{value:.{_DIGITS}g}") if math.isfinite(value) else str(value)
+
+
+def encode_figure(figure: Figure) -> dict[str, Any]:
+    """Traces and layout without the template: the page adds that of the reader's theme."""
+    from plotly.io.json import to_json_plotly  # noqa: PLC0415
+
+    made: dict[str, Any] = json.loads(to_json_plotly(figure, engine="json"))
+    made.get("layout", {}).pop("template", None)
+    return {"data": made["data"], "layout": made.get("layout", {})}

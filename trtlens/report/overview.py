@@ -1,0 +1,224 @@
+"""The first screen, as plain HTML that needs no script: what each run is, how long it takes and where the time goes."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from html import escape
+from pathlib import PurePath
+from typing import TYPE_CHECKING, Any
+
+from trtlens.charts.style import by_precision, colour, duration
+from trtlens.output import visible
+from trtlens.statistics import summarize
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from trtlens.report.subject import Subject
+
+_PASSES = (
+    ("timing", "gpu_ms", "GPU time of one inference, queued back to back"),
+    ("trtexec", "gpu_ms", "GPU time of one inference, from trtexec's samples"),
+    ("latency", "host_ms", "host latency of one inference at a time"),
+)
+_NOT_STATED = "not stated"
+_NO_TIMINGS = "no timings in this run"
+_HOW_TO_TIME = "trtlens profile times an engine; or add trtexec's --exportTimes and --exportProfile files"
+_UNIT_LOOKS = {"tensor core": "unit-tensor", "cuda core": "unit-cuda"}
+
+
+def text(value: object) -> str:
+    """Any text as HTML that shows it letter by letter."""
+    return escape(visible(str(value)))
+
+
+def card(subject: Subject, place: int) -> str:
+    """One run: what it is, its latency, and its time by precision, unit and reformats."""
+    return (
+        f'<article class="card" data-run="{place}"><h3>{text(subject.name)}</h3>{latency(subject)}{_identity(subject)}{_shares(subject)}</article>'
+    )
+
+
+def model_of(subject: Subject) -> str | None:
+    """The file name of the model where the run or its log states it."""
+    model = subject.run.info.get("model")
+    if isinstance(model, dict) and isinstance(model.get("path"), str):
+        return PurePath(model["path"]).name
+    for row in subject.run["options"].to_pylist():
+        if row["section"] == "Model" and row["key"] == "Model" and row["value"]:
+            return PurePath(row["value"]).name
+    return None
+
+
+def _identity(subject: Subject) -> str:
+    facts = subject.facts
+    layers = subject.run["layers"].num_rows
+    builds = f"{subject.build} of {len(subject.builds)} in the log" if len(subject.builds) > 1 else None
+    rows = [
+        ("model", model_of(subject)), ("GPU", facts.get("gpu")), ("TensorRT", facts.get("tensorrt_version")),
+        ("precisions allowed", facts.get("precision_flags")), ("build", builds), ("layers", f"{layers:,}" if layers else None),
+    ]  # fmt: skip
+    shown = [(label, value) for label, value in rows if value is not None or label != "build"]
+    return "<dl>" + "".join(f"<dt>{label}</dt><dd>{_known(value)}</dd>" for label, value in shown) + "</dl>" + _state(subject)
+
+
+def _known(value: Any) -> str:
+    return f'<span class="missing">{_NOT_STATED}</span>' if value is None else text(value)
+
+
+def _state(subject: Subject) -> str:
+    facts, info = subject.facts, subject.run.info
+    notes = []
+    if not facts:
+        notes.append("there is no TensorRT build in this run: nothing of a log was understood")
+    elif facts.get("is_build") and not facts.get("complete"):
+        notes.append("no engine was finished in this log: it was cut off, or the build failed")
+    notes += [str(one) for one in info.get("errors") or ()][:2] if isinstance(info.get("errors"), (list, tuple)) else []
+    notes += [str(one) for one in info.get("notes") or ()] if isinstance(info.get("notes"), (list, tuple)) else []
+    return '<ul class="notes">' + "".join(f"<li>{text(note)}</li>" for note in notes) + "</ul>" if notes else ""
+
+
+def latency(subject: Subject) -> str:
+    """The median with its interval, else trtexec's figure, else that there is none and how to get it."""
+    times = subject.run["run_times"].to_pandas()
+    for name, column, words in _PASSES:
+        found = summarize(times.loc[times["pass"] == name, column].dropna().to_numpy("float64"))
+        if found is not None:
+            interval = f"{found.median_low_ms:.4f} to {found.median_high_ms:.4f} ms with 95 % confidence"
+            return _big(f"{found.median_ms:.4f}", "ms", f"median {words}; {interval}; {found.count:,} inferences; p99 {found.p99_ms:.4f} ms")
+    figures = {(row["metric"], row["statistic"]): row for row in subject.run["performance"].to_pylist()}
+    for metric in ("gpu_compute_time", "latency"):
+        for statistic in ("median", "mean"):
+            row = figures.get((metric, statistic))
+            if row is not None:
+                words = f"{statistic} {metric.replace('_', ' ')}, as trtexec prints it; no samples, so no interval"
+                return _big(f"{row['value']:.4f}", row["unit"], words)
+    return f'<p class="big none">{_NO_TIMINGS}</p><p class="how">{_HOW_TO_TIME}</p>'
+
+
+def _big(value: str, unit: str, words: str) -> str:
+    return f'<p class="big">{text(value)}<small> {text(unit)}</small></p><p class="how">{text(words)}</p>'
+
+
+# -- shares --------------------------------------------------------------------------------------------------------
+
+
+def _shares(subject: Subject) -> str:
+    """Bars of precision, unit and reformats, of the time where it is known, else of the layers."""
+    rows = subject.view("precision").to_pylist()
+    if not rows:
+        return '<p class="how">No layers are known, so no shares: the log ends before them or was not written at verbose level.</p>'
+    timed = any(row["time_ms"] is not None for row in rows)
+    weigh = "time_ms" if timed else "layers"
+    weights: dict[str, float] = defaultdict(float)
+    counts: dict[str, int] = defaultdict(int)
+    for row in rows:
+        kind = row["precision"] or "unknown" if row["work"] == "compute" else "reformats" if row["work"] == "reformat" else "no work"
+        weights[kind] += row[weigh] or 0.0
+        counts[kind] += row["layers"]
+    weights.pop("no work", None)
+    order = [*by_precision(kind for kind in weights if kind != "reformats"), *(["reformats"] if "reformats" in weights else [])]
+    what = "time of the layers" if timed else "layers that do work (no layer times in this run)"
+    parts = [(kind, weights[kind], f"p-{kind}") for kind in order]
+    moved = f"{counts['reformats']} reformats" if counts.get("reformats") else "no reformats"
+    return f"<h4>Compute precision, share of the {what}</h4>{_bar(parts, timed=timed)}{_units(subject, moved)}"
+
+
+def _units(subject: Subject, moved: str) -> str:
+    rows = [row for row in subject.view("tensorcores").to_pylist() if row["name"] is None]
+    timed = any(row["time_ms"] is not None for row in rows)
+    sums: dict[str, float] = defaultdict(float)
+    for row in rows:
+        sums[row["unit"] or "unit unknown"] += (row["time_ms"] if timed else row["layers"]) or 0.0
+    parts = [(name, sums[name], _UNIT_LOOKS.get(name, "p-unknown")) for name in ("tensor core", "cuda core", "unit unknown") if sums.get(name)]
+    bar = _bar(parts, timed=timed) if parts else ""
+    return f"<h4>Unit, share of the {'time of the' if timed else ''} layers that compute; {moved}</h4>{bar}"
+
+
+def _bar(parts: Sequence[tuple[str, float, str]], *, timed: bool) -> str:
+    total = sum(weight for _, weight, _ in parts)
+    if not total:
+        return ""
+    shown = [(name, 100 * weight / total, weight, look) for name, weight, look in parts if weight > 0]
+    segments = "".join(
+        f'<span class="{text(look)}" style="flex-basis:{share:.3f}%" title="{text(_said(name, share, weight, timed=timed))}"></span>'
+        for name, share, weight, look in shown
+    )
+    keys = "".join(
+        f'<li><i class="{text(look)}"></i>{text(name)} <b>{_percent(share)}</b></li>' for name, share, _, look in shown
+    )
+    words = ", ".join(f"{name} {_percent(share)}" for name, share, _, _ in shown)
+    return f'<div class="bar" role="img" aria-label="{text(words)}">{segments}</div><ul class="keys">{keys}</ul>'
+
+
+def _said(name: str, share: float, weight: float, *, timed: bool) -> str:
+    amount = duration(weight) if timed else f"{weight:.0f} layers"
+    return f"{name}: {amount}, {_percent(share)}"
+
+
+def _percent(share: float) -> str:
+    return f"{share:.0f} %" if share >= 10 else f"{share:.1f} %"
+
+
+def precision_styles() -> str:
+    """CSS classes of the precisions: the charts' colours, each with lines of its own direction over it."""
+    angles = {"fp32": 45, "tf32": 135, "int8": 90, "int4": 0, "fp8": 0, "fp4": 60, "bf16": 120, "reformats": 150}
+    rules = []
+    for name in ("fp32", "tf32", "fp16", "bf16", "fp8", "fp4", "int8", "int4", "int32", "int64", "bool", "unknown", "reformats"):
+        ink = "#64748b" if name == "reformats" else colour(None if name == "unknown" else name)
+        lines = (
+            f"repeating-linear-gradient({angles[name]}deg,rgba(255,255,255,.5) 0 1.5px,transparent 1.5px 7px),"
+            if name in angles else ""
+        )  # fmt: skip
+        rules.append(f".p-{name}{{background:{lines}{ink}}}")
+    return "\n".join(rules)
+
+
+# -- findings ------------------------------------------------------------------------------------------------------
+
+
+def findings(subjects: Sequence[Subject]) -> str:
+    """The findings of all runs, most costly first, each with what it stands on."""
+    rows = [(place, row) for place, subject in enumerate(subjects) for row in subject.view("findings").to_pylist()]
+    if not rows:
+        return (
+            '<p class="missing">Nothing was found: no rule applies, or the runs hold too little to judge by (a verbose log and a '
+            "profile of the layers let all rules be asked).</p>"
+        )
+    rank = {"high": 0, "medium": 1, "low": 2}
+    rows.sort(key=lambda one: (-(one[1]["at_stake_ms"] or 0.0), rank.get(one[1]["severity"], 3), -(one[1]["at_stake_s"] or 0.0), one[0], one[1]["code"]))
+    return "".join(_finding(place, row, subjects) for place, row in rows)
+
+
+def _finding(place: int, row: dict[str, Any], subjects: Sequence[Subject]) -> str:
+    stake = row["at_stake_ms"], row["at_stake_s"]
+    cost = duration(stake[0]) if stake[0] is not None else f"{stake[1]:.1f} s of build" if stake[1] is not None else ""
+    run = f'<span class="of">{text(subjects[place].name)}</span>' if len(subjects) > 1 else ""
+    head = (
+        f'<span class="badge {text(row["severity"])}">{text(row["severity"])}</span><span class="what">{text(row["title"])}</span>'
+        f'{run}<span class="cost" title="time at stake">{text(cost)}</span>'
+    )
+    evidence = "".join(f"<li>{text(one)}</li>" for one in row["evidence"] or ())
+    confidence = f' <span class="muted">Confidence: {text(row["confidence"])}.</span>' if row["confidence"] else ""
+    body = (
+        f"<p>{text(row['text'])}{confidence}</p>" + (f"<h4>Evidence</h4><ul>{evidence}</ul>" if evidence else "")
+        + _layers(place, row["layers"] or (), subjects[place])
+        + (f"<h4>Next</h4><p>{text(row['next_check'])}</p>" if row["next_check"] else "")
+    )  # fmt: skip
+    return f'<details class="finding" id="finding-{place}-{text(row["code"])}"><summary>{head}</summary><div>{body}</div></details>'
+
+
+_MOST_BUTTONS = 8
+
+
+def _layers(place: int, names: Iterable[str], subject: Subject) -> str:
+    """Buttons that pick the layers of a finding."""
+    known: dict[str, int] = {}
+    for row in subject.run["layers"].select(["name", "index"]).to_pylist():
+        known.setdefault(row["name"], row["index"])
+    found = [(name, known[name]) for name in names if name in known]
+    buttons = "".join(
+        f'<button type="button" class="pick" data-pick="{place}:{index}">{text(name)}</button>' for name, index in found[:_MOST_BUTTONS]
+    )
+    more = f'<span class="muted">and {len(found) - _MOST_BUTTONS} more</span>' if len(found) > _MOST_BUTTONS else ""
+    return f'<h4>Layers</h4><p class="picks">{buttons}{more}</p>' if buttons else ""

@@ -1,0 +1,120 @@
+"""The page: our own script and style, Plotly's from its Python package, the data packed; and a policy that runs nothing else.
+
+The Content Security Policy names the two scripts by their hashes and forbids every connection: whatever a name in a log
+holds, the browser runs nothing but these two, and the page cannot send anything anywhere.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from importlib.resources import files
+from typing import TYPE_CHECKING
+
+from trtlens._version import VERSION
+from trtlens.report.encoding import pack, pack_text
+from trtlens.report.overview import card, findings, precision_styles, text
+from trtlens.report.payload import Compared, compare, comparison_data, page_data, run_data
+from trtlens.report.sections import CHANGED, SECTIONS, navigation, section_html
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from trtlens.report.subject import Subject
+
+_SCRIPTS = ("data.js", "table.js", "figures.js", "panel.js", "page.js")
+_SCRIPT_TYPE = "application/x-trtlens"
+_MOST_CHARACTERS_IN_TITLE = 120
+
+
+def render(subjects: Sequence[Subject]) -> str:
+    """The whole page for runs in the order given, the first being the baseline of comparisons; the same runs, the same text."""
+    from plotly.offline import get_plotlyjs  # noqa: PLC0415
+
+    several = len(subjects) > 1
+    compared = compare(subjects) if several else Compared(None, None)
+    plotly, script = get_plotlyjs(), _script()
+    blocks = {"page-data": pack(page_data(subjects)), "plotly": pack_text(plotly)}
+    for place, subject in enumerate(subjects):
+        blocks[f"run-{place}"] = pack(run_data(subject))
+    if several:
+        blocks["comparison"] = pack(comparison_data(compared, len(subjects)))
+    names = " · ".join(subject.name for subject in subjects)
+    parts = {
+        "title": text(names if len(names) <= _MOST_CHARACTERS_IN_TITLE else names[:_MOST_CHARACTERS_IN_TITLE] + "…"),
+        "policy": _policy(plotly, script),
+        "style": _asset("page.css") + "\n" + precision_styles(),
+        "navigation": navigation(several=several),
+        "runs": _run_switch(subjects),
+        "cards": "".join(card(subject, place) for place, subject in enumerate(subjects)),
+        "findings": findings(subjects),
+        "changed": _changed(compared) if several else "",
+        "sections": "".join(section_html(section, scope="run") for section in SECTIONS),
+        "about": _about(subjects),
+        "blocks": "\n".join(f'<script type="{_SCRIPT_TYPE}" id="{name}">{block}</script>' for name, block in blocks.items()),
+        "script": script,
+    }
+    return _fill(_asset("page.html"), parts)
+
+
+def _fill(template: str, parts: dict[str, str]) -> str:
+    """The template with each ``{{part}}`` in its place; what a part holds is never looked at for another."""
+    pieces = template.split("{{")
+    return pieces[0] + "".join(parts[piece.split("}}", 1)[0]] + piece.split("}}", 1)[1] for piece in pieces[1:])
+
+
+def _asset(name: str) -> str:
+    return (files("trtlens.report") / "assets" / name).read_text("utf-8")
+
+
+def _script() -> str:
+    """The page's script: the parts in one function, so that nothing of it is global."""
+    return '(() => {\n"use strict";\n' + "\n".join(_asset(name) for name in _SCRIPTS) + "\n})();\n"
+
+
+def _policy(*scripts: str) -> str:
+    hashes = " ".join(f"'sha256-{base64.b64encode(hashlib.sha256(one.encode()).digest()).decode()}'" for one in scripts)
+    return f"default-src 'none'; script-src {hashes}; style-src 'unsafe-inline'; img-src data: blob:; base-uri 'none'; form-action 'none'"
+
+
+def _run_switch(subjects: Sequence[Subject]) -> str:
+    if len(subjects) < 2:
+        return ""
+    buttons = "".join(
+        f'<button type="button" role="radio" aria-checked="false" data-run="{place}">{text(subject.name)}</button>'
+        for place, subject in enumerate(subjects)
+    )
+    return f'<div class="switch" role="radiogroup" aria-label="Run shown in charts and tables">{buttons}</div>'
+
+
+def _changed(compared: Compared) -> str:
+    """Sentences about the differences, then the charts and tables of the comparison."""
+    if compared.comparison is None:
+        told = f'<p class="missing">The runs could not be compared: {text(compared.reason)}</p>'
+    else:
+        from trtlens.comparison.headlines import tell  # noqa: PLC0415
+
+        told = "".join(
+            f"<div class='told'><h3>{text(part.title)}</h3><ul>{''.join(f'<li>{text(one)}</li>' for one in part.sentences)}</ul></div>"
+            for part in tell(compared.comparison)
+        )
+    skeleton = section_html(CHANGED, scope="comparison")
+    head, rest = skeleton.split("</h2>", 1)
+    return f"{head}</h2>{told}{rest}"
+
+
+def _about(subjects: Sequence[Subject]) -> str:
+    rows = []
+    for subject in subjects:
+        run = subject.run
+        reading = [row for row in run["reading"].to_pylist() if row["kind"] == "unread" and row["lines"]]
+        unread = sum(row["lines"] for row in reading)
+        tables = ", ".join(f"{name} {run[name].num_rows:,}" for name in run if run[name].num_rows)
+        builds = f"build {subject.build} of {len(subject.builds)} is shown (RUN@2 picks another); " if len(subject.builds) > 1 else ""
+        lines = f"; {unread:,} lines of the log were not understood (trtlens parse --unread)" if unread else ""
+        rows.append(f"<li><b>{text(subject.name)}</b>: {text(builds + (tables or 'no rows in any table') + lines)}.</li>")
+    return (
+        f"<ul>{''.join(rows)}</ul><ul id='thinned'></ul><p>Numbers on this page keep seven significant digits; the tables of the runs hold them whole "
+        "(trtlens show VIEW RUN --format csv). Of long series of latencies the chart draws the smallest and largest of each stretch.</p>"
+        f"<p>Made by trtlens {VERSION}. The page is one file, loads nothing and sends nothing.</p>"
+    )

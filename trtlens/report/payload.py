@@ -1,0 +1,141 @@
+"""What the page's script reads: for each run its tables and figures, and the comparison of several."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from trtlens.charts import CHARTS, MissingData
+from trtlens.charts.style import PATTERNS, SYMBOLS, THEMES, colour
+from trtlens.errors import TrtlensError
+from trtlens.output import visible
+from trtlens.report.encoding import encode_figure, encode_table
+from trtlens.report.sections import SECTIONS, tables_of
+from trtlens.report.thinning import thin_candidates
+from trtlens.views import VIEWS
+from trtlens_parsers.kernels import read_kernel
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from plotly.graph_objects import Figure
+
+    from trtlens.comparison.comparison import Comparison
+    from trtlens.report.subject import Subject
+
+_CANDIDATES = (
+    "layer", "op", "precision", "unit", "time_ms", "outcome", "chosen", "tactic_name", "input_formats", "output_formats", "runner",
+    "tactic_id", "split_k", "reason", "scratch_requested_bytes", "line",
+)  # fmt: skip
+_KERNEL_FACTS = (
+    "family", "operation", "precision", "unit", "unit_reason", "evidence", "rule", "sm", "input_type", "math_type",
+    "accumulator_type", "output_type", "tile", "stages", "warps", "cluster", "warpgroups", "mma_shape", "layouts", "split_k",
+    "epilogue", "operations", "sparse",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """Several runs compared, or why they could not be."""
+
+    comparison: Comparison | None
+    reason: str | None
+
+
+def page_data(subjects: Sequence[Subject]) -> dict[str, Any]:
+    """What is the same for all runs: names, themes, how precisions look."""
+    precisions = [*PATTERNS]
+    return {
+        "runs": [visible(subject.name) for subject in subjects],
+        "themes": {name: template.to_plotly_json() for name, template in THEMES.items()},
+        "colours": {name: colour(None if name == "unknown" else name) for name in precisions},
+        "symbols": SYMBOLS,
+    }  # fmt: skip
+
+
+def run_data(subject: Subject) -> dict[str, Any]:
+    """One run: tables by view, figures by chart (or why there is none), and what the detail panel adds."""
+    run = subject.run
+    candidates, note = thin_candidates(run["candidates"])
+    tables = {
+        name: encode_table(subject.view(name), doc=VIEWS[name].question, leave_out=["build"])
+        for name in tables_of(SECTIONS) if name in VIEWS
+    }  # fmt: skip
+    tables["candidates"] = encode_table(candidates.select(list(_CANDIDATES)))
+    tables["tensors"] = encode_table(run["layer_tensors"], leave_out=["build", "location", "line"])
+    layers = run["layers"].select(["index", "onnx_nodes", "parameters", "tactic_name"]).to_pylist()
+    tuned = run["tuned_layers"].to_pylist()
+    return {
+        "tables": tables,
+        "figures": {name: drawn(lambda chart=chart: chart.draw_from(subject.source(chart.reads))) for name, chart in CHARTS.items()},
+        "nodes": {str(row["index"]): [visible(one) for one in row["onnx_nodes"]] for row in layers if row["onnx_nodes"]},
+        "parameters": {str(row["index"]): visible(row["parameters"]) for row in layers if row["parameters"]},
+        "kernels": {visible(name): _kernel(name) for name in _kernels(run["layers"]["tactic_name"])},
+        "tuned": {
+            str(row["layer_index"]): [visible(row["layer"]), None if row["op"] is None else visible(row["op"])]
+            for row in tuned if row["layer"] is not None
+        },
+        "thinned": note,
+    }  # fmt: skip
+
+
+def drawn(draw: Callable[[], Figure]) -> dict[str, Any]:
+    """A figure as the page reads it, or the reason why there is none."""
+    try:
+        return encode_figure(draw())
+    except MissingData as missing:
+        return {"missing": visible(str(missing))}
+
+
+def compare(subjects: Sequence[Subject]) -> Compared:
+    """The subjects compared, the first being the baseline."""
+    from trtlens.comparison import compare_runs  # noqa: PLC0415
+
+    try:
+        return Compared(compare_runs([one.run for one in subjects], names=[one.name for one in subjects]), None)
+    except TrtlensError as error:
+        return Compared(None, str(error))
+
+
+def comparison_data(compared: Compared, count: int) -> dict[str, Any]:
+    """Figures for each run that is held against the baseline, and the tables of all."""
+    from trtlens.charts import regions, waterfall  # noqa: PLC0415
+    from trtlens.comparison.wide import settings_table  # noqa: PLC0415
+    from trtlens.views import changes  # noqa: PLC0415
+    from trtlens.views import compare as compare_view  # noqa: PLC0415
+
+    comparison = compared.comparison
+    if comparison is None:
+        missing = {"missing": visible(compared.reason or "the runs could not be compared")}
+        return {"figures": [{"waterfall": missing, "regions": missing} for _ in range(count)], "tables": {}}
+    return {
+        "figures": [
+            {} if number == comparison.baseline else {
+                "waterfall": drawn(lambda number=number: waterfall.chart(comparison, number)),
+                "regions": drawn(lambda number=number: regions.chart(comparison, number)),
+            }
+            for number in range(count)
+        ],
+        "tables": {
+            "changes": encode_table(changes.table(comparison)), "compare": encode_table(compare_view.table(comparison)),
+            "settings": encode_table(settings_table(comparison)),
+        },
+    }  # fmt: skip
+
+
+def _kernels(names: pa.ChunkedArray) -> list[str]:
+    return sorted(pc.unique(names.drop_null().cast(pa.string())).to_pylist())
+
+
+def _kernel(name: str) -> dict[str, str]:
+    """What the kernel's name says, in words; what it does not say is left out."""
+    kernel = read_kernel(name)
+    found = {}
+    for fact in _KERNEL_FACTS:
+        value = getattr(kernel, fact)
+        if value not in {None, "", (), False}:
+            found[fact] = ", ".join(value) if isinstance(value, tuple) else "yes" if value is True else visible(str(value))
+    return found

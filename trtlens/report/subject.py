@@ -1,0 +1,55 @@
+"""One run as the report shows it: one of its builds, the views of it made once, and what was left out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from trtlens.runs import Run
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """A run with one build only; ``builds`` are the numbers that the run holds in all."""
+
+    name: str
+    run: Run
+    build: int | None
+    builds: tuple[int, ...]
+    _views: dict[str, pa.Table] = field(default_factory=dict, repr=False)
+
+    def view(self, name: str) -> pa.Table:
+        """The table of a view, made once."""
+        if name not in self._views:
+            self._views[name] = self.run.view(name)
+        return self._views[name]
+
+    def source(self, reads: str) -> Any:
+        """What a chart reads: a view's table, or the run."""
+        return self.run if reads == "run" else self.view(reads)
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """The row of its build; empty where the run has none."""
+        rows: list[dict[str, Any]] = self.run["builds"].to_pylist()
+        return rows[0] if rows else {}
+
+
+def read_subject(run: Run, name: str | None = None, build: int | None = None) -> Subject:
+    """The build that was asked for; else the last with engine layers, the last that built, the last of all.
+
+    Raises:
+        TrtlensError: the run has no build of that number.
+
+    """
+    rows = run["builds"].to_pylist()
+    numbers = tuple(row["build"] for row in rows)
+    if build is None and rows:
+        laid = set(run["layers"]["build"].to_pylist())
+        built = [row["build"] for row in rows if row["is_build"]]
+        build = next((number for number in reversed(numbers) if number in laid), (built or numbers)[-1])
+    return Subject(name or run.name, run if build is None else run.build(build), build, numbers)

@@ -1,0 +1,35 @@
+"""Which candidates the page carries where a run holds more than a mail attachment bears; what is left out is told."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+MOST_CANDIDATES = 60_000
+"""Candidates of one run that the page carries."""
+
+
+def thin_candidates(table: pa.Table, most: int = MOST_CANDIDATES) -> tuple[pa.Table, str | None]:
+    """All candidates, or those that run and the fastest of each layer in equal number; and a sentence on what is missing."""
+    total = table.num_rows
+    if total <= most:
+        return table, None
+    rows = pd.DataFrame({
+        "layer": table["layer"].combine_chunks().indices.to_pandas() if total else [],
+        "time_ms": table["time_ms"].to_pandas(), "chosen": table["chosen"].to_pandas().fillna(False).astype(bool),  # noqa: FBT003
+    })  # fmt: skip
+    ordered = rows.sort_values(["chosen", "time_ms"], ascending=[False, True], kind="stable", na_position="last")
+    rank = ordered.groupby("layer", sort=False, dropna=False).cumcount().reindex(rows.index)
+    counts = rank.value_counts().sort_index().cumsum()
+    fitting = counts[counts <= most]
+    each = int(fitting.index[-1]) + 1 if len(fitting) else 1
+    kept = table.filter(pd.array(rank.to_numpy() < each).to_numpy())
+    note = (
+        f"{kept.num_rows:,} of {total:,} candidates are on this page: what runs and the fastest of each layer, {each:,} a layer at most; "
+        "all of them: trtlens show candidates RUN --format csv"
+    )
+    return kept, note

@@ -1,0 +1,129 @@
+"""What the tuner tried, by combination and by operation: candidates, winners, and the strategies that were kept."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+
+from trtlens.combinations import ONLY_OPTION, Grouping, decoded
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+_KEYS = ("build", "layer", "input_formats", "output_formats")
+_NO_ID = 2**64 - 1
+_NOTHING = np.empty(0, np.int64)
+
+
+class Tried:
+    """The candidates of a run, each known by its position in the table.
+
+    Attributes:
+        rows: columns of the combinations.
+        positions: candidates of each combination that has any.
+        groups: combinations of each layer, by build and name, those of strategies that were not kept left out.
+        operations: candidates of each operation inside a Myelin region, by build, region and operation.
+        lines: line of each candidate.
+        times: milliseconds of each candidate; NaN for none.
+    """
+
+    def __init__(self, tables: Mapping[str, pa.Table], grouping: Grouping) -> None:
+        self.rows = grouping.rows
+        candidates = tables["candidates"]
+        self._ids = candidates["tactic_id"].fill_null(_NO_ID).to_numpy()
+        self.times = candidates["time_ms"].to_numpy()
+        self.lines = candidates["line"].to_numpy()
+        self._texts = {name: candidates[name] for name in ("tactic_name", "runner", "reason")}
+        self.positions = _by_group(grouping.of_candidate)
+        self.operations = _by_operation(candidates, grouping.of_candidate)
+        strategies = tables["strategies"].to_pylist()
+        self.kept = {row["build"]: row for row in strategies if row["kept"] is True}
+        self.groups: dict[tuple[int, str], list[int]] = defaultdict(list)
+        for group, (build, layer) in enumerate(zip(self.rows["build"], self.rows["layer"], strict=True)):
+            if layer is not None and not self._is_rejected(group):
+                self.groups[build, layer].append(group)
+        self._winners = self._read_winners(tables["choices"].to_pylist())
+
+    def name(self, position: int) -> str | None:
+        """Kernel of a candidate."""
+        return self._text("tactic_name", position)
+
+    def _text(self, column: str, position: int) -> str | None:
+        value: str | None = self._texts[column][position].as_py()
+        return value
+
+    def _is_rejected(self, group: int) -> bool:
+        kept = self.kept.get(self.rows["build"][group])
+        return kept is not None and self.rows["strategy"][group] not in {kept["strategy"], None}
+
+    def rejected_groups(self) -> list[int]:
+        """Combinations of strategies whose engine was not kept."""
+        return [group for group in range(len(self.rows["line"])) if self._is_rejected(group)]
+
+    def _read_winners(self, choices: Sequence[Mapping[str, Any]]) -> dict[int, int | None]:
+        """The tactic that won each combination, as ``Chose Runner Type`` says."""
+        places: dict[tuple[Any, ...], list[int]] = defaultdict(list)
+        for group, key in enumerate(zip(*(self.rows[name] for name in _KEYS), strict=True)):
+            places[key].append(group)
+        winners: dict[int, int | None] = {}
+        for row in choices:
+            above = [g for g in places[tuple(row[name] for name in _KEYS)] if self.rows["line"][g] < row["line"]]
+            if above and not row["is_reformat"]:
+                winners[max(above, key=lambda g: self.rows["line"][g])] = row["tactic_id"]
+        return winners
+
+    def won(self, groups: Sequence[int], tactic_id: int, runner: str | None) -> list[int]:
+        """Combinations in which the tactic was timed and, as far as the log states a winner, won."""
+        timed = [group for group in groups if self.row_of(group, tactic_id, runner) is not None]
+        return [group for group in timed if self._winners.get(group, tactic_id) == tactic_id]
+
+    def row_of(self, group: int, tactic_id: int | None, runner: str | None) -> int | None:
+        """The fastest candidate of a combination with this id (any for None), else the one that was the only option."""
+        positions = self.positions.get(group, _NOTHING)
+        if tactic_id is not None:
+            positions = positions[self._ids[positions] == tactic_id]
+        if runner is not None and len(positions):
+            own = [p for p in positions.tolist() if self._text("runner", p) == runner]
+            positions = np.asarray(own, np.int64) if own else positions
+        times = self.times[positions]
+        if np.isnan(times).all():
+            return next((p for p in positions.tolist() if self._text("reason", p) == ONLY_OPTION), None)
+        return int(positions[np.nanargmin(times)])
+
+    def bare(self, build: int, layers: set[str | None]) -> bool:
+        """Whether a format header of one of these layers (None: of none that is named) stands without any runner."""
+        return any(
+            number == build and layer in layers and group not in self.positions
+            for group, (number, layer) in enumerate(zip(self.rows["build"], self.rows["layer"], strict=True))
+        )
+
+    def below(self, positions: Sequence[int], group: int | None) -> list[int]:
+        """Those candidates that stand below a combination's header and above the next; all of them for None."""
+        if group is None:
+            return list(positions)
+        start, build = self.rows["line"][group], self.rows["build"][group]
+        headers = zip(self.rows["line"], self.rows["build"], strict=True)
+        end = min((line for line, number in headers if number == build and line > start), default=None)
+        return [p for p in positions if self.lines[p] > start and (end is None or self.lines[p] < end)]
+
+
+def _by_group(groups: np.ndarray) -> dict[int, np.ndarray]:
+    """Positions of each group in the order of the table; -1 is no group."""
+    order = np.argsort(groups, kind="stable")
+    if not len(order):
+        return {}
+    found, starts = np.unique(groups[order], return_index=True)
+    return {int(g): part for g, part in zip(found, np.split(order, starts[1:]), strict=True) if g >= 0}
+
+
+def _by_operation(candidates: pa.Table, groups: np.ndarray) -> dict[tuple[int, str | None, str], list[int]]:
+    """Positions of the candidates of each operation, by build, region and operation."""
+    operations: dict[tuple[int, str | None, str], list[int]] = defaultdict(list)
+    positions = np.flatnonzero(groups < 0)
+    rows = candidates.select(["build", "layer", "op"]).take(pa.array(positions))
+    for position, *key in zip(positions.tolist(), *(decoded(column) for column in rows.columns), strict=True):
+        operations[key[0], key[1], key[2]].append(position)
+    return operations

@@ -1,0 +1,20 @@
+"""What costs time here, what puts the result at risk, and what should be checked next?"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from trtlens.findings import find
+from trtlens.findings.finding import COLUMNS, findings_table
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from trtlens.runs import Run
+
+__all__ = ["COLUMNS", "table"]
+
+
+def table(run: Run, against: Run | None = None) -> pa.Table:
+    """Findings of each build, severe ones first, then by the time at stake; ``against`` is a second run to compare with."""
+    return findings_table(find(run, against))

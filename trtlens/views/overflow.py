@@ -1,0 +1,62 @@
+"""Which tensors, weights and sums would FP16 not hold, and which power of two brings them into range?"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from trtlens.accuracy.overflow import find_overflow, make_model
+from trtlens.accuracy.remedies import FITS, NEAR
+from trtlens.dump_tables import dumped_tensors, onnx_nodes
+from trtlens.schema import declare
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from trtlens.runs import Run
+
+COLUMNS = declare(
+    "view overflow", "one range of values against that of FP16, in execution order, weights behind", "build index",
+    """
+    build | int | | number of the build
+    index | int | | position in the list
+    state | text | | overflow (beyond 65504), flushed (over 1 % under 5.96e-8), subnormal (over 10 % under 6.1e-5), near (beyond a quarter of the range), fits
+    kind | text | | tensor, weight, hidden (computed inside of an operator), sum (before a mean is divided)
+    tensor | text | | tensor
+    node | text | | ONNX node that makes it; of a weight the first that reads it
+    op | text | | operator of the node
+    largest | float | | largest magnitude
+    smallest | float | | smallest magnitude that is not zero
+    beyond_fp16 | int | | values beyond 65504
+    subnormal_share | float | | share of the values that are not zero from 5.96e-8 to 6.1e-5
+    flushed_share | float | | share of the values that are not zero under 5.96e-8
+    scale | int | | power of two that brings it into range
+    advice | text | | what to do about it
+    remark | text | | why the operator is known to suffer
+    """,
+)  # fmt: skip
+
+
+def table(run: Run, *, everything: bool = False) -> pa.Table:
+    """What FP16 would not hold, or hardly, of the FP32 run; ``everything`` also shows what fits."""
+    rows = [row for build in _builds(run) for row in _rows(run.build(build), build, everything=everything)]
+    columns: dict[str, list[Any]] = {column.name: [row[column.name] for row in rows] for column in COLUMNS.columns}
+    return COLUMNS.table(columns)
+
+
+def _builds(run: Run) -> list[int]:
+    return [int(row["build"]) for row in run["dumps"].select(["build"]).group_by("build").aggregate([]).to_pylist()]
+
+
+def _rows(run: Run, build: int, *, everything: bool) -> list[dict[str, Any]]:
+    tensors = dumped_tensors(run["dumps"])
+    findings = find_overflow(tensors, make_model(tensors, onnx_nodes(run["nodes"])))
+    shown = [found for found in findings if everything or found.state not in (FITS, NEAR)]
+    return [
+        {
+            "build": build, "index": index, "state": found.state, "kind": found.kind, "tensor": found.tensor,
+            "node": found.node, "op": found.op, "largest": found.largest, "smallest": found.smallest,
+            "beyond_fp16": found.beyond, "subnormal_share": found.subnormal_share, "flushed_share": found.flushed_share,
+            "scale": found.scale, "advice": found.advice, "remark": found.remark,
+        }
+        for index, found in enumerate(shown)
+    ]  # fmt: skip

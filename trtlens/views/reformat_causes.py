@@ -1,0 +1,82 @@
+"""What do reformats cost in all, by cause and by part of the network?"""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from typing import TYPE_CHECKING
+
+from trtlens.reformat_causes import ADVICE, MEASURED, Reformat, ReformatReader
+from trtlens.schema import declare
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import pyarrow as pa
+
+    from trtlens.runs import Run
+
+COLUMNS = declare(
+    "view reformat_causes", "the reformats of one cause (region is null), or of one cause before one part of the network",
+    "build cause region",
+    """
+    build | int | | number of the build
+    cause | text | | why the reformats are there, see the view reformats
+    region | text | | part of the network that reads behind them: the first two parts of the reader's path, else its name
+    reformats | int | | reformats
+    cost_ms | float | ms | their cost in all: measured times, else the tuner's; null where none is known
+    measured | int | | reformats whose measured time is in the cost
+    untimed | int | | reformats without any time, which the cost leaves out
+    percent | float | % | share of the measured time of all layers; null without a profile
+    advice | text | | what can be done about it; null in the rows of a region
+    """,
+)  # fmt: skip
+_OUTPUT = "network output"
+_PATH = re.compile(r"/?[^/ ]+/[^/ ]+(?=/)")
+
+
+def table(run: Run) -> pa.Table:
+    """Causes by cost, each followed by the parts of the network in which it costs most."""
+    rows = [row for build in run["builds"]["build"].to_pylist() for row in _build_rows(run, build)]
+    return COLUMNS.table({column.name: [row[column.name] for row in rows] for column in COLUMNS.columns})
+
+
+def _build_rows(run: Run, build: int) -> list[dict[str, object]]:
+    reader = ReformatReader(run, build)
+    times = [node.time_ms for node in reader.graph.nodes.values() if node.time_ms is not None]
+    total = sum(times) or None
+    causes: dict[str, list[Reformat]] = defaultdict(list)
+    for reformat in reader.reformats():
+        causes[reformat.cause].append(reformat)
+    rows: list[dict[str, object]] = []
+    for cause, found in sorted(causes.items(), key=lambda item: -_cost(item[1])):
+        rows.append({**_row(build, cause, None, found, total), "advice": ADVICE[cause]})
+        regions: dict[str, list[Reformat]] = defaultdict(list)
+        for reformat in found:
+            regions[_region(reformat)].append(reformat)
+        if len(regions) > 1:
+            ranked = sorted(regions.items(), key=lambda item: -_cost(item[1]))
+            rows += [_row(build, cause, region, members, total) for region, members in ranked]
+    return rows
+
+
+def _region(reformat: Reformat) -> str:
+    if not reformat.consumers:
+        return _OUTPUT
+    name = reformat.consumers[0].name
+    path = _PATH.match(name)
+    return path[0] if path else name
+
+
+def _cost(found: Sequence[Reformat]) -> float:
+    return sum(reformat.cost_ms or 0.0 for reformat in found)
+
+
+def _row(build: int, cause: str, region: str | None, found: Sequence[Reformat], total: float | None) -> dict[str, object]:
+    measured = [r for r in found if r.cost_source == MEASURED]
+    known = [r.cost_ms for r in found if r.cost_ms is not None]
+    return {
+        "build": build, "cause": cause, "region": region, "reformats": len(found), "cost_ms": sum(known) if known else None,
+        "measured": len(measured), "untimed": len(found) - len(known),
+        "percent": 100 * sum(r.cost_ms or 0.0 for r in measured) / total if total and measured else None, "advice": None,
+    }  # fmt: skip

@@ -1,0 +1,156 @@
+"""Which tactic does each layer run, and what would the fastest that was timed have saved?"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pyarrow.compute as pc
+
+from trtlens.chooser import NO_WORK
+from trtlens.engine_graph import read_graph
+from trtlens.explain.tuner import Tuner
+from trtlens.schema import declare
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    import pyarrow as pa
+
+    from trtlens.engine_graph import EngineGraph, Node
+    from trtlens.runs import Run
+
+COLUMNS = declare(
+    "view tactics", "one engine layer with the tuner's time for what it runs; after the layers of a build their sums (name is null)",
+    "build index",
+    """
+    build | int | | number of the build
+    index | int | | position in the engine; null in the row of sums
+    name | text | | layer; null in the row of sums
+    type | text | | layer or runner type
+    precision | text | | what the layer computes in
+    unit | text | | tensor core or cuda core
+    chosen_ms | float | ms | the tuner's time for the tactic that the engine runs, in the formats that it has
+    best_ms | float | ms | fastest time of any tactic of this layer in any format
+    regret_ms | float | ms | chosen less best: what formats cost, as `trtlens why` explains layer by layer
+    regret_percent | float | % | regret of the chosen time
+    measured_ms | float | ms | the profile's time; null for a run without one
+    over_ms | float | ms | measured less chosen: launch and neighbours, which the tuner times without
+    tried | int | | tactics with a time, in all formats
+    combinations | int | | format combinations considered
+    input_formats | text | | inputs of the combination that runs
+    output_formats | text | | outputs of the combination that runs
+    best_input_formats | text | | inputs of the combination that was fastest
+    best_output_formats | text | | outputs of the combination that was fastest
+    best_tactic_id | uint | | the fastest tactic
+    best_kernel | text | | its kernel
+    tactic_id | uint | | the tactic that runs
+    kernel | text | | its kernel
+    record | text | | own; twin: of a layer that is alike; region: of the Myelin region as a whole, or its operation; null for none
+    chosen_reason | text | | why no candidate of this layer is known to be the one that runs
+    chosen_line | int | | line of the candidate that runs
+    best_line | int | | line of the fastest candidate
+    line | int | | line of the engine's layer
+    """,
+)  # fmt: skip
+_SUMMED = ("chosen_ms", "best_ms", "regret_ms", "measured_ms", "over_ms")
+
+
+def table(run: Run) -> pa.Table:
+    """Layers in execution order, then a row of sums over the layers whose tactic has a time of its own or a twin's."""
+    rows = [row for build in run["builds"]["build"].to_pylist() for row in _build_rows(run, build)]
+    return COLUMNS.table({column.name: [row.get(column.name) for row in rows] for column in COLUMNS.columns})
+
+
+def _build_rows(run: Run, build: int) -> list[dict[str, Any]]:
+    graph = read_graph(run, build)
+    if not graph.nodes:
+        return []
+    candidates = run["candidates"]
+    tuner = Tuner(run, build)
+    tried = {name: tuner.combinations(name) for name in _tuned_names(graph)}
+    chosen = candidates.filter(pc.and_(pc.equal(candidates["build"], build), pc.fill_null(candidates["chosen"], False)))  # noqa: FBT003
+    lines = {row["line"]: row for row in chosen.select(["line", "time_ms", "input_formats", "output_formats"]).to_pylist()}
+    rows = [_row(build, node, graph, tried, lines) for node in graph.nodes.values()]
+    return [*rows, _sums(build, rows)]
+
+
+def _tuned_names(graph: EngineGraph) -> set[str]:
+    """The tuner's names of the layers that have a record of their own."""
+    return {node.tuned["layer"] for node in graph.nodes.values() if node.tuned.get("matched_by") == "name"}
+
+
+def _row(
+    build: int,
+    node: Node,
+    graph: EngineGraph,
+    tried: Mapping[str, Sequence[dict[str, Any]]],
+    chosen: Mapping[int, dict[str, Any]],
+) -> dict[str, Any]:
+    twin = graph.nodes.get(node.tuned.get("twin_index", -1))
+    tuned = node.tuned if twin is None else twin.tuned
+    row: dict[str, Any] = {
+        "build": build, "index": node.index, "name": node.name, "type": node.row["type"],
+        "precision": node.row["precision"], "unit": node.row["unit"], "tactic_id": node.row["tactic_id"],
+        "kernel": node.row["tactic_name"], "measured_ms": node.time_ms, "line": node.row["line"],
+        "chosen_reason": node.tuned.get("reason"), "record": _record(node, tuned, twin),
+    }  # fmt: skip
+    if tuned.get("layer") is None:
+        return row
+    candidate = chosen.get(tuned.get("candidate_line") or -1)
+    if candidate is not None:
+        row.update(chosen_ms=candidate["time_ms"], chosen_line=candidate["line"],
+                   input_formats=candidate["input_formats"], output_formats=candidate["output_formats"])  # fmt: skip
+    if row["record"] not in {"own", "twin"}:
+        return row
+    row.update(_best(tried.get(tuned["layer"], ())))
+    return _with_differences(row)
+
+
+def _record(node: Node, tuned: Mapping[str, Any], twin: Node | None) -> str | None:
+    if tuned.get("layer") is None:
+        return None
+    if twin is not None:
+        return "twin"
+    return "own" if node.tuned["matched_by"] == "name" else "region"
+
+
+def _best(combinations: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    timed = [row for row in combinations if row["time_ms"] is not None]
+    counts = {"tried": sum(row["timed"] for row in combinations), "combinations": len(combinations)}
+    if not timed:
+        return counts
+    best = min(timed, key=lambda row: (row["time_ms"], row["candidate_line"]))
+    return {
+        **counts, "best_ms": best["time_ms"], "best_line": best["candidate_line"], "best_tactic_id": best["tactic_id"],
+        "best_kernel": best["tactic_name"], "best_input_formats": best["input_formats"],
+        "best_output_formats": best["output_formats"],
+    }  # fmt: skip
+
+
+def _with_differences(row: dict[str, Any]) -> dict[str, Any]:
+    chosen, best, measured = row.get("chosen_ms"), row.get("best_ms"), row.get("measured_ms")
+    if chosen is not None and best is not None:
+        row["regret_ms"] = chosen - best
+        row["regret_percent"] = 100 * (chosen - best) / chosen if chosen else None
+    if chosen is not None and measured is not None and row["type"] not in NO_WORK:
+        row["over_ms"] = measured - chosen
+    return row
+
+
+def _sums(build: int, rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Sums over the layers that launch a kernel and have the tuner's time; ``record`` says how many of how many."""
+    counted = [row for row in rows if row.get("chosen_ms") is not None and row["record"] in {"own", "twin"} and row["type"] not in NO_WORK]
+    sums: dict[str, Any] = {"build": build}
+    for column in _SUMMED:
+        values = [row[column] for row in counted if row.get(column) is not None]
+        sums[column] = sum(values) if values else None
+    if sums["chosen_ms"] and sums["regret_ms"] is not None:
+        sums["regret_percent"] = 100 * sums["regret_ms"] / sums["chosen_ms"]
+    profiled = [row for row in rows if row["measured_ms"] is not None]
+    left = [row for row in profiled if row not in counted]
+    sums["tried"] = sum(row.get("tried") or 0 for row in rows if row["record"] == "own")
+    sums["record"] = f"{len(counted)} of {len(rows)} layers"
+    if profiled:
+        rest = sum(row["measured_ms"] for row in left)
+        sums["chosen_reason"] = f"the profile has {rest:.6g} ms more in {len(left)} layers without the tuner's time"
+    return sums

@@ -1,0 +1,44 @@
+"""Why does a layer run what it runs, and what did everything else that was tried cost?"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from trtlens.explain.layer import explain
+from trtlens.explain.ranking import ranking
+from trtlens.explain.selection import select
+from trtlens.explain.statements import COLUMNS, statements_table
+from trtlens.explain.subject import Build
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from trtlens.runs import Run
+
+__all__ = ["COLUMNS", "rank", "table"]
+
+
+def table(run: Run, layer: str = "*") -> pa.Table:
+    """Sentences about the layers whose name is, matches (as a glob) or holds ``layer``, each with its lines.
+
+    Raises:
+        TrtlensError: no engine layer fits the text, or the log lists no engine layers.
+
+    """
+    explained = []
+    for number, indices in select(run, layer):
+        build = Build(run, number)
+        for index in indices:
+            node = build.graph.nodes[index]
+            explained.append((number, node.index, node.name, explain(build.subject(node), build.flags)))
+    return statements_table(explained)
+
+
+def rank(run: Run, layer: str = "*") -> pa.Table:
+    """One row a layer, those first whose fastest candidate in any format would have saved most.
+
+    Raises:
+        TrtlensError: no engine layer fits the text, or the log lists no engine layers.
+
+    """
+    return ranking(run, select(run, layer))
