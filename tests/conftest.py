@@ -5,12 +5,8 @@ from __future__ import annotations
 import lzma
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 FIXTURES = Path(__file__).parents[1] / "fixtures"
 CAPTURES = FIXTURES / "resnet50-h200"
@@ -35,9 +31,9 @@ def capture(request: pytest.FixtureRequest) -> Path:
 
 
 @pytest.fixture(scope="session")
-def corpus() -> Iterator[list[Path]]:
+def corpus() -> list[Path]:
     """The public logs; the test is skipped where the environment does not name them."""
     files = corpus_files()
     if not files:
         pytest.skip("set TRTLENS_CORPUS to a folder of *.log.xz to run over public logs")
-    yield files
+    return files

@@ -32,10 +32,15 @@ NO_LOGS: dict[str, tuple[Callable[[Path], object], str]] = {
     "broken gzip": (lambda path: path.write_bytes(gzip.compress(SMALL.read_bytes())[:200]), "decompressed"),
     "broken xz": (lambda path: path.write_bytes(lzma.compress(SMALL.read_bytes())[:200]), "decompressed"),
     "broken inspector": (lambda path: path.write_text('{"Layers": [{"Name": "a", '), "build.log"),
-    "run without files": (lambda path: (path.mkdir(), (path / "run.json").write_text('{"format": 1}')), "no log"),
-    "broken run": (lambda path: (path.mkdir(), (path / "run.json").write_text("{")), "run.json"),
-    "newer run": (lambda path: (path.mkdir(), (path / "run.json").write_text('{"format": 99}')), "update trtlens"),
+    "run without files": (lambda path: make_run(path, '{"format": 1}'), "no log"),
+    "broken run": (lambda path: make_run(path, "{"), "run.json"),
+    "newer run": (lambda path: make_run(path, '{"format": 99}'), "update trtlens"),
 }
+
+
+def make_run(path: Path, info: str) -> None:
+    path.mkdir()
+    (path / "run.json").write_text(info)
 
 
 @pytest.mark.parametrize("case", NO_LOGS)
@@ -52,7 +57,7 @@ def test_what_is_no_log_is_refused(case: str, tmp_path: Path) -> None:
 
 def run_cli(*arguments: object, **options: object) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "trtlens", *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, check=False, **options)  # type: ignore[call-overload,no-any-return]
+    return subprocess.run(command, capture_output=True, text=True, check=False, **options)  # type: ignore[call-overload]
 
 
 def test_command_line_prints_one_line_and_exits_2(tmp_path: Path) -> None:

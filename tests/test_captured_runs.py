@@ -6,10 +6,10 @@ import lzma
 from pathlib import Path
 
 import pytest
-from trtlens_parsers.inspector import read_inspector
-from trtlens_parsers.log import read_log
 
 from trtlens import open_run
+from trtlens_parsers.inspector import read_inspector
+from trtlens_parsers.log import read_log
 
 H200 = Path(__file__).parents[1] / "fixtures" / "h200"
 BUILT = sorted(path.parent.name for path in H200.glob("*/layers.json.xz"))
@@ -53,7 +53,7 @@ def test_pinned_layers_run_in_fp32() -> None:
     """Layers that were pinned to FP32 compute in FP32 or TF32, the others in FP16."""
     layers = open_run(H200 / "resnet50-fp16-pinned")["layers"].to_pylist()
     convolutions = [row for row in layers if row["type"].endswith("Convolution") and "/Conv" in row["name"]]
-    precisions = {row["name"].startswith("/layer4"): set() for row in convolutions}
+    precisions: dict[bool, set[str | None]] = {True: set(), False: set()}
     for row in convolutions:
         precisions[row["name"].startswith("/layer4")].add(row["precision"])
     assert precisions[True] <= {"fp32", "tf32"}

@@ -23,7 +23,7 @@ from trtlens_parsers.prefixes import read_prefix
 from trtlens_parsers.text import LONGEST_LINE, LineDecoder
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from trtlens_parsers.records import Log
 
@@ -38,7 +38,7 @@ _STAMPED = re.compile(r"\[(\d\d)/(\d\d)/(\d{4})-(\d\d:\d\d:\d\d)\] \[([VIWE])\] 
 _WORDS = {"V": "VERBOSE", "I": "INFO", "W": "WARNING", "E": "ERROR"}
 
 
-def tables_of(log: Log) -> dict[str, pa.Table]:
+def tables_of(log: Log) -> Mapping[str, pa.Table]:
     return join_documents([Document("-", log)])
 
 

@@ -34,7 +34,7 @@ def run_cli(*arguments: object, env: dict[str, str] | None = None) -> subprocess
 def test_shortened_text_fits_and_keeps_both_ends(text: str, width: int) -> None:
     """A long name loses its middle, never its ends, and a short one nothing."""
     short = shorten(text, width)
-    assert len(short) <= max(width, len(text) if len(text) <= width else width)
+    assert len(short) <= max(width, min(len(text), width))
     if len(text) > width:
         head, _, tail = short.partition("…")
         assert text.startswith(head.split("…")[0])

@@ -138,8 +138,8 @@ def _open_folder(folder: Path) -> Run:
     info = _read_info(folder)
     parquet = folder / _TABLES_FOLDER
     if info.get("tables_by") == VERSION and all((parquet / f"{name}.parquet").is_file() for name in TABLES):
-        tables = LazyTables(TABLES, lambda name: pq.read_table(parquet / f"{name}.parquet"))
-        return Run(folder.name, tables, folder, info)
+        stored = LazyTables(TABLES, lambda name: pq.read_table(parquet / f"{name}.parquet"))
+        return Run(folder.name, stored, folder, info)
     raw = _raw_files(folder, info)
     if not raw:
         raise TrtlensError(f"{folder} holds a run.json but no log and no JSON to read: was the run moved in part?")

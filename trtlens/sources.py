@@ -61,7 +61,7 @@ def _decompressed(stream: IO[bytes], head: bytes) -> Iterator[bytes]:
     if head.startswith(b"\x1f\x8b"):
         yield from _chunks(cast("IO[bytes]", gzip.GzipFile(fileobj=joined)))
     elif head.startswith(b"\xfd7zXZ\x00"):
-        yield from _chunks(cast("IO[bytes]", lzma.LZMAFile(joined)))
+        yield from _chunks(cast("IO[bytes]", lzma.LZMAFile(joined)))  # noqa: SIM115  _open's caller closes the stream
     elif head.startswith(b"\x28\xb5\x2f\xfd"):
         import pyarrow as pa  # noqa: PLC0415  loaded for zstd alone: the standard library reads it from 3.14 on
 

@@ -13,9 +13,9 @@ from trtlens_parsers.performance import PerformanceReader
 from trtlens_parsers.profile_table import ProfileTableReader
 from trtlens_parsers.records import Build, EngineLayer, Message, Moment
 from trtlens_parsers.trtexec_options import OptionsReader
-from trtlens_parsers.tuning import TuningReader
 
 if TYPE_CHECKING:
+    from trtlens_parsers.tuning import TuningReader
     from trtlens_parsers.trtexec import Banner
 
 _MOST_MESSAGE_LINES = 40

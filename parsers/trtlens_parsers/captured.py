@@ -9,10 +9,13 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from trtlens_parsers.errors import FormatError
 from trtlens_parsers.exports import LayerTimes
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 FORMAT = 1
 _START = re.compile(r'\{\s*"format"\s*:\s*\d+\s*,\s*"(header|layers|limits)"')
@@ -77,7 +80,7 @@ def read_captured(text: str, kind: str) -> RunTimes | LayerTimes | GpuState:
             raise FormatError(
                 f"format {document['format']} is newer than this trtlens reads ({FORMAT}): update trtlens"
             )
-        return {"run_times": _run_times, "captured_layers": _layer_times, "gpu_state": _gpu_state}[kind](document)
+        return _READERS[kind](document)
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         if isinstance(error, FormatError):
             raise
@@ -98,7 +101,6 @@ def _layer_times(document: dict[str, Any]) -> LayerTimes:
 
 
 def _gpu_state(document: dict[str, Any]) -> GpuState:
-    names = ("moment", "sm_clock_mhz", "memory_clock_mhz", "power_w", "temperature_c")
     rows = (
         GpuReading(
             *(row[name] for name in names), None if row["clock_reasons"] is None else tuple(row["clock_reasons"])

@@ -79,15 +79,16 @@ class TacticStore:
         codes = [heads.get(head[start:]) for head, _, _ in parts]
         if None in codes:
             codes = [self.code_of_head(parts[i][0][start:]) if c is None else c for i, c in enumerate(codes)]
+        known = [code for code in codes if code is not None]
         try:
             times = [float(time) for _, _, time in parts]
         except ValueError:
             return False
         # the sum is no number below the limit for infinite times and for NaN, too
-        if None in codes or min(times) < 0 or not sum(times) < FLT_MAX:
+        if len(known) < len(codes) or min(times) < 0 or not sum(times) < FLT_MAX:
             return False
         self.columns.lines.extend(range(number, number + len(lines)))
-        self.columns.codes.extend(codes)  # type: ignore[arg-type]  the test above leaves no None
+        self.columns.codes.extend(known)
         self.columns.times_ms.extend(times)
         return True
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
@@ -13,9 +13,9 @@ from trtlens.accuracy.encodings import dtype_name
 from trtlens.accuracy.tensors import InMemory, Tensor
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
-    from numpy.typing import ArrayLike
+    from numpy.typing import ArrayLike, NDArray
 
 FIXTURES = Path(__file__).parents[2] / "fixtures"
 MODELS = FIXTURES / "models"
@@ -26,6 +26,23 @@ needs_runtime = pytest.mark.skipif(not HAS_RUNTIME, reason="onnx, onnxruntime an
 
 FAULTY = {"overflowing_rms_norm": "fp16", "subnormal_weights": "fp16", "short_int8_range": "int8"}
 """Each faulty model with the precision in which its fault shows."""
+
+
+def f32(values: ArrayLike) -> NDArray[Any]:
+    """An array of float32."""
+    return np.asarray(values, np.float32)
+
+
+def f16(values: ArrayLike) -> NDArray[Any]:
+    """An array of float16."""
+    return np.asarray(values, np.float16)
+
+
+def save_npz(path: Path, arrays: Mapping[str, NDArray[Any]]) -> Path:
+    """An npz of these arrays."""
+    members: dict[str, Any] = dict(arrays)
+    np.savez(path, **members)
+    return path
 
 
 def tensor(values: ArrayLike, dtype: str | None = None, name: str = "t") -> Tensor:

@@ -12,6 +12,7 @@ from __future__ import annotations
 import ctypes
 import json
 from enum import IntEnum
+from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
@@ -200,7 +201,6 @@ class ICudaEngine(Player):
         from trtlens.capture.model import load_onnx
         from trtlens.capture.onnx_graphs import inner_tensors, widened, with_outputs
         from trtlens.capture.onnxruntime_session import CpuModel
-        from pathlib import Path
 
         proto = widened(load_onnx(Path(self._content["model"]), "the double"))
         values = CpuModel(with_outputs(proto, [name for name, _, _ in inner_tensors(proto)]))(feeds)
@@ -265,8 +265,9 @@ _PLAYERS = (
 
 def running_backend(release: str, script: Script) -> Backend:
     """The double of that release as a backend; `script` may hold notes that it plays by (see `saw`)."""
-    players = {player.__name__: player for player in (*tensorrt_network.PLAYERS, *tensorrt_builder.PLAYERS)}
-    players |= {player.__name__: player for player in _PLAYERS} | {"IProgressMonitor": Interface}
+    known: tuple[type, ...] = (*tensorrt_network.PLAYERS, *tensorrt_builder.PLAYERS, *_PLAYERS)
+    players: dict[str, type] = {player.__name__: player for player in known}  # ours stand last, and count
+    players["IProgressMonitor"] = Interface
     functions = {"init_libnvinfer_plugins": lambda *_: True, "nptype": lambda kind: _SIZES[kind.name]}
     return backend_from_module(build_module(release, players, functions, script))
 

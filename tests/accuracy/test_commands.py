@@ -5,14 +5,13 @@ from __future__ import annotations
 import io
 import json
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from tests.accuracy.conftest import DUMPS, MODELS, needs_runtime
+from tests.accuracy.conftest import DUMPS, MODELS, f32, needs_runtime, save_npz
 from trtlens.accuracy.classic import classic_table
 from trtlens.cli import main
 from trtlens.commands.dump import parse_size
@@ -21,6 +20,7 @@ from trtlens.runs import open_run
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     Typed = Callable[..., tuple[int, str, str]]
 
@@ -86,7 +86,7 @@ def test_rows_in_every_format(typed: Typed) -> None:
     assert len(out.splitlines()) == 7
 
 
-def test_parquet_can_be_read_back(typed: Typed, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_parquet_can_be_read_back(monkeypatch: pytest.MonkeyPatch) -> None:
     """Parquet on standard output is a file with units and directions in its metadata."""
     raw = io.BytesIO()
     monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(raw))
@@ -157,7 +157,7 @@ def test_graph_of_a_model_blames_in_foreign_dumps(typed: Typed, dump_of: Callabl
 
     for side, emulate in (("a", None), ("b", "fp16")):
         arrays = {name: t.array() for name, t in open_dump(dump_of("subnormal_weights", emulate)).tensors.items()}
-        np.savez(tmp_path / f"{side}.npz", **arrays)
+        save_npz(tmp_path / f"{side}.npz", arrays)
     command = ("accuracy", tmp_path / "a.npz", tmp_path / "b.npz", "--precision", "fp16", "--format", "json")
     plain = {row["tensor"]: row for row in json.loads(typed(*command)[1])}
     assert plain["tiny/MatMul_output"]["error_added"] is None
@@ -174,8 +174,8 @@ def test_profile_joins_another_run(typed: Typed, tmp_path: Path) -> None:
     outputs = [row["name"] for row in run["layer_tensors"].to_pylist() if row["direction"] == "output"][:8]
     random = np.random.default_rng(0)
     arrays = {name: random.standard_normal(50).astype(np.float32) for name in dict.fromkeys(outputs)}
-    np.savez(tmp_path / "a.npz", **arrays)
-    np.savez(tmp_path / "b.npz", **{name: array + np.float32(0.3) for name, array in arrays.items()})
+    save_npz(tmp_path / "a.npz", arrays)
+    save_npz(tmp_path / "b.npz", {name: array + np.float32(0.3) for name, array in arrays.items()})
     log = h200 / "fp16" / "verbose.log.xz"
     _, out, _ = typed("accuracy", tmp_path / "a.npz", tmp_path / "b.npz", "--profile", log, "--format", "json")
     joined = [row for row in json.loads(out) if row["joined_by"] == "tensor"]
@@ -260,8 +260,8 @@ def test_what_is_no_size_is_refused(text: str) -> None:
 def test_names_cannot_act_on_a_terminal(typed: Typed, tmp_path: Path) -> None:
     """Control characters in a tensor's name are escaped wherever it is printed."""
     name = "a\x1b[31mred\nnext"
-    np.savez(tmp_path / "a.npz", **{name: np.ones(3, np.float32)})
-    np.savez(tmp_path / "b.npz", **{name: np.full(3, np.nan, np.float32)})
+    save_npz(tmp_path / "a.npz", {name: f32([1, 1, 1])})
+    save_npz(tmp_path / "b.npz", {name: f32([np.nan] * 3)})
     for more in ((), ("--classic", 1), ("--pins",)):
         code, out, err = typed("accuracy", tmp_path / "a.npz", tmp_path / "b.npz", *more)
         assert code == 0

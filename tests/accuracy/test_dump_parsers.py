@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import time
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -29,10 +30,8 @@ READERS: list[Callable[[str], Any]] = [
 @given(text=st.text(alphabet=st.characters(codec="utf-8"), max_size=200) | st.from_regex(r"[\[\]{}\",:0-9 .naif-]{0,80}"))
 def test_any_text_is_read_or_refused(reader: Callable[[str], Any], text: str) -> None:
     """Whatever the text, a reader returns or raises FormatError and nothing else."""
-    try:
+    with suppress(FormatError):
         reader(text)
-    except FormatError as error:
-        assert str(error)
 
 
 @pytest.mark.parametrize("reader", READERS)
@@ -41,10 +40,8 @@ def test_ten_megabytes_of_one_thing_take_less_than_a_second(reader: Callable[[st
     """No reader is slow on a long line of one repeated piece."""
     text = unit * (10_000_000 // len(unit))
     start = time.perf_counter()
-    try:
+    with suppress(FormatError):
         reader(text)
-    except FormatError:
-        pass
     # numbers are really read: 5 million of them
     assert time.perf_counter() - start < (4.0 if unit == "1 " and reader is read_values else 1.0)
 
@@ -74,7 +71,7 @@ def test_values_in_rows_and_as_printed_by_any_runtime() -> None:
     assert read_values("[[1 2]\n [3]]", nested=True) == [1.0, 2.0, 3.0]
 
 
-@pytest.mark.parametrize("text", ["1_0", "0x10", "\x01", "１", "abc", "1,5", "[1]", "9" * 65, "1.#INFINITY"])
+@pytest.mark.parametrize("text", ["1_0", "0x10", "\x01", "\uff11", "abc", "1,5", "[1]", "9" * 65, "1.#INFINITY"])
 def test_what_is_no_printed_number_is_refused(text: str) -> None:
     """Python's own spellings, characters of INT8 dumps, and endless digits are no numbers here."""
     with pytest.raises(FormatError, match="no number"):
@@ -82,7 +79,7 @@ def test_what_is_no_printed_number_is_refused(text: str) -> None:
 
 
 def test_exported_outputs_with_odd_names_and_values() -> None:
-    """trtexec escapes nothing and prints nan bare; the lines tell what is what all the same."""
+    """Names are not escaped and nan is bare; the lines tell what is what all the same."""
     text = '[\n  { "name" : "a"b\\c"\n  , "dimensions" : "1x3"\n  , "values" : [ 1, nan, -inf ]\n  }\n]\n'
     (output,) = read_outputs(text)
     assert (output.name, output.shape) == ('a"b\\c', (1, 3))

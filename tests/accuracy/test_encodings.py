@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from tests.accuracy.conftest import f32
 from trtlens.accuracy.encodings import (
     api_dtype,
     bf16_bits,
@@ -95,13 +96,13 @@ def test_nan_stays_nan_in_bf16() -> None:
 
 def test_rounding_overflows_to_infinity() -> None:
     """65519 is still 65504 in FP16, 65520 is infinite; BF16 keeps both finite."""
-    values = np.float32([65519, 65520, -1e9, 1e-9])
+    values = f32([65519, 65520, -1e9, 1e-9])
     assert round_to("fp16", values).tolist() == [65504, np.inf, -np.inf, 0]
     assert np.isfinite(round_to("bf16", values)).all()
 
 
 def test_names_of_types() -> None:
-    """numpy's and TensorRT's names lead to ours; what holds no numbers has none."""
+    """Names of numpy and of TensorRT lead to ours; what holds no numbers has none."""
     assert [dtype_name(np.dtype(name)) for name in ("float16", ">f4", "bool", "complex64", "U3", "V2")] == [
         "fp16", "fp32", "bool", None, None, None,
     ]  # fmt: skip

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.accuracy.conftest import tensor
+from tests.accuracy.conftest import f16, f32, tensor
 from trtlens.accuracy.metrics import Metrics, measure, ranges_of
 from trtlens.accuracy.tensors import CHUNK, InMemory, MappedFile, Tensor, UnreadableTensor
 
@@ -34,10 +34,10 @@ def of(a: Any, b: Any, **options: Any) -> Metrics:
 
 
 @pytest.mark.parametrize("size", SIZES)
-@pytest.mark.parametrize("dtype", [np.float32, np.float16, np.float64])
-def test_metrics_equal_the_formulas_in_float64(size: int, dtype: type) -> None:
+@pytest.mark.parametrize("dtype", ["float32", "float16", "float64"])
+def test_metrics_equal_the_formulas_in_float64(size: int, dtype: str) -> None:
     """Every metric equals its definition computed over the whole arrays in float64, to 1e-12."""
-    a, b = (array.astype(dtype) for array in pair(size))
+    a, b = (array.astype(np.dtype(dtype)) for array in pair(size))
     x, y = a.astype(np.float64), b.astype(np.float64)
     found = of(a, b)
     error, norm = x - y, np.linalg.norm
@@ -79,7 +79,7 @@ FINITE = st.floats(width=32, allow_nan=False, allow_infinity=False)
 def test_no_pair_of_numbers_breaks_a_metric(ours: list[float], theirs: list[float]) -> None:
     """Whatever finite numbers: nothing is NaN or infinite, similarities stay in their range."""
     size = min(len(ours), len(theirs))
-    found = of(np.float32(ours[:size]), np.float32(theirs[:size]))
+    found = of(f32(ours[:size]), f32(theirs[:size]))
     values = [getattr(found, name) for name in Metrics.__dataclass_fields__]
     assert all(math.isfinite(value) for value in values if isinstance(value, float))
     assert found.cosine_similarity is None or -1 <= found.cosine_similarity <= 1
@@ -90,8 +90,8 @@ def test_no_pair_of_numbers_breaks_a_metric(ours: list[float], theirs: list[floa
 def test_nan_and_infinity_are_counted_not_summed(ours: list[float], data: st.DataObject) -> None:
     """Counts of NaN and infinities are exact, and metrics never become NaN because of them."""
     floats = st.floats(width=16, allow_nan=True, allow_infinity=True)
-    a = np.float16(ours)
-    b = np.float16(data.draw(st.lists(floats, min_size=len(ours), max_size=len(ours))))
+    a = f16(ours)
+    b = f16(data.draw(st.lists(floats, min_size=len(ours), max_size=len(ours))))
     found = of(a, b)
     assert found.reference_nan == int(np.isnan(a).sum())
     assert found.new_nan == int((np.isnan(b) & ~np.isnan(a)).sum())
@@ -176,9 +176,9 @@ def test_ulp_distance_is_that_of_fp16_codes() -> None:
 
 def test_ulp_distance_across_the_whole_range() -> None:
     """From the most negative to the most positive number, through both zeros, the histogram still holds the distance."""
-    found = of(np.float16([-65504]), np.float16([65504]))
+    found = of(f16([-65504]), f16([65504]))
     assert found.ulp_median == 2 * 0x7BFF
-    assert of(np.float16([-0.0]), np.float16([0.0])).ulp_median == 0
+    assert of(f16([-0.0]), f16([0.0])).ulp_median == 0
 
 
 def test_whole_numbers_and_booleans_compare() -> None:
@@ -227,12 +227,12 @@ def test_memory_stays_bounded(tmp_path: Path) -> None:
 
 def test_ranges_say_what_a_tensor_spans() -> None:
     """Extremes, mean and rms are of the finite numbers; NaN and infinities are counted."""
-    ranges = ranges_of([np.float32([0, 1, -4, math.nan]), np.float32([math.inf, 1e-7, 70000])])
+    ranges = ranges_of([f32([0, 1, -4, math.nan]), f32([math.inf, 1e-7, 70000])])
     assert (ranges.minimum, ranges.maximum, ranges.largest) == (-4, 70000, 70000)
     assert ranges.smallest == pytest.approx(1e-7)
     assert (ranges.zeros, ranges.nan, ranges.inf, ranges.beyond, ranges.subnormal, ranges.flushed) == (1, 1, 1, 1, 1, 0)
     assert ranges.mean == pytest.approx((1 - 4 + 70000) / 5, rel=1e-6)
-    nothing = ranges_of([np.float32([math.nan])])
+    nothing = ranges_of([f32([math.nan])])
     assert (nothing.largest, nothing.rms, nothing.nan) == (None, None, 1)
 
 

@@ -49,7 +49,7 @@ def found(tensors: list[DumpedTensor], nodes: tuple[DumpedNode, ...] = ()) -> di
 
 
 def test_norm_that_overflows_gets_the_numbers_and_the_scale() -> None:
-    """x of up to 1000 over 512 elements: squares, mean and sum are out of range, and s brings all three in."""
+    """Values of up to 1000 over 512 elements: squares, mean and sum are out of range, and s brings all three in."""
     x = np.random.default_rng(0).uniform(-1000, 1000, (4, 512))
     findings = found(norm_of(x), NORM)
     pow_, total = findings["tensor", "squares"], findings["sum", "mean"]
@@ -90,7 +90,7 @@ def test_epsilon_that_vanishes_is_told() -> None:
 
 @given(st.floats(1e-3, 1e15), st.integers(1, 1 << 20))
 def test_scale_brings_squares_and_sum_into_range_and_no_further(largest: float, count: int) -> None:
-    """s is a power of two; x/s, its square and the sum fit with a factor of two, with half of it they would not."""
+    """The scale is a power of two; x/s, its square and the sum fit with a factor of two, with half of it they would not."""
     total = largest**2 * count
     scale = scale_for(largest, total)
     if scale is None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-import os
 import pickle
 import zipfile
 from typing import TYPE_CHECKING, Any
@@ -60,10 +59,11 @@ def test_every_form_gives_the_same_errors(form: str) -> None:
     checked = ["scores"] if form == "debug" else list(found)
     for name in checked:
         known = wanted[next(key for key in wanted if key.replace("/", "_") == name.replace("/", "_"))]
-        assert found[name].metrics is not None
-        assert known.metrics is not None
-        assert found[name].metrics.error == pytest.approx(known.metrics.error, rel=1e-4)
-        assert found[name].metrics.max_abs_error == pytest.approx(known.metrics.max_abs_error, rel=1e-4)
+        ours_measured, known_measured = found[name].metrics, known.metrics
+        assert ours_measured is not None
+        assert known_measured is not None
+        assert ours_measured.error == pytest.approx(known_measured.error, rel=1e-4)
+        assert ours_measured.max_abs_error == pytest.approx(known_measured.max_abs_error, rel=1e-4)
 
 
 @pytest.mark.parametrize("ours", FORMS)
@@ -116,7 +116,7 @@ def test_several_runners_have_to_be_told_apart() -> None:
 def test_fortran_order_and_foreign_endianness_are_read_right(tmp_path: Path) -> None:
     """Arrays saved in column order, or with the other byte order, keep their numbers where they were."""
     array = np.arange(24, dtype=np.float32).reshape(2, 3, 4)
-    odd = {"fortran": np.asfortranarray(array), "big": array.astype(">f4")}
+    odd: dict[str, Any] = {"fortran": np.asfortranarray(array), "big": array.astype(">f4")}
     for name, values in odd.items():
         np.save(tmp_path / f"{name}.npy", values)
     np.savez(tmp_path / "both.npz", **odd)
@@ -226,7 +226,7 @@ def test_hostile_index_of_our_own_kind(tmp_path: Path) -> None:
     )
     np.save(folder / "good.npy", np.ones(3, np.float32))
     (folder / "good.bin").write_bytes(b"\0" * 6)
-    os.symlink(tmp_path / "secret.npy", folder / "link.npy")
+    (folder / "link.npy").symlink_to(tmp_path / "secret.npy")
     dump = open_dump(folder)
     assert list(dump.tensors) == ["good"]
     words = {

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
 
-from tests.accuracy.conftest import FAULTY, MODELS, needs_runtime
+from tests.accuracy.conftest import FAULTY, MODELS, f16, f32, needs_runtime
 from trtlens.accuracy.error_rows import ErrorOptions, Errors, compare_to_rows
 from trtlens.accuracy.readers import open_dump
 from trtlens.errors import TrtlensError
@@ -18,10 +17,10 @@ from trtlens.runs import open_run
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
 pytestmark = needs_runtime
 
-DumpOf = "Callable[..., Path]"
 HEALTHY = ("small_cnn", "small_cnn_dynamic", "tiny_encoder")
 
 
@@ -94,13 +93,13 @@ def test_emulated_fp16_rounds_each_output_once(tmp_path: Path) -> None:
     """The product of two FP16 numbers is the FP32 product rounded; inputs of a node are rounded before it runs."""
     from onnx import TensorProto, helper
 
-    weight = np.float32([1.0009765625, 3.0, 1e-3])
+    weight = f32([1.0009765625, 3.0, 1e-3])
     model = save(
         tmp_path / "m.onnx",
         [helper.make_node("Mul", ["x", "w"], ["y"], name="a"), helper.make_node("Mul", ["y", "w"], ["z"], name="b")],
         {"x": (TensorProto.FLOAT, [3])}, {"z": TensorProto.FLOAT}, {"w": weight},
     )  # fmt: skip
-    values = np.float32([1.1, 2.2, 3.3])
+    values = f32([1.1, 2.2, 3.3])
     np.savez(tmp_path / "inputs.npz", x=values)
     from trtlens.capture.inputs import InputRecipe
 
@@ -201,7 +200,7 @@ def test_reference_of_a_half_model_is_widened(tmp_path: Path) -> None:
     model = save(
         tmp_path / "m.onnx",
         [helper.make_node("Mul", ["x", "w"], ["y"], name="a"), helper.make_node("Cast", ["y"], ["z"], to=TensorProto.FLOAT16)],
-        {"x": (TensorProto.FLOAT16, [2])}, {"z": TensorProto.FLOAT16}, {"w": np.float16([60000, 2])},
+        {"x": (TensorProto.FLOAT16, [2])}, {"z": TensorProto.FLOAT16}, {"w": f16([60000, 2])},
     )  # fmt: skip
     from trtlens.capture.inputs import InputRecipe, Range
 
@@ -294,16 +293,16 @@ def test_subgraphs_sequences_and_strings(tmp_path: Path) -> None:
     ]
     model = save(
         tmp_path / "m.onnx", nodes, {"x": (TensorProto.FLOAT, [2, 3])}, {"z": TensorProto.FLOAT},
-        {"flag": np.array(True), "one": np.array(1, np.int64), "w": np.float32([0.1, 1.1, 2.1])},
+        {"flag": np.ones((), np.bool_), "one": np.array(1, np.int64), "w": f32([0.1, 1.1, 2.1])},
     )  # fmt: skip
     assert onnx.load(model).graph.node[1].op_type == "If"
     dump = open_dump(run(model, tmp_path / "reference"))
     assert "no tensor but a list" in dump.refused["pieces"]
     assert np.array_equal(dump.tensors["y"].array(), 2 * dump.tensors["h"].array())
-    with pytest.raises(TrtlensError, match="sequence, which cannot be emulated|cannot be converted"):
+    with pytest.raises(TrtlensError, match=r"sequence, which cannot be emulated|cannot be converted"):
         run(model, tmp_path / "emulated", emulate="fp16")
     del nodes[2:]
-    weights = {"flag": np.array(True), "w": np.float32([0.1, 1.1, 2.1])}
+    weights = {"flag": np.ones((), np.bool_), "w": f32([0.1, 1.1, 2.1])}
     model = save(tmp_path / "if.onnx", nodes, {"x": (TensorProto.FLOAT, [2, 3])}, {"y": TensorProto.FLOAT}, weights)
     emulated = open_dump(run(model, tmp_path / "if", emulate="fp16"))
     assert np.array_equal(emulated.tensors["y"].array(), 2 * emulated.tensors["h"].array().astype(np.float32))
@@ -350,7 +349,7 @@ def test_failures_leave_a_record_and_a_reason(tmp_path: Path) -> None:
     assert not (tmp_path / "none").exists()
 
 
-def test_list_names_every_output(tmp_path: Path) -> None:
+def test_list_names_every_output() -> None:
     """Each node's outputs with operator, inferred type and shape, symbols kept."""
     from trtlens.capture.dump import list_tensors
 

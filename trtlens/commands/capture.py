@@ -180,8 +180,8 @@ def _free_folder(model: Path) -> Path:
 
 def doctor(
     files: Annotated[
-        Optional[list[Path]], typer.Argument(help="TensorRT libraries or headers to look at besides.")
-    ] = None,  # noqa: UP045
+        list[Path] | None, typer.Argument(help="TensorRT libraries or headers to look at besides.")
+    ] = None,
     form: FormatOption = Format.TABLE,
 ) -> None:
     """Say what this installation can and cannot do, and what to install."""

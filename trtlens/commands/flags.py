@@ -36,7 +36,7 @@ class Flag:
         """The parameter from which typer makes the option."""
         switch = self.kind == "switch"
         option = typer.Option(*self.spellings, help=self.help, show_default=not switch and self.default is not None)
-        annotation: Any = bool if switch else Optional[_TYPES[self.kind]]
+        annotation: Any = bool if switch else Optional[_TYPES[self.kind]]  # noqa: UP045  typer, on Python 3.10
         default = False if switch else self.default
         return inspect.Parameter(
             self.parameter, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=Annotated[annotation, option]

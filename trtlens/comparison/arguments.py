@@ -60,17 +60,18 @@ def run_names(arguments: Sequence[RunArgument]) -> list[str]:
     ``a/fp16/verbose.log`` and ``a/int8/verbose.log`` are ``fp16`` and ``int8``. Equal arguments get numbers.
     """
     parts = [_parts(argument) for argument in arguments]
-    while (
-        all(len(one) > 1 for one in parts) and len({one[-1] for one in parts}) == 1 and _differ(parts, slice(None, -1))
-    ):
+    while _can_lose(parts, slice(None, -1)) and len({one[-1] for one in parts}) == 1:
         parts = [one[:-1] for one in parts]
-    while all(len(one) > 1 for one in parts) and _differ(parts, slice(1, None)):
+    while _can_lose(parts, slice(1, None)):
         parts = [one[1:] for one in parts]
     names = ["/".join(one) for one in parts]
     return [name if names.count(name) == 1 else f"{name} ({place})" for place, name in enumerate(names, 1)]
 
 
-def _differ(parts: Sequence[Sequence[str]], kept: slice) -> bool:
+def _can_lose(parts: Sequence[Sequence[str]], kept: slice) -> bool:
+    """Whether all have more than one part, and what is kept still tells them apart as far as the whole does."""
+    if min(map(len, parts), default=0) < 2:
+        return False
     return len({tuple(one[kept]) for one in parts}) == len({tuple(one) for one in parts})
 
 

@@ -20,10 +20,13 @@ _UNITS = {"B": 1, "KiB": 2**10, "MB": 2**20, "MiB": 2**20, "GiB": 2**30}
 
 @dataclass(frozen=True, slots=True)
 class Allowed:
-    """Whether a precision could be chosen in a build, how that is known, and the lines that say so."""
+    """Whether a precision could be chosen in a build, how that is known, and the lines that say so.
+
+    ``enabled`` is None where neither flags nor tactics show it and the log does not reach the end of the build.
+    """
 
     precision: str
-    enabled: bool
+    enabled: bool | None
     how: str
     lines: tuple[int, ...]
 
@@ -36,6 +39,7 @@ class Flags:
         rows: list[dict[str, Any]] = options.filter(pc.equal(options["build"], build)).to_pylist()
         self._options = {row["key"]: row for row in rows if row["value"]}
         self._tuner = tuner
+        self._is_complete = any(row["complete"] for row in run["builds"].to_pylist() if row["build"] == build)
         self._tried = tuner.precisions()
 
     def allowed(self, precision: str) -> Allowed:
@@ -54,6 +58,9 @@ class Flags:
             return Allowed(precision, enabled=True, how=how, lines=(line,))
         if option is not None:
             return Allowed(precision, enabled=False, how=f"trtexec's option Precision is {option['value']}", lines=(option["line"],))
+        if not self._is_complete:
+            how = f"no candidate and no format combination of this log is in {name}, but the log does not show the whole build"
+            return Allowed(precision, enabled=None, how=how, lines=())
         how = f"not one candidate and not one format combination of the whole build is in {name}; the log prints no flags"
         return Allowed(precision, enabled=False, how=how, lines=())
 

@@ -75,8 +75,9 @@ def _never_timed(
         )
         return say("precision", text, *(c.line for c in starved), verdict="workspace", candidate=most, precision=precision)
     if not allowed.enabled and not offered:
-        text = f"{name}: not enabled in this build: {allowed.how}."
-        return say("precision", text, *allowed.lines, verdict="not enabled", precision=precision)
+        known = allowed.enabled is not None
+        text = f"{name}: not enabled in this build: {allowed.how}." if known else f"{name}: not known: {allowed.how}."
+        return say("precision", text, *allowed.lines, verdict="not enabled" if known else "no record", precision=precision)
     unshown = [row for row in offered if row["outcome"] == NOT_SHOWN]
     if unshown:
         text = (

@@ -32,7 +32,7 @@ _RANGE_WORDS = {
 def int8_without_fp16(engine: Engine, other: Engine | None) -> Finding | None:
     """INT8 was enabled and FP16 was not: what has no INT8 kernel runs in FP32."""
     int8, fp16 = engine.flags.allowed("int8"), engine.flags.allowed("fp16")
-    if not int8.enabled or fp16.enabled or engine.flags.allowed("bf16").enabled:
+    if not int8.enabled or fp16.enabled is not False or engine.flags.allowed("bf16").enabled:
         return None
     slow = [t for t in engine.launched if t.node.row["precision"] in {"fp32", "tf32"} and not t.node.is_reformat]
     slow.sort(key=lambda timed: -timed.time_ms)
@@ -108,7 +108,7 @@ def missing_scales(engine: Engine, other: Engine | None) -> Finding | None:  # n
 
 def tf32_in_fp32(engine: Engine, other: Engine | None) -> Finding | None:  # noqa: ARG001
     """A build that allows FP32 alone computes in TF32, which keeps ten bits of each factor."""
-    if any(engine.flags.allowed(p).enabled for p in ("fp16", "bf16", "int8", "fp8")):
+    if any(engine.flags.allowed(p).enabled is not False for p in ("fp16", "bf16", "int8", "fp8")):
         return None
     nodes = [node for node in engine.graph.nodes.values() if node.row["precision"] == "tf32"]
     if not nodes:

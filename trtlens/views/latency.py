@@ -11,7 +11,9 @@ from trtlens.schema import declare
 from trtlens.statistics import summarize
 
 if TYPE_CHECKING:
+    import numpy as np
     import pyarrow as pa
+    from numpy.typing import NDArray
 
     from trtlens.runs import Run
 
@@ -73,7 +75,7 @@ def _from_samples(times: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def _statistics(times: object) -> dict[str, float]:
+def _statistics(times: NDArray[np.float64]) -> dict[str, float]:
     found = summarize(times)
     assert found is not None  # noqa: S101  the caller drops empty columns
     return {

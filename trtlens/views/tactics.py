@@ -139,18 +139,19 @@ def _with_differences(row: dict[str, Any]) -> dict[str, Any]:
 
 def _sums(build: int, rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """Sums over the layers that launch a kernel and have the tuner's time; ``record`` says how many of how many."""
-    counted = [row for row in rows if row.get("chosen_ms") is not None and row["record"] in {"own", "twin"} and row["type"] not in NO_WORK]
+    launched = [row for row in rows if row["type"] not in NO_WORK]
+    counted = [row for row in launched if row.get("chosen_ms") is not None and row["record"] in {"own", "twin"}]
     sums: dict[str, Any] = {"build": build}
     for column in _SUMMED:
         values = [row[column] for row in counted if row.get(column) is not None]
         sums[column] = sum(values) if values else None
     if sums["chosen_ms"] and sums["regret_ms"] is not None:
         sums["regret_percent"] = 100 * sums["regret_ms"] / sums["chosen_ms"]
-    profiled = [row for row in rows if row["measured_ms"] is not None]
-    left = [row for row in profiled if row not in counted]
+    taken = {row["index"] for row in counted}
+    left = [row for row in launched if row["measured_ms"] is not None and row["index"] not in taken]
     sums["tried"] = sum(row.get("tried") or 0 for row in rows if row["record"] == "own")
     sums["record"] = f"{len(counted)} of {len(rows)} layers"
-    if profiled:
+    if left:
         rest = sum(row["measured_ms"] for row in left)
         sums["chosen_reason"] = f"the profile has {rest:.6g} ms more in {len(left)} layers without the tuner's time"
     return sums
