@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
@@ -80,6 +81,18 @@ def test_baseline_does_not_change_the_regions(case: str) -> None:
     assert {row.region.layers for row in other.rows} == {row.region.layers for row in golden.comparison.rows}
 
 
+def test_every_kernel_with_metadata_is_with_its_nodes() -> None:
+    """In the builds of three graphs, each kernel's nodes (conversions aside) are nodes of its region, in all of them."""
+    comparison = read_golden("small-cnn-rtx").comparison
+    for place, side in enumerate(comparison.sides):
+        regions = {position: row.region for row in comparison.rows for position in row.region.layers[place]}
+        named = [layer for layer in side.layers if layer.metadata]
+        assert len(named) >= 8
+        for layer in named:
+            work = {name for name in layer.metadata if not re.search(r"uantizeLinear$|_cast_to_", name)}
+            assert work <= set(regions[layer.position].nodes)
+
+
 def test_nodes_with_equal_names_in_renumbered_graphs_are_not_paired() -> None:
     """`Conv_4` of a model and `Conv_4` of its Q/DQ sibling are different nodes: structure decides, not the name."""
     golden = read_golden("numbered-names")
@@ -130,7 +143,9 @@ def test_pairing_by_nodes_beats_pairing_by_type_and_shape() -> None:
         by_shape, true = pairs_by_shape(runs[0], runs[1]), golden_pairs(golden)
         known = {name for _, layers in golden.regions for name in layers[0]} | set(golden.unaligned[0])
         wrong += sum(one in known and (one, other) not in true for one, other in by_shape)
-        found += sum(any(one in layers[0] and other in layers[1] for one, other in by_shape) for _, layers in golden.regions)
+        found += sum(
+            any(one in layers[0] and other in layers[1] for one, other in by_shape) for _, layers in golden.regions
+        )
         wanted += len(golden.regions)
     assert found < wanted
     assert wrong > 0
@@ -152,7 +167,9 @@ def test_groups_are_the_smallest_that_hold_the_same_nodes(held: list[list[frozen
 
 
 def joined_one_by_one(held: list[dict[int, frozenset[str]]]) -> set[frozenset[Member]]:
-    groups = {(side, place): {(side, place)} for side, layers in enumerate(held) for place, keys in layers.items() if keys}
+    groups = {
+        (side, place): {(side, place)} for side, layers in enumerate(held) for place, keys in layers.items() if keys
+    }
     while step := next(disagreements(held, groups), None):
         whole = set().union(*(groups[member] for member in step))
         for member in whole:

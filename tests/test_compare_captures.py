@@ -161,7 +161,9 @@ def halves(run: Run, first: Callable[[int], bool]) -> tuple[Run, Run]:
     mask = pc.is_in(times["iteration"], value_set=pc.unique(times["iteration"]).filter(
         [first(number) for number in pc.unique(times["iteration"]).to_pylist()]
     ))  # fmt: skip
-    one, other = (replace(run, tables={**run.tables, "layer_times": times.filter(keep)}) for keep in (mask, pc.invert(mask)))
+    one, other = (
+        replace(run, tables={**run.tables, "layer_times": times.filter(keep)}) for keep in (mask, pc.invert(mask))
+    )
     return one, other
 
 
@@ -184,7 +186,9 @@ def test_logs_alone_stand_on_the_tuner_and_say_so() -> None:
     assert {row["time_source"] for row in rows} == {"tuner"}
     assert {row["low_ms"] for row in rows} == {None}
     assert {row["judged_on"] for row in rows if row["run"] == "fp16"} == {"tuner"}
-    assert any("times are the tuner's" in sentence.lower() for section in tell(comparison) for sentence in section.sentences)
+    assert any(
+        "times are the tuner's" in sentence.lower() for section in tell(comparison) for sentence in section.sentences
+    )
 
 
 def test_runs_without_common_times_are_not_compared_by_time() -> None:

@@ -31,7 +31,9 @@ def captured(name: str) -> str:
 RTX = [str(FIXTURES / "small-cnn-rtx" / name / "verbose.log.xz") for name in ("fp32", "fp16", "qdq")]
 
 
-def run_command(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, str]:
+def run_command(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], *arguments: str
+) -> tuple[int, str, str]:
     """Exit code, standard output and standard error of `trtlens compare`."""
     monkeypatch.setattr(sys, "argv", ["trtlens", "compare", *arguments])
     with pytest.raises(SystemExit) as stop:
@@ -52,7 +54,9 @@ def test_the_answer_comes_first(monkeypatch: pytest.MonkeyPatch, capfd: pytest.C
     assert longer.index("Changes") < longer.index("Regions")
 
 
-def test_data_formats_hold_one_table(monkeypatch: pytest.MonkeyPatch, capfdbinary: pytest.CaptureFixture[bytes]) -> None:
+def test_data_formats_hold_one_table(
+    monkeypatch: pytest.MonkeyPatch, capfdbinary: pytest.CaptureFixture[bytes]
+) -> None:
     """JSON, CSV and Parquet have the declared columns: of the changes, of the regions with --regions."""
     for arguments, columns in (((), changes.COLUMNS), (("--regions",), compare.COLUMNS)):
         names = [column.name for column in columns.columns]
@@ -78,7 +82,9 @@ def test_a_breach_exits_with_one_and_a_line(monkeypatch: pytest.MonkeyPatch, cap
     assert json.loads(out)
 
 
-def test_what_is_unknown_fails_only_when_strict(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> None:
+def test_what_is_unknown_fails_only_when_strict(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
     """A quantity that the runs do not state is told; it fails the command with --strict alone."""
     arguments = (*RTX, "--fail-on", "latency > +3%")
     code, _, err = run_command(monkeypatch, capfd, *arguments)

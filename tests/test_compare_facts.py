@@ -41,7 +41,11 @@ def kinds(comparison: Comparison) -> list[tuple[str, str | None, str | None]]:
 @pytest.mark.parametrize(
     ("facts", "kind", "words"),
     [
-        ({"precision": "fp32", "unit": "cuda core", "kernel": "k32"}, "precision", "fell back from fp16 to fp32 and lost the tensor cores"),
+        (
+            {"precision": "fp32", "unit": "cuda core", "kernel": "k32"},
+            "precision",
+            "fell back from fp16 to fp32 and lost the tensor cores",
+        ),
         ({"precision": "int8", "kernel": "k8"}, "precision", "has a slower kernel in int8 than in fp16"),
         ({"unit": "cuda core", "kernel": "simt"}, "unit", "lost the tensor cores"),
         ({"kernel": "kernel_b"}, "tactic", "runs another tactic"),
@@ -60,13 +64,18 @@ def test_a_slower_region_says_why(facts: dict[str, Any], kind: str, words: str) 
 
 def test_a_faster_narrower_kernel_is_no_fall_back() -> None:
     """Computing in a narrower type and less time is said as it is."""
-    comparison = compared(MadeRun(chain("conv"), constant(0.2)), MadeRun(chain("conv", precision="int8"), constant(0.1)))
+    comparison = compared(
+        MadeRun(chain("conv"), constant(0.2)), MadeRun(chain("conv", precision="int8"), constant(0.1))
+    )
     assert "computes in int8 instead of fp16" in changes.table(comparison)["words"].to_pylist()
 
 
 def test_reformats_are_told_apart_from_computing() -> None:
     """A region that gained a reformat says so, with the time of the reformat and not of the kernel."""
-    layers = [MadeLayer("Reformatting CopyNode for Input Tensor 0 to conv", "Reformat", writes=("r",)), replace(chain("conv")[0], reads=("r",))]
+    layers = [
+        MadeLayer("Reformatting CopyNode for Input Tensor 0 to conv", "Reformat", writes=("r",)),
+        replace(chain("conv")[0], reads=("r",)),
+    ]
     comparison = compared(MadeRun(chain("conv"), constant(0.1)), MadeRun(layers, constant(0.05, 0.1)))
     (row,) = [row for row in changes.table(comparison).to_pylist() if row["kind"] == "reformats"]
     assert (row["before"], row["after"], row["words"]) == ("0", "1", "gained 1 reformat")
@@ -101,7 +110,10 @@ def test_without_times_changes_are_still_told() -> None:
     """Logs without times give changes in the order of the network, without numbers."""
     comparison = compared(MadeRun(chain("a", "b")), MadeRun(chain("a", "b", precision="fp32")))
     rows = changes.table(comparison).to_pylist()
-    assert [(row["kind"], row["label"], row["diff_ms"]) for row in rows] == [("precision", "a", None), ("precision", "b", None)]
+    assert [(row["kind"], row["label"], row["diff_ms"]) for row in rows] == [
+        ("precision", "a", None),
+        ("precision", "b", None),
+    ]
     assert "Precision: 2 regions fp16 to fp32." in told(comparison)
 
 
@@ -155,7 +167,12 @@ def test_measured_and_tuned_times_are_not_mixed() -> None:
 
 def test_a_part_of_a_tuned_region_does_not_get_the_time_of_the_whole() -> None:
     """Where the record knows the time of a whole Myelin region only, its layers have none."""
-    known = {"layer_index": [0, 1], "matched_by": ["region", "name"], "candidate_line": [1, 2], "twin_index": [None, None]}
+    known = {
+        "layer_index": [0, 1],
+        "matched_by": ["region", "name"],
+        "candidate_line": [1, 2],
+        "twin_index": [None, None],
+    }
     made = MadeRun(chain("a", "b"), chosen=[("whole", 0.4), ("b", 0.1)], tables={"tuned_layers": known})
     assert compare.table(compared(made, made))["time_ms"].to_pylist() == [None, None, 0.1, 0.1]
 
@@ -205,6 +222,7 @@ def test_flags_of_both_kinds_of_runs_are_compared() -> None:
 
 def test_clocks_that_differ_are_unfair() -> None:
     """SM clocks read while timing that differ by more than 2 % are said with both values."""
+
     def clocked(clock: int) -> MadeRun:
         readings = {"position": [0, 1], "moment": ["before timing", "after timing"], "sm_clock_mhz": [300, clock]}
         return MadeRun(chain("a"), constant(0.1), tables={"gpu_readings": readings})
@@ -228,7 +246,9 @@ def test_the_faster_run_hears_what_it_leaves_on_the_table() -> None:
     """Regions where the slower run is faster are what the faster one could gain."""
     one = MadeRun(chain("a", "b"), constant(0.3, 0.1))
     other = MadeRun(chain("a", "b"), constant(0.1, 0.15))
-    assert "On the table: run1, the faster one, would gain 50.0 us (20.0 %) if it ran 1 region as run0 does" in told(compared(one, other))
+    assert "On the table: run1, the faster one, would gain 50.0 us (20.0 %) if it ran 1 region as run0 does" in told(
+        compared(one, other)
+    )
     assert "On the table: run0, the faster one, would gain 50.0 us" in told(compared(other, one))
 
 

@@ -105,7 +105,11 @@ def test_shares_and_counts_are_judged() -> None:
     comparison = compare_runs([sampled(1.0, 1).run("base"), MadeRun(moved, times).run("run")])
     assert states(comparison, "fp32_time_share > 50%", "fp32_time_share > 70%") == [BREACH, PASSED]
     assert states(comparison, "fp32_time_share > +50%", "reformats > +0", "reformats > +1") == [BREACH, BREACH, PASSED]
-    assert states(comparison, "reformat_time_share > 9%", "fp16_layers < 2", "computing_layers != 2") == [BREACH, BREACH, PASSED]
+    assert states(comparison, "reformat_time_share > 9%", "fp16_layers < 2", "computing_layers != 2") == [
+        BREACH,
+        BREACH,
+        PASSED,
+    ]
 
 
 def test_what_is_not_known_is_told_and_not_judged() -> None:

@@ -95,7 +95,9 @@ def test_any_text_is_read(text: str) -> None:
     assert set(parts.constants) <= set(CONSTANTS)
 
 
-@pytest.mark.parametrize("piece", [" + ", "PWN(", "...", "{ForeignNode[", ")", "a, ", "conv1 + ", "(Unnamed Layer* 1) ["])
+@pytest.mark.parametrize(
+    "piece", [" + ", "PWN(", "...", "{ForeignNode[", ")", "a, ", "conv1 + ", "(Unnamed Layer* 1) ["]
+)
 def test_long_names_are_read_in_bounded_time(piece: str) -> None:
     """A name of 60,000 characters takes a moment; one of ten million is not taken apart."""
     start = time.perf_counter()

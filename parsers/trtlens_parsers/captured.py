@@ -101,10 +101,23 @@ def _layer_times(document: dict[str, Any]) -> LayerTimes:
 
 
 def _gpu_state(document: dict[str, Any]) -> GpuState:
-    rows = (
-        GpuReading(
-            *(row[name] for name in names), None if row["clock_reasons"] is None else tuple(row["clock_reasons"])
-        )
-        for row in document["readings"]
+    return GpuState(dict(document["limits"] or {}), tuple(_reading(row) for row in document["readings"]))
+
+
+def _reading(row: dict[str, Any]) -> GpuReading:
+    reasons = row["clock_reasons"]
+    return GpuReading(
+        moment=row["moment"],
+        sm_clock_mhz=row["sm_clock_mhz"],
+        memory_clock_mhz=row["memory_clock_mhz"],
+        power_w=row["power_w"],
+        temperature_c=row["temperature_c"],
+        clock_reasons=None if reasons is None else tuple(reasons),
     )
-    return GpuState(dict(document["limits"] or {}), tuple(rows))
+
+
+_READERS: dict[str, Callable[[dict[str, Any]], RunTimes | LayerTimes | GpuState]] = {
+    "run_times": _run_times,
+    "captured_layers": _layer_times,
+    "gpu_state": _gpu_state,
+}

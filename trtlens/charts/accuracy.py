@@ -44,13 +44,13 @@ def chart(table: pa.Table) -> go.Figure:
             customdata=layers, hovertext=texts, hovertemplate="%{hovertext}<extra></extra>",
         ))  # fmt: skip
         traces.append(go.Bar(
-            x=here, y=[1] * len(here), yaxis="y2", marker=fill(precision), showlegend=False, legendgroup=precision,
+            x=here, y=[1] * len(here), yaxis="y2", width=1, marker=fill(precision), showlegend=False, legendgroup=precision,
             customdata=layers, hovertext=texts, hovertemplate="%{hovertext}<extra></extra>",
         ))  # fmt: skip
     first = next((place for place, row in enumerate(rows) if row["first_wrong"]), None)
     notes = [] if first is None else [_mark(first, rows[first])]
     return figure(
-        traces, height=400, bargap=0, barmode="overlay", annotations=notes,
+        traces, height=400, barmode="overlay", annotations=notes,
         xaxis={"title": {"text": "compared tensors in execution order"}, "showgrid": False, "anchor": "y2"},
         yaxis={"title": {"text": "error (noise over signal)"}, "type": "log", "domain": [0.16, 1], "exponentformat": "power"},
         yaxis2={"domain": [0, 0.08], "showticklabels": False, "showgrid": False, "fixedrange": True},

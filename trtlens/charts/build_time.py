@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import plotly.graph_objects as go
 
 from trtlens.charts import MissingData
-from trtlens.charts.style import BLUE, figure, plain
+from trtlens.charts.style import BLUE, figure, plain, stripes
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -38,7 +38,7 @@ def chart(table: pa.Table) -> go.Figure:
         here = [(place, row) for place, (one, row) in enumerate(shown) if one == kind]
         traces.append(go.Bar(
             y=[place for place, _ in here], x=[row["seconds"] for _, row in here], orientation="h", name=name,
-            marker={"color": ink, "pattern": {"shape": shape, "fgcolor": "rgba(255,255,255,0.6)", "size": 6, "solidity": 0.2}},
+            marker={"color": ink, "pattern": stripes(shape)},
             text=[f"{row['seconds']:.3g} s" for _, row in here], textposition="outside", cliponaxis=False,
             hovertext=[f"{plain(row['name'])}, {row['source']}" for _, row in here],
             hovertemplate="%{hovertext}<br>%{x:.3f} s<extra></extra>",

@@ -53,7 +53,8 @@ def chart(run: Run) -> go.Figure:
         layout |= {
             "xaxis2": {"anchor": "y2", "showgrid": False}, "yaxis2": {"domain": [0, 0.27], "title": {"text": "SM clock [MHz]"},
             "rangemode": "tozero"},
-            "yaxis3": {"overlaying": "y2", "side": "right", "title": {"text": "power [W]"}, "rangemode": "tozero", "showgrid": False},
+            "yaxis3": {"overlaying": "y2", "side": "right", "title": {"text": "power [W]"}, "rangemode": "tozero", "showgrid": False,
+                       "tickmode": "auto", "nticks": 4},
         }  # fmt: skip
         layout["xaxis"]["anchor"] = "y"
     return figure(traces, **layout)

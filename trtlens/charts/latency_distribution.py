@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from trtlens.runs import Run
+    from trtlens.statistics import Statistics
 
 _BINS = 80
 _WORDS = {"timing": "queued: GPU time", "latency": "one at a time: host latency", "trtexec": "trtexec: GPU time"}
@@ -32,20 +33,20 @@ def chart(run: Run) -> go.Figure:
     """
     times = frame(run["run_times"])
     traces: list[Any] = []
-    notes: list[dict[str, Any]] = []
+    medians: list[dict[str, Any]] = []
     for place, (name, group) in enumerate(times.groupby("pass", sort=False, dropna=False)):
         values = group[_COLUMNS.get(str(name), "gpu_ms")].dropna().to_numpy("float64")
         if len(values):
             ink = (BLUE, ORANGE, GREY)[place % 3]
-            traces.append(_bars(_WORDS.get(str(name), plain(name)), values, ink))
-            notes.append(_median(values, ink, place))
+            found = summarize(values)
+            assert found is not None  # noqa: S101  there are values
+            traces.append(_bars(f"{_WORDS.get(str(name), plain(name))}, {_told(found)}", values, ink))
+            medians.append(_line(1000 * found.median_ms, ink))
     if not traces:
         raise MissingData(NO_SAMPLES)
     return figure(
-        traces, height=320, barmode="overlay", bargap=0, shapes=[note["shape"] for note in notes],
-        annotations=[note["text"] for note in notes],
+        traces, height=320, barmode="overlay", bargap=0, shapes=medians,
         xaxis={"title": {"text": "time of an inference [µs]"}}, yaxis={"title": {"text": "share of its pass [%]"}},
-        margin={"t": 76}, legend={"y": 1.14},
     )  # fmt: skip
 
 
@@ -62,13 +63,10 @@ def _bars(name: str, values: NDArray[np.float64], ink: str) -> go.Bar:
     )  # fmt: skip
 
 
-def _median(values: NDArray[np.float64], ink: str, place: int) -> dict[str, Any]:
-    found = summarize(values)
-    assert found is not None  # noqa: S101  the caller drops empty columns
-    low, middle, high = (1000 * one for one in (found.median_low_ms, found.median_ms, found.median_high_ms))
-    shape = {"type": "line", "x0": middle, "x1": middle, "y0": 0, "y1": 1, "yref": "paper", "line": {"color": ink, "dash": "dot"}}
-    text = f"median {middle:.2f} µs [{low:.2f}, {high:.2f}], p99 {1000 * found.p99_ms:.2f}"
-    return {
-        "shape": shape,
-        "text": {"x": middle, "y": 1.02 + 0.07 * place, "yref": "paper", "yanchor": "bottom", "text": text, "showarrow": False},
-    }
+def _line(median: float, ink: str) -> dict[str, Any]:
+    return {"type": "line", "x0": median, "x1": median, "y0": 0, "y1": 1, "yref": "paper", "line": {"color": ink, "dash": "dot"}}
+
+
+def _told(found: Statistics) -> str:
+    low, middle, high = (f"{1000 * one:.2f}" for one in (found.median_low_ms, found.median_ms, found.median_high_ms))
+    return f"median {middle} µs [{low} to {high}], p99 {1000 * found.p99_ms:.2f} µs"

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import plotly.graph_objects as go
 
 from trtlens.charts import MissingData
-from trtlens.charts.style import BLUE, figure, plain
+from trtlens.charts.style import BLUE, figure, plain, stripes
 from trtlens.summary import size
 
 if TYPE_CHECKING:
@@ -33,17 +33,18 @@ def chart(run: Run) -> go.Figure:
     if not rows:
         raise MissingData(_NONE)
     bar = go.Bar(
-        y=[f"{place} {name}" for place, (name, _, _) in enumerate(rows)], x=[value for _, _, value in rows], orientation="h",
+        y=[f"{place} {name}" for place, (name, _, _) in enumerate(rows)], x=[value / 2**20 for _, _, value in rows], orientation="h",
         marker={"color": [BLUE if total else "#7c5cad" for _, total, _ in rows],
-                "pattern": {"shape": ["" if total else "/" for _, total, _ in rows], "fgcolor": "rgba(255,255,255,0.6)", "size": 6, "solidity": 0.2}},
+                "pattern": stripes(["" if total else "/" for _, total, _ in rows])},
         text=[size(value) for _, _, value in rows], textposition="outside", cliponaxis=False,
-        hovertemplate="%{text} (%{x:,} bytes)<extra></extra>",
+        customdata=[f"{value:,} bytes" for _, _, value in rows],
+        hovertemplate="%{text} (%{customdata})<extra></extra>",
     )  # fmt: skip
     places = [f"{place} {name}" for place, (name, _, _) in enumerate(rows)]
     return figure(
         [bar], height=90 + 26 * len(rows), bargap=0.3, margin={"r": 90},
         yaxis={"autorange": "reversed", "tickvals": places, "ticktext": [name for name, _, _ in rows]},
-        xaxis={"title": {"text": "bytes (whole engine; hatched: one layer)"}, "exponentformat": "SI"},
+        xaxis={"title": {"text": "MiB (whole engine; hatched: one layer)"}},
     )  # fmt: skip
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import plotly.graph_objects as go
 
 from trtlens.charts import MissingData
-from trtlens.charts.style import BLUE, GREY, ORANGE, duration, figure, plain
+from trtlens.charts.style import BLUE, GREY, ORANGE, duration, figure, plain, stripes
 from trtlens.charts.waterfall import NO_COMMON_TIMES
 from trtlens.comparison.noise import FASTER, NO_DIFFERENCE, SLOWER
 
@@ -35,9 +35,9 @@ def chart(comparison: Comparison, number: int) -> go.Figure:
         known = [one.high_ms is not None for _, one in here]
         halves = [round(1000 * ((one.high_ms or 0.0) - one.diff_ms), 4) if ok else None for (_, one), ok in zip(here, known, strict=True)]
         traces.append(go.Bar(
-            x=[row.number for row, _ in here], y=[round(1000 * one.diff_ms, 4) for _, one in here], name=verdict,
+            x=[row.number for row, _ in here], y=[round(1000 * one.diff_ms, 4) for _, one in here], name=verdict, width=0.82,
             error_y={"type": "data", "array": halves, "thickness": 1, "width": 0, "color": GREY} if all(known) else None,
-            marker={"color": ink, "pattern": {"shape": shape, "fgcolor": "rgba(255,255,255,0.6)", "size": 6, "solidity": 0.2}},
+            marker={"color": ink, "pattern": stripes(shape)},
             customdata=[_first(row, comparison, number) for row, _ in here],
             hovertext=[_hover(row, comparison, number) for row, _ in here], hovertemplate="%{hovertext}<extra></extra>",
         ))  # fmt: skip

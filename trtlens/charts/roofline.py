@@ -45,8 +45,8 @@ def chart(run: Run) -> go.Figure:
         note = f"roofs of {peaks.gpu}: {peaks.memory_gb_per_s:,.0f} GB/s and dense rates, {peaks.source}"
     return figure(
         traces, height=430, margin={"b": 78},
-        xaxis={"title": {"text": "operations per byte (inputs, outputs and weights moved once)"}, "type": "log"},
-        yaxis={"title": {"text": "achieved [10¹² operations/s]"}, "type": "log"},
+        xaxis={"title": {"text": "operations per byte (inputs, outputs and weights moved once)"}, "type": "log", "dtick": 1},
+        yaxis={"title": {"text": "achieved [10¹² operations/s]"}, "type": "log", "dtick": 1},
         annotations=[{
             "text": note, "xref": "paper", "yref": "paper", "x": 0, "y": -0.2, "xanchor": "left", "yanchor": "top",
             "showarrow": False,

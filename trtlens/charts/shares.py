@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from trtlens.charts.layer_rows import running_layers
 from trtlens.charts.style import duration, fills, plain
+from trtlens_parsers.kernels import read_kernel
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -26,14 +27,16 @@ class Tree:
     layers: list[int] = field(default_factory=list)
     precisions: list[str] = field(default_factory=list)
     kernels: list[str | None] = field(default_factory=list)
+    depths: list[int] = field(default_factory=list)
+    names: list[str] = field(default_factory=list)
 
     def trace(self) -> dict[str, Any]:
         """What treemap and sunburst have in common; customdata is the kernel of a leaf."""
         texts = [self._text(value, count) for value, count in zip(self.values, self.layers, strict=True)]
         return {
             "ids": self.ids, "labels": self.labels, "parents": self.parents, "values": self.values, "text": texts,
-            "customdata": self.kernels, "branchvalues": "total", "marker": fills(self.precisions), "sort": False,
-            "hovertemplate": "<b>%{label}</b><br>%{text}<br>%{percentRoot:.1%} of all<extra></extra>",
+            "customdata": self.kernels, "branchvalues": "total", "marker": fills(self.precisions, self.depths), "sort": False,
+            "hovertext": self.names, "hovertemplate": "<b>%{hovertext}</b><br>%{text}<br>%{percentRoot:.1%} of all<extra></extra>",
         }  # fmt: skip
 
     def _text(self, value: float, count: int) -> str:
@@ -62,7 +65,9 @@ def read_tree(table: pa.Table) -> Tree:
             if key not in places:
                 places[key] = len(tree.ids)
                 tree.ids.append(plain(key, 5000))
-                tree.labels.append(plain(label, 60))
+                tree.labels.append(plain(_short(label) if depth == len(path) - 1 else label, 40))
+                tree.names.append(plain(label, 120))
+                tree.depths.append(depth)
                 tree.parents.append(tree.ids[places[path[depth - 1][0]]] if depth else "")
                 tree.values.append(0.0)
                 tree.layers.append(0)
@@ -71,3 +76,9 @@ def read_tree(table: pa.Table) -> Tree:
             tree.values[places[key]] += float(row[0])
             tree.layers[places[key]] += int(row[1])
     return tree
+
+
+def _short(kernel: str) -> str:
+    """What tells kernels apart in little room: family, operation and tile, where the name says them."""
+    known = read_kernel(kernel)
+    return " ".join(part for part in (known.family, known.operation, known.tile) if part) or kernel

@@ -37,8 +37,12 @@ def colour(precision: str | None) -> str:
     base = PRECISION_COLOURS.get(precision or "")
     if base is None:
         return GREY
+    return _mixed(base, _NEUTRAL, _MUTED)
+
+
+def _mixed(base: str, other: tuple[int, int, int], share: float) -> str:
     parts = (int(base[place : place + 2], 16) for place in (1, 3, 5))
-    mixed = (round(part * (1 - _MUTED) + grey * _MUTED) for part, grey in zip(parts, _NEUTRAL, strict=True))
+    mixed = (round(part * (1 - share) + toward * share) for part, toward in zip(parts, other, strict=True))
     return "#" + "".join(f"{part:02x}" for part in mixed)
 
 
@@ -49,18 +53,22 @@ def fill(precision: str | None) -> dict[str, Any]:
 
 def pattern(precision: str | None) -> dict[str, Any]:
     """The pattern of a precision, white lines over its colour."""
-    shape = PATTERNS.get(precision or UNKNOWN, "")
+    return stripes(PATTERNS.get(precision or UNKNOWN, ""))
+
+
+def stripes(shape: str | list[str]) -> dict[str, Any]:
+    """White lines over a colour."""
     return {"shape": shape, "fgcolor": "rgba(255,255,255,0.6)", "size": 6, "solidity": 0.22, "fillmode": "overlay"}
 
 
-def fills(precisions: Iterable[str | None]) -> dict[str, Any]:
-    """Markers of areas in one trace, one precision each."""
-    listed = list(precisions)
-    shapes = [PATTERNS.get(one or UNKNOWN, "") for one in listed]
+def fills(precisions: Iterable[str], depths: Iterable[int]) -> dict[str, Any]:
+    """Markers of nested areas in one trace: the deeper, the lighter; only the outermost carry their pattern."""
+    listed = list(zip(precisions, depths, strict=True))
+    shapes = [PATTERNS.get(one, "") if not depth else "" for one, depth in listed]
     return {
-        "colors": [colour(one) for one in listed],
-        "pattern": {"shape": shapes, "fgcolor": "rgba(255,255,255,0.45)", "size": 6, "solidity": 0.16},
-    }
+        "colors": [_mixed(colour(one), (255, 255, 255), 0.24 * depth) for one, depth in listed],
+        "pattern": {**stripes(shapes), "size": 7, "solidity": 0.14}, "line": {"color": "rgba(255,255,255,0.85)", "width": 1},
+    }  # fmt: skip
 
 
 def by_precision(precisions: Iterable[str]) -> list[str]:
@@ -89,14 +97,16 @@ def figure(traces: Iterable[Any], *, height: int = 380, **layout: Any) -> go.Fig
 
 def _theme(ink: str, faint: str, line: str, paper: str) -> go.layout.Template:
     axis = {
-        "gridcolor": line, "zerolinecolor": line, "linecolor": faint, "tickcolor": faint, "automargin": True,
+        "gridcolor": line, "zerolinecolor": line, "linecolor": faint, "tickcolor": "rgba(0,0,0,0)", "automargin": True, "ticks": "outside",
+        "ticklen": 5,
         "title": {"font": {"size": 12, "color": faint}, "standoff": 8}, "tickfont": {"size": 11, "color": faint},
     }  # fmt: skip
     layout = {
         "font": {"family": _FONT, "size": 12, "color": ink}, "paper_bgcolor": "rgba(0,0,0,0)",
         "plot_bgcolor": "rgba(0,0,0,0)", "margin": {"l": 56, "r": 16, "t": 32, "b": 44}, "xaxis": axis, "yaxis": axis,
         "hoverlabel": {"font": {"family": _FONT, "size": 12, "color": ink}, "bgcolor": paper, "bordercolor": faint, "align": "left"},
-        "legend": {"orientation": "h", "y": 1.0, "yanchor": "bottom", "x": 0, "xanchor": "left", "font": {"size": 12}},
+        "modebar": {"bgcolor": "rgba(0,0,0,0)", "color": line, "activecolor": faint},
+        "legend": {"traceorder": "normal", "orientation": "h", "y": 1.0, "yanchor": "bottom", "x": 0, "xanchor": "left", "font": {"size": 12}},
         "colorway": [BLUE, ORANGE, "#7c5cad", "#2a9d8f", "#b5523b", "#5c7a8a"], "hovermode": "closest", "bargap": 0.12,
         "annotationdefaults": {"font": {"size": 11, "color": ink}, "arrowcolor": faint},
     }  # fmt: skip

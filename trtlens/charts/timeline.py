@@ -26,11 +26,12 @@ def chart(table: pa.Table) -> go.Figure:
     layers = running_layers(table)
     timed = layers.attrs["timed"]
     layers["height"] = layers["weight"] * 1000 if timed else 1.0
+    width = 0.88 if len(layers) < _THIN else 1.0
     traces = []
     for precision in by_precision(layers["shown"]):
         rows = layers[layers["shown"] == precision]
         traces.append(go.Bar(
-            x=rows.index.tolist(), y=rows["height"].round(4).tolist(), name=precision, marker=fill(precision),
+            x=rows.index.tolist(), y=rows["height"].round(4).tolist(), name=precision, marker=fill(precision), width=width,
             customdata=rows["index"].tolist(), hovertext=rows["hover"].tolist(), hovertemplate="%{hovertext}<extra></extra>",
         ))  # fmt: skip
     moved = layers[layers["work"] == "reformat"]
@@ -41,7 +42,7 @@ def chart(table: pa.Table) -> go.Figure:
             customdata=moved["index"].tolist(), hovertext=moved["hover"].tolist(), hovertemplate="%{hovertext}<extra></extra>",
         ))  # fmt: skip
     return figure(
-        traces, height=340, barmode="overlay", bargap=0.12 if len(layers) < _THIN else 0,
+        traces, height=340, barmode="overlay",
         xaxis={"title": {"text": "layers in execution order, without those that launch nothing"}, "showgrid": False},
         yaxis={"title": {"text": "time [µs]" if timed else "no times: every layer is drawn alike"}, "showticklabels": timed},
     )  # fmt: skip

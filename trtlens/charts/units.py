@@ -26,6 +26,7 @@ def chart(table: pa.Table) -> go.Figure:
     timed = layers.attrs["timed"]
     layers["row"] = layers["unit"].fillna("unit unknown").mask(layers["work"] == "reformat", "reformats")
     total = layers["weight"].sum() or 1.0
+    layers = layers[layers["weight"] > 0]
     sums = layers.groupby(["row", "shown"])["weight"].agg(["sum", "size"])
     traces = []
     for precision in by_precision(layers["shown"]):
@@ -40,7 +41,7 @@ def chart(table: pa.Table) -> go.Figure:
             hovertemplate="%{hovertext}, %{x:.1f} %<extra></extra>",
         ))  # fmt: skip
     return figure(
-        traces, height=260, barmode="stack", bargap=0.35,
+        traces, height=300, barmode="stack", bargap=0.35,
         xaxis={"title": {"text": "share of the time [%]" if timed else "share of the layers [%]"}, "rangemode": "tozero"},
         yaxis={"categoryorder": "array", "categoryarray": [row for row in _ROWS if row in set(layers["row"])]},
     )  # fmt: skip

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from trtlens.report.subject import Subject
+    from trtlens.statistics import Statistics
 
 _PASSES = (
     ("timing", "gpu_ms", "GPU time of one inference, queued back to back"),
@@ -32,10 +33,12 @@ def text(value: object) -> str:
     return escape(visible(str(value)))
 
 
-def card(subject: Subject, place: int) -> str:
-    """One run: what it is, its latency, and its time by precision, unit and reformats."""
+def card(subject: Subject, place: int, baseline: Subject | None) -> str:
+    """One run: what it is, its latency (against the baseline's), and its time by precision, unit and reformats."""
+    against = "" if baseline is None else _against(subject, baseline)
     return (
-        f'<article class="card" data-run="{place}"><h3>{text(subject.name)}</h3>{latency(subject)}{_identity(subject)}{_shares(subject)}</article>'
+        f'<article class="card" data-run="{place}"><h3>{text(subject.name)}</h3>{_latency(subject)}{against}{_identity(subject)}'
+        f"{_shares(subject)}{_state(subject)}</article>"
     )
 
 
@@ -53,13 +56,12 @@ def model_of(subject: Subject) -> str | None:
 def _identity(subject: Subject) -> str:
     facts = subject.facts
     layers = subject.run["layers"].num_rows
-    builds = f"{subject.build} of {len(subject.builds)} in the log" if len(subject.builds) > 1 else None
+    builds = f"{subject.build} of {len(subject.builds)} in the log" if subject.builds else None
     rows = [
         ("model", model_of(subject)), ("GPU", facts.get("gpu")), ("TensorRT", facts.get("tensorrt_version")),
         ("precisions allowed", facts.get("precision_flags")), ("build", builds), ("layers", f"{layers:,}" if layers else None),
     ]  # fmt: skip
-    shown = [(label, value) for label, value in rows if value is not None or label != "build"]
-    return "<dl>" + "".join(f"<dt>{label}</dt><dd>{_known(value)}</dd>" for label, value in shown) + "</dl>" + _state(subject)
+    return "<dl>" + "".join(f"<dt>{label}</dt><dd>{_known(value)}</dd>" for label, value in rows) + "</dl>"
 
 
 def _known(value: Any) -> str:
@@ -78,14 +80,37 @@ def _state(subject: Subject) -> str:
     return '<ul class="notes">' + "".join(f"<li>{text(note)}</li>" for note in notes) + "</ul>" if notes else ""
 
 
-def latency(subject: Subject) -> str:
-    """The median with its interval, else trtexec's figure, else that there is none and how to get it."""
+def _sampled(subject: Subject) -> tuple[str, Statistics] | None:
+    """The samples that tell most of the engine, with what they measure in words."""
     times = subject.run["run_times"].to_pandas()
     for name, column, words in _PASSES:
         found = summarize(times.loc[times["pass"] == name, column].dropna().to_numpy("float64"))
         if found is not None:
-            interval = f"{found.median_low_ms:.4f} to {found.median_high_ms:.4f} ms with 95 % confidence"
-            return _big(f"{found.median_ms:.4f}", "ms", f"median {words}; {interval}; {found.count:,} inferences; p99 {found.p99_ms:.4f} ms")
+            return words, found
+    return None
+
+
+def _against(subject: Subject, baseline: Subject) -> str:
+    """How the median compares with that of the baseline, where both have samples of the same kind."""
+    here, there = _sampled(subject), _sampled(baseline)
+    if here is None or there is None or here[0] != there[0]:
+        return ""
+    one, other = here[1], there[1]
+    if one.median_low_ms <= other.median_high_ms and other.median_low_ms <= one.median_high_ms:
+        return f'<p class="against">no difference seen to {text(baseline.name)}</p>'
+    slow, fast = max(one.median_ms, other.median_ms), min(one.median_ms, other.median_ms)
+    word = "slower" if one.median_ms > other.median_ms else "faster"
+    factor = f"{slow / fast:.2f}× {word} than" if fast else f"{word} than"
+    return f'<p class="against {word}">{factor} {text(baseline.name)} ({one.median_ms - other.median_ms:+.4f} ms)</p>'
+
+
+def _latency(subject: Subject) -> str:
+    """The median with its interval, else trtexec's figure, else that there is none and how to get it."""
+    sampled = _sampled(subject)
+    if sampled is not None:
+        words, found = sampled
+        interval = f"{found.median_low_ms:.5g} to {found.median_high_ms:.5g} ms with 95 % confidence"
+        return _big(f"{found.median_ms:.4g}", "ms", f"median {words}: {interval} ({found.count:,} inferences; p99 {found.p99_ms:.4g} ms)")
     figures = {(row["metric"], row["statistic"]): row for row in subject.run["performance"].to_pylist()}
     for metric in ("gpu_compute_time", "latency"):
         for statistic in ("median", "mean"):

@@ -46,7 +46,7 @@ def render(subjects: Sequence[Subject]) -> str:
         "style": _asset("page.css") + "\n" + precision_styles(),
         "navigation": navigation(several=several),
         "runs": _run_switch(subjects),
-        "cards": "".join(card(subject, place) for place, subject in enumerate(subjects)),
+        "cards": "".join(card(one, place, subjects[0] if place else None) for place, one in enumerate(subjects)),
         "findings": findings(subjects),
         "changed": _changed(compared) if several else "",
         "sections": "".join(section_html(section, scope="run") for section in SECTIONS),

@@ -32,7 +32,7 @@ SECTIONS = (
     Section("build", "Build", ("build_time",), ("build", "messages")),
 )
 CHANGED = Section("changed", "What changed", ("waterfall", "regions"), ("changes", "compare", "settings"))
-NARROW = frozenset({"treemap", "sunburst", "reformat_flow", "reformat_costs"})
+NARROW = frozenset({"sunburst", "units", "reformat_flow", "reformat_costs"})
 """Charts that stand two in a row where there is room."""
 
 _READING = {

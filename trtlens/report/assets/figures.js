@@ -24,8 +24,10 @@ class Figures {
       plot.replaceChildren(make("p", { class: "missing", text: figure ? figure.missing : "This run is the baseline: pick another above to see what changed." }));
       plot.style.height = "";
       place.dataset.state = "missing";
+      place.classList.add("is-missing");
       return;
     }
+    place.classList.remove("is-missing");
     if (!this.drawn.has(plot)) plot.replaceChildren();
     const narrow = plot.clientWidth < 520;
     const layout = { ...structuredClone(figure.layout), template: this.page.data.themes[this.page.theme], autosize: true };

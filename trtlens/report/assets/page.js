@@ -136,6 +136,7 @@ class Page {
     const table = source.table(name);
     const grid = place.querySelector(".grid");
     this.grids.delete(place);
+    place.classList.toggle("is-missing", !table || !table.rows);
     if (!table || !table.rows) {
       grid.replaceChildren(make("p", { class: "missing", text: place.dataset.empty }));
       return;
