@@ -50,7 +50,7 @@ def _tables(rows: list[Any], nodes: list[Any], random: np.random.Generator, exec
     times = random.gamma(20.0, 0.0005, count)[:, None] * random.normal(1.0, 0.02, (count, executions))
     tables = {name: spec.empty() for name, spec in TABLES.items()}
     tables["builds"] = _filled("builds", 1, {"build": [1], "is_build": [True], "complete": [True]})
-    layers = {
+    layers: dict[str, list[Any]] = {
         "build": [1] * count,
         "index": index,
         "name": names,
@@ -62,7 +62,7 @@ def _tables(rows: list[Any], nodes: list[Any], random: np.random.Generator, exec
         "onnx_nodes": [row[2] or None for row in rows],
     }
     tables["layers"] = _filled("layers", count, layers)
-    tensors = {
+    tensors: dict[str, list[Any]] = {
         "build": [1] * 2 * count,
         "layer_index": [n for n in index for _ in range(2)],
         "direction": ["input", "output"] * count,
@@ -71,7 +71,7 @@ def _tables(rows: list[Any], nodes: list[Any], random: np.random.Generator, exec
         "dims": [[8, 64, 56, 56]] * 2 * count,
     }
     tables["layer_tensors"] = _filled("layer_tensors", 2 * count, tensors)
-    graph = {
+    graph: dict[str, list[Any]] = {
         "build": [1] * len(nodes),
         "index": list(range(len(nodes))),
         "name": [node[0] for node in nodes],
@@ -80,7 +80,7 @@ def _tables(rows: list[Any], nodes: list[Any], random: np.random.Generator, exec
         "outputs": [[node[3]] for node in nodes],
     }
     tables["nodes"] = _filled("nodes", len(nodes), graph)
-    samples = {
+    samples: dict[str, list[Any]] = {
         "build": [1] * times.size,
         "index": np.repeat(index, executions).tolist(),
         "layer": [name for name in names for _ in range(executions)],
@@ -106,10 +106,10 @@ def main() -> None:
     print(f"{runs} runs of {layers} layers, {executions} executions: {len(comparison.rows)} regions")
     print(f"  align and measure  {time.perf_counter() - start:6.2f} s")
     check = read_check("latency > +3%")
-    steps = {
-        "regions": lambda c: compare.table(c),
-        "changes": lambda c: changes.table(c),
-        "headlines": lambda c: tell(c),
+    steps: dict[str, Any] = {
+        "regions": compare.table,
+        "changes": changes.table,
+        "headlines": tell,
         "a check": lambda c: judge_checks(c, [check]),
     }
     for name, step in steps.items():

@@ -179,9 +179,9 @@ def joined_one_by_one(held: list[dict[int, frozenset[str]]]) -> set[frozenset[Me
 
 def disagreements(held: list[dict[int, frozenset[str]]], groups: dict[Member, set[Member]]) -> Any:
     """Sets of members that must be in one group and are not: equal holdings, then nodes that sides hold differently."""
-    for one in groups:
+    for one, group in groups.items():
         for other in groups:
-            if held[one[0]][one[1]] == held[other[0]][other[1]] and other not in groups[one]:
+            if held[one[0]][one[1]] == held[other[0]][other[1]] and other not in group:
                 yield {one, other}
     holders: dict[str, dict[int, set[Member]]] = {}
     for side, place in groups:

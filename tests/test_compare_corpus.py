@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from functools import cache
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from trtlens import Run, open_run
 from trtlens.comparison import compare_runs
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 # Number of a file and, where the log holds several builds, the build. Each line is one model.
 PAIRS = [

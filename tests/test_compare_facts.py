@@ -6,11 +6,10 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
 import pytest
 
 from tests.doubles.made_runs import MadeLayer, MadeRun, chain
-from trtlens import Run, TrtlensError
+from trtlens import TrtlensError
 from trtlens.comparison import Comparison, compare_runs
 from trtlens.comparison.headlines import tell
 from trtlens.comparison.noise import SLOWER
@@ -131,7 +130,7 @@ def test_a_profile_without_samples_is_marked_as_a_summary() -> None:
 
 
 def test_layers_that_a_profile_table_leaves_out_took_no_time() -> None:
-    """trtexec 8.4 and later prints no row for a layer of 0 ms; in an export a missing row is unknown."""
+    """The table of trtexec 8.4 and later has no row for a layer of 0 ms; in an export a missing row is unknown."""
     table = MadeRun(chain("a", "b"), profile={"a": 0.2}, profile_source="profile table")
     export = MadeRun(chain("a", "b"), profile={"a": 0.2})
     assert compare.table(compared(table, table))["time_ms"].to_pylist() == [0.2, 0.2, 0.0, 0.0]
@@ -167,7 +166,7 @@ def test_measured_and_tuned_times_are_not_mixed() -> None:
 
 def test_a_part_of_a_tuned_region_does_not_get_the_time_of_the_whole() -> None:
     """Where the record knows the time of a whole Myelin region only, its layers have none."""
-    known = {
+    known: dict[str, list[Any]] = {
         "layer_index": [0, 1],
         "matched_by": ["region", "name"],
         "candidate_line": [1, 2],
@@ -178,17 +177,21 @@ def test_a_part_of_a_tuned_region_does_not_get_the_time_of_the_whole() -> None:
 
 
 def test_memory_and_errors_are_those_of_the_region() -> None:
-    """The largest scratch, the sum of what is kept, and the error that comes in between reading and writing."""
-    memory = {"layer": ["a"], "scratch_bytes": [64], "device_persistent_bytes": [16]}
-    made = MadeRun(chain("a"), constant(0.1), tables={"memory": memory})
-    errors = pa.table({"tensor": ["t0", "t1"], "relative_l2": [0.01, 0.04]})
-    plain = made.run("run1")
-    run = Run(plain.name, {**plain.tables, "tensor_errors": errors}, None, plain.info)
-    comparison = compare_runs([made.run("run0"), run])
-    row = compare.table(comparison).to_pylist()[1]
-    assert (row["scratch_bytes"], row["persistent_bytes"], row["error"]) == (64, 16, 0.04)
-    assert row["error_added"] == pytest.approx(0.03)
-    assert "Most relative error (L2) comes in at: a 0.03." in told(comparison)
+    """The largest scratch, the sum of what is kept, and the error of the tensors that the region's nodes make."""
+    memory: dict[str, list[Any]] = {"layer": ["a"], "scratch_bytes": [64], "device_persistent_bytes": [16]}
+    errors: dict[str, list[Any]] = {
+        "tensor": ["t0", "a_output", "t2"],
+        "producer": [None, "a", None],
+        "error": [0.01, 0.04, None],
+        "error_added": [0.01, 0.03, None],
+    }
+    plain = MadeRun(chain("a", "b"), constant(0.1, 0.1), tables={"memory": memory})
+    comparison = compared(plain, replace(plain, tables={"memory": memory, "tensor_errors": errors}))
+    first, second = (row for row in compare.table(comparison).to_pylist() if row["run"] == "run1")
+    assert (first["scratch_bytes"], first["persistent_bytes"]) == (64, 16)
+    assert (first["error"], first["error_added"]) == (0.04, 0.03)
+    assert (second["error"], second["error_added"], second["scratch_bytes"]) == (None, None, None)
+    assert "Most error (noise over signal) comes in at: a 0.03." in told(comparison)
 
 
 # -- runs ------------------------------------------------------------------------------------------------------------
@@ -212,7 +215,7 @@ def test_settings_that_differ_are_told_and_unknown_ones_are_not_called_equal() -
 
 
 def test_flags_of_both_kinds_of_runs_are_compared() -> None:
-    """trtexec's options and a captured run's flags are settings by name."""
+    """Options of trtexec and flags of a captured run are settings by name."""
     options = {"section": ["Build Options"], "key": ["Sparsity"], "value": ["Disabled"]}
     one = MadeRun(chain("a"), tables={"options": options}, info={"precision_flags": ["FP16"]})
     other = MadeRun(chain("a"), info={"flags": {"Sparsity": "enable"}, "precision_flags": ["FP16", "INT8"]})
@@ -224,7 +227,11 @@ def test_clocks_that_differ_are_unfair() -> None:
     """SM clocks read while timing that differ by more than 2 % are said with both values."""
 
     def clocked(clock: int) -> MadeRun:
-        readings = {"position": [0, 1], "moment": ["before timing", "after timing"], "sm_clock_mhz": [300, clock]}
+        readings: dict[str, list[Any]] = {
+            "position": [0, 1],
+            "moment": ["before timing", "after timing"],
+            "sm_clock_mhz": [300, clock],
+        }
         return MadeRun(chain("a"), constant(0.1), tables={"gpu_readings": readings})
 
     assert any("1980 MHz" in sentence for sentence in fairness(compared(clocked(1980), clocked(1500))))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -16,13 +17,13 @@ from trtlens.comparison.quantities import QUANTITIES
 DOCS = Path(__file__).parents[1] / "docs" / "compare.md"
 
 
-def sampled(milliseconds: float, seed: int, *, noise: float = 0.002, **facts: object) -> MadeRun:
+def sampled(milliseconds: float, seed: int, *, noise: float = 0.002, **facts: Any) -> MadeRun:
     random = np.random.default_rng(seed)
     times = milliseconds * random.normal(1.0, noise, (2, 60)) / 2
     return MadeRun(chain("conv1", "conv2", **facts), times)
 
 
-def compared(base_ms: float, run_ms: float, **facts: object) -> Comparison:
+def compared(base_ms: float, run_ms: float, **facts: Any) -> Comparison:
     return compare_runs([sampled(base_ms, 1).run("base"), sampled(run_ms, 2, **facts).run("run")])
 
 

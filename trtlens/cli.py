@@ -12,7 +12,7 @@ from typing import Annotated, Optional
 import typer
 
 from trtlens._version import VERSION
-from trtlens.commands import accuracy, capture, compare, dump, read, why
+from trtlens.commands import accuracy, capture, compare, dump, kernel, read, report, why
 from trtlens.errors import TrtlensError
 
 app = typer.Typer(
@@ -21,13 +21,16 @@ app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
+    rich_markup_mode=None,  # help in plain text needs no rich, whose import takes longer than all the rest
 )
 read.register(app)
+kernel.register(app)
 capture.register(app)
 compare.register(app)
 why.register(app)
 dump.register(app)
 accuracy.register(app)
+report.register(app)
 
 
 def _print_version(value: bool) -> None:

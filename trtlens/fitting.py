@@ -25,7 +25,9 @@ class Fitting:
         self._innermost_first = innermost_first
         self._formats: dict[int, FormatCombination | None] = {}
 
-    def fitting(self, groups: Sequence[int], match: Match, operands: Operands, known: Mapping[str, StridedTensor]) -> list[int]:
+    def fitting(
+        self, groups: Sequence[int], match: Match, operands: Operands, known: Mapping[str, StridedTensor]
+    ) -> list[int]:
         """Those combinations that nothing contradicts.
 
         A tensor's name can be used again for a copy of it: where what is known of names leaves no combination, only the

@@ -129,9 +129,7 @@ def _whole(strides: Sequence[int | None] | None) -> bool:
     return bool(strides) and None not in strides  # type: ignore[operator]
 
 
-def combination_fits(
-    operands: Operands, combination: FormatCombination, known: Mapping[str, StridedTensor]
-) -> bool:
+def combination_fits(operands: Operands, combination: FormatCombination, known: Mapping[str, StridedTensor]) -> bool:
     """Whether a layer's tensors can have a combination's formats; a side with another count is not compared."""
     for own, tried in ((operands.inputs, combination.inputs), (operands.outputs, combination.outputs)):
         if len(own) != len(tried):

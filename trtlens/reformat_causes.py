@@ -109,7 +109,9 @@ class ReformatReader:
             return 0.0, NO_KERNEL, node.row["line"]
         twin = self.graph.nodes.get(node.tuned.get("twin_index", -1))
         tuned = (node if twin is None else twin).tuned
-        line = tuned.get("candidate_line") if tuned.get("matched_by") == "name" else None  # a region's time is not its parts'
+        line = (
+            tuned.get("candidate_line") if tuned.get("matched_by") == "name" else None
+        )  # a region's time is not its parts'
         if line is not None and self._times.get(line) is not None:
             return self._times[line], TUNER, line
         before = self.graph.formats.get(source.name) if source is not None else None

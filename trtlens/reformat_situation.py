@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 from trtlens.combinations import NOT_SHOWN
 from trtlens.engine_graph import CONSTANT, EngineGraph, Node
 from trtlens.explain.tuner import Tuner
-from trtlens.explain.wording import formats_text, milliseconds
+from trtlens.explain.wording import counted, formats_text, milliseconds
 from trtlens.operands import boundary_of
 from trtlens_parsers.strides import read_strides_list
 
@@ -139,7 +139,7 @@ class Situation:
         if self.source is None or self.producer is not None:
             return None
         others = [n.name for n in self.lookups.graph.consumers(self.source.name) if n is not self.node]
-        also = f"; {len(others)} other layers read it too" if others else ""
+        also = f"; {counted(len(others), 'other layer reads', 'other layers read')} it too" if others else ""
         return "network input", f"{self.source.name} is an input of the network{also}", self._lines(*self.consumers[:1])
 
     def _output(self) -> Found | None:
@@ -169,7 +169,10 @@ class Situation:
         if boundary_of(self.source.name) is not None and self.producer is not None:
             found = [self._without(self.producer, "outputs", self.source.name, after.text)]
         else:
-            found = [self._without(reader, "inputs", self.target.name, before.text) for reader in self.consumers[:_MOST_READERS]]
+            found = [
+                self._without(reader, "inputs", self.target.name, before.text)
+                for reader in self.consumers[:_MOST_READERS]
+            ]
         known = [one for one in found if one is not None]
         if not known or len(known) < len(found) or len(self.consumers) > _MOST_READERS:
             return None
@@ -190,13 +193,21 @@ class Situation:
         if timed:
             fastest = min(timed, key=lambda row: row["time_ms"])
             chosen = next((row for row in known if row["chosen"]), None)
-            beside = f" against {milliseconds(chosen['time_ms'])} in the formats it has" if chosen and chosen["time_ms"] else ""
+            beside = (
+                f" against {milliseconds(chosen['time_ms'])} in the formats it has"
+                if chosen and chosen["time_ms"]
+                else ""
+            )
             detail = f"the fastest kernel of {neighbour.name} that {verb} {short} took {milliseconds(fastest['time_ms'])}{beside}"
             return "slower kernel", detail, [fastest["candidate_line"], *([chosen["line"]] if chosen else [])]
         if any(row["outcome"] == NOT_SHOWN for row in rows):
             return None
         what = f"{neighbour.name} in a combination that {verb} {short}"
-        detail = f"no runner had a valid tactic for {what}" if rows else f"the tuner considered no combination of {neighbour.name} that {verb} {short} ({len(known)} were considered)"
+        detail = (
+            f"no runner had a valid tactic for {what}"
+            if rows
+            else f"the tuner considered no combination of {neighbour.name} that {verb} {short} ({len(known)} were considered)"
+        )
         return "no kernel", detail, [row["line"] for row in rows or known]
 
     def _fork(self) -> Found | None:
@@ -206,7 +217,11 @@ class Situation:
         if not others:
             return None
         names = ", ".join(n.name for n in others[:2])
-        return "fork", f"{self.source.name} is read by {len(others) + 1} layers in different formats, also by {names}", self._lines(*others)
+        return (
+            "fork",
+            f"{self.source.name} is read by {len(others) + 1} layers in different formats, also by {names}",
+            self._lines(*others),
+        )
 
     def _lines(self, *neighbours: Node) -> list[int]:
         return [*self._own_lines(), *(n.row["line"] for n in neighbours if n.row["line"] is not None)]

@@ -87,6 +87,12 @@ class Run:
         tables = LazyTables(self.tables, lambda name: _of_build(self.tables[name], number))
         return Run(self.name, tables, self.path, self.info)
 
+    def _repr_html_(self) -> str:
+        """What a notebook shows of the run."""
+        from trtlens.report.notebook import fragment  # noqa: PLC0415  the report needs Plotly, a run does not
+
+        return fragment(self)
+
     def __repr__(self) -> str:
         filled = ", ".join(f"{name} {table.num_rows}" for name, table in self.tables.items() if table.num_rows)
         return f"Run({self.name!r}: {filled or 'no rows'})"

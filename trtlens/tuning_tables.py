@@ -20,9 +20,7 @@ if TYPE_CHECKING:
 def combinations_table(builds: Sequence[Build]) -> pa.Table:
     """Format headers as the log prints them; `trtlens.choices` fills in what was tried below each of them."""
     rows = [(build, row) for build in builds for row in build.combinations]
-    columns: dict[str, list[Any]] = {
-        column.name: [None] * len(rows) for column in TABLES["combinations"].columns
-    }
+    columns: dict[str, list[Any]] = {column.name: [None] * len(rows) for column in TABLES["combinations"].columns}
     columns.update({
         "build": [build.number for build, _ in rows], "layer": [row.layer for _, row in rows],
         "strategy": [_strategy_at(build, row.line) for build, row in rows],
@@ -63,13 +61,9 @@ def stamped_seconds(build: Build) -> list[float | None]:
         return [None] * len(starts)
     moment_lines = [moment.line for moment in build.moments]
     stamps = np.array([moment.stamp_s for moment in build.moments])
-    ends = [*starts[1:], _end_of_tuning(build)]
+    last = build.blocks[-1]
+    own_end = build.tactics.lines[last.stop - 1] if last.stop > last.start else last.line
+    ends = [*starts[1:], max(own_end, last.line)]  # what comes behind the last tactic is no longer its runner's time
     places = np.searchsorted(moment_lines, [starts, ends], side="right") - 1
     spent = stamps[np.maximum(places[1], 0)] - stamps[np.maximum(places[0], 0)]
     return [max(float(seconds), 0.0) for seconds in spent]
-
-
-def _end_of_tuning(build: Build) -> int:
-    """Line of the first moment at which tactic selection no longer runs; the build's last line where there is none."""
-    last = build.blocks[-1].line
-    return next((m.line for m in build.moments if m.line > last and m.phase != "tactic selection"), build.last_line)

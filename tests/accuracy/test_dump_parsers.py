@@ -9,7 +9,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from trtlens_parsers.dump_index import read_comparison, read_index, read_kept, recognise_index
@@ -27,6 +27,7 @@ READERS: list[Callable[[str], Any]] = [
 
 
 @pytest.mark.parametrize("reader", READERS)
+@settings(deadline=None)
 @given(text=st.text(alphabet=st.characters(codec="utf-8"), max_size=200) | st.from_regex(r"[\[\]{}\",:0-9 .naif-]{0,80}"))
 def test_any_text_is_read_or_refused(reader: Callable[[str], Any], text: str) -> None:
     """Whatever the text, a reader returns or raises FormatError and nothing else."""

@@ -75,6 +75,7 @@ def test_deviation_ratio_counts_by_the_threshold_given(threshold: float) -> None
 FINITE = st.floats(width=32, allow_nan=False, allow_infinity=False)
 
 
+@settings(deadline=None)
 @given(st.lists(FINITE, min_size=1, max_size=50), st.lists(FINITE, min_size=1, max_size=50))
 def test_no_pair_of_numbers_breaks_a_metric(ours: list[float], theirs: list[float]) -> None:
     """Whatever finite numbers: nothing is NaN or infinite, similarities stay in their range."""
@@ -86,6 +87,7 @@ def test_no_pair_of_numbers_breaks_a_metric(ours: list[float], theirs: list[floa
     assert found.euclidean_similarity is None or -1e-12 <= found.euclidean_similarity <= 1
 
 
+@settings(deadline=None)
 @given(st.lists(st.floats(width=16, allow_nan=True, allow_infinity=True), min_size=1, max_size=40), st.data())
 def test_nan_and_infinity_are_counted_not_summed(ours: list[float], data: st.DataObject) -> None:
     """Counts of NaN and infinities are exact, and metrics never become NaN because of them."""

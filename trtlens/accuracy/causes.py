@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 _PASSED_ON = 0.5
 _SMALL_SHARE = 0.1
 _CANCELLATION = 8.0
+_CONVERSIONS = frozenset({"QuantizeLinear", "DequantizeLinear"})
 _CANCELLING = frozenset({"Add", "Sub", "Sum", "ReduceMean", "ReduceSum", "MatMul", "Gemm", "Conv"})
 
 
@@ -142,7 +143,7 @@ def _error_of(row: Judged | None) -> float:
 
 
 def _clipped(
-    _row: Judged, metrics: Metrics, _rows: dict[str, Judged], _model: Model, precision: str | None
+    row: Judged, metrics: Metrics, _rows: dict[str, Judged], _model: Model, precision: str | None
 ) -> Diagnosis | None:
     """Values that stand at the end of the run's range, which the reference exceeds."""
     if not metrics.saturated_share or metrics.saturated_share < 1e-3:
@@ -160,7 +161,8 @@ def _clipped(
         advice = f"calibrate with data that reaches {wanted:.4g}, or set the range of this tensor to it"
     else:
         advice = "keep what makes it in FP32, or scale it into range"
-    return Diagnosis(cause, advice, _names(_row))
+    computing = tuple(node.name for node in _nodes(row) if node.op not in _CONVERSIONS)
+    return Diagnosis(cause, advice, computing)
 
 
 def _weights(

@@ -1,7 +1,8 @@
 """Two dumps compared tensor by tensor: every tensor of the reference gets a row, whatever happens to it.
 
-Tensors are matched by name; where a tool turned names into file names, by the characters that survive that, as long as
-one tensor alone fits. The order is that of the graph where it is known, else that of the reference.
+Tensors are matched by name; where a conversion renamed one, by the node that makes it; where a tool turned names into
+file names, by the characters that survive that, as long as one tensor alone fits. The order is that of the graph where it
+is known, else that of the reference.
 """
 
 from __future__ import annotations
@@ -61,9 +62,9 @@ def compare_dumps(
     """
     _check_inputs(reference, run)
     ours = [*reference.tensors, *reference.refused]
-    matched = _matches(ours, [*run.tensors, *run.refused])
+    theirs = [*run.tensors, *run.refused]
+    matched = _matches(ours, theirs, _renamed(reference, run))
     if not matched:
-        theirs = [*run.tensors, *run.refused]
         raise TrtlensError(
             f"no tensor of {reference.name} ({_listed(ours)}) is in {run.name} ({_listed(theirs)}): are they of one model?"
         )
@@ -89,13 +90,28 @@ def _listed(names: Iterable[str]) -> str:
     return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
 
 
-def _matches(ours: list[str], theirs: list[str]) -> dict[str, str]:
+def _renamed(reference: Dump, run: Dump) -> dict[str, str]:
+    """Names of the reference to those of the run that a node of the same name and operator puts out at the same place."""
+    if reference.index is None or run.index is None:
+        return {}
+    theirs = {(node.name, node.op): node.outputs for node in run.index.nodes}
+    return {
+        ours: other
+        for node in reference.index.nodes
+        for ours, other in zip(node.outputs, theirs.get((node.name, node.op), ()), strict=False)
+    }
+
+
+def _matches(ours: list[str], theirs: list[str], renamed: dict[str, str]) -> dict[str, str]:
     """The name in the run of each name of the reference that has one."""
-    exact = set(theirs)
-    left_ours = _unique(name for name in ours if name not in exact)
-    left_theirs = _unique(name for name in theirs if name not in set(ours))
-    loose = {name: left_theirs[safe] for safe, name in left_ours.items() if safe in left_theirs}
-    return {name: name for name in ours if name in exact} | loose
+    there = set(theirs)
+    matched = {name: name for name in ours if name in there}
+    left = there - set(ours)
+    matched |= {name: renamed[name] for name in ours if name not in matched and renamed.get(name) in left}
+    left -= set(matched.values())
+    left_ours = _unique(name for name in ours if name not in matched)
+    left_theirs = _unique(name for name in theirs if name in left)
+    return matched | {name: left_theirs[safe] for safe, name in left_ours.items() if safe in left_theirs}
 
 
 def _unique(names: Iterable[str]) -> dict[str, str]:

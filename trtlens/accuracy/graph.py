@@ -10,16 +10,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Sequence
+    from collections.abc import Collection, Sequence
 
     from trtlens_parsers.dump_index import DumpedNode
-
-NO_ARITHMETIC = frozenset({
-    "Identity", "Reshape", "Transpose", "Flatten", "Squeeze", "Unsqueeze", "Slice", "Split", "Gather", "Expand", "Tile", "Cast",
-    "Concat", "Dropout", "Shape", "DepthToSpace", "SpaceToDepth", "Pad", "MaxPool", "Relu",
-})  # fmt: skip
-"""Operators that move values or choose among them, and round nothing."""
-
 
 @dataclass(frozen=True, slots=True)
 class Region:
@@ -44,29 +37,22 @@ class Graph:
     def regions(self, compared: Collection[str]) -> dict[str, Region]:
         """The region of every compared tensor that a node makes."""
         known = set(compared)
-        pending: dict[str, Region] = {}
-        found: dict[str, Region] = {}
-        for node in self.nodes:
-            region = _joined((name, known, pending) for name in node.inputs)
-            region = Region(region.inputs, (*region.nodes, node))
-            for tensor in node.outputs:
-                if tensor in known:
-                    found[tensor] = region
-                else:
-                    pending[tensor] = region
-        return found
+        places = {tensor: place for place, node in reversed(list(enumerate(self.nodes))) for tensor in node.outputs}
+        return {tensor: self._region(places[tensor], known, places) for tensor in compared if tensor in places}
 
-
-def _joined(ends: Iterable[tuple[str, set[str], dict[str, Region]]]) -> Region:
-    inputs: dict[str, None] = {}
-    nodes: dict[str, DumpedNode] = {}
-    for name, known, pending in ends:
-        if name in known:
-            inputs[name] = None
-        elif name in pending:
-            inputs |= dict.fromkeys(pending[name].inputs)
-            nodes |= {node.name: node for node in pending[name].nodes}
-    return Region(tuple(inputs), tuple(nodes.values()))
+    def _region(self, last: int, known: set[str], places: dict[str, int]) -> Region:
+        """Everything above a node up to the tensors that are known."""
+        found = {last}
+        pending = [last]
+        while pending:
+            for name in self.nodes[pending.pop()].inputs:
+                place = places.get(name)
+                if place is not None and name not in known and place not in found:
+                    found.add(place)
+                    pending.append(place)
+        nodes = tuple(self.nodes[place] for place in sorted(found))
+        inputs = dict.fromkeys(name for node in nodes for name in node.inputs if name in known)
+        return Region(tuple(inputs), nodes)
 
 
 def make_graph(nodes: Sequence[DumpedNode]) -> Graph:

@@ -116,7 +116,7 @@ def check_shapes(reference: Tensor, run: Tensor) -> None:
 
 def _metrics(sums: PairSums, ulp_type: str | None, *, is_float: bool) -> Metrics:
     finite = sums.compared
-    ulp = sums.ulp if finite else None
+    ulp_median, ulp_p99 = sums.ulp.quantiles(0.5, 0.99) if sums.ulp is not None else (None, None)
     similarity = _NONE if sums.new_nan or sums.new_inf else _similarity(sums)
     return Metrics(
         elements=sums.elements,
@@ -133,8 +133,8 @@ def _metrics(sums: PairSums, ulp_type: str | None, *, is_float: bool) -> Metrics
         deviating=sums.deviating,
         deviation_ratio=_ratio(sums.deviating, finite),
         ulp_type=ulp_type,
-        ulp_median=None if ulp is None else ulp.quantile(0.5),
-        ulp_p99=None if ulp is None else ulp.quantile(0.99),
+        ulp_median=ulp_median,
+        ulp_p99=ulp_p99,
         reference_nan=sums.reference_nan,
         reference_inf=sums.reference_inf,
         new_nan=sums.new_nan,

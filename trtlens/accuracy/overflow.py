@@ -74,7 +74,11 @@ class Finding:
 
 def make_model(tensors: Sequence[DumpedTensor], nodes: Sequence[DumpedNode]) -> Model:
     """What a dump knows of its model."""
-    return Model({tensor.name: tensor for tensor in tensors}, make_graph(nodes))
+    hidden: dict[str, tuple[DumpedTensor, ...]] = {}
+    for tensor in tensors:
+        if tensor.role == "hidden" and tensor.producer is not None:
+            hidden[tensor.producer] = (*hidden.get(tensor.producer, ()), tensor)
+    return Model({tensor.name: tensor for tensor in tensors}, make_graph(nodes), hidden)
 
 
 def find_overflow(tensors: Sequence[DumpedTensor], model: Model) -> list[Finding]:

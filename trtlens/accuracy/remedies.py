@@ -46,15 +46,16 @@ class Model:
 
     tensors: Mapping[str, DumpedTensor]
     graph: Graph
+    hidden_values: Mapping[str, tuple[DumpedTensor, ...]]
 
     def ranges(self, name: str) -> TensorRanges | None:
         """The ranges of a tensor or a weight, None where they are not known."""
         tensor = self.tensors.get(name)
         return None if tensor is None else tensor.ranges
 
-    def hidden(self, node: str) -> list[DumpedTensor]:
+    def hidden(self, node: str) -> tuple[DumpedTensor, ...]:
         """What a node computes inside: its squares, then their sum."""
-        return [tensor for tensor in self.tensors.values() if tensor.role == "hidden" and tensor.producer == node]
+        return self.hidden_values.get(node, ())
 
 
 def remedy_for(tensor: DumpedTensor, state: str, model: Model) -> Remedy:

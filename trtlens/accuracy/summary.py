@@ -40,8 +40,18 @@ def sentences(errors: Errors) -> Iterator[str]:
     if added:
         most = ", ".join(f"{row['producer'] or row['tensor']} {row['error_added']:.3g}" for row in added[:_SHOWN])
         yield f"most error is added by: {most}"
-    for row in [row for row in rows if row["status"] == REFUSED][:_SHOWN]:
-        yield f"not compared: {row['tensor']}: {row['reason']}"
+    yield from _refusals(rows)
+
+
+def _refusals(rows: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    """One sentence for each reason, with the first tensors that it is about."""
+    tensors: dict[str, list[str]] = {}
+    for row in rows:
+        if row["status"] == REFUSED:
+            tensors.setdefault(str(row["reason"]), []).append(row["tensor"])
+    for reason, names in list(tensors.items())[:_SHOWN]:
+        more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
+        yield f"not compared: {', '.join(names[:_SHOWN])}{more}: {reason}"
 
 
 def _counts(rows: Sequence[Mapping[str, Any]]) -> str:

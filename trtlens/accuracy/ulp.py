@@ -2,11 +2,12 @@
 
 A 16-bit float has 65,536 codes; put in order they run from the most negative to the most positive number, and the
 distance of two numbers is the difference of their places (0 for equal ones, 1 for neighbours; -0 and 0 are equal). So a
-histogram of 131,072 bins holds every distance, and median and percentile come from it exactly.
+histogram of at most 131,072 bins holds every distance, and median and percentile come from it exactly.
 """
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -16,7 +17,7 @@ from trtlens.accuracy.encodings import bf16_bits
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-_BINS = 1 << 17
+_FIRST_BINS = 64
 _INFINITY_CODE = 0x7C00
 # Adding 0.5 puts the last place of FP16's subnormals (2**-24) at the last place of the sum: the FPU rounds them.
 _HALF_BITS = np.int32(0x3F000000)
@@ -60,21 +61,24 @@ def bf16_places(values: NDArray[np.float32]) -> NDArray[np.int32]:
 
 
 class UlpHistogram:
-    """Counts distances between pairs of numbers that come in chunks."""
+    """Counts distances between pairs of numbers that come in chunks; as long as the largest distance needs."""
 
     def __init__(self, dtype: str) -> None:
         self._places = fp16_places if dtype == "fp16" else bf16_places
-        self._counts = np.zeros(_BINS, np.int64)
+        self._counts = np.zeros(_FIRST_BINS, np.int64)
 
     def add(self, reference: NDArray[np.float32], run: NDArray[np.float32]) -> None:
         """Count the distances of finite pairs."""
         distances = np.abs(self._places(reference) - self._places(run))
-        largest = int(distances.max(initial=0)) + 1
-        self._counts[:largest] += np.bincount(distances, minlength=largest)
+        counts = np.bincount(distances, minlength=_FIRST_BINS)
+        if counts.size > self._counts.size:
+            counts, self._counts = self._counts, counts
+        self._counts[: counts.size] += counts
 
-    def quantile(self, share: float) -> float | None:
-        """The smallest distance that at least that share of the pairs does not exceed; None without any pair."""
-        total = int(self._counts.sum())
+    def quantiles(self, *shares: float) -> tuple[float | None, ...]:
+        """For each share the smallest distance that at least that share of the pairs does not exceed; None without pairs."""
+        below = np.cumsum(self._counts)
+        total = int(below[-1])
         if not total:
-            return None
-        return float(np.searchsorted(np.cumsum(self._counts), max(share * total, 1)))
+            return tuple(None for _ in shares)
+        return tuple(float(np.searchsorted(below, max(math.ceil(share * total), 1))) for share in shares)

@@ -83,7 +83,8 @@ def inner_tensors(network: Any, choice: Choice) -> list[InnerTensor]:
     outputs = {tensor.name for tensor in network_outputs(network)}
     found: dict[str, InnerTensor] = {}
     for layer in network_layers(network):
-        for index in range(layer.num_outputs):
+        # a constant is what it is in every run
+        for index in range(layer.num_outputs if layer.type.name != "CONSTANT" else 0):
             tensor = layer.get_output(index)
             if tensor is not None and tensor.name not in outputs and choice.wants(tensor.name):
                 found.setdefault(tensor.name, _described(tensor, layer))

@@ -1,7 +1,7 @@
 """ONNX Runtime on the CPU, as a calculator: no optimisation, so that every tensor is what its operator says.
 
-ONNX Runtime 1.17 and later. Weights in external files are found beside the model, whose folder is named to the session
-(`session.model_external_initializers_file_folder_path`, 1.17 on).
+ONNX Runtime 1.17 and later. Models whose weights no message can hold leave them in files beside the model, whose folder
+is named to the session (`session.model_external_initializers_file_folder_path`, which 1.17 does not know yet).
 """
 
 from __future__ import annotations

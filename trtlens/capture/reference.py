@@ -15,8 +15,9 @@ import numpy as np
 from trtlens.accuracy.dumps import DumpWriter, Origin
 from trtlens.accuracy.metrics import ranges_of
 from trtlens.capture.hidden import hidden_ranges
-from trtlens.capture.model import load_onnx
+from trtlens.capture.model import is_large, load_onnx
 from trtlens.capture.onnx_graphs import (
+    HALF_TYPES,
     described_nodes,
     estimated_bytes,
     holds_half,
@@ -61,12 +62,16 @@ def dump_reference(model: Path, feeds: Feeds, plan: Plan, recorder: Recorder, *,
     With `keep_quantization` Q/DQ pairs do what they say: that is INT8 emulated, no reference. Raises TrtlensError where
     a package is missing, or ONNX Runtime does not load or run the model.
     """
-    proto = load_onnx(model, "dumping a reference", weights=False)
+    full = load_onnx(model, "dumping a reference")
+    # what protobuf cannot hold in one message leaves its weights beside the model, where ONNX Runtime looks for them
+    proto = load_onnx(model, "dumping a reference", weights=False) if is_large(full) else full
     if holds_half(proto):
-        proto = widened(load_onnx(model, "widening a model"))
+        proto = widened(full)
         recorder.note("the model holds FP16 or BF16, which the run widened to FP32")
     given = proto
     proto, pairs = (proto, 0) if keep_quantization else without_quantization(proto)
+    if keep_quantization:
+        recorder.note("emulated on the CPU: the model's Q/DQ pairs act as they stand, everything else is FP32")
     if pairs:
         recorder.note(f"{pairs} Q/DQ pairs were passed over: the reference is the float model")
     arrays = feeds.widened()
@@ -77,7 +82,7 @@ def dump_reference(model: Path, feeds: Feeds, plan: Plan, recorder: Recorder, *,
         values = CpuModel(with_outputs(proto, group), model.parent)(arrays)
         add_outputs(writer, given, values, group)
         add_hidden(writer, proto, values)
-    add_weights(writer, load_onnx(model, "reading weights"))
+    add_weights(writer, full)
     label = "emulated int8: the model's Q/DQ pairs in ONNX Runtime on the CPU" if keep_quantization else (
         "reference: ONNX Runtime in FP32 on the CPU"
     )  # fmt: skip
@@ -131,6 +136,8 @@ def add_weights(writer: DumpWriter, proto: Any) -> None:
     """Describe the floating weights, those in Constant nodes too, by the ranges of their values."""
     for name, tensor in _weights(proto):
         values = weight_values(tensor)
+        if tensor.data_type in HALF_TYPES:
+            values = values.astype(np.float32)
         if values.dtype.kind == "f":
             flat = values.reshape(-1)
             chunks = (flat[start : start + (1 << 20)] for start in range(0, flat.size, 1 << 20))

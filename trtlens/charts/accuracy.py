@@ -32,7 +32,9 @@ def chart(table: pa.Table) -> go.Figure:
         raise MissingData(NO_ERRORS)
     x = list(range(len(rows)))
     values = [max(row["error"], _FLOOR) for row in rows]
-    traces: list[Any] = [go.Scatter(x=x, y=values, mode="lines", line={"color": GREY, "width": 1}, showlegend=False, hoverinfo="skip")]
+    traces: list[Any] = [
+        go.Scatter(x=x, y=values, mode="lines", line={"color": GREY, "width": 1}, showlegend=False, hoverinfo="skip")
+    ]
     for precision in by_precision(row["precision"] or UNKNOWN for row in rows):
         here = [place for place, row in enumerate(rows) if (row["precision"] or UNKNOWN) == precision]
         texts = [_hover(rows[place]) for place in here]

@@ -25,7 +25,11 @@ def chart(table: pa.Table) -> go.Figure:
     compared = [row for row in table.to_pylist() if row["error_added"] is not None]
     if not compared:
         raise MissingData(NO_ERRORS)
-    rows = [row for row in compared if row["time_ms"] is not None and row["layer_index"] is not None and row["error_added"] > 0]
+    rows = [
+        row
+        for row in compared
+        if row["time_ms"] is not None and row["layer_index"] is not None and row["error_added"] > 0
+    ]
     if not rows:
         raise MissingData(f"no compared tensor that adds error is made by a layer with a time: {NO_TIMES}")
     traces = [

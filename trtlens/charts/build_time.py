@@ -30,7 +30,9 @@ def chart(table: pa.Table) -> go.Figure:
     rows = [row for row in table.to_pylist() if row["seconds"]]
     parts = [row for row in rows if row["kind"] == "part"]
     stamped = [row for row in parts if row["source"] == "stamps"]
-    shown = [("part", row) for row in stamped or parts] + [("layer", row) for row in rows if row["kind"] == "layer"][:_MOST]
+    shown = [("part", row) for row in stamped or parts] + [("layer", row) for row in rows if row["kind"] == "layer"][
+        :_MOST
+    ]
     if not shown:
         raise MissingData(_NONE)
     traces = []

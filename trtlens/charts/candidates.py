@@ -34,7 +34,9 @@ def chart(run: Run, layer: str | None = None) -> go.Figure:
     name = layer if layer is not None else _largest(timed)
     rows = timed.filter(pc.equal(timed["layer"].cast(pa.string()), name)).to_pylist()
     if not rows:
-        raise MissingData(f"the tuner timed nothing for {name!r}: it may have taken the times from a twin or from a cache")
+        raise MissingData(
+            f"the tuner timed nothing for {name!r}: it may have taken the times from a twin or from a cache"
+        )
     strips = by_precision(row["precision"] or UNKNOWN for row in rows)
     traces = [_strip(place, precision, [row for row in rows if (row["precision"] or UNKNOWN) == precision])
               for place, precision in enumerate(strips)]  # fmt: skip

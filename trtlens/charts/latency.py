@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -77,7 +78,7 @@ def kept_points(values: NDArray[np.float64]) -> NDArray[np.int64]:
         return np.arange(len(values))
     edges = np.linspace(0, len(values), MOST_POINTS // 2 + 1).astype(np.int64)
     picked = {0, len(values) - 1}
-    for low, high in zip(edges[:-1], edges[1:], strict=True):
+    for low, high in pairwise(edges.tolist()):
         picked |= {int(low + values[low:high].argmin()), int(low + values[low:high].argmax())}
     return np.array(sorted(picked), np.int64)
 

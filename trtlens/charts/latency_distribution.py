@@ -64,7 +64,15 @@ def _bars(name: str, values: NDArray[np.float64], ink: str) -> go.Bar:
 
 
 def _line(median: float, ink: str) -> dict[str, Any]:
-    return {"type": "line", "x0": median, "x1": median, "y0": 0, "y1": 1, "yref": "paper", "line": {"color": ink, "dash": "dot"}}
+    return {
+        "type": "line",
+        "x0": median,
+        "x1": median,
+        "y0": 0,
+        "y1": 1,
+        "yref": "paper",
+        "line": {"color": ink, "dash": "dot"},
+    }
 
 
 def _told(found: Statistics) -> str:

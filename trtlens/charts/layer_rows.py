@@ -31,7 +31,7 @@ def running_layers(table: pa.Table) -> pd.DataFrame:
     layers = frame(table)
     layers["work"] = work_of(layers)
     layers["shown"] = layers["precision"].fillna(UNKNOWN)
-    layers = layers[(layers["work"] != "none") | layers["time_ms"].notna()].reset_index(drop=True)
+    layers = layers[(layers["work"] != "none") | (layers["time_ms"].fillna(0) > 0)].reset_index(drop=True)
     timed = layers["time_ms"].notna().any()
     layers["weight"] = layers["time_ms"].fillna(0.0).astype(float) if timed else 1.0
     layers.attrs["timed"] = bool(timed)
@@ -41,7 +41,11 @@ def running_layers(table: pa.Table) -> pd.DataFrame:
 
 def _hover(row: dict[str, Any]) -> str:
     time = "no time" if row["time_ms"] != row["time_ms"] or _absent(row["time_ms"]) else duration(row["time_ms"])
-    parts = [f"<b>{plain(row['name'])}</b>", f"{plain(row['type'])}, {row['shown']}, {_text(row['unit'], 'unit unknown')}", time]
+    parts = [
+        f"<b>{plain(row['name'])}</b>",
+        f"{plain(row['type'])}, {row['shown']}, {_text(row['unit'], 'unit unknown')}",
+        time,
+    ]
     parts += [f"in: {plain(row['inputs'])}"] if not _absent(row["inputs"]) else []
     parts += [f"out: {plain(row['outputs'])}"] if not _absent(row["outputs"]) else []
     parts += [plain(row["kernel"])] if not _absent(row["kernel"]) else []

@@ -65,7 +65,10 @@ def _timed_rows(run: Run) -> list[dict[str, Any]]:
     layers = layers_with_times(run)
     layers = layers[layers["time_ms"].notna() & layers["parameters"].notna()]
     columns = ["build", "index", "name", "type", "precision", "unit", "time_ms", "parameters"]
-    return [{str(k): v for k, v in row.items()} for row in layers[columns].astype(object).where(layers[columns].notna(), None).to_dict("records")]
+    return [
+        {str(k): v for k, v in row.items()}
+        for row in layers[columns].astype(object).where(layers[columns].notna(), None).to_dict("records")
+    ]
 
 
 def _work(row: dict[str, Any], tensors: Sequence[dict[str, Any]]) -> LayerWork | None:
@@ -86,10 +89,14 @@ def _work(row: dict[str, Any], tensors: Sequence[dict[str, Any]]) -> LayerWork |
     kept = _weight_bytes(weights)
     if not counted or kept is None:
         return None
-    return LayerWork(row["index"], row["name"], row["precision"], row["unit"], float(row["time_ms"]), counted, sum(sizes) + kept)
+    return LayerWork(
+        row["index"], row["name"], row["precision"], row["unit"], float(row["time_ms"]), counted, sum(sizes) + kept
+    )
 
 
-def _convolution(kind: str | None, weights: dict[str, Any], source: list[int | None], target: list[int | None]) -> float | None:
+def _convolution(
+    kind: str | None, weights: dict[str, Any], source: list[int | None], target: list[int | None]
+) -> float | None:
     """Each weight is used once at each position: of the output, of the input for a transposed convolution."""
     dims = source if "econv" in (kind or "") else target
     count = weights.get("Count")
@@ -100,7 +107,9 @@ def _convolution(kind: str | None, weights: dict[str, Any], source: list[int | N
 
 
 def _product(parameters: dict[str, Any], left: list[int | None], target: list[int | None]) -> float | None:
-    transposed = {"NONE": False, "kNONE": False, "TRANSPOSE": True, "kTRANSPOSE": True}.get(str(parameters.get("MatrixOpA")))
+    transposed = {"NONE": False, "kNONE": False, "TRANSPOSE": True, "kTRANSPOSE": True}.get(
+        str(parameters.get("MatrixOpA"))
+    )
     if transposed is None or not left or not target or len(left) < 2 or None in left or None in target:
         return None
     inner = left[-2 if transposed else -1]

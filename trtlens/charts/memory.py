@@ -19,7 +19,9 @@ _TOTALS = {
 }  # fmt: skip
 _PER_LAYER = {"scratch": "scratch_bytes", "device persistent": "device_persistent_bytes"}
 _MOST_LAYERS = 12
-_NONE = "no memory is stated: the totals and the layers' memory are in the log at verbose level, when an engine is finished"
+_NONE = (
+    "no memory is stated: the totals and the layers' memory are in the log at verbose level, when an engine is finished"
+)
 
 
 def chart(run: Run) -> go.Figure:

@@ -30,7 +30,9 @@ class Peaks:
         return self.fp32_tflops if precision in {"fp32", "tf32"} else None
 
 
-def _tensor(tf32: float | None, half: float, fp8: float | None, int8: float | None, *, bf16: bool = True) -> dict[str, float]:
+def _tensor(
+    tf32: float | None, half: float, fp8: float | None, int8: float | None, *, bf16: bool = True
+) -> dict[str, float]:
     rates = {"tf32": tf32, "fp16": half, "bf16": half if bf16 else None, "fp8": fp8, "int8": int8}
     return {name: rate for name, rate in rates.items() if rate is not None}
 

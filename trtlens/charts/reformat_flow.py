@@ -41,7 +41,7 @@ def chart(table: pa.Table) -> go.Figure:
     trace = go.Sankey(
         arrangement="snap", valueformat=".4g", valuesuffix=" ms" if timed else "",
         node={
-            "label": [f"{plain(name)}  ×{count}" for name, count in zip(names, counts, strict=True)],
+            "label": [f"{plain(name)} ({count})" for name, count in zip(names, counts, strict=True)],
             "color": [colour(name.split(" ", 1)[0]) for name in names], "pad": 18, "thickness": 14, "line": {"width": 0},
             "hovertemplate": "%{label}<extra></extra>",
         },
@@ -52,7 +52,9 @@ def chart(table: pa.Table) -> go.Figure:
             "color": "rgba(120,132,148,0.35)", "hovertemplate": "%{label}<extra></extra>",
         },
     )  # fmt: skip
-    return figure([trace], height=min(620, 180 + 34 * max(len(left), len(right))), margin={"l": 12, "r": 12, "t": 12, "b": 20})
+    return figure(
+        [trace], height=min(620, 180 + 34 * max(len(left), len(right))), margin={"l": 12, "r": 12, "t": 12, "b": 20}
+    )
 
 
 def _format(text: str | None) -> str:

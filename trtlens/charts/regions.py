@@ -33,7 +33,10 @@ def chart(comparison: Comparison, number: int) -> go.Figure:
         if not here:
             continue
         known = [one.high_ms is not None for _, one in here]
-        halves = [round(1000 * ((one.high_ms or 0.0) - one.diff_ms), 4) if ok else None for (_, one), ok in zip(here, known, strict=True)]
+        halves = [
+            round(1000 * ((one.high_ms or 0.0) - one.diff_ms), 4) if ok else None
+            for (_, one), ok in zip(here, known, strict=True)
+        ]
         traces.append(go.Bar(
             x=[row.number for row, _ in here], y=[round(1000 * one.diff_ms, 4) for _, one in here], name=verdict, width=0.82,
             error_y={"type": "data", "array": halves, "thickness": 1, "width": 0, "color": GREY} if all(known) else None,
@@ -43,7 +46,7 @@ def chart(comparison: Comparison, number: int) -> go.Figure:
         ))  # fmt: skip
     return figure(
         traces, height=340, barmode="overlay",
-        xaxis={"title": {"text": "regions of the model, in its order"}, "showgrid": False},
+        xaxis={"title": {"text": "regions of the model, in its order"}, "showgrid": False, "range": [-1, len(comparison.rows)]},
         yaxis={"title": {"text": f"more time than in {plain(comparison.names[comparison.baseline], 30)} [µs]"}},
     )  # fmt: skip
 

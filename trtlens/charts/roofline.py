@@ -39,17 +39,17 @@ def chart(run: Run) -> go.Figure:
     peaks = peaks_of(gpus[-1] if gpus else None)
     traces = [_points(precision, [one for one in work if (one.precision or UNKNOWN) == precision])
               for precision in by_precision(one.precision or UNKNOWN for one in work)]  # fmt: skip
-    note = f"the peaks of {plain(gpus[-1]) if gpus else 'the GPU, which the run does not name,'} are not written down: points without roofs"
+    note = f"the peaks of {plain(gpus[-1]) if gpus else 'the GPU, which the run does not name,'} are not written down:<br>points without roofs"
     if peaks is not None:
         traces = [*_roofs(peaks, work), *traces]
-        note = f"roofs of {peaks.gpu}: {peaks.memory_gb_per_s:,.0f} GB/s and dense rates, {peaks.source}"
+        note = f"roofs of {peaks.gpu}: {peaks.memory_gb_per_s:,.0f} GB/s and dense rates,<br>{peaks.source}"
     return figure(
         traces, height=430, margin={"b": 78},
         xaxis={"title": {"text": "operations per byte (inputs, outputs and weights moved once)"}, "type": "log", "dtick": 1},
         yaxis={"title": {"text": "achieved [10¹² operations/s]"}, "type": "log", "dtick": 1},
         annotations=[{
             "text": note, "xref": "paper", "yref": "paper", "x": 0, "y": -0.2, "xanchor": "left", "yanchor": "top",
-            "showarrow": False,
+            "showarrow": False, "align": "left",
         }],
     )  # fmt: skip
 

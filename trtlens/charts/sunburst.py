@@ -23,4 +23,6 @@ def chart(table: pa.Table) -> go.Figure:
     trace = go.Sunburst(
         **read_tree(table).trace(), insidetextorientation="auto", textfont={"color": "#10151c", "size": 11},
     )  # fmt: skip
-    return figure([trace], height=360, margin={"l": 4, "r": 4, "t": 8, "b": 4}, uniformtext={"minsize": 8, "mode": "hide"})
+    return figure(
+        [trace], height=360, margin={"l": 4, "r": 4, "t": 8, "b": 4}, uniformtext={"minsize": 8, "mode": "hide"}
+    )

@@ -43,6 +43,7 @@ def chart(table: pa.Table) -> go.Figure:
         ))  # fmt: skip
     return figure(
         traces, height=340, barmode="overlay",
-        xaxis={"title": {"text": "layers in execution order, without those that launch nothing"}, "showgrid": False},
+        xaxis={"title": {"text": "layers in execution order, without those that launch nothing"}, "showgrid": False,
+               "range": [-1, len(layers)]},
         yaxis={"title": {"text": "time [µs]" if timed else "no times: every layer is drawn alike"}, "showticklabels": timed},
     )  # fmt: skip

@@ -24,4 +24,6 @@ def chart(table: pa.Table) -> go.Figure:
         **read_tree(table).trace(), textinfo="label+text", tiling={"pad": 3, "packing": "squarify"},
         pathbar={"visible": False}, textfont={"color": "#10151c", "size": 12},
     )  # fmt: skip
-    return figure([trace], height=440, margin={"l": 4, "r": 4, "t": 8, "b": 4}, uniformtext={"minsize": 10, "mode": "hide"})
+    return figure(
+        [trace], height=440, margin={"l": 4, "r": 4, "t": 8, "b": 4}, uniformtext={"minsize": 10, "mode": "hide"}
+    )

@@ -99,7 +99,7 @@ def dump(
         recorder = _dump_in_tensorrt(
             model, out, values, recipe, mark=mark, method=method, memory=memory, device=flags["device"], force=force
         )
-    _tell(recorder)
+    _tell(recorder, out)
 
 
 def parse_size(text: str) -> int:
@@ -191,17 +191,17 @@ def _list(model: Path, form: Format) -> None:
     write_table(pa.table(columns), form)
 
 
-def _tell(recorder: Recorder) -> None:
+def _tell(recorder: Recorder, out: Path) -> None:
     from trtlens.runs import open_run  # noqa: PLC0415
 
     run = open_run(recorder.folder)
     rows = run["dumps"].select(["tensor", "file", "skipped", "role"]).to_pylist()
     kept = sum(row["file"] is not None for row in rows)
     skipped = [row for row in rows if row["skipped"] is not None]
-    sys.stdout.write(f"{kept} tensors kept in {recorder.folder}\n")
+    sys.stdout.write(f"{kept} tensors kept in {out}\n")
     for row in skipped[:3]:
         sys.stdout.write(visible(f"skipped {row['tensor']}: {row['skipped']}") + "\n")
     if len(skipped) > 3:
-        sys.stdout.write(f"and {len(skipped) - 3} more: trtlens show dumps {recorder.folder}\n")
+        sys.stdout.write(f"and {len(skipped) - 3} more: trtlens show dumps {out}\n")
     for note in recorder.document["notes"]:
         sys.stdout.write(f"note: {visible(note)}\n")

@@ -111,6 +111,10 @@ def show(
     run: Annotated[list[str], typer.Argument(help="A run folder, or a log with JSON files of the same run.")],
     build: BuildOption = None,
     form: FormatOption = Format.TABLE,
+    chart: Annotated[
+        Optional[Path],  # noqa: UP045
+        typer.Option("--chart", help="Write the view's chart to this HTML file instead of showing rows."),
+    ] = None,
 ) -> None:
     """Show one view (or one raw table) of a run or a log."""
     from trtlens.runs import open_run  # noqa: PLC0415
@@ -123,10 +127,29 @@ def show(
         )
     opened = open_run(run)
     opened = opened if build is None else opened.build(build)
+    if chart is not None:
+        _write_chart(opened, view, chart)
+        return
     rows = opened.view(view) if view in VIEWS else opened[view]
     if not rows.num_rows and form is Format.TABLE:
         sys.stderr.write(f"{visible(opened.name)} has no rows for {view}\n")
     write_table(rows, form)
+
+
+def _write_chart(run: Run, view: str, path: Path) -> None:
+    from trtlens.charts import CHARTS, chart_of_view  # noqa: PLC0415
+    from trtlens.commands.report import write_file  # noqa: PLC0415
+    from trtlens.report.subject import read_subject  # noqa: PLC0415
+
+    found = chart_of_view(view)
+    if found is None:
+        drawn = sorted({name for one in CHARTS.values() for name in one.views})
+        raise TrtlensError(f"there is no chart of {view}: choose one of {', '.join(drawn)}; or trtlens report for all")
+    figure = found.draw(read_subject(run).run)
+    write_file(
+        path, figure.to_html(include_plotlyjs=True, full_html=True, div_id="chart", config={"displaylogo": False, "showSendToCloud": False})
+    )
+    sys.stderr.write(f"chart written to {path}\n")
 
 
 def views(form: FormatOption = Format.TABLE) -> None:

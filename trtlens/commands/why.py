@@ -42,7 +42,9 @@ def why(
             "With --all only the run.",
         ),
     ],
-    everything: Annotated[bool, typer.Option("--all", help="Rank all layers by what the fastest candidate would have saved.")] = False,
+    everything: Annotated[
+        bool, typer.Option("--all", help="Rank all layers by what the fastest candidate would have saved.")
+    ] = False,
     build: BuildOption = None,
     form: FormatOption = Format.TABLE,
 ) -> None:
@@ -50,7 +52,9 @@ def why(
     from trtlens.views import why as view  # noqa: PLC0415
 
     if not everything and len(words) < 2:
-        raise TrtlensError("give a layer and then a run or a log: trtlens why conv1 build.log; or --all to rank every layer")
+        raise TrtlensError(
+            "give a layer and then a run or a log: trtlens why conv1 build.log; or --all to rank every layer"
+        )
     layer, paths = ("*", words) if everything else (words[0], words[1:])
     run = _opened(paths, build)
     if everything:
@@ -75,7 +79,9 @@ def _print_why(run: Run, layer: str) -> None:
     count = sum(len(indices) for _, indices in select(run, layer))
     if count > _MOST_LAYERS:
         write_table(view.rank(run, layer), Format.TABLE)
-        sys.stderr.write(f"{count} layers fit {visible(layer)!r}: give more of a name to read about one, or --format json for all\n")
+        sys.stderr.write(
+            f"{count} layers fit {visible(layer)!r}: give more of a name to read about one, or --format json for all\n"
+        )
         return
     out = console()
     rows = view.table(run, layer).to_pylist()
@@ -111,7 +117,9 @@ def _print_sentence(out: Console, label: str, text: str, lines: list[int]) -> No
     where = _where(lines)
     width = min(out.width, _WIDEST) if sys.stdout.isatty() else 10**6
     indent = len(text) - len(text.lstrip())
-    wrapped = textwrap.wrap(f"{visible(text.strip())}{where}", width - _LABEL - 2 - indent, break_long_words=False) or [""]
+    wrapped = textwrap.wrap(f"{visible(text.strip())}{where}", width - _LABEL - 2 - indent, break_long_words=False) or [
+        ""
+    ]
     for number, part in enumerate(wrapped):
         head = label if number == 0 else ""
         out.print(Text.assemble((f"  {head:<{_LABEL - 2}}", "bold"), " " * indent, part), soft_wrap=True)
@@ -125,7 +133,9 @@ def _where(lines: list[int]) -> str:
 
 
 def findings(
-    files: Annotated[list[str], typer.Argument(metavar="RUN|LOG...", help="A run folder, or a log with JSON files of the same run.")],
+    files: Annotated[
+        list[str], typer.Argument(metavar="RUN|LOG...", help="A run folder, or a log with JSON files of the same run.")
+    ],
     against: Annotated[
         Optional[str],  # noqa: UP045  typer reads annotations at run time, on Python 3.10 too
         typer.Option(
@@ -146,7 +156,9 @@ def findings(
     if form is not Format.TABLE:
         write_table(rows, form)
     elif not rows.num_rows:
-        sys.stderr.write(f"nothing found in {visible(run.name)}: trtlens show tactics and trtlens why --all have the numbers\n")
+        sys.stderr.write(
+            f"nothing found in {visible(run.name)}: trtlens show tactics and trtlens why --all have the numbers\n"
+        )
     else:
         _print_findings(rows.to_pylist())
 
@@ -167,7 +179,10 @@ def _print_findings(rows: list[dict[str, Any]]) -> None:
         stake = f"  {row['at_stake_ms']:.4g} ms at stake" if row["at_stake_ms"] is not None else ""
         stake = f"{stake}  {row['at_stake_s']:.4g} s of build time" if row["at_stake_s"] is not None else stake
         style = _SEVERITY_STYLES.get(row["severity"], "")
-        out.print(Text.assemble((row["severity"], style), "  ", (row["code"], "bold"), f"  {visible(row['title'])}{stake}"), soft_wrap=True)
+        out.print(
+            Text.assemble((row["severity"], style), "  ", (row["code"], "bold"), f"  {visible(row['title'])}{stake}"),
+            soft_wrap=True,
+        )
         _print_sentence(out, "", row["text"], [])
         for evidence in row["evidence"]:
             _print_sentence(out, "", f"  {evidence}", [])

@@ -74,6 +74,7 @@ class Measure:
         self._moved = None if times.samples is None else influence(times.samples)
         self._scratch, self._persistent = _memory(side)
         self._errors = _errors(side)
+        self._holdings = alignment.holdings[number]
 
     @property
     def has_samples(self) -> bool:
@@ -86,7 +87,7 @@ class Measure:
         computing = [layer for layer in layers if self.roles[layer.position] == COMPUTE]
         parts = {role: self._time(layers, role) for role in (COMPUTE, CONVERSION, CONSTANT)}
         moving = [layer for layer in layers if self.roles[layer.position] == CONVERSION]
-        written, read = self._worst(layers, "outputs"), self._worst(layers, "inputs")
+        error, added = self._worst(layers)
         return Figures(
             layers=tuple(layer.name for layer in layers), computing=tuple(layer.name for layer in computing),
             types=tuple(layer.type for layer in computing), conversions=len(moving),
@@ -96,7 +97,7 @@ class Measure:
             kernels=tuple(layer.tactic_name for layer in computing),
             tactics=tuple(layer.tactic_id for layer in computing),
             scratch_bytes=_largest(self._scratch, layers), persistent_bytes=_sum(self._persistent, layers),
-            error=written, error_added=None if written is None or read is None else written - read,
+            error=error, error_added=added,
         )  # fmt: skip
 
     def time_ms(self, positions: Iterable[int]) -> float:
@@ -139,15 +140,17 @@ class Measure:
                 spent[value] = spent.get(value, 0.0) + self._known_ms[layer.position]
         return tuple(sorted(spent, key=lambda value: (-spent[value], value)))
 
-    def _worst(self, layers: Sequence[Layer], side: str) -> float | None:
+    def _worst(self, layers: Sequence[Layer]) -> tuple[float | None, float | None]:
+        """The largest error, and the largest added, of the tensors that the layers or their nodes make."""
         if not self._errors:
-            return None
-        inner = {name for layer in layers for name in layer.outputs} if side == "inputs" else set()
-        known = [
-            self._errors[name] for layer in layers for name in getattr(layer, side)
-            if name in self._errors and name not in inner
-        ]  # fmt: skip
-        return max(known, default=None)
+            return None, None
+        made = [name for layer in layers for name in (*layer.outputs, *self._holdings[layer.position].nodes)]
+        known = [self._errors[name] for name in made if name in self._errors]
+        errors, added = (
+            [value for value in values if value is not None]
+            for values in (zip(*known, strict=True) if known else ((), ()))
+        )
+        return max(errors, default=None), max(added, default=None)
 
 
 def _roles(side: Side, number: int, alignment: Alignment) -> tuple[str, ...]:
@@ -184,10 +187,14 @@ def _sum(sizes: Mapping[str, int], layers: Iterable[Layer]) -> int | None:
     return sum(known) if known else None
 
 
-def _errors(side: Side) -> dict[str, float]:
-    """Relative L2 error by tensor, where the run was compared with a reference."""
-    tables = side.run.tables
-    if "tensor_errors" not in tables or "relative_l2" not in tables["tensor_errors"].column_names:
-        return {}
-    rows = tables["tensor_errors"].select(["tensor", "relative_l2"]).to_pylist()
-    return {row["tensor"]: row["relative_l2"] for row in rows if row["relative_l2"] is not None}
+def _errors(side: Side) -> dict[str, tuple[float | None, float | None]]:
+    """Error and error added by tensor and by the node that makes it, where the run was compared with a reference."""
+    found: dict[str, tuple[float | None, float | None]] = {}
+    columns = ("tensor", "producer", "error", "error_added")
+    for tensor, producer, error, added in zip(
+        *(side.run["tensor_errors"][name].to_pylist() for name in columns), strict=True
+    ):
+        for name in (tensor, producer):
+            if name is not None and error is not None and error >= (found.get(name, (0.0, None))[0] or 0.0):
+                found[name] = (error, added)
+    return found

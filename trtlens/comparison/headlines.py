@@ -48,12 +48,14 @@ def tell(comparison: Comparison) -> list[Section]:
 
 
 def _run(comparison: Comparison, number: int) -> Iterable[str]:
+    difference = comparison.totals[number].difference
     if comparison.time_source is not None:
         yield _total(comparison, number)
-    difference = comparison.totals[number].difference
     if difference is not None:
         yield from _parts(comparison, number, difference)
+    if any(row.cells[number].difference for row in comparison.rows):
         yield from _slower(comparison, number)
+    if difference is not None:
         yield from _left_over(comparison, number)
     yield from _counts(comparison, number)
     yield from _memory(comparison, number)
@@ -64,7 +66,8 @@ def _total(comparison: Comparison, number: int) -> str:
     base, run = (comparison.totals[place] for place in (comparison.baseline, number))
     name, base_name = comparison.names[number], comparison.names[comparison.baseline]
     if run.difference is None or base.figures.time_ms is None or run.figures.time_ms is None:
-        return f"No time of all layers is known for both {name} and {base_name}."
+        known = sum(row.cells[number].difference is not None for row in comparison.rows)
+        return f"Not every layer of {name} and {base_name} has a time, so totals are not known; {_regions(known)} can be compared."
     kind = (
         f"The tuner's times of {name}'s tactics add up to"
         if comparison.judged_on == "tuner"
@@ -111,7 +114,7 @@ def _slower(comparison: Comparison, number: int) -> Iterable[str]:
     """How many regions got faster and slower, why most of the slower ones did, and the worst."""
     verdicts = Counter(cell.difference.verdict for row in comparison.rows if (cell := row.cells[number]).difference)
     counted = ", ".join(f"{verdicts[kind]} {kind}" for kind in (FASTER, SLOWER, NO_DIFFERENCE) if verdicts[kind])
-    yield f"Of {_regions(len(comparison.rows))}: {counted}."
+    yield f"Of {_regions(sum(verdicts.values()))}: {counted}."
     slower = [row for row in comparison.rows if (d := row.cells[number].difference) and d.verdict == SLOWER]
     slower.sort(key=lambda row: -_diff(row, number))
     causes: dict[str, list[Row]] = defaultdict(list)
@@ -195,7 +198,7 @@ def _errors(comparison: Comparison, number: int) -> Iterable[str]:
     worst = sorted((one for one in added if one[0] > 0), key=lambda one: -one[0])[:_MOST_SLOWER]
     if worst:
         listed = ", ".join(f"{row.short} {error:.2g}" for error, row in worst)
-        yield f"Most relative error (L2) comes in at: {listed}."
+        yield f"Most error (noise over signal) comes in at: {listed}."
 
 
 def _layers(row: Row, number: int) -> int:

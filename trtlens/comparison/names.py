@@ -23,8 +23,9 @@ _OPENING = re.compile(r"PWN\(|\{ForeignNode\[")
 _UNNAMED = re.compile(r"\(Unnamed Layer\* \d{1,9}\) \[[^\]]{1,80}\]")
 _ADDED = re.compile(r"(?:copied_)?(?:un)?(?:squeeze|reshape|shuffle)(?:_node)?_(?:before|after)_")
 _SUFFIX = re.compile(r"(?:_clone_\d{1,9}|_copy_(?:input|output)| copy|_myl\d{1,9}_\d{1,9})$")
+_SUFFIX_ENDS = ("copy", "_input", "_output")
 _PROFILE = re.compile(r" \[profile \d{1,4}\]")
-_LONGEST = 65_536
+_LONGEST = 32_768
 """Names beyond this many characters are left alone."""
 _LONGEST_ADDITION = 80
 """Characters that prefixes and suffixes of the builder add to a name, at most."""
@@ -81,7 +82,7 @@ class NameReader:
 
     def _kind(self, text: str) -> tuple[str, str] | None:
         """What a whole name is: a node, a constant, an addition to a node; None where it is not known as a whole."""
-        for candidate in (text, _SUFFIX.sub("", text)):
+        for candidate in (text, _without_suffix(text)):
             if candidate in self._nodes:
                 return "node", candidate
             if candidate in self._constants:
@@ -150,6 +151,13 @@ class NameReader:
             if (kind := self._kind(text[place:end])) is not None:
                 best = kind, end
         return best
+
+
+def _without_suffix(text: str) -> str:
+    """A name without what the builder hangs on to copies of a layer."""
+    if text[-1:].isdigit() or text.endswith(_SUFFIX_ENDS):
+        return _SUFFIX.sub("", text)
+    return text
 
 
 def _unknown_end(text: str, place: int, stops: Sequence[int], *, pointwise: bool) -> int:

@@ -7,6 +7,7 @@ engines themselves. A value that nothing states is None, and two unknown values 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import PurePath
 from statistics import median
 from typing import TYPE_CHECKING, Any
 
@@ -32,8 +33,10 @@ _FEWEST_FOR_DRIFT = 20
 _MOST_INPUTS = 16
 _ROLES = {COMPUTE: "layers that compute", CONVERSION: "reformats and casts", CONSTANT: "copies of constants"}
 _BUILD_SECTIONS = frozenset({"Model Options", "Build Options"})
-_NOT_TOLD = frozenset({"Precision", "Save engine", "Load engine", "timingCacheFile", "Tempfile Controls"})
-"""Options that are told elsewhere, or name files of one machine."""
+_NOT_TOLD = frozenset(
+    {"Precision", "Model", "Max batch", "Save engine", "Load engine", "timingCacheFile", "Tempfile Controls"}
+)
+"""Options that are told elsewhere, are spelled anew by each release, or name files of one machine."""
 
 
 _UNSTEADY = "The GPU was not in one state; lock its clocks (nvidia-smi -lgc), warm up and time again."
@@ -137,20 +140,30 @@ def _precisions(side: Side) -> str | None:
 
 
 def _model(side: Side) -> str | None:
+    """The model's hash, else its file name without the folder."""
     model = side.run.info.get("model")
     known = model.get("sha256") if isinstance(model, dict) else None
-    return f"sha256 {str(known)[:12]}" if known else None
+    if known:
+        return f"sha256 {str(known)[:12]}"
+    rows = side.run["options"].select(["section", "key", "value"]).to_pylist()
+    named = [
+        row["value"] for row in rows if (row["section"], row["key"]) == ("Model Options", "Model") and row["value"]
+    ]
+    return PurePath(named[0]).name if named else None
 
 
 def _inputs(side: Side) -> str | None:
-    """Extents of the engine's inputs, without their names, as far as the layers that read them show them."""
-    wanted = side.network_inputs
+    """Extents of the engine's inputs, without their names; None where a dimension is dynamic or not shown."""
+    made = {name for node in side.nodes for name in node.outputs}  # 8.0 leaves out the rows of some layers
+    wanted = side.network_inputs - made
     rows = side.run["layer_tensors"].select(["direction", "name", "dims"]).to_pylist()
     found = {row["name"]: row["dims"] for row in rows if row["direction"] == "input" and row["name"] in wanted}
-    shown = [dims for name, dims in found.items() if dims is not None and not name.startswith("__")]
+    shown = [dims for name, dims in found.items() if not name.startswith("__")]
     if not shown or len(shown) > _MOST_INPUTS:  # some releases list Myelin's constants as inputs
         return None
-    return ", ".join(sorted(f"[{','.join('?' if size is None else str(size) for size in dims)}]" for dims in shown))
+    if any(dims is None or None in dims for dims in shown):
+        return None
+    return ", ".join(sorted(f"[{','.join(map(str, dims))}]" for dims in shown))
 
 
 def _clock_mhz(side: Side) -> float | None:

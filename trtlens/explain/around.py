@@ -55,7 +55,9 @@ def _missing(around: Around) -> str:
     untimed = [cost for cost in (*around.added, *around.removed) if cost.time_ms is None]
     if untimed:
         pairs = dict.fromkeys(change_text(cost.before, cost.after) for cost in untimed)
-        return f"the tuner's record has no time for the reformat {', '.join(pairs)}, so what it would cost cannot be told."
+        return (
+            f"the tuner's record has no time for the reformat {', '.join(pairs)}, so what it would cost cannot be told."
+        )
     return f"{' and '.join(dict.fromkeys(around.unknown))} is not in the log, so the reformats cannot be counted."
 
 
@@ -80,7 +82,11 @@ def _verdict_text(faster: Candidate, total: float, around: Around, chosen_ms: fl
 
 
 def _cost_text(cost: ReformatCost) -> str:
-    other = "" if cost.timed_on == cost.tensor else f", timed on {cost.timed_on or 'another tensor'}, which has the same strides"
+    other = (
+        ""
+        if cost.timed_on == cost.tensor
+        else f", timed on {cost.timed_on or 'another tensor'}, which has the same strides"
+    )
     return (
         f"{milliseconds(cost.time_ms or 0.0)} for {change_text(cost.before, cost.after)} of "
         f"{cost.tensor} (line {cost.line}{other})"

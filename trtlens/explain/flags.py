@@ -13,7 +13,9 @@ if TYPE_CHECKING:
     from trtlens.runs import Run
 
 _FLAG_OF = {"fp32": "FP32", "fp16": "FP16", "bf16": "BF16", "int8": "INT8", "fp8": "FP8", "int4": "INT4", "fp4": "FP4"}
-_WORKSPACE = re.compile(r"(?:workspace: )?(?P<size>\d{1,12}(?:\.\d{1,12})?(?:e-?\d{1,3})?) (?P<unit>KiB|MiB|MB|GiB|B)\b")
+_WORKSPACE = re.compile(
+    r"(?:workspace: )?(?P<size>\d{1,12}(?:\.\d{1,12})?(?:e-?\d{1,3})?) (?P<unit>KiB|MiB|MB|GiB|B)\b"
+)
 _UNITS = {"B": 1, "KiB": 2**10, "MB": 2**20, "MiB": 2**20, "GiB": 2**30}
 """trtexec to 8.2 prints MB and means MiB."""
 
@@ -51,17 +53,26 @@ class Flags:
             how = f"{tried[0]} candidates of this build compute in {name}, the first on line {tried[1]}"
             return Allowed(precision, enabled=True, how=how, lines=(tried[1],))
         if option is not None and name in option["value"].split("+"):
-            return Allowed(precision, enabled=True, how=f"trtexec's option Precision is {option['value']}", lines=(option["line"],))
+            return Allowed(
+                precision, enabled=True, how=f"trtexec's option Precision is {option['value']}", lines=(option["line"],)
+            )
         line = self._tuner.formats_with(precision)
         if line is not None:
             how = f"the tuner considered formats in {name}, the first on line {line}"
             return Allowed(precision, enabled=True, how=how, lines=(line,))
         if option is not None:
-            return Allowed(precision, enabled=False, how=f"trtexec's option Precision is {option['value']}", lines=(option["line"],))
+            return Allowed(
+                precision,
+                enabled=False,
+                how=f"trtexec's option Precision is {option['value']}",
+                lines=(option["line"],),
+            )
         if not self._is_complete:
             how = f"no candidate and no format combination of this log is in {name}, but the log does not show the whole build"
             return Allowed(precision, enabled=None, how=how, lines=())
-        how = f"not one candidate and not one format combination of the whole build is in {name}; the log prints no flags"
+        how = (
+            f"not one candidate and not one format combination of the whole build is in {name}; the log prints no flags"
+        )
         return Allowed(precision, enabled=False, how=how, lines=())
 
     def tried(self) -> list[str]:

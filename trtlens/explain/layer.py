@@ -14,6 +14,7 @@ from trtlens.explain.wording import (
     bytes_text,
     combination_text,
     compared,
+    counted,
     hexadecimal,
     listed_lines,
     milliseconds,
@@ -45,7 +46,9 @@ def explain(subject: Subject, flags: Flags) -> list[Statement]:
 
 def _runs(subject: Subject) -> list[Statement]:
     row, tuned, chosen = subject.node.row, subject.node.tuned, subject.chosen
-    statements = [say("runs", _running(subject), row["line"], tuned.get("combination_line"), candidate=chosen, verdict="runs")]
+    statements = [
+        say("runs", _running(subject), row["line"], tuned.get("combination_line"), candidate=chosen, verdict="runs")
+    ]
     if subject.twin is not None:
         text = (
             f"The log has no time under this layer's own name ({tuned['reason']}). {subject.twin.name} is alike in all that "
@@ -63,10 +66,16 @@ def _runs(subject: Subject) -> list[Statement]:
 def _running(subject: Subject) -> str:
     row, chosen = subject.node.row, subject.chosen
     if subject.node.type in NO_WORK:
-        timed = f", although the tuner timed {chosen.runner} for it ({milliseconds(chosen.time_ms)})" if chosen and chosen.time_ms else ""
+        timed = (
+            f", although the tuner timed {chosen.runner} for it ({milliseconds(chosen.time_ms)})"
+            if chosen and chosen.time_ms
+            else ""
+        )
         return f"Launches no kernel ({subject.node.type}){timed}."
     precision = (row["precision"] or "").upper() or "unknown precision"
-    unit = f" on {row['unit']}s" if row["unit"] else f", unit unknown ({row['unit_reason']})" if row["unit_reason"] else ""
+    unit = (
+        f" on {row['unit']}s" if row["unit"] else f", unit unknown ({row['unit_reason']})" if row["unit_reason"] else ""
+    )
     kernel = f" with {row['tactic_name']}" if row["tactic_name"] else ""
     tactic = f", tactic {hexadecimal(row['tactic_id'])}" if row["tactic_id"] is not None else ""
     text = f"Runs in {precision}{unit}{kernel} ({row['type']}{tactic})"
@@ -88,7 +97,7 @@ def _region(subject: Subject) -> Statement:
         count = sum(candidate.op == subject.op for candidate in subject.candidates)
         text = (
             f"It is the operation {subject.op} of {subject.region}, a region that Myelin compiles as a whole; Myelin timed "
-            f"{count} kernels for the operation, and the tuner the whole region."
+            f"{counted(count, 'kernel', 'kernels')} for the operation, and the tuner the whole region."
         )
     else:
         text = (
@@ -103,7 +112,9 @@ def _cause(reformat: Reformat) -> Statement:
     cost = (
         f"It costs {milliseconds(reformat.cost_ms)} ({reformat.cost_source})"
         if reformat.cost_ms and reformat.cost_source is not None
-        else "It launches nothing" if reformat.cost_source == NO_KERNEL else "What it costs is not in the log"
+        else "It launches nothing"
+        if reformat.cost_source == NO_KERNEL
+        else "What it costs is not in the log"
     )
     text = f"It only changes type or layout, or copies. {cost}. Why it is there: {reformat.cause}: {reformat.detail}. {_sentence(ADVICE[reformat.cause])}"
     lines = [*reformat.lines, *([reformat.cost_line] if reformat.cost_line is not None else [])]
@@ -126,19 +137,21 @@ def _tried(subject: Subject) -> Statement:
     candidates = _compared(subject)
     timed = [c for c in candidates if c.time_ms is not None]
     skipped = [c for c in candidates if c.time_ms is None and c.reason not in {NO_VALID, ONLY_OPTION}]
-    empty = {c.formats for c in candidates if c.reason == NO_VALID} - {c.formats for c in candidates if c.reason != NO_VALID}
+    empty = {c.formats for c in candidates if c.reason == NO_VALID} - {
+        c.formats for c in candidates if c.reason != NO_VALID
+    }
     unshown = [row for row in subject.combinations if row["outcome"] == NOT_SHOWN]
     combinations = len(subject.combinations)
-    text = f"Tried: {len(timed)} timed tactic{'s' if len(timed) != 1 else ''}"
+    text = f"Tried: {counted(len(timed), 'timed tactic', 'timed tactics')}"
     if subject.op is not None:
         return say("tried", f"{text} of the operation.", *(c.line for c in candidates[:1]), verdict="tried")
-    text += f" in {combinations} format combination{'s' if combinations != 1 else ''}"
+    text += f" in {counted(combinations, 'format combination', 'format combinations')}"
     if skipped:
         text += f", {len(skipped)} skipped or failed"
     if empty:
-        text += f"; {len(empty)} combination{'s' if len(empty) != 1 else ''} had no valid tactic"
+        text += f"; {counted(len(empty), 'combination', 'combinations')} had no valid tactic"
     if unshown:
-        text += f"; {len(unshown)} were answered by the timing cache without a line"
+        text += f"; {counted(len(unshown), 'was', 'were')} answered by the timing cache without a line"
     lines = [row["line"] for row in subject.combinations]
     return say("tried", f"{text}.", *lines, verdict="tried")
 
@@ -180,7 +193,7 @@ def _operations(subject: Subject) -> list[Statement]:
         fastest = best(candidates)
         if fastest is not None and fastest.time_ms is not None:
             text = (
-                f"Inside, Myelin timed {len(candidates)} kernels for the operation {op}: the fastest is {fastest.kernel} at "
+                f"Inside, Myelin timed {counted(len(candidates), 'kernel', 'kernels')} for the operation {op}: the fastest is {fastest.kernel} at "
                 f"{milliseconds(fastest.time_ms)}; which one the engine runs is not in the log."
             )
             statements.append(say("note", text, candidate=fastest, verdict="operation"))
@@ -205,7 +218,7 @@ def _fastest(subject: Subject) -> list[Statement]:
         f"It was faster by itself, {detour.text}"
     )
     statements = [say("fastest", text, chosen.line, *detour.lines, candidate=fastest, verdict=detour.verdict)]
-    return [*statements, *_within_formats(subject, chosen)]
+    return statements if fastest.formats == chosen.formats else [*statements, *_within_formats(subject, chosen)]
 
 
 def _within_formats(subject: Subject, chosen: Candidate) -> list[Statement]:
@@ -240,15 +253,19 @@ def _skipped(subject: Subject, flags: Flags) -> list[Statement]:
         limit = flags.workspace_bytes()
         allowed = f" The build's limit is {bytes_text(limit[0])} (line {limit[1]})." if limit is not None else ""
         text = (
-            f"{len(starved)} tactic{'s were' if len(starved) > 1 else ' was'} skipped for want of memory: the largest needs "
+            f"{counted(len(starved), 'tactic was', 'tactics were')} skipped for want of memory: the largest needs "
             f"{bytes_text(most.scratch_bytes or 0)} ({most.reason}).{allowed} How fast they are is not known."
         )
         lines = [c.line for c in starved] + ([limit[1]] if limit is not None else [])
         statements.append(say("skipped", text, *lines, candidate=most, verdict="workspace"))
-    others = [c for c in subject.candidates if c.time_ms is None and c not in starved and c.reason not in {NO_VALID, ONLY_OPTION}]
+    others = [
+        c
+        for c in subject.candidates
+        if c.time_ms is None and c not in starved and c.reason not in {NO_VALID, ONLY_OPTION}
+    ]
     if others:
         reasons = "; ".join(dict.fromkeys(c.reason or c.outcome for c in others))
-        text = f"{len(others)} tactic{'s' if len(others) > 1 else ''} had no time: {reasons}."
+        text = f"{counted(len(others), 'tactic', 'tactics')} had no time: {reasons}."
         statements.append(say("skipped", text, *(c.line for c in others), candidate=others[0], verdict="no time"))
     return statements
 

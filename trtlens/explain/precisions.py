@@ -8,7 +8,15 @@ from trtlens.combinations import NO_VALID, NOT_SHOWN
 from trtlens.explain.around import Detour
 from trtlens.explain.statements import Statement, say
 from trtlens.explain.tuner import Candidate, best, offers
-from trtlens.explain.wording import bytes_text, combination_text, compared, hexadecimal, listed_lines, milliseconds
+from trtlens.explain.wording import (
+    bytes_text,
+    combination_text,
+    compared,
+    counted,
+    hexadecimal,
+    listed_lines,
+    milliseconds,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -60,9 +68,7 @@ def _lost(precision: str, fastest: Candidate, subject: Subject) -> Statement:
                precision=precision)  # fmt: skip
 
 
-def _never_timed(
-    precision: str, candidates: Sequence[Candidate], subject: Subject, flags: Flags
-) -> Statement:
+def _never_timed(precision: str, candidates: Sequence[Candidate], subject: Subject, flags: Flags) -> Statement:
     name = precision.upper()
     allowed = flags.allowed(precision)
     offered = [row for row in subject.combinations if offers(row, precision)]
@@ -70,18 +76,22 @@ def _never_timed(
     if starved:
         most = max(starved, key=lambda c: c.scratch_bytes or 0)
         text = (
-            f"{name}: {len(starved)} tactics were skipped for want of workspace (up to {bytes_text(most.scratch_bytes or 0)}; "
+            f"{name}: {counted(len(starved), 'tactic was', 'tactics were')} skipped for want of workspace (up to {bytes_text(most.scratch_bytes or 0)}; "
             f"{listed_lines([c.line for c in starved])}), and none was timed."
         )
-        return say("precision", text, *(c.line for c in starved), verdict="workspace", candidate=most, precision=precision)
+        return say(
+            "precision", text, *(c.line for c in starved), verdict="workspace", candidate=most, precision=precision
+        )
     if not allowed.enabled and not offered:
         known = allowed.enabled is not None
         text = f"{name}: not enabled in this build: {allowed.how}." if known else f"{name}: not known: {allowed.how}."
-        return say("precision", text, *allowed.lines, verdict="not enabled" if known else "no record", precision=precision)
+        return say(
+            "precision", text, *allowed.lines, verdict="not enabled" if known else "no record", precision=precision
+        )
     unshown = [row for row in offered if row["outcome"] == NOT_SHOWN]
     if unshown:
         text = (
-            f"{name}: {len(unshown)} format combinations were answered by the timing cache, whose times the log does not "
+            f"{name}: {counted(len(unshown), 'format combination was', 'format combinations were')} answered by the timing cache, whose times the log does not "
             f"print ({listed_lines([row['line'] for row in unshown])})."
         )
         return say("precision", text, *(row["line"] for row in unshown), verdict="not shown", precision=precision)
@@ -104,7 +114,7 @@ def _no_implementation(name: str, precision: str, offered: Sequence[Mapping[str,
     if unnamed:
         fastest = min(unnamed, key=lambda row: row["time_ms"])
         text = (
-            f"{name}: {len(unnamed)} format combinations that read it were timed, at best in {milliseconds(fastest['time_ms'])} "
+            f"{name}: {counted(len(unnamed), 'format combination that reads it was', 'format combinations that read it were')} timed, at best in {milliseconds(fastest['time_ms'])} "
             f"({combination_text(fastest['input_formats'], fastest['output_formats'])}, line {fastest['candidate_line']}); the log "
             "does not name their kernels, so what they compute in cannot be told."
         )
@@ -116,13 +126,13 @@ def _no_implementation(name: str, precision: str, offered: Sequence[Mapping[str,
     lines = [row["line"] for row in offered]
     if len(without) == len(offered):
         text = (
-            f"{name}: no implementation: {len(offered)} format combinations were tried and no runner had a valid tactic "
+            f"{name}: no implementation: {counted(len(offered), 'format combination was', 'format combinations were')} tried and no runner had a valid tactic "
             f"({listed_lines(lines)})."
         )
         return say("precision", text, *lines, verdict="no implementation", precision=precision)
     runs_in = f"; the kernels that take these formats compute in {', '.join(other).upper()}" if other else ""
     text = (
-        f"{name}: {len(offered)} format combinations offer it, and no kernel that computes in it was timed{runs_in} "
+        f"{name}: {counted(len(offered), 'format combination offers', 'format combinations offer')} it, and no kernel that computes in it was timed{runs_in} "
         f"({listed_lines(lines)})."
     )
     return say("precision", text, *lines, verdict="no kernel", precision=precision)
@@ -135,7 +145,7 @@ def _not_tried(name: str, precision: str, subject: Subject, flags: Flags) -> Sta
     if not count:
         text = f"{name}: the log shows no format combination of this layer, so what was tried cannot be told."
         return say("precision", text, verdict="no record", precision=precision)
-    text = f"{name}: not tried for this layer: none of its {count} format combinations is in {name}, although {allowed.how}"
+    text = f"{name}: not tried for this layer: none of its {counted(count, 'format combination', 'format combinations')} is in {name}, although {allowed.how}"
     told = [row for row in subject.messages if _is_about(row, precision)]
     if told:
         first = told[0]["text"].split("\n", 1)[0]
@@ -152,7 +162,9 @@ def _not_tried(name: str, precision: str, subject: Subject, flags: Flags) -> Sta
 
 
 _INT8_CODES = frozenset({"int8-missing-scale", "int8-implementation-rejected", "int8-default-scale", "qdq-not-fused"})
-_ANY_CODES = frozenset({"no-obedient-candidate", "precision-constraint-ignored", "strict-constraint-not-met", "tensor-type-ignored"})
+_ANY_CODES = frozenset(
+    {"no-obedient-candidate", "precision-constraint-ignored", "strict-constraint-not-met", "tensor-type-ignored"}
+)
 
 
 def _is_about(row: Mapping[str, Any], precision: str) -> bool:

@@ -41,11 +41,11 @@ COLUMNS = declare(
 
 def ranking(run: Run, chosen: Iterable[tuple[int, list[int]]]) -> pa.Table:
     """Layers of each build, those with the largest regret first, then those about which nothing is known."""
-    rows = [
-        _row(number, Build(run, number), index_list) for number, index_list in chosen
-    ]
+    rows = [_row(number, Build(run, number), index_list) for number, index_list in chosen]
     flat = [row for build_rows in rows for row in build_rows]
-    flat.sort(key=lambda row: (-(row["regret_ms"] if row["regret_ms"] is not None else -1.0), row["build"], row["index"]))
+    flat.sort(
+        key=lambda row: (-(row["regret_ms"] if row["regret_ms"] is not None else -1.0), row["build"], row["index"])
+    )
     return COLUMNS.table({column.name: [row[column.name] for row in flat] for column in COLUMNS.columns})
 
 
@@ -70,7 +70,13 @@ def _of(subject: Subject) -> dict[str, Any]:
     row.update(chosen_ms=chosen.time_ms, best_ms=fastest.time_ms, formats=combination_text(*chosen.formats),
                best_formats=combination_text(*fastest.formats), regret_ms=chosen.time_ms - fastest.time_ms)  # fmt: skip
     if fastest.time_ms >= chosen.time_ms:
-        return {**row, "regret_ms": 0.0, "verdict": "fastest", "reason": "nothing timed for it was faster", "lines": [chosen.line]}
+        return {
+            **row,
+            "regret_ms": 0.0,
+            "verdict": "fastest",
+            "reason": "nothing timed for it was faster",
+            "lines": [chosen.line],
+        }
     detour = Detour.of(fastest, subject)
     return {**row, "verdict": detour.verdict, "in_all_ms": detour.total_ms, "reason": detour.text,
             "lines": list(dict.fromkeys([*lines, *detour.lines]))}  # fmt: skip

@@ -46,7 +46,9 @@ def select(run: Run, text: str) -> list[tuple[int, list[int]]]:
 
 def _glob(text: str) -> re.Pattern[str]:
     """``*`` and ``?`` stand for anything; brackets stand for themselves, since layer names are full of them."""
-    return re.compile(translate(text.replace("[", "[[]")), re.IGNORECASE) if set(text) & set("*?") else re.compile(r"(?!)")
+    return (
+        re.compile(translate(text.replace("[", "[[]")), re.IGNORECASE) if set(text) & set("*?") else re.compile(r"(?!)")
+    )
 
 
 def _by_build(rows: list[tuple[int, int, str, str]]) -> list[tuple[int, list[int]]]:

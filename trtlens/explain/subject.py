@@ -84,4 +84,6 @@ class Build:
 
     def _about(self, node: Node) -> list[dict[str, Any]]:
         tensors = {tensor.name for tensor in (*node.inputs, *node.outputs)}
-        return [row for row in self._messages if row["layer"] == node.name or (row["tensor"] in tensors and row["tensor"])]
+        return [
+            row for row in self._messages if row["layer"] == node.name or (row["tensor"] in tensors and row["tensor"])
+        ]

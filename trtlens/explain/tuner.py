@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from trtlens.combinations import NO_VALID
+from trtlens.explain.rows import LabelledRows
 from trtlens_parsers.strides import read_strides_list
 
 if TYPE_CHECKING:
@@ -62,6 +63,9 @@ class Tuner:
         self._candidates = candidates.filter(pc.equal(candidates["build"], build)).combine_chunks()
         self._combinations = combinations.filter(pc.equal(combinations["build"], build)).combine_chunks()
         strategies = [row for row in run["strategies"].to_pylist() if row["build"] == build and row["kept"] is True]
+        self._candidate_rows = LabelledRows(self._candidates, "layer")
+        self._combination_rows = LabelledRows(self._combinations, "layer")
+        self._read: dict[str, list[Candidate]] = {}
         self._span = (strategies[-1]["line"], strategies[-1]["last_line"]) if strategies else (0, sys.maxsize)
 
     def candidates(self, layer: str) -> list[Candidate]:
@@ -69,12 +73,13 @@ class Tuner:
 
         Where the builder tried several strategies, only those of the one whose engine was kept.
         """
-        rows = self._candidates.filter(_mask(self._candidates["layer"], layer)).to_pylist()
-        return [_candidate(row) for row in self._kept(rows)]
+        if layer not in self._read:
+            self._read[layer] = [_candidate(row) for row in self._kept(self._candidate_rows.of(layer))]
+        return self._read[layer]
 
     def combinations(self, layer: str) -> list[dict[str, Any]]:
         """A layer's format combinations in the order of the log, those of strategies that were not kept left out."""
-        return self._kept(self._combinations.filter(_mask(self._combinations["layer"], layer)).to_pylist())
+        return self._kept(self._combination_rows.of(layer))
 
     def _kept(self, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
         return [row for row in rows if self._span[0] <= row["line"] <= self._span[1]]
@@ -101,10 +106,6 @@ class Tuner:
                 rows = pc.is_in(labels.cast(pa.string()), value_set=pa.array(found, pa.string()))
                 lines.append(pc.min(self._combinations["line"].filter(rows)).as_py())
         return min(lines, default=None)
-
-
-def _mask(column: pa.ChunkedArray, label: str) -> pa.ChunkedArray:
-    return pc.fill_null(pc.equal(column.cast(pa.string()), label), False)  # noqa: FBT003  pyarrow's own signature
 
 
 def _labels(column: pa.ChunkedArray) -> list[str]:

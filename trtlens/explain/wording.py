@@ -26,6 +26,11 @@ def compared(time_ms: float, base_ms: float, base: str) -> str:
     return f"{abs(percent):.{digits}f} % {'slower' if percent > 0 else 'faster'} than {base}"
 
 
+def counted(count: int, one: str, many: str) -> str:
+    """A number with what it counts: ``1 layer runs``, ``1,200 layers run``."""
+    return f"{count:,} {one if count == 1 else many}"
+
+
 def hexadecimal(tactic_id: int) -> str:
     """A tactic id as TensorRT 8.4 and later print it."""
     return f"0x{tactic_id:016x}"
@@ -77,7 +82,9 @@ def bytes_text(count: int) -> str:
     """Bytes exactly, and in MiB or GiB where that is easier to read."""
     if count < 2**20:
         return f"{count:,} bytes"
-    return f"{count:,} bytes ({count / 2**20:.4g} MiB)" if count < 2**30 else f"{count:,} bytes ({count / 2**30:.4g} GiB)"
+    return (
+        f"{count:,} bytes ({count / 2**20:.4g} MiB)" if count < 2**30 else f"{count:,} bytes ({count / 2**30:.4g} GiB)"
+    )
 
 
 def listed_lines(lines: list[int], most: int = 3) -> str:

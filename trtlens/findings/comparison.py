@@ -22,10 +22,19 @@ def int8_slower_than_fp16(engine: Engine, other: Engine | None) -> Finding | Non
         return None
     pairs = common_layers(engine, other)
     here, there = engine.total_ms, other.total_ms
-    if here is None or there is None or here <= there or len(pairs) < _FEWEST_PAIRS or engine.is_profiled != other.is_profiled:
+    if (
+        here is None
+        or there is None
+        or here <= there
+        or len(pairs) < _FEWEST_PAIRS
+        or engine.is_profiled != other.is_profiled
+    ):
         return None
     parts = _parts(engine, other)
-    evidence = [Evidence(f"{name}: {milliseconds(a)} here ({m} layers), {milliseconds(b)} there ({n})") for name, a, m, b, n in parts]
+    evidence = [
+        Evidence(f"{name}: {milliseconds(a)} here (layers: {m}), {milliseconds(b)} there ({n})")
+        for name, a, m, b, n in parts
+    ]
     evidence += _about_kernels(pairs)
     evidence += _about_launches(engine, other)
     evidence += _about_machine(engine, other)
@@ -66,7 +75,13 @@ def _by_kind(engine: Engine) -> dict[str, tuple[float, int]]:
     sums: dict[str, tuple[float, int]] = {}
     for timed in engine.launched:
         cause = causes.get(timed.node.index)
-        kind = "layers that compute" if cause is None else "copies of constants" if cause == "constant" else "other reformats"
+        kind = (
+            "layers that compute"
+            if cause is None
+            else "copies of constants"
+            if cause == "constant"
+            else "other reformats"
+        )
         time_ms, count = sums.get(kind, (0.0, 0))
         sums[kind] = time_ms + timed.time_ms, count + 1
     return sums
@@ -111,7 +126,11 @@ def _about_machine(engine: Engine, other: Engine) -> list[Evidence]:
             "(median), so the GPU was " + ("as fast" if 0.97 <= same.long_ratio <= 1.03 else "slower" if same.long_ratio > 1 else "faster")
         ))  # fmt: skip
     if same.short_ratio is not None:
-        rows.append(Evidence(f"{same.short_count:,} shorter ones: {same.short_ratio:.3f} times as long here (median): that is launching"))
+        rows.append(
+            Evidence(
+                f"{same.short_count:,} shorter ones: {same.short_ratio:.3f} times as long here (median): that is launching"
+            )
+        )
     if engine.row["gpu"] and other.row["gpu"] and engine.row["gpu"] != other.row["gpu"]:
         rows.append(Evidence(f"the runs are of two GPUs: {engine.row['gpu']} and {other.row['gpu']}"))
     return rows

@@ -65,7 +65,9 @@ class Finding:
 
 def findings_table(found: Sequence[tuple[int, Finding]]) -> pa.Table:
     """The findings of all builds, severe ones first, then by the time at stake."""
-    ordered = sorted(found, key=lambda row: (row[0], SEVERITIES.index(row[1].severity), -(row[1].at_stake_ms or 0.0), row[1].code))
+    ordered = sorted(
+        found, key=lambda row: (row[0], SEVERITIES.index(row[1].severity), -(row[1].at_stake_ms or 0.0), row[1].code)
+    )
     rows = [finding for _, finding in ordered]
     return COLUMNS.table({
         "build": [build for build, _ in ordered], "code": [f.code for f in rows], "severity": [f.severity for f in rows],

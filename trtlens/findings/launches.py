@@ -39,7 +39,9 @@ def launch_bound(engine: Engine, other: Engine | None) -> Finding | None:  # noq
         Evidence(f"the smallest copies take {milliseconds(floor[0])}, median of {floor[1]}"),
     ]
     smallest = min((t for t in engine.launched if t.node.is_reformat), key=lambda t: t.time_ms)
-    evidence.append(Evidence(f"{smallest.node.name}: {milliseconds(smallest.time_ms)} {smallest.source}", smallest.node.row["line"]))
+    evidence.append(
+        Evidence(f"{smallest.node.name}: {milliseconds(smallest.time_ms)} {smallest.source}", smallest.node.row["line"])
+    )
     return Finding(
         "launch-bound", "high" if fixed >= _HEAVY_SHARE * total else "medium", f"up to {100 * fixed / total:.0f} % of the time is the cost of launching layers",
         text, tuple(evidence), "medium" if engine.is_profiled else "low",
@@ -61,8 +63,14 @@ def myelin_hides_layers(engine: Engine, other: Engine | None) -> Finding | None:
         return None
     evidence = [Evidence(f"{largest.name}: one layer of type Myelin", largest.row["line"])]
     if held:
-        evidence.append(Evidence(f"it holds {held} of the model's {nodes} nodes" if nodes else f"it holds {held} nodes"))
-    part = f" takes {milliseconds(time_ms)}, {100 * share:.0f} % of the known time" if time_ms is not None and share is not None else " has no known time"
+        evidence.append(
+            Evidence(f"it holds {held} of the model's {nodes} nodes" if nodes else f"it holds {held} nodes")
+        )
+    part = (
+        f" takes {milliseconds(time_ms)}, {100 * share:.0f} % of the known time"
+        if time_ms is not None and share is not None
+        else " has no known time"
+    )
     text = f"{largest.name}{part}; which kernels run inside, in which precision, is not in the log."
     return Finding(
         "myelin-hides-layers", "medium", "one Myelin region hides what runs inside it", text, tuple(evidence), "high", _advice(engine),
@@ -71,7 +79,9 @@ def myelin_hides_layers(engine: Engine, other: Engine | None) -> Finding | None:
 
 
 def _held(engine: Engine, node: Node) -> int:
-    rows = [row for row in engine.run["regions"].to_pylist() if row["build"] == engine.number and row["layer"] == node.name]
+    rows = [
+        row for row in engine.run["regions"].to_pylist() if row["build"] == engine.number and row["layer"] == node.name
+    ]
     return len(rows[0]["onnx_nodes"] or ()) if rows else 0
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from typing import TYPE_CHECKING
 
-from trtlens.explain.wording import bytes_text, milliseconds
+from trtlens.explain.wording import bytes_text, counted, milliseconds
 from trtlens.findings.finding import Evidence, Finding
 from trtlens.reformat_causes import ADVICE
 
@@ -30,13 +30,19 @@ def constants_copied(engine: Engine, other: Engine | None) -> Finding | None:
     sizes = [tensor.bytes for r in found for tensor in r.node.outputs if tensor.bytes is not None]
     total = engine.total_ms
     share = f", {100 * cost / total:.1f} % of the time of all layers" if cost is not None and total else ""
-    text = f"{len(found)} copies of constants run at every inference"
-    text += f" and take {milliseconds(cost)}{share} ({engine.source} times)" if cost is not None else "; their time is not known"
+    text = counted(
+        len(found), "copy of a constant runs at every inference", "copies of constants run at every inference"
+    )
+    text += (
+        f"; in all {milliseconds(cost)}{share} ({engine.source} times)"
+        if cost is not None
+        else "; their time is not known"
+    )
     text += f". They move {bytes_text(sum(sizes))} in all: what they cost is the launches." if sizes else "."
     evidence = [_evidence(r) for r in found[:_SHOWN]]
     evidence += _against(other)
     return Finding(
-        "constants-copied", _severity(cost, total), f"{len(found)} constants are copied at every inference", text, tuple(evidence),
+        "constants-copied", _severity(cost, total), counted(len(found), "constant is copied at every inference", "constants are copied at every inference"), text, tuple(evidence),
         "high", ADVICE["constant"], at_stake_ms=cost, layers=tuple(r.node.name for r in found),
     )  # fmt: skip
 
@@ -45,7 +51,8 @@ def _against(other: Engine | None) -> list[Evidence]:
     if other is None:
         return []
     there = [r.cost_ms for r in other.reformats if r.cause == "constant" and r.cost_ms]
-    text = f"in the other run {len(there)} such copies take {milliseconds(sum(there))}" if there else "the other run has none"
+    such = counted(len(there), "such copy takes", "such copies take")
+    text = f"in the other run {such} {milliseconds(sum(there))}" if there else "the other run has none"
     return [Evidence(text)]
 
 
@@ -70,13 +77,16 @@ def reformats_cost(engine: Engine, other: Engine | None) -> Finding | None:  # n
     for reformat in found:
         causes[reformat.cause].append(reformat)
     ranked = sorted(causes.items(), key=lambda item: -_sum(item[1]))
-    evidence = [Evidence(f"{len(members)} for {cause}: {milliseconds(_sum(members))}; {ADVICE[cause]}") for cause, members in ranked[:_SHOWN]]
+    evidence = [
+        Evidence(f"{len(members)} for {cause}: {milliseconds(_sum(members))}; {ADVICE[cause]}")
+        for cause, members in ranked[:_SHOWN]
+    ]
     found.sort(key=lambda r: -(r.cost_ms or 0.0))
     evidence += [_evidence(r) for r in found[:_SHOWN]]
     kinds = Counter(r.node.row["reformat_kind"] or "not shown" for r in found)
     listed = ", ".join(f"{count} {kind}" for kind, count in kinds.most_common())
     text = (
-        f"{len(found)} reformats take {milliseconds(cost)}, {100 * cost / total:.1f} % of the time of all layers ({engine.source} times); "
+        f"{counted(len(found), 'reformat takes', 'reformats take')} {milliseconds(cost)}, {100 * cost / total:.1f} % of the time of all layers ({engine.source} times); "
         f"what they change: {listed}."
     )
     return Finding(

@@ -34,7 +34,9 @@ def common_layers(engine: Engine, other: Engine) -> list[Pair]:
         twin = there.get(name)
         if node is None or twin is None:
             continue
-        pairs.append(Pair(node, twin, _both(node.time_ms, twin.time_ms), _both(engine.tuned_ms(node), other.tuned_ms(twin))))
+        pairs.append(
+            Pair(node, twin, _both(node.time_ms, twin.time_ms), _both(engine.tuned_ms(node), other.tuned_ms(twin)))
+        )
     return pairs
 
 
@@ -75,7 +77,18 @@ def same_work(engine: Engine, other: Engine) -> SameWork:
 
 def _times(engine: Engine) -> dict[tuple[object, ...], float]:
     table = engine.run["candidates"]
-    columns = ("build", "layer", "op", "input_formats", "output_formats", "runner", "tactic_id", "tactic_name", "split_k", "time_ms")
+    columns = (
+        "build",
+        "layer",
+        "op",
+        "input_formats",
+        "output_formats",
+        "runner",
+        "tactic_id",
+        "tactic_name",
+        "split_k",
+        "time_ms",
+    )
     times: dict[tuple[object, ...], float] = {}
     for build, *key, time_ms in zip(*(decoded(table[name]) for name in columns), strict=True):
         if build == engine.number and time_ms is not None and key[1] is None:

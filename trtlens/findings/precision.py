@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from trtlens.explain.wording import milliseconds
+from trtlens.explain.wording import counted, milliseconds
 from trtlens.findings.finding import Evidence, Finding
 from trtlens.findings.pairs import common_layers
 
@@ -38,9 +38,16 @@ def int8_without_fp16(engine: Engine, other: Engine | None) -> Finding | None:
     slow.sort(key=lambda timed: -timed.time_ms)
     in_fp32 = sum(timed.time_ms for timed in slow)
     evidence = [Evidence(f"INT8: {int8.how}", _first(int8.lines)), Evidence(f"FP16: {fp16.how}", _first(fp16.lines))]
-    evidence += [Evidence(row["text"].split("\n", 1)[0], row["line"]) for row in engine.messages if row["code"] == "int8-without-fp16"]
     evidence += [
-        Evidence(f"{t.node.name} computes in {str(t.node.row['precision']).upper()}: {milliseconds(t.time_ms)} {t.source}", t.node.row["line"])
+        Evidence(row["text"].split("\n", 1)[0], row["line"])
+        for row in engine.messages
+        if row["code"] == "int8-without-fp16"
+    ]
+    evidence += [
+        Evidence(
+            f"{t.node.name} computes in {str(t.node.row['precision']).upper()}: {milliseconds(t.time_ms)} {t.source}",
+            t.node.row["line"],
+        )
         for t in slow[:_SHOWN]
     ]
     gain = _gain(engine, other)
@@ -50,7 +57,7 @@ def int8_without_fp16(engine: Engine, other: Engine | None) -> Finding | None:
     total = engine.total_ms
     heavy = stake is not None and total is not None and stake >= _WORTH_SHARE * total
     text = (
-        f"{len(slow)} layers that compute run in FP32 and take {milliseconds(in_fp32)}"
+        f"{counted(len(slow), 'layer that computes runs', 'layers that compute run')} in FP32, {milliseconds(in_fp32)} in all"
         if slow
         else "No layer that computes runs in FP32 here"
     ) + "; layers that are slower in INT8 than they would be in FP16 had no FP16 kernel to choose either."
@@ -97,9 +104,12 @@ def missing_scales(engine: Engine, other: Engine | None) -> Finding | None:  # n
                  + (f": {milliseconds(times[n.name])}" if n.name in times else ""), n.row["line"])
         for n in ranked[:_SHOWN]
     ]  # fmt: skip
-    text = f"{len(told)} messages name {len(tensors)} tensors without a scale; {len(nodes)} layers at them do not compute in INT8."
+    text = (
+        f"{counted(len(told), 'message names', 'messages name')} {counted(len(tensors), 'tensor', 'tensors')} without a scale; "
+        f"{counted(len(nodes), 'layer at them does', 'layers at them do')} not compute in INT8."
+    )
     return Finding(
-        "missing-scales", "high" if times else "medium", f"{len(tensors) or len(layers)} tensors have no INT8 scale", text,
+        "missing-scales", "high" if times else "medium", counted(len(tensors) or len(layers), "tensor has no INT8 scale", "tensors have no INT8 scale"), text,
         tuple(evidence), "high",
         "calibrate, set a dynamic range for each of these tensors, or quantize the model with Q/DQ nodes around them",
         at_stake_ms=sum(times.values()) or None, layers=tuple(node.name for node in ranked),
@@ -117,15 +127,19 @@ def tf32_in_fp32(engine: Engine, other: Engine | None) -> Finding | None:  # noq
     for node in nodes:
         subject = engine.subjects.get(node.index)
         chosen = subject.chosen.time_ms if subject is not None and subject.chosen is not None else None
-        exact = [c.time_ms for c in subject.candidates if c.precision == "fp32" and c.time_ms is not None] if subject else []
+        exact = (
+            [c.time_ms for c in subject.candidates if c.precision == "fp32" and c.time_ms is not None]
+            if subject
+            else []
+        )
         if chosen is not None and exact:
             saved, compared = saved + min(exact) - chosen, compared + 1
     evidence = [Evidence(f"{node.name} runs {node.row['tactic_name']}", node.row["line"]) for node in nodes[:_SHOWN]]
-    text = f"{len(nodes)} layers compute in TF32. Products lose 13 of FP32's 23 mantissa bits; sums stay FP32."
+    text = f"{counted(len(nodes), 'layer computes', 'layers compute')} in TF32. Products lose 13 of FP32's 23 mantissa bits; sums stay FP32."
     if compared:
         text += f" By the tuner's times the fastest FP32 kernels of {compared} of them would take {milliseconds(saved)} more."
     return Finding(
-        "tf32-in-fp32", "low", f"{len(nodes)} layers of an FP32 build compute in TF32", text, tuple(evidence), "high",
+        "tf32-in-fp32", "low", counted(len(nodes), "layer of an FP32 build computes in TF32", "layers of an FP32 build compute in TF32"), text, tuple(evidence), "high",
         "where the result must be FP32, build with --noTF32 and compare the outputs", at_stake_ms=None,
         layers=tuple(node.name for node in nodes),
     )  # fmt: skip
@@ -144,7 +158,10 @@ def fp16_weights(engine: Engine, other: Engine | None) -> Finding | None:  # noq
     for code in codes:
         first = next(row for row in told if row["code"] == code)
         evidence.append(Evidence(first["text"].split("\n", 1)[0], first["line"]))
-    text = "; ".join(f"{counts[code]} message{'s' if counts[code] > 1 else ''}: weights {_RANGE_WORDS[code]}" for code in codes) + "."
+    text = (
+        "; ".join(f"{counted(counts[code], 'message', 'messages')}: weights {_RANGE_WORDS[code]}" for code in codes)
+        + "."
+    )
     return Finding(
         "fp16-weights", severity, "weights do not fit into the layer's number format", text, tuple(evidence), "high",
         "compare the outputs with an FP32 run; keep the named layers in FP32 if they differ (docs/messages.md has each message)",

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow.compute as pc
 
 from trtlens.explain.tuner import best
-from trtlens.explain.wording import bytes_text, hexadecimal, milliseconds
+from trtlens.explain.wording import bytes_text, counted, hexadecimal, milliseconds
 from trtlens.findings.finding import Evidence, Finding
 
 if TYPE_CHECKING:
@@ -35,13 +35,16 @@ def workspace_limit(engine: Engine, other: Engine | None) -> Finding | None:
         return None
     rows = sorted((c for members in starved.values() for c in members), key=lambda c: -(c.scratch_bytes or 0))
     limit = engine.flags.workspace_bytes()
-    evidence = [Evidence(f"{c.layer}: tactic {hexadecimal(c.tactic_id or 0)}: {c.reason}", c.line) for c in rows[:_SHOWN]]
+    evidence = [
+        Evidence(f"{c.layer}: tactic {hexadecimal(c.tactic_id or 0)}: {c.reason}", c.line) for c in rows[:_SHOWN]
+    ]
     evidence += [Evidence(f"the build's workspace is {bytes_text(limit[0])}", limit[1])] if limit is not None else []
     evidence += [Evidence(row["text"].split("\n", 1)[0], row["line"]) for row in told[:1]]
     saved = _timed_elsewhere(rows, engine, other)
     if saved is not None:
         evidence.append(Evidence(saved[1]))
-    text = f"{len(rows)} tactics of {len(starved)} layers were skipped" if rows else "TensorRT says that tactics were left out"
+    skipped = f"{counted(len(rows), 'tactic', 'tactics')} of {counted(len(starved), 'layer', 'layers')} skipped"
+    text = skipped if rows else "TensorRT says that tactics were left out"
     text += f"; the largest asks for {bytes_text(rows[0].scratch_bytes or 0)}." if rows else "."
     text += " How fast they are is not in the log." if saved is None else ""
     return Finding(
@@ -57,7 +60,11 @@ def _timed_elsewhere(rows: list[Candidate], engine: Engine, other: Engine | None
         return None
     saved: dict[str, float] = {}
     for skipped in rows:
-        timed = [c for c in other.tuner.candidates(skipped.layer or "") if c.tactic_id == skipped.tactic_id and c.formats == skipped.formats]
+        timed = [
+            c
+            for c in other.tuner.candidates(skipped.layer or "")
+            if c.tactic_id == skipped.tactic_id and c.formats == skipped.formats
+        ]
         fastest, runs = best(timed), best([c for c in engine.tuner.candidates(skipped.layer or "") if c.chosen])
         if fastest is None or runs is None or fastest.time_ms is None or runs.time_ms is None:
             continue
@@ -65,7 +72,10 @@ def _timed_elsewhere(rows: list[Candidate], engine: Engine, other: Engine | None
     if not saved:
         return None
     total = sum(saved.values())
-    return total, f"the other run timed tactics that were skipped here: {milliseconds(total)} less in {sum(v > 0 for v in saved.values())} layers"
+    return (
+        total,
+        f"the other run timed tactics that were skipped here: {milliseconds(total)} less in {counted(sum(v > 0 for v in saved.values()), 'layer', 'layers')}",
+    )
 
 
 def unstable_choice(engine: Engine, other: Engine | None) -> Finding | None:  # noqa: ARG001
@@ -75,8 +85,14 @@ def unstable_choice(engine: Engine, other: Engine | None) -> Finding | None:  # 
         chosen = subject.chosen
         if chosen is None or not chosen.time_ms or subject.twin is not None:
             continue
-        rivals = [c for c in subject.candidates if c is not chosen and (c.tactic_id, c.formats) != (chosen.tactic_id, chosen.formats)]
-        near = [c for c in rivals if c.time_ms is not None and abs(c.time_ms - chosen.time_ms) <= NOISE * chosen.time_ms]
+        rivals = [
+            c
+            for c in subject.candidates
+            if c is not chosen and (c.tactic_id, c.formats) != (chosen.tactic_id, chosen.formats)
+        ]
+        near = [
+            c for c in rivals if c.time_ms is not None and abs(c.time_ms - chosen.time_ms) <= NOISE * chosen.time_ms
+        ]
         rival = min(near, key=lambda c: abs((c.time_ms or 0.0) - (chosen.time_ms or 0.0)), default=None)
         if rival is not None:
             close.append((subject.node, chosen, rival))
@@ -89,11 +105,11 @@ def unstable_choice(engine: Engine, other: Engine | None) -> Finding | None:  # 
         for node, chosen, rival in close[:_SHOWN]
     ]  # fmt: skip
     text = (
-        f"For {len(close)} of {judged} layers with a record of their own another tactic was within {100 * NOISE:.0f} % of the one that "
+        f"For {len(close)} of {counted(judged, 'layer', 'layers')} with a record of their own another tactic was within {100 * NOISE:.0f} % of the one that "
         "runs. Such a choice can differ between two builds of the same model, and with it the engine's speed and its last bits."
     )
     return Finding(
-        "unstable-choice", "low", f"noise decides the tactic of {len(close)} layers", text, tuple(evidence), "medium",
+        "unstable-choice", "low", f"noise decides the tactic of {counted(len(close), 'layer', 'layers')}", text, tuple(evidence), "medium",
         "keep a timing cache (--timingCacheFile) so that builds agree; lock the clocks and time more often (--avgTiming) to decide better",
         layers=tuple(node.name for node, _, _ in close),
     )  # fmt: skip
@@ -118,8 +134,13 @@ def build_time_in_one_layer(engine: Engine, other: Engine | None) -> Finding | N
     how = "as TensorRT states them" if stated else "by the time stamps, which are whole seconds"
     text = f"{layer} took {spent[layer]:.1f} s of {total:.1f} s of tuning ({100 * spent[layer] / total:.0f} %), {how}."
     evidence = [
-        Evidence(f"{longest['runner']}, {longest['tactics']} tactics: {longest[column]:.2f} s", longest["line"]),
-        Evidence(f"{sum(row['tactics'] for row in own)} tactics of {len(own)} runners in all"),
+        Evidence(
+            f"{longest['runner']}, {counted(longest['tactics'], 'tactic', 'tactics')}: {longest[column]:.2f} s",
+            longest["line"],
+        ),
+        Evidence(
+            f"{counted(sum(row['tactics'] for row in own), 'tactic', 'tactics')} in {counted(len(own), 'try', 'tries')} of a runner"
+        ),
     ]
     return Finding(
         "build-time-in-one-layer", "medium" if spent[layer] >= _HEAVY_SHARE * total else "low", "one layer took most of the tuning", text,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from trtlens.explain.around import Detour
 from trtlens.explain.tuner import best
-from trtlens.explain.wording import combination_text, hexadecimal, milliseconds
+from trtlens.explain.wording import combination_text, counted, hexadecimal, milliseconds
 from trtlens.findings.finding import Evidence, Finding
 
 if TYPE_CHECKING:
@@ -43,13 +43,13 @@ def cuda_cores_despite_tensor_cores(engine: Engine, other: Engine | None) -> Fin
     saved = sum(row[2] for row in faster)
     evidence = [_row(subject, candidate) for subject, candidate, _ in faster[:_SHOWN]]
     text = (
-        f"{len(rows)} layers run on CUDA cores although a tensor core kernel was timed for them; for {len(faster)} of these it was "
-        f"faster by itself, by {milliseconds(saved)} together. What stood against each of them is in the evidence."
+        f"{counted(len(rows), 'layer runs', 'layers run')} on CUDA cores although a tensor core kernel was timed for it; for "
+        f"{len(faster)} the tensor core kernel was faster by itself, by {milliseconds(saved)} in all. What stood against it is in the evidence."
     )
     total = engine.total_ms
     severity = "high" if total is not None and saved >= _WORTH_SHARE * total else "low"
     return Finding(
-        "cuda-cores-despite-tensor-cores", severity, f"{len(faster)} layers run on CUDA cores although tensor cores were faster", text,
+        "cuda-cores-despite-tensor-cores", severity, counted(len(faster), "layer runs on CUDA cores although tensor cores were faster", "layers run on CUDA cores although tensor cores were faster"), text,
         tuple(evidence), "medium", "trtlens why LAYER for each of these layers; formats of their neighbours decide",
         at_stake_ms=saved, layers=tuple(subject.node.name for subject, _, _ in faster),
     )  # fmt: skip
@@ -78,18 +78,21 @@ def channels_rule_out_tensor_cores(engine: Engine, other: Engine | None) -> Find
     found.sort(key=lambda row: -times.get(row[0].index, 0.0))
     stake = sum(times.values()) or None
     evidence = [
-        Evidence(f"{node.name}: {text}" + (f"; {milliseconds(times[node.index])}" if node.index in times else ""), node.row["line"])
+        Evidence(
+            f"{node.name}: {text}" + (f"; {milliseconds(times[node.index])}" if node.index in times else ""),
+            node.row["line"],
+        )
         for node, text, _ in found[:_SHOWN]
     ]
     sure = all(row[2] for row in found)
     total = engine.total_ms
     heavy = stake is not None and total is not None and stake >= _WORTH_SHARE * total
     text = (
-        f"{len(found)} convolutions or matrix products run on CUDA cores, no tensor core kernel was timed for them, and their channel "
-        "counts are no multiples of what tensor core kernels take (8 in FP16 and BF16, 16 in INT8 and FP8, 4 in TF32)."
+        f"{counted(len(found), 'convolution or matrix product runs', 'convolutions or matrix products run')} on CUDA cores without any "
+        "tensor core kernel timed for it, and the channel counts are no multiples of what tensor core kernels take (8 in FP16 and BF16, 16 in INT8 and FP8, 4 in TF32)."
     )
     return Finding(
-        "channels-rule-out-tensor-cores", "medium" if heavy else "low", f"channel counts keep {len(found)} layers off tensor cores", text,
+        "channels-rule-out-tensor-cores", "medium" if heavy else "low", f"channel counts keep {counted(len(found), 'layer', 'layers')} off tensor cores", text,
         tuple(evidence), "medium" if sure else "low", "pad the channels in the model to the next multiple, and measure", at_stake_ms=stake,
         layers=tuple(node.name for node, _, _ in found),
     )  # fmt: skip
@@ -107,17 +110,26 @@ def _ruled_out(subject: Subject) -> tuple[str, bool] | None:
     channels = channels_of(node)
     if channels is None:
         return None
-    counts = [f"{count} {side} channels" for side, count in zip(("input", "output"), channels, strict=True) if count % multiple]
+    counts = [
+        f"{count} {side} channels"
+        for side, count in zip(("input", "output"), channels, strict=True)
+        if count % multiple
+    ]
     if not counts:
         return None
-    return f"{' and '.join(counts)} in {str(precision).upper()}, which takes multiples of {multiple}", bool(subject.candidates)
+    return f"{' and '.join(counts)} in {str(precision).upper()}, which takes multiples of {multiple}", bool(
+        subject.candidates
+    )
 
 
 def channels_of(node: Node) -> tuple[int, int] | None:
     """Input and output channels of one group of a convolution, or of a matrix product; None where not shown."""
     if not node.inputs or not node.outputs:
         return None
-    sizes = [tensor.dims[1] if tensor.dims is not None and len(tensor.dims) > 1 else None for tensor in (node.inputs[0], node.outputs[0])]
+    sizes = [
+        tensor.dims[1] if tensor.dims is not None and len(tensor.dims) > 1 else None
+        for tensor in (node.inputs[0], node.outputs[0])
+    ]
     groups = _groups(node)
     if sizes[0] is None or sizes[1] is None or groups is None or sizes[0] % groups or sizes[1] % groups:
         return None

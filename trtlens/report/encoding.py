@@ -18,7 +18,7 @@ import pyarrow as pa
 from trtlens.output import visible
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from plotly.graph_objects import Figure
 
@@ -39,9 +39,7 @@ def pack_text(text: str) -> str:
 
 def encode_table(table: pa.Table, *, doc: str | None = None, leave_out: Sequence[str] = ()) -> dict[str, Any]:
     """Columns with their units and docs; texts as positions in a dictionary, ids as hexadecimal texts."""
-    columns = [
-        _column(table.schema.field(name), table[name]) for name in table.column_names if name not in leave_out
-    ]
+    columns = [_column(table.schema.field(name), table[name]) for name in table.column_names if name not in leave_out]
     return {"doc": doc, "rows": table.num_rows, "columns": columns}
 
 
@@ -53,22 +51,33 @@ def _column(described: pa.Field, values: pa.ChunkedArray) -> dict[str, Any]:
         "doc": metadata.get(b"doc", b"").decode() or None,
     }
     if described.name == "tactic_id" or described.name.endswith("_tactic_id"):
-        return known | _texts([None if one is None else f"0x{one:016x}" for one in values.to_pylist()])
+        return known | _texts(values, lambda one: f"0x{one:016x}")
     if pa.types.is_boolean(described.type):
-        return known | _texts([None if one is None else "yes" if one else "no" for one in values.to_pylist()])
+        return known | _texts(values.cast(pa.int8()), lambda one: "yes" if one else "no")
     if pa.types.is_integer(described.type):
         return known | {"kind": "number", "values": values.to_pylist()}
     if pa.types.is_floating(described.type):
         return known | {"kind": "number", "values": [_rounded(one) for one in values.to_pylist()]}
     if pa.types.is_list(described.type):
-        return known | _texts([None if one is None else ", ".join("?" if x is None else str(x) for x in one) for one in values.to_pylist()])
-    return known | _texts(values.to_pylist())
+        joined = [
+            None if one is None else ", ".join("?" if x is None else str(x) for x in one) for one in values.to_pylist()
+        ]
+        return known | _texts(pa.chunked_array([pa.array(joined, pa.string())]), visible)
+    return known | _texts(values, visible)
 
 
-def _texts(values: Sequence[str | None]) -> dict[str, Any]:
-    places: dict[str, int] = {}
-    found = [-1 if one is None else places.setdefault(one, len(places)) for one in values]
-    return {"kind": "text", "texts": [visible(one) for one in places], "values": found}
+def _texts(values: pa.ChunkedArray, shown: Callable[[Any], str]) -> dict[str, Any]:
+    """Distinct values as texts in the order of first use, and for each row its place among them (-1 for none)."""
+    array = (
+        values.unify_dictionaries().combine_chunks()
+        if pa.types.is_dictionary(values.type)
+        else values.dictionary_encode().combine_chunks()
+    )
+    codes = array.indices.fill_null(-1).to_pylist()
+    used = list(dict.fromkeys(code for code in codes if code >= 0))
+    places = {code: place for place, code in enumerate(used)} | {-1: -1}
+    texts = array.dictionary.to_pylist()
+    return {"kind": "text", "texts": [shown(texts[code]) for code in used], "values": [places[code] for code in codes]}
 
 
 def _rounded(value: float | None) -> float | str | None:

@@ -100,7 +100,7 @@ def _against(subject: Subject, baseline: Subject) -> str:
         return f'<p class="against">no difference seen to {text(baseline.name)}</p>'
     slow, fast = max(one.median_ms, other.median_ms), min(one.median_ms, other.median_ms)
     word = "slower" if one.median_ms > other.median_ms else "faster"
-    factor = f"{slow / fast:.2f}× {word} than" if fast else f"{word} than"
+    factor = f"{slow / fast:.2f}x {word} than" if fast else f"{word} than"
     return f'<p class="against {word}">{factor} {text(baseline.name)} ({one.median_ms - other.median_ms:+.4f} ms)</p>'
 
 
@@ -110,7 +110,11 @@ def _latency(subject: Subject) -> str:
     if sampled is not None:
         words, found = sampled
         interval = f"{found.median_low_ms:.5g} to {found.median_high_ms:.5g} ms with 95 % confidence"
-        return _big(f"{found.median_ms:.4g}", "ms", f"median {words}: {interval} ({found.count:,} inferences; p99 {found.p99_ms:.4g} ms)")
+        return _big(
+            f"{found.median_ms:.4g}",
+            "ms",
+            f"median {words}: {interval} ({found.count:,} inferences; p99 {found.p99_ms:.4g} ms)",
+        )
     figures = {(row["metric"], row["statistic"]): row for row in subject.run["performance"].to_pylist()}
     for metric in ("gpu_compute_time", "latency"):
         for statistic in ("median", "mean"):
@@ -138,11 +142,20 @@ def _shares(subject: Subject) -> str:
     weights: dict[str, float] = defaultdict(float)
     counts: dict[str, int] = defaultdict(int)
     for row in rows:
-        kind = row["precision"] or "unknown" if row["work"] == "compute" else "reformats" if row["work"] == "reformat" else "no work"
+        kind = (
+            row["precision"] or "unknown"
+            if row["work"] == "compute"
+            else "reformats"
+            if row["work"] == "reformat"
+            else "no work"
+        )
         weights[kind] += row[weigh] or 0.0
         counts[kind] += row["layers"]
     weights.pop("no work", None)
-    order = [*by_precision(kind for kind in weights if kind != "reformats"), *(["reformats"] if "reformats" in weights else [])]
+    order = [
+        *by_precision(kind for kind in weights if kind != "reformats"),
+        *(["reformats"] if "reformats" in weights else []),
+    ]
     what = "time of the layers" if timed else "layers that do work (no layer times in this run)"
     parts = [(kind, weights[kind], f"p-{kind}") for kind in order]
     moved = f"{counts['reformats']} reformats" if counts.get("reformats") else "no reformats"
@@ -155,7 +168,11 @@ def _units(subject: Subject, moved: str) -> str:
     sums: dict[str, float] = defaultdict(float)
     for row in rows:
         sums[row["unit"] or "unit unknown"] += (row["time_ms"] if timed else row["layers"]) or 0.0
-    parts = [(name, sums[name], _UNIT_LOOKS.get(name, "p-unknown")) for name in ("tensor core", "cuda core", "unit unknown") if sums.get(name)]
+    parts = [
+        (name, sums[name], _UNIT_LOOKS.get(name, "p-unknown"))
+        for name in ("tensor core", "cuda core", "unit unknown")
+        if sums.get(name)
+    ]
     bar = _bar(parts, timed=timed) if parts else ""
     return f"<h4>Unit, share of the {'time of the' if timed else ''} layers that compute; {moved}</h4>{bar}"
 
@@ -189,7 +206,21 @@ def precision_styles() -> str:
     """CSS classes of the precisions: the charts' colours, each with lines of its own direction over it."""
     angles = {"fp32": 45, "tf32": 135, "int8": 90, "int4": 0, "fp8": 0, "fp4": 60, "bf16": 120, "reformats": 150}
     rules = []
-    for name in ("fp32", "tf32", "fp16", "bf16", "fp8", "fp4", "int8", "int4", "int32", "int64", "bool", "unknown", "reformats"):
+    for name in (
+        "fp32",
+        "tf32",
+        "fp16",
+        "bf16",
+        "fp8",
+        "fp4",
+        "int8",
+        "int4",
+        "int32",
+        "int64",
+        "bool",
+        "unknown",
+        "reformats",
+    ):
         ink = "#64748b" if name == "reformats" else colour(None if name == "unknown" else name)
         lines = (
             f"repeating-linear-gradient({angles[name]}deg,rgba(255,255,255,.5) 0 1.5px,transparent 1.5px 7px),"
@@ -211,7 +242,15 @@ def findings(subjects: Sequence[Subject]) -> str:
             "profile of the layers let all rules be asked).</p>"
         )
     rank = {"high": 0, "medium": 1, "low": 2}
-    rows.sort(key=lambda one: (-(one[1]["at_stake_ms"] or 0.0), rank.get(one[1]["severity"], 3), -(one[1]["at_stake_s"] or 0.0), one[0], one[1]["code"]))
+    rows.sort(
+        key=lambda one: (
+            -(one[1]["at_stake_ms"] or 0.0),
+            rank.get(one[1]["severity"], 3),
+            -(one[1]["at_stake_s"] or 0.0),
+            one[0],
+            one[1]["code"],
+        )
+    )
     return "".join(_finding(place, row, subjects) for place, row in rows)
 
 
@@ -243,7 +282,8 @@ def _layers(place: int, names: Iterable[str], subject: Subject) -> str:
         known.setdefault(row["name"], row["index"])
     found = [(name, known[name]) for name in names if name in known]
     buttons = "".join(
-        f'<button type="button" class="pick" data-pick="{place}:{index}">{text(name)}</button>' for name, index in found[:_MOST_BUTTONS]
+        f'<button type="button" class="pick" data-pick="{place}:{index}">{text(name)}</button>'
+        for name, index in found[:_MOST_BUTTONS]
     )
     more = f'<span class="muted">and {len(found) - _MOST_BUTTONS} more</span>' if len(found) > _MOST_BUTTONS else ""
     return f'<h4>Layers</h4><p class="picks">{buttons}{more}</p>' if buttons else ""

@@ -7,6 +7,7 @@ holds, the browser runs nothing but these two, and the page cannot send anything
 from __future__ import annotations
 
 import base64
+import gc
 import hashlib
 from importlib.resources import files
 from typing import TYPE_CHECKING
@@ -29,6 +30,16 @@ _MOST_CHARACTERS_IN_TITLE = 120
 
 def render(subjects: Sequence[Subject]) -> str:
     """The whole page for runs in the order given, the first being the baseline of comparisons; the same runs, the same text."""
+    collecting = gc.isenabled()
+    gc.disable()  # rows pile up and hold no cycles: looking for some would take a quarter of the time
+    try:
+        return _render(subjects)
+    finally:
+        if collecting:
+            gc.enable()
+
+
+def _render(subjects: Sequence[Subject]) -> str:
     from plotly.offline import get_plotlyjs  # noqa: PLC0415
 
     several = len(subjects) > 1
@@ -51,7 +62,9 @@ def render(subjects: Sequence[Subject]) -> str:
         "changed": _changed(compared) if several else "",
         "sections": "".join(section_html(section, scope="run") for section in SECTIONS),
         "about": _about(subjects),
-        "blocks": "\n".join(f'<script type="{_SCRIPT_TYPE}" id="{name}">{block}</script>' for name, block in blocks.items()),
+        "blocks": "\n".join(
+            f'<script type="{_SCRIPT_TYPE}" id="{name}">{block}</script>' for name, block in blocks.items()
+        ),
         "script": script,
     }
     return _fill(_asset("page.html"), parts)
@@ -110,9 +123,15 @@ def _about(subjects: Sequence[Subject]) -> str:
         reading = [row for row in run["reading"].to_pylist() if row["kind"] == "unread" and row["lines"]]
         unread = sum(row["lines"] for row in reading)
         tables = ", ".join(f"{name} {run[name].num_rows:,}" for name in run if run[name].num_rows)
-        builds = f"build {subject.build} of {len(subject.builds)} is shown (RUN@2 picks another); " if len(subject.builds) > 1 else ""
+        builds = (
+            f"build {subject.build} of {len(subject.builds)} is shown (RUN@2 picks another); "
+            if len(subject.builds) > 1
+            else ""
+        )
         lines = f"; {unread:,} lines of the log were not understood (trtlens parse --unread)" if unread else ""
-        rows.append(f"<li><b>{text(subject.name)}</b>: {text(builds + (tables or 'no rows in any table') + lines)}.</li>")
+        rows.append(
+            f"<li><b>{text(subject.name)}</b>: {text(builds + (tables or 'no rows in any table') + lines)}.</li>"
+        )
     return (
         f"<ul>{''.join(rows)}</ul><ul id='thinned'></ul><p>Numbers on this page keep seven significant digits; the tables of the runs hold them whole "
         "(trtlens show VIEW RUN --format csv). Of long series of latencies the chart draws the smallest and largest of each stretch.</p>"

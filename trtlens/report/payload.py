@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
@@ -23,8 +24,10 @@ if TYPE_CHECKING:
 
     from plotly.graph_objects import Figure
 
+    from trtlens.charts import Chart
     from trtlens.comparison.comparison import Comparison
     from trtlens.report.subject import Subject
+    from trtlens.runs import Run
 
 _CANDIDATES = (
     "layer", "op", "precision", "unit", "time_ms", "outcome", "chosen", "tactic_name", "input_formats", "output_formats", "runner",
@@ -67,19 +70,33 @@ def run_data(subject: Subject) -> dict[str, Any]:
     tables["candidates"] = encode_table(candidates.select(list(_CANDIDATES)))
     tables["tensors"] = encode_table(run["layer_tensors"], leave_out=["build", "location", "line"])
     layers = run["layers"].select(["index", "onnx_nodes", "parameters", "tactic_name"]).to_pylist()
-    tuned = run["tuned_layers"].to_pylist()
     return {
         "tables": tables,
-        "figures": {name: drawn(lambda chart=chart: chart.draw_from(subject.source(chart.reads))) for name, chart in CHARTS.items()},
+        "figures": {name: drawn(partial(_draw, chart, subject)) for name, chart in CHARTS.items()},
         "nodes": {str(row["index"]): [visible(one) for one in row["onnx_nodes"]] for row in layers if row["onnx_nodes"]},
         "parameters": {str(row["index"]): visible(row["parameters"]) for row in layers if row["parameters"]},
         "kernels": {visible(name): _kernel(name) for name in _kernels(run["layers"]["tactic_name"])},
-        "tuned": {
-            str(row["layer_index"]): [visible(row["layer"]), None if row["op"] is None else visible(row["op"])]
-            for row in tuned if row["layer"] is not None
-        },
+        "tuned": _tuned(run),
         "thinned": note,
     }  # fmt: skip
+
+
+def _tuned(run: Run) -> dict[str, list[str | None]]:
+    """For each layer the tuner's name and operation, and the layer that is alike where the record is that one's."""
+    rows = {row["layer_index"]: row for row in run["tuned_layers"].to_pylist()}
+    names = dict(zip(run["layers"]["index"].to_pylist(), run["layers"]["name"].to_pylist(), strict=True))
+    found = {}
+    for index, row in rows.items():
+        twin = rows.get(row["twin_index"])
+        used = row if twin is None else twin
+        if used["layer"] is not None:
+            alike = None if twin is None else names.get(row["twin_index"])
+            found[str(index)] = [None if one is None else visible(one) for one in (used["layer"], used["op"], alike)]
+    return found
+
+
+def _draw(chart: Chart, subject: Subject) -> Figure:
+    return chart.draw_from(subject.source(chart.reads))
 
 
 def drawn(draw: Callable[[], Figure]) -> dict[str, Any]:
@@ -114,8 +131,8 @@ def comparison_data(compared: Compared, count: int) -> dict[str, Any]:
     return {
         "figures": [
             {} if number == comparison.baseline else {
-                "waterfall": drawn(lambda number=number: waterfall.chart(comparison, number)),
-                "regions": drawn(lambda number=number: regions.chart(comparison, number)),
+                "waterfall": drawn(partial(waterfall.chart, comparison, number)),
+                "regions": drawn(partial(regions.chart, comparison, number)),
             }
             for number in range(count)
         ],
@@ -137,5 +154,7 @@ def _kernel(name: str) -> dict[str, str]:
     for fact in _KERNEL_FACTS:
         value = getattr(kernel, fact)
         if value not in {None, "", (), False}:
-            found[fact] = ", ".join(value) if isinstance(value, tuple) else "yes" if value is True else visible(str(value))
+            found[fact] = (
+                ", ".join(value) if isinstance(value, tuple) else "yes" if value is True else visible(str(value))
+            )
     return found

@@ -83,7 +83,11 @@ EMPTY = {
 
 def navigation(*, several: bool) -> str:
     """Links to all parts of the page."""
-    shown = [("overview", "Overview"), ("findings", "Findings"), *([(CHANGED.anchor, CHANGED.title)] if several else [])]
+    shown = [
+        ("overview", "Overview"),
+        ("findings", "Findings"),
+        *([(CHANGED.anchor, CHANGED.title)] if several else []),
+    ]
     shown += [(section.anchor, section.title) for section in SECTIONS] + [("about", "About this page")]
     return "".join(f'<a href="#{anchor}">{title}</a>' for anchor, title in shown)
 

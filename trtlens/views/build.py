@@ -34,7 +34,13 @@ COLUMNS = declare(
 )  # fmt: skip
 _REFORMATS = "reformats between layers"
 _CACHE = "times that a timing cache would keep for the next build"
-_CACHE_CODES = ("timing-cache-global", "timing-cache-not-stored", "timing-cache-disabled", "timing-cache-loaded", "timing-cache-saved")
+_CACHE_CODES = (
+    "timing-cache-global",
+    "timing-cache-not-stored",
+    "timing-cache-disabled",
+    "timing-cache-loaded",
+    "timing-cache-saved",
+)
 
 
 def table(run: Run) -> pa.Table:
@@ -109,7 +115,9 @@ def _cache(run: Run, build: int, tuning: Sequence[dict[str, Any]], source: str) 
     if outcomes["cached"]:
         notes.append(f"{outcomes['cached']} format combinations were taken from a cache in this build")
     if outcomes[NOT_SHOWN]:
-        notes.append(f"{outcomes[NOT_SHOWN]} format combinations stand without a runner: answered by the cache of this build")
+        notes.append(
+            f"{outcomes[NOT_SHOWN]} format combinations stand without a runner: answered by the cache of this build"
+        )
     return [{
         "build": build, "kind": "timing cache", "name": _CACHE, "seconds": seconds, "source": source,
         "percent": 100 * seconds / total if total else None, "tactics": sum(row["timed"] for row in timed),

@@ -41,8 +41,8 @@ COLUMNS = declare(
     constant_ms | float | ms | part of the time in copies of weights and biases
     scratch_bytes | int | bytes | largest scratch memory of a layer; null where no memory line names one
     persistent_bytes | int | bytes | device memory that its layers keep; null where no memory line names one
-    error | float | | largest relative L2 error of a tensor that it writes; null without a comparison of tensors
-    error_added | float | | that error less the largest of a tensor that it reads
+    error | float | | largest error (noise over signal) of a tensor that it makes; null without a comparison of tensors
+    error_added | float | | the most error that one of its tensors has beyond that of what it is made of
     reason | text | | why the layer could not be aligned
     """,
 )  # fmt: skip

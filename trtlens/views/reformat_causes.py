@@ -72,7 +72,9 @@ def _cost(found: Sequence[Reformat]) -> float:
     return sum(reformat.cost_ms or 0.0 for reformat in found)
 
 
-def _row(build: int, cause: str, region: str | None, found: Sequence[Reformat], total: float | None) -> dict[str, object]:
+def _row(
+    build: int, cause: str, region: str | None, found: Sequence[Reformat], total: float | None
+) -> dict[str, object]:
     measured = [r for r in found if r.cost_source == MEASURED]
     known = [r.cost_ms for r in found if r.cost_ms is not None]
     return {

@@ -69,7 +69,9 @@ def _build_rows(run: Run, build: int) -> list[dict[str, Any]]:
     tuner = Tuner(run, build)
     tried = {name: tuner.combinations(name) for name in _tuned_names(graph)}
     chosen = candidates.filter(pc.and_(pc.equal(candidates["build"], build), pc.fill_null(candidates["chosen"], False)))  # noqa: FBT003
-    lines = {row["line"]: row for row in chosen.select(["line", "time_ms", "input_formats", "output_formats"]).to_pylist()}
+    lines = {
+        row["line"]: row for row in chosen.select(["line", "time_ms", "input_formats", "output_formats"]).to_pylist()
+    }
     rows = [_row(build, node, graph, tried, lines) for node in graph.nodes.values()]
     return [*rows, _sums(build, rows)]
 

@@ -1,7 +1,7 @@
 // Draws the figures, in the reader's theme, and marks the picked layer in those that show layers.
 
 const CONFIG = {
-  displaylogo: false, responsive: true, modeBarButtonsToRemove: ["lasso2d", "select2d", "autoScale2d"],
+  displaylogo: false, showSendToCloud: false, responsive: true, modeBarButtonsToRemove: ["lasso2d", "select2d", "autoScale2d"],
   toImageButtonOptions: { format: "svg" },
 };
 const STRIP_SPREAD = 0.28;

@@ -87,7 +87,8 @@ function candidates(run, index) {
       make("span", { class: "mono muted", text: table.value("tactic_name", row) || table.value("tactic_id", row) || "" })));
   }
   const rest = rows.length > shown.length ? make("p", { class: "muted", text: `${rows.length - shown.length} slower ones are in the chart and table of Tuning.` }) : null;
-  return titled(`Fastest candidates (${rows.length} timed)`, list, rest);
+  const alike = tuned[2] ? make("p", { class: "muted", text: `The tuner's record is that of a layer that is alike: ${tuned[2]}` }) : null;
+  return titled(`Fastest candidates (${rows.length} timed)`, alike, list, rest);
 }
 
 function reformat(run, index) {

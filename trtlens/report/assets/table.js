@@ -123,8 +123,8 @@ class Grid {
     }
     this.shown = found;
     this.active = -1;
-    const all = this.table.rows.toLocaleString("en-US");
-    this.counter.textContent = found.length === this.table.rows ? `${all} rows` : `${found.length.toLocaleString("en-US")} of ${all} rows`;
+    const all = this.table.rows.toLocaleString("en-US") + (this.table.rows === 1 ? " row" : " rows");
+    this.counter.textContent = found.length === this.table.rows ? all : `${found.length.toLocaleString("en-US")} of ${all}`;
     this.scroller.scrollTop = 0;
     this.draw();
   }

@@ -1,0 +1,188 @@
+"""The page in a real browser: it draws, picks, filters and sorts, and no name in it does anything."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.report.hostile_run import NAMES, hostile_run
+from tests.report.large_runs import captured
+from trtlens.report import read_subject, render
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+_PATIENCE_S = 20.0
+
+
+class Page:
+    """A page in the browser, with the few things that tests do to it."""
+
+    def __init__(self, browser: Any, path: Path) -> None:
+        self.browser = browser
+        browser.get_log("browser")
+        self.resize(1600)
+        browser.get(path.as_uri())
+        self.until("document.documentElement.dataset.loaded === 'yes'")
+
+    def run(self, script: str) -> Any:
+        """What a script returns."""
+        return self.browser.execute_script(f"return {script}")
+
+    def until(self, condition: str) -> None:
+        """Wait until a condition holds."""
+        end = time.monotonic() + _PATIENCE_S
+        while not self.run(condition):
+            assert time.monotonic() < end, f"never true: {condition}; {self.browser.get_log('browser')}"
+            time.sleep(0.02)
+
+    def resize(self, width: int) -> None:
+        """Show the page in a window of that width."""
+        size = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": False}
+        self.browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+
+    def show(self, selector: str) -> None:
+        """Bring an element into sight and wait until it is filled."""
+        self.run(f"document.querySelector('{selector}').scrollIntoView({{block: 'center'}})")
+        self.until(
+            f"(e => e.dataset.chart ? e.dataset.state : e.querySelector('.grid').children.length > 0)(document.querySelector('{selector}'))"
+        )
+
+    def draw_all(self) -> list[list[str]]:
+        """Every chart brought into sight: its name, its state, and whether it shows anything."""
+        for name in self.run("[...document.querySelectorAll('[data-chart]')].map(e => e.dataset.chart)"):
+            self.show(f"#chart-{name}")
+        return self.run(
+            "[...document.querySelectorAll('[data-chart]')].map(e => [e.dataset.chart, e.dataset.state, e.querySelector('.plot').textContent])"
+        )
+
+    def errors(self) -> list[Any]:
+        """Entries of the console since the page was opened."""
+        return [entry for entry in self.browser.get_log("browser") if entry["level"] in {"SEVERE", "WARNING"}]
+
+
+@pytest.fixture(scope="module")
+def opened(browser: Any, tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Page]:
+    """Opens the report of two captured runs, or of the hostile one."""
+    folder = tmp_path_factory.mktemp("reports")
+    subjects = [read_subject(captured("resnet50-fp16")), read_subject(captured("resnet50-int8"))]
+    (folder / "two.html").write_text(render(subjects), "utf-8")
+    (folder / "hostile.html").write_text(render([read_subject(hostile_run())]), "utf-8")
+    return lambda name: Page(browser, folder / f"{name}.html")
+
+
+def test_every_chart_is_drawn_without_a_complaint(opened: Callable[[str], Page]) -> None:
+    """Scrolling through draws each chart, or shows the sentence on what is missing; the console stays empty."""
+    page = opened("two")
+    for name, state, shown in page.draw_all():
+        assert state in {"drawn", "missing"}
+        assert shown, name
+        assert (state == "missing") == name.startswith("accuracy"), name
+    assert page.errors() == []
+
+
+def test_a_picked_layer_is_shown_everywhere(opened: Callable[[str], Page]) -> None:
+    """Picking a row by keyboard opens the panel, marks the row and the bar, redraws the candidates, and makes a link."""
+    page = opened("two")
+    page.show("#chart-timeline")
+    page.show("#chart-candidates")
+    before = page.run("document.querySelector('#chart-candidates .gtitle').textContent")
+    page.show("#table-layers")
+    page.browser.find_element("css selector", "#table-layers input[aria-label='Filter name']").send_keys(
+        "layer3.2/conv2"
+    )
+    scroller = page.browser.find_element("css selector", "#table-layers .scroll")
+    scroller.send_keys("\ue015\ue007")
+    page.until("!document.getElementById('panel').hidden")
+    panel = page.run("document.getElementById('panel').textContent")
+    assert "layer3.2/conv2" in panel
+    for part in ("Tensors", "Kernel", "Fastest candidates", "ONNX nodes", "Parameters"):
+        assert part in panel
+    page.until("document.querySelectorAll('#table-layers tr.picked').length === 1")
+    page.until("document.querySelector('#chart-timeline .annotation') !== null")
+    page.until(f"document.querySelector('#chart-candidates .gtitle').textContent !== {before!r}")
+    link = page.run("location.hash")
+    assert link.startswith("#layer-0-")
+    page.browser.find_element("css selector", "body").send_keys("\ue00c")
+    page.until("document.getElementById('panel').hidden")
+    page.run(f"location.hash = {link!r}")
+    page.until("!document.getElementById('panel').hidden")
+    assert page.errors() == []
+
+
+def test_a_bar_picks_its_layer(opened: Callable[[str], Page]) -> None:
+    """A click on a bar of the timeline opens the panel of that bar's layer."""
+    page = opened("two")
+    page.show("#chart-timeline")
+    from selenium.webdriver import ActionChains
+
+    bar = page.browser.find_element("css selector", "#chart-timeline .plot .barlayer .point path")
+    ActionChains(page.browser).move_to_element(bar).pause(0.2).click().perform()
+    page.until("!document.getElementById('panel').hidden")
+
+
+def test_tables_filter_sort_and_stay_small(opened: Callable[[str], Page]) -> None:
+    """A comparison in a filter and a click on a heading do what they say over 11,114 rows, with few rows in the document."""
+    page = opened("two")
+    page.show("#table-candidates")
+    times = "[...document.querySelectorAll('#table-candidates tbody tr[data-row]')].map(r => Number(r.cells[3].textContent))"
+    page.browser.find_element("css selector", "#table-candidates input[aria-label='Filter time']").send_keys("< 0.01")
+    page.until("/ of 11,114/.test(document.querySelector('#table-candidates .count').textContent)")
+    page.browser.find_element("xpath", "//div[@id='table-candidates']//th/button[starts-with(., 'time')]").click()
+    shown = page.run(times)
+    assert shown == sorted(shown, reverse=True)
+    assert 0 < max(shown) < 0.01
+    assert len(shown) < 80
+    assert page.run(
+        "document.querySelector('#table-candidates th[aria-sort=descending] button').textContent"
+    ).startswith("time")
+    assert page.run("document.querySelector('#table-candidates th[aria-sort=descending]').title").startswith(
+        "time that the tuner measured"
+    )
+
+
+def test_another_run_and_another_theme(opened: Callable[[str], Page]) -> None:
+    """The switch shows the other run's data, the theme changes page and figures, both without a complaint."""
+    page = opened("two")
+    page.show("#chart-timeline")
+    before = page.run("document.querySelector('#chart-timeline .legend').textContent")
+    page.browser.find_element("css selector", ".switch button[data-run='1']").click()
+    page.until(f"document.querySelector('#chart-timeline .legend').textContent !== {before!r}")
+    ink = "getComputedStyle(document.querySelector('#chart-timeline .legendtext')).fill"
+    light = page.run(ink)
+    theme = page.run("document.documentElement.dataset.theme")
+    page.browser.find_element("id", "theme").click()
+    page.until(f"{ink} !== {light!r}")
+    assert page.run("document.documentElement.dataset.theme") != theme
+    assert page.errors() == []
+
+
+@pytest.mark.parametrize("width", [400, 1600])
+@pytest.mark.parametrize("name", ["two", "hostile"])
+def test_the_page_fits_its_window(opened: Callable[[str], Page], name: str, width: int) -> None:
+    """Nothing makes the page itself wider than the window, on a phone and on a desk."""
+    page = opened(name)
+    page.resize(width)
+    page.draw_all()
+    assert page.run("document.documentElement.scrollWidth") <= width
+
+
+def test_hostile_names_show_as_text_and_run_nothing(opened: Callable[[str], Page]) -> None:
+    """With every chart drawn, every table filled and every layer picked the canary is silent and names read as they are."""
+    page = opened("hostile")
+    page.draw_all()
+    for table in page.run("[...document.querySelectorAll('[data-table]')].map(e => e.id)"):
+        page.show(f"#{table}")
+    for index in range(len(NAMES)):
+        page.run(f"location.hash = '#layer-0-{index}'")
+        page.until(f"!document.getElementById('panel').hidden && location.hash === '#layer-0-{index}'")
+    page.run("location.hash = '#layer-0-0'")
+    page.until(f"document.querySelector('#panel h2').textContent === {NAMES[0]!r}")
+    assert page.run("window.canary") is None
+    assert page.run("document.querySelectorAll('img, a[href^=\"javascript\"], .plot b, .plot a').length") == 0
+    assert page.run("document.body.textContent.includes('\\u202e')") is False
+    assert page.run("document.querySelector('.card h3').textContent") == NAMES[0]
+    assert page.errors() == []

@@ -1,0 +1,197 @@
+"""The page as text: what it holds, what it never holds, and what it says where a run holds little."""
+
+from __future__ import annotations
+
+import base64
+import gzip
+import hashlib
+import json
+import lzma
+import re
+from html.parser import HTMLParser
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.doubles.made_runs import MadeRun
+from tests.report.hostile_run import NAMES, hostile_run
+from tests.report.large_runs import FIXTURES, H200, captured, with_candidates
+from trtlens.charts import CHARTS
+from trtlens.report import read_subject, render
+from trtlens.report.encoding import encode_table, pack
+from trtlens.report.thinning import thin_candidates
+from trtlens.runs import Run, open_run
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+_MIB = 2**20
+
+
+class _Outline(HTMLParser):
+    """Tags, attributes and script bodies of a page."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.scripts: list[str] = []
+        self.ids: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+        if tag == "script":
+            self.scripts.append("")
+        self.ids += [value for name, value in attrs if name == "id" and value]
+
+    def handle_data(self, data: str) -> None:
+        if self.tags and self.tags[-1][0] == "script" and self.scripts[-1] == "":
+            self.scripts[-1] = data
+
+
+def outline(page: str) -> _Outline:
+    parser = _Outline()
+    parser.feed(page)
+    return parser
+
+
+def block(page: str, name: str) -> Any:
+    """The unpacked data of a block."""
+    match = re.search(rf'<script type="application/x-trtlens" id="{name}">([^<]*)</script>', page)
+    assert match is not None
+    return json.loads(gzip.decompress(base64.b64decode(match[1])))
+
+
+@pytest.fixture(scope="module")
+def two() -> str:
+    """The report of two captured runs."""
+    return render([read_subject(captured(name)) for name in ("resnet50-fp16", "resnet50-int8")])
+
+
+def test_the_page_loads_nothing_and_fits_into_a_mail(two: str) -> None:
+    """No tag names anything outside the file, every address is a place in the page, and it is under 4 MB."""
+    for tag, attributes in outline(two).tags:
+        assert "src" not in attributes, tag
+        assert tag != "link"
+        assert (attributes.get("href") or "#").startswith("#")
+    assert len(two.encode()) < 4 * _MIB
+
+
+def test_every_link_of_the_page_has_its_place(two: str) -> None:
+    """Each address within the page names an element of it, and no name is given twice."""
+    parsed = outline(two)
+    assert len(set(parsed.ids)) == len(parsed.ids)
+    for _, attributes in parsed.tags:
+        href = attributes.get("href")
+        assert href is None or href[1:] in parsed.ids
+
+
+def test_the_policy_names_the_two_scripts_and_forbids_the_rest(two: str) -> None:
+    """The hashes of the policy are those of the page's script and of Plotly's; connections are not allowed."""
+    parsed = outline(two)
+    policy = next(str(a["content"]) for tag, a in parsed.tags if tag == "meta" and a.get("http-equiv"))
+    packed = re.search(r'id="plotly">([^<]*)<', two)
+    assert packed is not None
+    for script in (parsed.scripts[-1], gzip.decompress(base64.b64decode(packed[1])).decode()):
+        assert f"'sha256-{base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()}'" in policy
+    assert policy.startswith("default-src 'none';")
+    assert "unsafe-eval" not in policy
+    assert "connect-src" not in policy
+
+
+def test_the_same_runs_give_the_same_bytes(two: str) -> None:
+    """Opening and rendering again gives an identical page."""
+    assert render([read_subject(open_run(H200 / name)) for name in ("resnet50-fp16", "resnet50-int8")]) == two
+
+
+def test_the_first_screen_tells_latency_with_its_interval_and_the_difference(two: str) -> None:
+    """Each run's card holds its median and interval, and the second one how it compares."""
+    assert "with 95 % confidence" in two
+    assert "slower than resnet50-fp16" in two
+    assert two.count('<article class="card"') == 2
+
+
+@pytest.mark.parametrize("name", ["resnet50-fp16", "resnet50-int8"])
+def test_a_captured_run_has_every_chart_but_accuracy(two: str, name: str) -> None:
+    """Charts without data say so; all others hold traces."""
+    place = ["resnet50-fp16", "resnet50-int8"].index(name)
+    figures = block(two, f"run-{place}")["figures"]
+    assert set(figures) == set(CHARTS)
+    missing = {chart for chart, figure in figures.items() if "missing" in figure}
+    assert missing == {"accuracy", "accuracy_time"}
+    assert all(figure["data"] for chart, figure in figures.items() if chart not in missing)
+
+
+def test_hostile_names_are_never_markup() -> None:
+    """No tag of the page comes from a name, and the data gives the names back with controls as escapes."""
+    page = render([read_subject(hostile_run())])
+    parsed = outline(page)
+    assert [a for tag, a in parsed.tags if tag in {"img", "b", "iframe"} and tag == "img"] == []
+    assert not any("onerror" in attributes for _, attributes in parsed.tags)
+    assert sum(tag == "script" for tag, _ in parsed.tags) == 4
+    names = next(c for c in block(page, "run-0")["tables"]["layers"]["columns"] if c["name"] == "name")["texts"]
+    assert names[0] == NAMES[0]
+    assert names[3] == r"one\x1etwo\x1f\x00three"
+    assert "\u202e" not in page
+
+
+@pytest.mark.parametrize(
+    "run",
+    [Run("nothing", MadeRun([]).run().tables), captured("killed"), captured("refused"), captured("encoder-fp16")],
+    ids=["empty", "killed", "refused", "myelin"],
+)
+def test_what_is_missing_is_said_with_the_way_to_get_it(run: Run) -> None:
+    """A chart without data holds a sentence that names a command or a file, in place of an empty figure."""
+    page = render([read_subject(run)])
+    figures = block(page, "run-0")["figures"]
+    missing = {name: figure["missing"] for name, figure in figures.items() if "missing" in figure}
+    assert missing
+    assert all(len(sentence) > 40 for sentence in missing.values())
+    assert all(figure["data"] for name, figure in figures.items() if name not in missing)
+    assert "None" not in re.sub(r"<script.*?</script>", "", page, flags=re.DOTALL)
+
+
+def test_a_log_cut_in_the_middle_makes_a_page_that_says_so(tmp_path: Path) -> None:
+    """Half a log, cut within a line, gives its candidates and says what is missing."""
+    log = lzma.decompress((FIXTURES / "resnet50-h200" / "fp16" / "verbose.log.xz").read_bytes())
+    path = tmp_path / "cut.log"
+    path.write_bytes(log[: len(log) // 2])
+    page = render([read_subject(open_run(path))])
+    assert "no timings in this run" in page
+    assert "no engine was finished in this log" in page
+    data = block(page, "run-0")
+    assert data["tables"]["candidates"]["rows"] > 0
+    assert data["tables"]["layers"]["rows"] == 0
+    assert "verbose" in data["figures"]["timeline"]["missing"]
+
+
+def test_thinning_keeps_what_runs_and_the_fastest_and_tells() -> None:
+    """Beyond the limit each layer keeps its chosen and its fastest candidates, and a sentence gives the counts."""
+    candidates = with_candidates(captured(), 2)["candidates"]
+    kept, note = thin_candidates(candidates, most=5000)
+    assert kept.num_rows <= 5000
+    assert note is not None
+    assert f"{kept.num_rows:,} of {candidates.num_rows:,}" in note
+    assert kept["chosen"].to_pylist().count(True) == candidates["chosen"].to_pylist().count(True)
+    fastest = min(t for t in candidates["time_ms"].to_pylist() if t is not None)
+    assert min(t for t in kept["time_ms"].to_pylist() if t is not None) == fastest
+    assert thin_candidates(candidates, most=candidates.num_rows) == (candidates, None)
+
+
+def test_packed_tables_hold_every_value() -> None:
+    """Texts, numbers, ids beyond 2**53, lists and nulls come back from the page's form."""
+    table = captured()["candidates"].slice(0, 500)
+    packed = json.loads(gzip.decompress(base64.b64decode(pack(encode_table(table)))))
+    columns = {column["name"]: column for column in packed["columns"]}
+    names = [
+        None if place < 0 else columns["tactic_name"]["texts"][place] for place in columns["tactic_name"]["values"]
+    ]
+    assert names == table["tactic_name"].to_pylist()
+    ids = [
+        None if place < 0 else int(columns["tactic_id"]["texts"][place], 16) for place in columns["tactic_id"]["values"]
+    ]
+    assert ids == table["tactic_id"].to_pylist()
+    times = table["time_ms"].to_pylist()
+    assert [one is None for one in columns["time_ms"]["values"]] == [one is None for one in times]
+    assert [one for one in columns["time_ms"]["values"] if one is not None] == pytest.approx(
+        [one for one in times if one is not None], rel=1e-6
+    )

@@ -1,0 +1,115 @@
+"""Commands that make files to show to others: ``report``, ``export``."""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+from enum import Enum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Optional
+
+import typer
+
+from trtlens.errors import TrtlensError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from trtlens.report.subject import Subject
+
+_RUN_HELP = (
+    "A run folder or a log; files of one run joined by commas (verbose.log,layers.json,layer-times.json); @2 behind a log means its "
+    "second build."
+)
+
+
+class Target(str, Enum):
+    """What ``export`` writes; perfetto is the Trace Event Format, which chrome://tracing reads too."""
+
+    PERFETTO = "perfetto"
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands to the application."""
+    app.command()(report)
+    app.command()(export)
+
+
+def report(
+    runs: Annotated[list[str], typer.Argument(help=_RUN_HELP + " Of several runs the first is the baseline.")],
+    out: Annotated[Path, typer.Option("--out", "-o", help="The HTML file to write.")] = Path("report.html"),
+    png: Annotated[
+        Optional[Path],  # noqa: UP045  typer reads annotations at run time, on Python 3.10 too
+        typer.Option("--png", help="Also write every chart as PNG into this folder (needs the extra images)."),
+    ] = None,
+    svg: Annotated[
+        Optional[Path],  # noqa: UP045
+        typer.Option("--svg", help="Also write every chart as SVG into this folder (needs the extra images)."),
+    ] = None,
+) -> None:
+    """Make one HTML file with charts, tables and findings of one or several runs; it needs no network."""
+    from trtlens.report import render  # noqa: PLC0415
+
+    subjects = _open(runs)
+    write_file(out, render(subjects))
+    sys.stderr.write(f"report written to {out}\n")
+    for folder, form in ((png, "png"), (svg, "svg")):
+        if folder is not None:
+            _write_images(subjects, folder, form)
+
+
+def export(
+    run: Annotated[str, typer.Argument(help=_RUN_HELP)],
+    out: Annotated[Path, typer.Option("--out", "-o", help="The file to write.")],
+    to: Annotated[Target, typer.Option("--to", help="The format to write.")] = Target.PERFETTO,
+) -> None:
+    """Write a run for another tool: a trace with the layers by stream and the tuner's candidates."""
+    from trtlens.trace_events import trace_json  # noqa: PLC0415
+
+    (subject,) = _open([run])
+    write_file(out, trace_json(subject.run))
+    sys.stderr.write(f"{to.value} trace written to {out}\n")
+
+
+def _open(texts: Sequence[str]) -> list[Subject]:
+    from trtlens.comparison.arguments import read_argument, run_names  # noqa: PLC0415
+    from trtlens.report.subject import read_subject  # noqa: PLC0415
+
+    arguments = [read_argument(text) for text in texts]
+    names = run_names(arguments)
+    return [read_subject(one.open(), name, one.build) for one, name in zip(arguments, names, strict=True)]
+
+
+def _write_images(subjects: Sequence[Subject], folder: Path, form: str) -> None:
+    from trtlens.report.images import write_images  # noqa: PLC0415
+    from trtlens.report.payload import compare  # noqa: PLC0415
+
+    comparison = compare(subjects).comparison if len(subjects) > 1 else None
+    files = write_images(subjects, comparison, folder, form)
+    sys.stderr.write(f"{len(files)} images written to {folder}\n")
+
+
+def write_file(path: Path, text: str) -> None:
+    """Write a whole file under a temporary name and rename it, so that no half of it is ever seen.
+
+    Raises:
+        TrtlensError: the file cannot be written.
+
+    """
+    try:
+        with tempfile.NamedTemporaryFile(
+            "w", encoding="utf-8", newline="\n", dir=path.parent, prefix=f".{path.name}.", delete=False
+        ) as file:
+            temporary = Path(file.name)
+            file.write(text)
+        temporary.chmod(0o666 & ~_umask())
+        temporary.replace(path)
+    except OSError as error:
+        raise TrtlensError(f"{path} cannot be written ({error}): choose another place with -o") from error
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
