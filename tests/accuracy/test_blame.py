@@ -226,3 +226,21 @@ def test_regions_of_a_graph_with_branches() -> None:
     region = make_graph(nodes).regions({"x", "y", "r"})["y"]
     assert region.inputs == ("x", "r")
     assert [node.name for node in region.nodes] == ["left", "add", "relu"]
+
+
+def test_refusals_of_one_reason_are_one_sentence() -> None:
+    """Five tensors that were refused for the same reason are told together, the first three by name."""
+    names = [f"q{i}" for i in range(5)]
+    reference = dump({"a": BASE, **dict.fromkeys(names, BASE)})
+    run = dump({"a": BASE, **dict.fromkeys(names, BASE.astype(np.int8))}, precision="int8")
+    refused = [text for text in sentences(compare_to_rows(reference, run, ErrorOptions())) if "not compared" in text]
+    assert len(refused) == 1
+    assert refused[0].startswith("not compared: q0, q1, q2 and 2 more: the run holds int8 codes")
+
+
+def test_tensor_that_a_conversion_renamed_is_found_by_its_node() -> None:
+    """A node of the same name and operator makes the tensor under another name: it is compared all the same."""
+    renamed = (DumpedNode("first", "MatMul", ("input", "w1"), ("a_cast",)),)
+    row = rows_of(dump({"input": BASE, "a": BASE}, nodes=CHAIN[:1]), dump({"input": BASE, "a_cast": noisy(0.1)}, nodes=renamed))["a"]
+    assert row["status"] == "compared"
+    assert row["error"] == pytest.approx(0.1, rel=0.05)

@@ -41,6 +41,7 @@ COLUMNS = declare(
     joined_by | text | | tensor, metadata, name or tensors: how the layer is known
     cause | text | | what made the error
     advice | text | | what to do about it
+    keep_fp32 | texts | | ONNX nodes to keep in FP32
     reason | text | | why it was not compared
     producer | text | | ONNX node that makes it
     layer_index | int | | position of the layer in the engine

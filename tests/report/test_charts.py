@@ -1,0 +1,116 @@
+"""Charts on their own: what they draw of a captured run, and that names in them stay text."""
+
+from __future__ import annotations
+
+import json
+import math
+
+import pytest
+
+from tests.doubles.made_runs import MadeRun
+from tests.report.hostile_run import hostile_run
+from tests.report.large_runs import captured
+from trtlens.charts import CHARTS, MissingData, chart_of_view, regions, waterfall
+from trtlens.charts.layer_work import read_work
+from trtlens.charts.peaks import peaks_of
+from trtlens.charts.style import PATTERNS, SYMBOLS, colour, plain
+from trtlens.comparison import compare_runs
+from trtlens.joins import layers_with_times
+from trtlens.output import PRECISION_COLOURS
+from trtlens.views import VIEWS
+
+
+@pytest.mark.parametrize("name", sorted(CHARTS))
+def test_a_chart_of_nothing_says_what_is_missing(name: str) -> None:
+    """No chart draws an empty figure."""
+    with pytest.raises(MissingData, match=r"log|profile|trtlens"):
+        CHARTS[name].draw(MadeRun([]).run())
+
+
+@pytest.mark.parametrize("name", sorted(CHARTS))
+def test_names_in_charts_are_text(name: str) -> None:
+    """Plotly reads tags in texts: none that stands in a name reaches it, nor does a control character."""
+    try:
+        figure = CHARTS[name].draw(hostile_run())
+    except MissingData:
+        assert name in {"roofline", "reformat_flow", "reformat_costs"}
+        return
+    text = json.dumps(figure.to_plotly_json(), ensure_ascii=False, default=str)
+    for tag in ("<script", "<img", "<a ", "<b>bold", "\u202e", "\\u001e", "\\u0000"):
+        assert tag not in text
+
+
+def test_the_bars_of_the_timeline_add_up_to_the_layers() -> None:
+    """Heights are the layers' times, each once, in the order of execution, with the layer's index behind each."""
+    run = captured()
+    bars = [trace for trace in CHARTS["timeline"].draw(run).data if trace.type == "bar"]
+    layers = layers_with_times(run)
+    assert sum(sum(bar.y) for bar in bars) == pytest.approx(1000 * layers["time_ms"].sum(), rel=1e-4)
+    points = sorted((x, index) for bar in bars for x, index in zip(bar.x, bar.customdata, strict=True))
+    assert [index for _, index in points] == sorted(index for _, index in points)
+
+
+def test_treemap_areas_add_up() -> None:
+    """The top areas hold the time of all layers, and each area that of the areas within."""
+    (trace,) = CHARTS["treemap"].draw(captured()).data
+    inside: dict[str, float] = {}
+    for parent, value in zip(trace.parents, trace.values, strict=True):
+        inside[parent] = inside.get(parent, 0.0) + value
+    assert inside.pop("") == pytest.approx(layers_with_times(captured())["time_ms"].sum())
+    known = dict(zip(trace.ids, trace.values, strict=True))
+    for parent, total in inside.items():
+        assert known[parent] == pytest.approx(total)
+
+
+def test_the_waterfall_ends_at_the_other_run() -> None:
+    """Start and steps add up to the last bar, within what is told as not aligned."""
+    comparison = compare_runs([captured("resnet50-fp16"), captured("resnet50-int8")])
+    (trace,) = waterfall.chart(comparison, 1).data
+    assert sum(trace.y[:-1]) == pytest.approx(trace.y[-1], rel=0.003)
+    bars = regions.chart(comparison, 1).data
+    assert sum(len(bar.x) for bar in bars) == len(comparison.rows)
+
+
+def test_the_work_of_a_known_convolution() -> None:
+    """ResNet-50's first convolution, batch 8: 2 x 64 x 3 x 7 x 7 x 112 x 112 x 8 operations, no faster than the roof."""
+    first = read_work(captured())[0]
+    assert first.name.startswith("/conv1/Conv")
+    assert first.operations == 2 * 64 * 3 * 7 * 7 * 112 * 112 * 8
+    peaks = peaks_of("NVIDIA H200")
+    assert peaks is not None
+    for work in read_work(captured()):
+        rate = peaks.rate(work.precision or "", work.unit)
+        assert rate is None or work.tflops < rate
+        assert math.isfinite(work.intensity)
+
+
+def test_peaks_are_of_the_named_gpu_or_unknown() -> None:
+    """A GPU whose data sheet is not written down has no peaks, nor has none at all; near names are told apart."""
+    assert peaks_of(None) is None
+    assert peaks_of("NVIDIA GeForce RTX 9999") is None
+    known = {name: peaks_of(name) for name in ("NVIDIA L4", "NVIDIA L40S", "NVIDIA H200", "NVIDIA H200 NVL")}
+    assert [peaks.gpu if peaks else None for peaks in known.values()] == ["L4", "L40S", "H200 SXM", "H200 NVL"]
+
+
+def test_precisions_are_told_apart_without_colour() -> None:
+    """Each floating precision has its own pattern in bars and its own symbol in points."""
+    floating = ("fp32", "tf32", "fp16", "bf16", "fp8", "fp4", "int8", "int4")
+    assert len({PATTERNS[name] for name in floating}) == len(floating)
+    assert len({SYMBOLS[name] for name in floating}) == len(floating)
+    assert set(PRECISION_COLOURS) <= set(PATTERNS)
+    assert colour("fp9000") == colour(None)
+
+
+def test_plain_text_is_short_and_harmless() -> None:
+    """Tags and entities are escaped after cutting, so that no escape is cut in two."""
+    assert plain("<b>&amp;</b>") == "&lt;b&gt;&amp;amp;&lt;/b&gt;"
+    assert len(plain("<" * 5000)) <= 70 * 4 + 1
+
+
+def test_views_name_charts_that_exist() -> None:
+    """Each view that a chart names exists, the table of candidates aside, and has one chart."""
+    for chart in CHARTS.values():
+        for view in chart.views:
+            assert view in VIEWS or view == "candidates"
+            assert chart_of_view(view) is chart
+    assert chart_of_view("fusions") is None

@@ -1,0 +1,96 @@
+"""The commands `report`, `export` and `show --chart`, and a run in a notebook."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import pytest
+from typer.testing import CliRunner
+
+from tests.report.hostile_run import hostile_run
+from tests.report.large_runs import FIXTURES, H200, captured
+from trtlens.cli import app
+from trtlens.errors import TrtlensError
+from trtlens.trace_events import trace_json
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+_FILES = ",".join(
+    str(FIXTURES / "resnet50-h200" / "fp16" / name)
+    for name in ("verbose.log.xz", "layers.json.xz", "layer-times.json.xz")
+)
+
+
+def test_report_takes_files_of_one_run_joined_by_commas(tmp_path: Path) -> None:
+    """A log with its JSON files is one run, and nothing but the page is left in the folder."""
+    out = tmp_path / "report.html"
+    result = CliRunner().invoke(app, ["report", _FILES, "-o", str(out)])
+    assert result.exit_code == 0, result.output
+    assert out.read_text("utf-8").startswith("<!DOCTYPE html>")
+    assert [path.name for path in tmp_path.iterdir()] == ["report.html"]
+
+
+def test_a_place_that_cannot_be_written_is_a_plain_error(tmp_path: Path) -> None:
+    """The message names the file and what to do."""
+    result = CliRunner().invoke(
+        app, ["export", str(H200 / "encoder-fp16"), "-o", str(tmp_path / "none" / "trace.json")]
+    )
+    assert isinstance(result.exception, TrtlensError)
+    assert "cannot be written" in str(result.exception)
+
+
+def test_show_writes_the_chart_of_a_view(tmp_path: Path) -> None:
+    """`--chart` makes a page of its own without the button that uploads; a view without one names those that have."""
+    out = tmp_path / "chart.html"
+    result = CliRunner().invoke(app, ["show", "tensorcores", str(H200 / "resnet50-fp16"), "--chart", str(out)])
+    assert result.exit_code == 0, result.output
+    page = out.read_text("utf-8")
+    assert "tensor core" in page
+    assert '"showSendToCloud": false' in page.replace("false,", "false,")
+    refused = CliRunner().invoke(app, ["show", "messages", str(H200 / "resnet50-fp16"), "--chart", str(out)])
+    assert "there is no chart of messages" in str(refused.exception)
+
+
+def test_the_trace_holds_layers_by_stream_and_candidates_within_their_layer() -> None:
+    """Slices have the layers' times, do not overlap within their level, and candidates lie within their layer's slice."""
+    run = captured("resnet50-fp16")
+    events = json.loads(trace_json(run))["traceEvents"]
+    layers = [event for event in events if event["ph"] == "X" and event["pid"] == 1]
+    assert sum(event["dur"] for event in layers) == pytest.approx(
+        1000 * sum(run.view("layers")["time_ms"].to_pylist()), rel=1e-3
+    )
+    for one, other in zip(layers, layers[1:], strict=False):
+        assert other["ts"] >= one["ts"] + one["dur"] - 0.001
+    tuner = [event for event in events if event["ph"] == "X" and event["pid"] == 2]
+    end = 0.0
+    for event in tuner:
+        if "candidates" in event["args"]:
+            end = event["ts"] + event["dur"]
+        else:
+            assert event["ts"] + event["dur"] <= end + 0.1
+    assert {event["args"]["name"] for event in events if event["name"] == "process_name"} == {
+        "layers: measured lengths, laid end to end", "tuner: candidates in the order of the log",
+    }  # fmt: skip
+
+
+def test_a_trace_of_nothing_is_refused() -> None:
+    """A run without any time has no trace; the message says what would."""
+    with pytest.raises(TrtlensError, match="verbose log"):
+        trace_json(captured("refused"))
+
+
+def test_hostile_names_make_a_readable_trace() -> None:
+    """Control characters in names are escapes in the trace."""
+    text = trace_json(hostile_run())
+    assert "\\u001e" not in text
+    assert len(json.loads(text)["traceEvents"]) > 10
+
+
+def test_a_notebook_shows_the_run() -> None:
+    """The fragment holds the latency and no script."""
+    html = captured("resnet50-fp16")._repr_html_()
+    assert "with 95 % confidence" in html
+    assert "<script" not in html
+    assert "<img" not in hostile_run()._repr_html_()
