@@ -17,8 +17,8 @@ from trtlens_parsers.layers import (
     is_layer_line,
     read_layer,
     read_metadata,
-    read_tactic_id,
 )
+from trtlens_parsers.tactic_lines import read_tactic_id
 
 FIXTURES = Path(__file__).parents[1] / "fixtures"
 

@@ -54,10 +54,11 @@ class Grouping:
         """Numbers for the values of a column; a label's value is looked up once, however often it stands there."""
         codes, array = self._codes[name], column.combine_chunks()
         if not isinstance(array, pa.DictionaryArray):
-            return array.to_numpy()
+            return np.asarray(array)
         values = [*array.dictionary.to_pylist(), None]
         numbers = np.array([codes.setdefault(value, len(codes)) for value in values], np.int64)
-        return numbers[array.indices.fill_null(len(values) - 1).to_numpy()]
+        of_rows: np.ndarray = numbers[np.asarray(array.indices.fill_null(len(values) - 1))]
+        return of_rows
 
     def _add_headless(self, candidates: pa.Table, keys: np.ndarray, headless: np.ndarray) -> None:
         """Rows for candidates above which no header of their formats stands; the first one's line is the row's."""
@@ -77,7 +78,7 @@ def decoded(column: pa.ChunkedArray) -> list[Any]:
     """Values of a column, with one Python object for each distinct label."""
     array = column.combine_chunks()
     if not isinstance(array, pa.DictionaryArray):
-        return array.to_pylist()
+        return list(array.to_pylist())
     values = [*array.dictionary.to_pylist(), None]
     return [values[code] for code in array.indices.fill_null(len(values) - 1).to_pylist()]
 

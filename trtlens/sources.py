@@ -14,7 +14,7 @@ from trtlens.errors import TrtlensError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-CHUNK_BYTES = 4 * 2**20
+CHUNK_BYTES = 2**18
 STDIN = "-"
 
 _FOREIGN = (

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from trtlens_parsers.graph import GraphReader
-from trtlens_parsers.layers import read_layer
+from trtlens_parsers.layers import read_layer, read_metadata
 from trtlens_parsers.memory import MemoryReader
 from trtlens_parsers.messages import classify
 from trtlens_parsers.performance import PerformanceReader
@@ -53,6 +53,16 @@ class OpenBuild:
             return False
         rows = self.detailed_layers if record.detailed else self.layers
         rows.append(EngineLayer(record, line))
+        return True
+
+    def extend_layer(self, text: str) -> bool:
+        """Give the row above the nodes of a line of their own: Polygraphy breaks metadata where U+001E stands."""
+        nodes = read_metadata(text)
+        if not nodes or not self.detailed_layers:
+            return False
+        above = self.detailed_layers[-1]
+        layer = replace(above.layer, metadata=(*above.layer.metadata, *nodes))
+        self.detailed_layers[-1] = replace(above, layer=layer)
         return True
 
     def add_message(self, severity: str, text: str, line: int) -> None:

@@ -24,6 +24,7 @@ from trtlens_parsers.formats import (
     read_tensor,
 )
 from trtlens_parsers.oneline import read_layer_fields, text_of
+from trtlens_parsers.tactic_lines import read_tactic_id
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -118,17 +119,6 @@ def read_layer(line: str) -> LayerRecord | None:
     if head:
         return _read_simple(text, head)
     return _read_oldest(text) if text.startswith("Layer: ") else None
-
-
-def read_tactic_id(text: str) -> int | None:
-    """Read a tactic id in any spelling (signed decimal, hexadecimal, unpadded) as an unsigned 64-bit number."""
-    if len(text) > 24:
-        return None
-    try:
-        number = int(text, 16 if text.startswith("0x") else 10)
-    except ValueError:
-        return None
-    return number % 2**64 if -(2**63) <= number < 2**64 else None
 
 
 def read_metadata(text: str) -> tuple[str, ...] | None:

@@ -182,6 +182,8 @@ class LogReader:
         if self._block == "layer names":
             build.layer_names.append((text, number))
             return "tensorrt"
+        if self._block == "layers" and build.extend_layer(text):
+            return "tensorrt"
         handler = self._handlers.get(text[:_KEY])
         if handler is not None and handler(text, number):
             return "tensorrt"

@@ -38,9 +38,17 @@ MYELIN_BUDGET = re.compile(r"Exceeded mem budget of (?P<room>\d{1,18})\. Need (?
 """Myelin (10.14 on) says what a region needs; the warning behind it names the budget alone."""
 
 
-def read_tactic_id(text: str) -> int:
-    """A tactic id as the unsigned 64-bit number it is, from signed decimal (to 8.2) or hexadecimal (8.4 on)."""
+def tactic_number(text: str) -> int:
+    """The unsigned 64-bit number of a tactic id that ``ID`` matches: signed decimal (to 8.2) or hexadecimal (8.4 on)."""
     return int(text, 16) if text.startswith("0x") else int(text) % _ID_BITS
+
+
+def read_tactic_id(text: str) -> int | None:
+    """A tactic id in any spelling as an unsigned 64-bit number; None for what is no id or does not fit 64 bits."""
+    if ID.fullmatch(text) is None:
+        return None
+    number = int(text, 16) if text.startswith("0x") else int(text)
+    return number % _ID_BITS if -(_ID_BITS // 2) <= number < _ID_BITS else None
 
 
 def read_time(text: str) -> float | None:
@@ -64,8 +72,8 @@ def read_head(head: str) -> Kernel | None:
     name = body.removeprefix("Tactic Name: ").rstrip()
     split = SPLIT_K.search(name)
     if split is None:
-        return Kernel(read_tactic_id(tactic_id), name or None, None)
-    return Kernel(read_tactic_id(tactic_id), name[: split.start()] or None, int(split[1]))
+        return Kernel(tactic_number(tactic_id), name or None, None)
+    return Kernel(tactic_number(tactic_id), name[: split.start()] or None, int(split[1]))
 
 
 def split_formats(text: str) -> tuple[str | None, str | None]:

@@ -26,7 +26,7 @@ from trtlens_parsers.tactic_lines import (
     SPLIT_K,
     is_reformat_name,
     possible,
-    read_tactic_id,
+    tactic_number,
     read_time,
     reformat_ends,
     split_formats,
@@ -291,7 +291,7 @@ class TuningReader:
             return False
         name, _, tail = rest.strip().partition(" Tactic: ")
         number, split = ID.match(tail), SPLIT_K.search(tail)
-        tactic_id = read_tactic_id(number[0]) if number else None
+        tactic_id = tactic_number(number[0]) if number else None
         kernel = Kernel(tactic_id, name, int(split[1]) if split else None)
         if self.selection_done:  # engine creation names the chosen kernels again, without times
             self.chosen.append((without_kind(layer.strip()) or None, kernel))
@@ -370,7 +370,7 @@ class TuningReader:
             return False
         self._close()
         layer = None if self._is_reformat else self._layer
-        self.choices.append(Choice(layer, self._is_reformat, *self._formats, runner, read_tactic_id(tactic_id), line))
+        self.choices.append(Choice(layer, self._is_reformat, *self._formats, runner, tactic_number(tactic_id), line))
         return True
 
     # -- caches and Myelin -----------------------------------------------------------------------------------------
@@ -401,7 +401,7 @@ class TuningReader:
         if body.startswith(" Autotuning op "):
             self._open_op(body[15:].split(":", 1)[0].split("(key", 1)[0].strip(), line)
         elif self._op is not None and (match := COST_ROW.match(body)):
-            code = self._store.code(Kernel(read_tactic_id(match["hash"]), match["name"] or None, None))
+            code = self._store.code(Kernel(tactic_number(match["hash"]), match["name"] or None, None))
             cost = read_time(match["cost"])
             self._store.add(line, code, cost, None if cost is not None else Remark("failed", "no cost printed"))
         elif "mem budget" in body and (needed := MYELIN_BUDGET.search(body)):
@@ -410,4 +410,4 @@ class TuningReader:
 
 
 def _nameless(tactic_id: str) -> Kernel:
-    return Kernel(read_tactic_id(tactic_id), None, None)
+    return Kernel(tactic_number(tactic_id), None, None)

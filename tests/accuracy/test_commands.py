@@ -224,6 +224,7 @@ def test_list_prints_every_output_with_its_operator(typed: Typed) -> None:
         (["dump", MODELS / "small_cnn.onnx", "--reference", "--max-memory", "lots", "-o", "x"], "no size|not a size"),
         (["dump", MODELS / "nothing.onnx", "--reference", "-o", "x"], "not a file"),
         (["accuracy", "nothing", "nothing"], "not there"),
+        (["accuracy", DUMPS / "reference.npz", DUMPS / "run.npz", "--classic", "3"], "0, 1 or 2"),
         (["accuracy", DUMPS / "reference.npz", MODELS / "small_cnn.onnx"], "no dump that is known"),
         (["overflow", MODELS], "cannot be read|no run|holds no|folder"),
     ],

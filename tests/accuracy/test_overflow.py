@@ -155,6 +155,17 @@ def test_hidden_squares_of_a_norm_in_one_operator() -> None:
     assert hidden.remark == "it squares and sums inside"
 
 
+def test_a_divisor_that_vanishes_is_told_with_who_divides_by_it() -> None:
+    """Values under FP16's smallest number become zero; the node that divides by them is named."""
+    nodes = (
+        DumpedNode("small", "Mul", ("x", "w"), ("tiny",)),
+        DumpedNode("over", "Div", ("tiny", "x"), ("other",)),
+        DumpedNode("under", "Div", ("x", "tiny"), ("quotient",)),
+    )
+    advice = found([row("tiny", [1e-9, 2e-9], producer="small", op="Mul")], nodes)["tensor", "tiny"].advice or ""
+    assert "under divides by it" in advice
+
+
 def test_integers_have_no_place_in_fp16() -> None:
     """Indices beyond 65504 are no overflow: they are never converted."""
     big = DumpedTensor("ids", "inner", "int64", (1,), None, None, None, None, ranges_of([np.array([10**6])]))

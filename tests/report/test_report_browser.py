@@ -81,6 +81,13 @@ def test_every_chart_is_drawn_without_a_complaint(opened: Callable[[str], Page])
         assert state in {"drawn", "missing"}
         assert shown, name
         assert (state == "missing") == name.startswith("accuracy"), name
+    assert page.run("document.querySelectorAll('.modebar-btn').length") > 0
+    assert (
+        page.run(
+            "[...document.querySelectorAll('.modebar-btn')].filter(e => /share|cloud/i.test(e.dataset.title)).length"
+        )
+        == 0
+    )
     assert page.errors() == []
 
 

@@ -77,8 +77,17 @@ def remedy_for(tensor: DumpedTensor, state: str, model: Model) -> Remedy:
     if state == OVERFLOW:
         return Remedy(None, f"keep {maker} and its readers in FP32, until a node brings the values back into range")
     if state in (FLUSHED, SUBNORMAL):
-        return Remedy(None, f"keep {maker} in FP32, or scale what goes into it by a power of two")
+        dividing = _divides_by(tensor.name, model)
+        harm = f"; {dividing} divides by it, and gives infinity where it became zero" if dividing else ""
+        return Remedy(None, f"keep {maker} in FP32, or scale what goes into it by a power of two{harm}")
     return NOTHING
+
+
+def _divides_by(tensor: str, model: Model) -> str | None:
+    """The first node that divides by the tensor."""
+    readers = model.graph.readers.get(tensor, ())
+    divides = (node for node in readers if node.op == "Reciprocal" or (node.op == "Div" and tensor in node.inputs[1:]))
+    return next((node.name for node in divides), None)
 
 
 def _number_remedy(state: str) -> Remedy:

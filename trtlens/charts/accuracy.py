@@ -63,7 +63,8 @@ def chart(table: pa.Table) -> go.Figure:
 
 def _mark(place: int, row: dict[str, Any]) -> dict[str, Any]:
     return {
-        "x": place, "y": 1, "yref": "paper", "yanchor": "bottom", "xanchor": "left", "showarrow": False,
+        "x": place, "y": 1, "yref": "paper", "yanchor": "top",
+        "xshift": 6, "xanchor": "left", "showarrow": False,
         "text": f"first bad tensor: {plain(row['tensor'], 40)}", "font": {"color": ORANGE, "size": 12},
     }  # fmt: skip
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from trtlens.charts.layer_rows import running_layers
 from trtlens.charts.style import duration, fills, plain
+from trtlens.output import visible
 from trtlens_parsers.kernels import read_kernel
 
 if TYPE_CHECKING:
@@ -72,7 +73,7 @@ def read_tree(table: pa.Table) -> Tree:
                 tree.values.append(0.0)
                 tree.layers.append(0)
                 tree.precisions.append(precision)
-                tree.kernels.append(kernel if depth == len(path) - 1 and kernel != _NO_KERNEL else None)
+                tree.kernels.append(visible(kernel) if depth == len(path) - 1 and kernel != _NO_KERNEL else None)
             tree.values[places[key]] += float(row[0])
             tree.layers[places[key]] += int(row[1])
     return tree

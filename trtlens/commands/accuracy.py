@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import sys
 import tempfile
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Optional
 
 import typer
 
-from trtlens.commands.flags import TIMING_FLAGS, with_flags
+from trtlens.commands.flags import TIMING_FLAGS, Flag, with_flags
 from trtlens.commands.read import FormatOption  # noqa: TC001  typer reads it at run time
 from trtlens.errors import TrtlensError
 from trtlens.output import Format, print_table, visible, write_table
@@ -18,9 +18,11 @@ from trtlens.output import Format, print_table, visible, write_table
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from trtlens.accuracy.error_rows import ErrorOptions, Errors
+    from trtlens.accuracy.blame import Limits
+    from trtlens.accuracy.error_rows import Errors
     from trtlens.accuracy.readers import Dump
     from trtlens.runs import Run
+    from trtlens_parsers.dump_index import DumpedNode
 
 INPUT_FLAGS = tuple(flag for flag in TIMING_FLAGS if flag.name in ("seed", "load-inputs", "input"))
 
@@ -33,9 +35,25 @@ _OVERFLOW_SHOWN = (
 )  # fmt: skip
 
 
+_ACCURACY_FLAGS = (
+    Flag("threshold", "float", "Deviation that counts, as a share of the reference.", 0.1),
+    Flag("classic", "int", "The table of NVIDIA's FAQ instead: 0 Euclidean, 1 cosine, 2 relative difference."),
+    Flag("precision", "text", "Precision of the run, where its dump does not say: fp16, bf16, int8, ..."),
+    Flag("min-sqnr", "float", "Least signal over noise [dB]; default 20, for 8 bits and fewer 10."),
+    Flag("min-cosine", "float", "Least cosine similarity; default 0.997, for 8 bits and fewer none."),
+    Flag("model", "text", "The ONNX model, for its graph, where neither dump has it."),
+    Flag("profile", "text", "A profiled run of the same engine: its layers, precisions and times."),
+    Flag("pins", "switch", "Also show which few layers to keep in FP32."),
+    Flag("fp32-profile", "text", "A profiled FP32 run of the model: what --pins would cost."),
+    Flag("all", "switch", "Show every tensor, not only the telling ones."),
+    Flag("keep", "switch", "Keep the comparison in the run's folder, for show and report."),
+    Flag("fail", "switch", "Exit with 1 where a tensor is not ok."),
+)
+
+
 def register(app: typer.Typer) -> None:
     """Add the commands to the application."""
-    app.command()(accuracy)
+    app.command()(with_flags(accuracy, *_ACCURACY_FLAGS))
     app.command()(with_flags(overflow, *INPUT_FLAGS))
 
 
@@ -48,98 +66,64 @@ def accuracy(
         ),
     ],
     runs: Annotated[list[str], typer.Argument(help="What to compare with it, in any of these forms.")],
-    threshold: Annotated[
-        float, typer.Option("--threshold", min=0.0, help="Deviation that counts, as a share of the reference.")
-    ] = 0.1,
-    classic: Annotated[
-        Optional[int],  # noqa: UP045  typer reads annotations at run time, on Python 3.10 too
-        typer.Option(
-            "--classic",
-            min=0,
-            max=2,
-            help="The table of NVIDIA's FAQ: 0 Euclidean, 1 cosine, 2 relative difference.",
-        ),
-    ] = None,
-    precision: Annotated[
-        Optional[str],  # noqa: UP045
-        typer.Option("--precision", help="Precision of the run, where its dump does not say: fp16, bf16, int8, ..."),
-    ] = None,
-    min_sqnr: Annotated[
-        Optional[float],  # noqa: UP045
-        typer.Option("--min-sqnr", help="Least signal over noise [dB]; default 20, for 8 bits and fewer 10."),
-    ] = None,
-    min_cosine: Annotated[
-        Optional[float],  # noqa: UP045
-        typer.Option("--min-cosine", help="Least cosine similarity; default 0.997, for 8 bits and fewer none."),
-    ] = None,
-    model: Annotated[
-        Optional[Path],  # noqa: UP045
-        typer.Option("--model", help="The ONNX model, for its graph, where neither dump has it."),
-    ] = None,
-    profile: Annotated[
-        Optional[str],  # noqa: UP045
-        typer.Option("--profile", help="A profiled run of the same engine: its layers, precisions and times."),
-    ] = None,
-    fp32_profile: Annotated[
-        Optional[str],  # noqa: UP045
-        typer.Option("--fp32-profile", help="A profiled FP32 run of the model: what --pins would cost."),
-    ] = None,
-    pins: Annotated[bool, typer.Option("--pins", help="Also show which few layers to keep in FP32.")] = False,
-    everything: Annotated[bool, typer.Option("--all", help="Show every tensor, not only the telling ones.")] = False,
-    keep: Annotated[bool, typer.Option("--keep", help="Keep the comparison in the run's folder, for show and report.")] = False,
-    fail: Annotated[bool, typer.Option("--fail", help="Exit with 1 where a tensor is not ok.")] = False,
     form: FormatOption = Format.TABLE,
+    **flags: Any,
 ) -> None:
     """Compare the tensors of runs with a reference, layer by layer, and say where and why they go wrong."""
-    from trtlens.accuracy.error_rows import ErrorOptions, compare_to_rows  # noqa: PLC0415
     from trtlens.accuracy.readers import open_dump  # noqa: PLC0415
 
-    options = ErrorOptions(threshold=threshold, precision=precision, nodes=_nodes_of(model))
+    if flags["classic"] not in (None, 0, 1, 2) or flags["threshold"] < 0:
+        raise TrtlensError("--classic is 0, 1 or 2, and --threshold is not negative")
     ours = open_dump(reference)
-    compared = []
-    for name in runs:
-        theirs = open_dump(name)
-        chosen = _with_limits(options, theirs, min_sqnr, min_cosine)
-        errors = compare_to_rows(ours, theirs, chosen)
-        run = _run_with(name, profile, errors)
-        compared.append((name, theirs, errors, run))
-        if keep:
-            _keep(name, ours, errors)
+    compared = [_compared(ours, name, flags) for name in runs]
     if form is not Format.TABLE:
-        write_table(_stacked(compared, pins=pins, fp32=fp32_profile), form)
-    for name, theirs, errors, run in compared if form is Format.TABLE else ():
-        if classic is not None:
-            _print_classic(errors, classic)
-        else:
-            _print_one(ours, theirs, errors, run, everything=everything)
-        if pins:
-            _print_pins(name, run, fp32_profile)
-    if fail and any(row["verdict"] in ("suspect", "wrong") for _, _, errors, _ in compared for row in errors.rows):
+        write_table(_stacked(compared, flags), form)
+    else:
+        for one in compared:
+            _print_one(ours, one, flags)
+    if flags["fail"] and any(row["verdict"] in ("suspect", "wrong") for one in compared for row in one.errors.rows):
         raise typer.Exit(1)
 
 
-def _nodes_of(model: Path | None) -> Any:
-    if model is None:
-        return ()
+@dataclass(frozen=True)
+class _Compared:
+    """One run against the reference; `run` has the comparison among its tables."""
+
+    name: str
+    dump: Dump
+    errors: Errors
+    run: Run
+
+
+def _compared(ours: Dump, name: str, flags: dict[str, Any]) -> _Compared:
+    from trtlens.accuracy.error_rows import ErrorOptions, compare_to_rows  # noqa: PLC0415
+    from trtlens.accuracy.keeping import keep_errors  # noqa: PLC0415
+    from trtlens.accuracy.readers import open_dump  # noqa: PLC0415
+
+    theirs = open_dump(name)
+    precision = flags["precision"] or theirs.precision
+    nodes = _nodes_of(Path(flags["model"])) if flags["model"] else ()
+    errors = compare_to_rows(ours, theirs, ErrorOptions(flags["threshold"], _limits(precision, flags), precision, nodes))
+    if flags["keep"]:
+        kept = keep_errors(Path(name), ours.label, errors)
+        sys.stderr.write(f"comparison kept in {kept}\n")
+    return _Compared(name, theirs, errors, _run_with(name, flags["profile"], errors))
+
+
+def _limits(precision: str | None, flags: dict[str, Any]) -> Limits:
+    """The limits of the run's precision, with those that were given in their place."""
+    from trtlens.accuracy.blame import limits_for  # noqa: PLC0415
+
+    given = {"min_sqnr_db": flags["min_sqnr"], "min_cosine": flags["min_cosine"]}
+    return replace(limits_for(precision), **{name: value for name, value in given.items() if value is not None})
+
+
+def _nodes_of(model: Path) -> tuple[DumpedNode, ...]:
     from trtlens.capture.model import check_model, load_onnx  # noqa: PLC0415
     from trtlens.capture.onnx_graphs import described_nodes  # noqa: PLC0415
 
     check_model(model)
     return described_nodes(load_onnx(model, "reading the graph", weights=False))
-
-
-def _with_limits(
-    options: ErrorOptions, run: Dump, min_sqnr: float | None, min_cosine: float | None
-) -> ErrorOptions:
-    """The limits of the run's precision, with those that were given in their place."""
-    from trtlens.accuracy.blame import limits_for  # noqa: PLC0415
-
-    limits = limits_for(options.precision or run.precision)
-    if min_sqnr is not None:
-        limits = replace(limits, min_sqnr_db=min_sqnr)
-    if min_cosine is not None:
-        limits = replace(limits, min_cosine=min_cosine)
-    return replace(options, limits=limits)
 
 
 def _run_with(name: str, profile: str | None, errors: Errors) -> Run:
@@ -159,27 +143,29 @@ def _run_with(name: str, profile: str | None, errors: Errors) -> Run:
     return replace(run, tables={**run.tables, "tensor_errors": errors_table(errors.rows, build)})
 
 
-def _keep(name: str, ours: Dump, errors: Errors) -> None:
-    from trtlens.accuracy.keeping import keep_errors  # noqa: PLC0415
-
-    kept = keep_errors(Path(name), ours.label, errors)
-    sys.stderr.write(f"comparison kept in {kept}\n")
-
-
-def _stacked(compared: list[tuple[str, Dump, Errors, Run]], *, pins: bool, fp32: str | None) -> pa.Table:
+def _stacked(compared: list[_Compared], flags: dict[str, Any]) -> pa.Table:
     """The rows of all runs under one another, with the run that they are of."""
     import pyarrow as pa  # noqa: PLC0415
 
-    tables = [(name, _pins(run, fp32) if pins else run.view("accuracy")) for name, _, _, run in compared]
+    tables = [(one.name, _pins(one.run, flags) if flags["pins"] else one.run.view("accuracy")) for one in compared]
     return pa.concat_tables(
         [table.add_column(0, "run", pa.array([name] * table.num_rows, pa.string())) for name, table in tables]
     )
 
 
-def _pins(run: Run, fp32: str | None) -> pa.Table:
+def _pins(run: Run, flags: dict[str, Any]) -> pa.Table:
     from trtlens.runs import open_run  # noqa: PLC0415
 
-    return run.view("pins", fp32=None if fp32 is None else open_run(fp32))
+    return run.view("pins", fp32=open_run(flags["fp32_profile"]) if flags["fp32_profile"] else None)
+
+
+def _print_one(ours: Dump, one: _Compared, flags: dict[str, Any]) -> None:
+    if flags["classic"] is not None:
+        _print_classic(one.errors, flags["classic"])
+    else:
+        _print_rows(ours, one, everything=flags["all"])
+    if flags["pins"]:
+        _print_pins(one, flags)
 
 
 def _print_classic(errors: Errors, metric: int) -> None:
@@ -188,25 +174,26 @@ def _print_classic(errors: Errors, metric: int) -> None:
     sys.stdout.write("\n".join(map(visible, classic_table(errors.rows, metric).split("\n"))))
 
 
-def _print_one(ours: Dump, theirs: Dump, errors: Errors, run: Run, *, everything: bool) -> None:
+def _print_rows(ours: Dump, one: _Compared, *, everything: bool) -> None:
     from trtlens.accuracy.summary import DIRECTIONS, chosen_rows, sentences  # noqa: PLC0415
 
-    rows = run.view("accuracy")
-    wanted = {row["index"] for row in (errors.rows if everything else chosen_rows(errors.rows))}
+    rows = one.run.view("accuracy")
+    chosen = one.errors.rows if everything else chosen_rows(one.errors.rows)
+    wanted = {row["index"] for row in chosen}
     shown = rows.filter([index in wanted for index in rows["index"].to_pylist()])
-    sys.stdout.write(f"{visible(theirs.label)}\nagainst {visible(ours.label)}\n")
+    sys.stdout.write(f"{visible(one.dump.label)}\nagainst {visible(ours.label)}\n")
     print_table(shown, columns=_SHOWN)
-    for sentence in sentences(errors):
+    for sentence in sentences(one.errors):
         sys.stdout.write(visible(sentence) + "\n")
     sys.stderr.write(f"{DIRECTIONS}\n")
     if shown.num_rows < rows.num_rows:
         sys.stderr.write(f"{shown.num_rows} of {rows.num_rows} compared tensors shown; --all shows every one\n")
 
 
-def _print_pins(name: str, run: Run, fp32: str | None) -> None:
-    rows = _pins(run, fp32)
+def _print_pins(one: _Compared, flags: dict[str, Any]) -> None:
+    rows = _pins(one.run, flags)
     if not rows.num_rows:
-        sys.stderr.write(f"{visible(name)}: no layer of reduced precision adds an error whose inputs are known\n")
+        sys.stderr.write(f"{visible(one.name)}: no layer of reduced precision adds an error whose inputs are known\n")
         return
     print_table(rows, title="layers to keep in FP32, the best first")
     if rows["cost_ms"].null_count == rows.num_rows:

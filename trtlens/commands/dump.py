@@ -18,9 +18,24 @@ from trtlens.output import Format, visible, write_table
 
 if TYPE_CHECKING:
     from trtlens.capture.inputs import InputRecipe
+    from trtlens.capture.options import BuildOptions
     from trtlens.capture.recorder import Recorder
 
 _DUMP_FLAGS: tuple[Flag, ...] = (
+    Flag("reference", "switch", "Run in ONNX Runtime, in FP32, on the CPU: no GPU is needed."),
+    Flag("list", "switch", "List every node's outputs, and stop."),
+    Flag(
+        "mark",
+        "text",
+        "Which tensors: boundaries (between the engine's layers, so that fusion stays as it is), all, or names with *, "
+        "separated by commas.",
+        "boundaries",
+    ),
+    Flag("method", "text", "How TensorRT hands tensors out: unfused, debug or outputs; default: the first it has."),
+    Flag("max-memory", "text", "Memory for tensors at a time: 512M, ...; more take several runs or builds.", "4G"),
+    Flag("keep-quantization", "switch", "Let Q/DQ pairs act in the reference, too."),
+    Flag("shapes", "text", "Shapes of dynamic inputs: input:8x3x224x224,..."),
+    Flag("force", "switch", "Replace a run that the folder already holds."),
     *BUILD_FLAGS,
     *(flag for flag in TIMING_FLAGS if flag.name in ("seed", "load-inputs", "input", "device")),
 )
@@ -45,60 +60,25 @@ def register(app: typer.Typer) -> None:
 def dump(
     model: Annotated[Path, typer.Argument(help="An ONNX model.")],
     out: Annotated[Optional[Path], typer.Option("--out", "-o", help="Folder of the run.")] = None,  # noqa: UP045
-    reference: Annotated[
-        bool, typer.Option("--reference", help="Run in ONNX Runtime, in FP32, on the CPU: no GPU is needed.")
-    ] = False,
     emulate: Annotated[
         Optional[Emulated],  # noqa: UP045  typer reads annotations at run time, on Python 3.10 too
         typer.Option("--emulate", help="Emulate a precision in ONNX Runtime on the CPU; int8 runs a model's Q/DQ pairs."),
     ] = None,
-    list_tensors: Annotated[bool, typer.Option("--list", help="List every node's outputs, and stop.")] = False,
-    mark: Annotated[
-        str,
-        typer.Option(
-            "--mark",
-            help="Which tensors: boundaries (between the engine's layers, so that fusion stays as it is), all, or names "
-            "with *, separated by commas.",
-        ),
-    ] = "boundaries",
-    method: Annotated[
-        Optional[str],  # noqa: UP045
-        typer.Option("--method", help="How TensorRT hands tensors out: unfused, debug or outputs; default: the first it has."),
-    ] = None,
-    max_memory: Annotated[
-        str, typer.Option("--max-memory", help="Memory for tensors at a time: 4G, 512M; more take several runs or builds.")
-    ] = "4G",
-    keep_quantization: Annotated[
-        bool, typer.Option("--keep-quantization", help="Let Q/DQ pairs act in the reference, too.")
-    ] = False,
-    shapes: Annotated[
-        Optional[str],  # noqa: UP045
-        typer.Option("--shapes", help="Shapes of dynamic inputs: input:8x3x224x224,..."),
-    ] = None,
-    force: Annotated[bool, typer.Option("--force", help="Replace a run that the folder already holds.")] = False,
     form: FormatOption = Format.TABLE,
     **flags: Any,
 ) -> None:
     """Run a model with its layers' outputs kept, in TensorRT, or in ONNX Runtime on the CPU."""
-    if list_tensors:
+    if flags["list"]:
         _list(model, form)
         return
     if out is None:
         raise TrtlensError("give the folder of the run with -o, such as -o reference")
-    if reference and emulate is not None:
+    if flags["reference"] and emulate is not None:
         raise TrtlensError("--reference and --emulate exclude each other: dump them one after the other")
-    memory = parse_size(max_memory)
-    values = build_values(flags) | ({"shapes": shapes} if shapes else {})
-    recipe = recipe_of(flags)
-    if reference or emulate is not None:
-        recorder = _dump_on_cpu(
-            model, out, values, recipe, _patterns(mark), memory,
-            emulate=None if emulate is None else emulate.value, keep_quantization=keep_quantization, force=force,
-        )  # fmt: skip
+    if flags["reference"] or emulate is not None:
+        recorder = _dump_on_cpu(model, out, flags, None if emulate is None else emulate.value)
     else:
-        recorder = _dump_in_tensorrt(
-            model, out, values, recipe, mark=mark, method=method, memory=memory, device=flags["device"], force=force
-        )
+        recorder = _dump_in_tensorrt(model, out, flags)
     _tell(recorder, out)
 
 
@@ -124,56 +104,43 @@ def _patterns(mark: str) -> tuple[str, ...]:
     return () if mark in ("boundaries", "all") else tuple(part for part in mark.split(",") if part)
 
 
-def _dump_on_cpu(
-    model: Path,
-    out: Path,
-    values: dict[str, Any],
-    recipe: InputRecipe,
-    patterns: tuple[str, ...],
-    memory: int,
-    *,
-    emulate: str | None,
-    keep_quantization: bool,
-    force: bool,
-) -> Recorder:
-    from trtlens.capture.dump import DumpRequest, dump_run  # noqa: PLC0415
+def _build_options(flags: dict[str, Any]) -> BuildOptions:
     from trtlens.capture.options import parse_options  # noqa: PLC0415
+
+    return parse_options(build_values(flags) | ({"shapes": flags["shapes"]} if flags["shapes"] else {}))
+
+
+def _dump_on_cpu(model: Path, out: Path, flags: dict[str, Any], emulate: str | None) -> Recorder:
+    from trtlens.capture.dump import DumpRequest, dump_run  # noqa: PLC0415
     from trtlens.capture.reference import Plan  # noqa: PLC0415
 
-    options = parse_options(values)
+    options = _build_options(flags)
     request = DumpRequest(
         emulate=emulate,
         options=options,
         shapes=options.shapes,
-        recipe=recipe,
-        plan=Plan(patterns, memory),
-        keep_quantization=keep_quantization,
+        recipe=recipe_of(flags),
+        plan=Plan(_patterns(flags["mark"]), parse_size(flags["max_memory"])),
+        keep_quantization=flags["keep_quantization"],
     )
-    return dump_run(model, out, request, force=force)
+    return dump_run(model, out, request, force=flags["force"])
 
 
-def _dump_in_tensorrt(
-    model: Path,
-    out: Path,
-    values: dict[str, Any],
-    recipe: InputRecipe,
-    *,
-    mark: str,
-    method: str | None,
-    memory: int,
-    device: int,
-    force: bool,
-) -> Recorder:
+def _dump_in_tensorrt(model: Path, out: Path, flags: dict[str, Any]) -> Recorder:
     from trtlens.capture.backends import find_backend  # noqa: PLC0415
     from trtlens.capture.engine_dump import EngineDumpRequest, dump_engine  # noqa: PLC0415
-    from trtlens.capture.options import parse_options  # noqa: PLC0415
 
     request = EngineDumpRequest(
-        options=parse_options(values), recipe=recipe, mark=mark, method=method, max_memory_bytes=memory, device=device
+        options=_build_options(flags),
+        recipe=recipe_of(flags),
+        mark=flags["mark"],
+        method=flags["method"],
+        max_memory_bytes=parse_size(flags["max_memory"]),
+        device=flags["device"],
     )
     try:
         with shown_progress() as progress:
-            return dump_engine(model, out, request, find_backend(), progress=progress, force=force)
+            return dump_engine(model, out, request, find_backend(), progress=progress, force=flags["force"])
     except KeyboardInterrupt:
         sys.stderr.write(f"stopped; what was captured stands in {out}\n")
         raise typer.Exit(_INTERRUPTED) from None

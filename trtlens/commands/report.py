@@ -77,7 +77,8 @@ def _open(texts: Sequence[str]) -> list[Subject]:
     from trtlens.report.subject import read_subject  # noqa: PLC0415
 
     arguments = [read_argument(text) for text in texts]
-    names = run_names(arguments)
+    # What tells runs apart says nothing of a single one: that keeps its own name.
+    names = run_names(arguments) if len(arguments) > 1 else [None]
     return [read_subject(one.open(), name, one.build) for one, name in zip(arguments, names, strict=True)]
 
 

@@ -22,7 +22,7 @@ _MOST_LAYERS = 6
 """Layers explained in full on a terminal; more are ranked in a table instead."""
 _MOST_CANDIDATES = 12
 _MOST_LINES = 6
-_LABEL = 11
+_LABEL = 12
 _WIDEST = 120
 _SEVERITY_STYLES = {"high": "bold red", "medium": "yellow", "low": "cyan"}
 

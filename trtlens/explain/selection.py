@@ -71,4 +71,6 @@ def _hint(text: str, names: list[str]) -> str:
     """Layers that share a word with the text, else the first ones."""
     words = [word.lower() for word in re.split(r"[^A-Za-z0-9]+", text[:200]) if len(word) > 1]
     near = [name for name in names if any(word in name.lower() for word in words)] or names
-    return f"layers are called {', '.join(near[:_SHOWN])}" + (", .." if len(near) > _SHOWN else "")
+    return f"layers are called {', '.join(near[:_SHOWN])}" + (
+        f" and {len(near) - _SHOWN} more" if len(near) > _SHOWN else ""
+    )

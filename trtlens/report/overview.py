@@ -8,7 +8,7 @@ from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
 from trtlens.charts.style import by_precision, colour, duration
-from trtlens.output import visible
+from trtlens.output import shorten, visible
 from trtlens.statistics import summarize
 
 if TYPE_CHECKING:
@@ -22,6 +22,7 @@ _PASSES = (
     ("trtexec", "gpu_ms", "GPU time of one inference, from trtexec's samples"),
     ("latency", "host_ms", "host latency of one inference at a time"),
 )
+_LONGEST_NOTE = 300
 _NOT_STATED = "not stated"
 _NO_TIMINGS = "no timings in this run"
 _HOW_TO_TIME = "trtlens profile times an engine; or add trtexec's --exportTimes and --exportProfile files"
@@ -77,7 +78,11 @@ def _state(subject: Subject) -> str:
         notes.append("no engine was finished in this log: it was cut off, or the build failed")
     notes += [str(one) for one in info.get("errors") or ()][:2] if isinstance(info.get("errors"), (list, tuple)) else []
     notes += [str(one) for one in info.get("notes") or ()] if isinstance(info.get("notes"), (list, tuple)) else []
-    return '<ul class="notes">' + "".join(f"<li>{text(note)}</li>" for note in notes) + "</ul>" if notes else ""
+    return (
+        '<ul class="notes">' + "".join(f"<li>{text(shorten(note, _LONGEST_NOTE))}</li>" for note in notes) + "</ul>"
+        if notes
+        else ""
+    )
 
 
 def _sampled(subject: Subject) -> tuple[str, Statistics] | None:
@@ -91,7 +96,9 @@ def _sampled(subject: Subject) -> tuple[str, Statistics] | None:
 
 
 def _against(subject: Subject, baseline: Subject) -> str:
-    """How the median compares with that of the baseline, where both have samples of the same kind."""
+    """How the median compares with that of the baseline, where both have samples of one kind, GPU and input shape."""
+    if _circumstances(subject) != _circumstances(baseline):
+        return '<p class="against">not held against the first run: GPU, input shapes or model differ</p>'
     here, there = _sampled(subject), _sampled(baseline)
     if here is None or there is None or here[0] != there[0]:
         return ""
@@ -102,6 +109,13 @@ def _against(subject: Subject, baseline: Subject) -> str:
     word = "slower" if one.median_ms > other.median_ms else "faster"
     factor = f"{slow / fast:.2f}x {word} than" if fast else f"{word} than"
     return f'<p class="against {word}">{factor} {text(baseline.name)} ({one.median_ms - other.median_ms:+.4f} ms)</p>'
+
+
+def _circumstances(subject: Subject) -> tuple[Any, ...]:
+    """What has to agree before two latencies are held against one another; None where a run does not state it."""
+    timings = subject.run.info.get("timings")
+    last = timings[-1] if isinstance(timings, list) and timings and isinstance(timings[-1], dict) else {}
+    return subject.facts.get("gpu"), last.get("shapes"), model_of(subject)
 
 
 def _latency(subject: Subject) -> str:

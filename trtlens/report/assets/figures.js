@@ -11,6 +11,10 @@ function plainText(text, width = 70) {
   return shown.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;");
 }
 
+function sentence(text) {
+  return `${text.charAt(0).toUpperCase()}${text.slice(1)}${text.endsWith(".") ? "" : "."}`;
+}
+
 class Figures {
   constructor(page) {
     this.page = page;
@@ -21,7 +25,7 @@ class Figures {
     const plot = place.querySelector(".plot");
     if (!figure || figure.missing) {
       if (this.drawn.has(plot)) { window.Plotly.purge(plot); this.drawn.delete(plot); }
-      plot.replaceChildren(make("p", { class: "missing", text: figure ? figure.missing : "This run is the baseline: pick another above to see what changed." }));
+      plot.replaceChildren(make("p", { class: "missing", text: figure ? sentence(figure.missing) : "This run is the baseline: pick another above to see what changed." }));
       plot.style.height = "";
       place.dataset.state = "missing";
       place.classList.add("is-missing");
