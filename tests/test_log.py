@@ -304,6 +304,22 @@ def test_two_builds_in_one_log() -> None:
         assert builds.count(1) == builds.count(2) == len(EXPECTED[name]), name
 
 
+def test_nodes_that_polygraphy_puts_on_their_own_lines_belong_to_the_layer_above() -> None:
+    """Polygraphy ends a line at U+001E; the layer has the nodes of the unbroken line, and no line is left unread."""
+    row = (
+        "Name: a + b, LayerType: CaskConvolution, Inputs: [ { Name: x, Location: Device, Dimensions: [1,8], "
+        "Format/Datatype: Half }], Outputs: [ { Name: y, Location: Device, Dimensions: [1,8], Format/Datatype: Half }], "
+        "TacticValue: 0x0000000000000001, StreamId: 0, Metadata: [ONNX Layer: a]\x1e[ONNX Layer: b]\x1f[ONNX Layer: c]"
+    )
+    begin = "[V] Engine Layer Information:\n[X] Layers:\n"
+    whole = read_log(f"{begin}    {row}\n".encode())
+    broken = read_log((begin + f"    {row}\n".replace("\x1e", "\n    ").replace("\x1f", "\n    ")).encode())
+    (layer,) = broken.builds[0].detailed_layers
+    assert layer.layer.metadata == ("a", "b", "c")
+    assert broken.builds[0].detailed_layers == whole.builds[0].detailed_layers
+    assert not broken.reading.unread
+
+
 def test_chunks_do_not_matter() -> None:
     """A log in chunks of any size gives the records of the whole log."""
     data = SMALL.encode()

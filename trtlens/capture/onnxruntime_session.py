@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _FATAL = 4
+_SPINNING_KEY = "session.intra_op.allow_spinning"
 _FOLDER_KEY = "session.model_external_initializers_file_folder_path"
 
 
@@ -42,6 +43,7 @@ class CpuModel:
         options = runtime.SessionOptions()
         options.graph_optimization_level = runtime.GraphOptimizationLevel.ORT_DISABLE_ALL
         options.log_severity_level = _FATAL  # what it refuses it also raises
+        options.add_session_config_entry(_SPINNING_KEY, "0")  # between two of hundreds of small models it would burn time
         if folder is not None:
             options.add_session_config_entry(_FOLDER_KEY, str(folder))
         try:
