@@ -94,6 +94,23 @@ def test_int8_without_fp16_in_the_captures() -> None:
         assert not {"int8-without-fp16", "int8-slower-than-fp16"} & set(found(captured(other), captured("int8")))
 
 
+def test_what_profiling_adds_is_not_at_stake() -> None:
+    """A run that was timed as a whole: launches and copies cost less than an inference takes, not what the layers add up to."""
+    rows = {row["code"]: row for row in open_run(CAPTURES.parent / "h200" / "resnet50-int8").view("findings").to_pylist()}
+    inference_ms, added_ms = 0.604576, (1.12323 - 0.604576) / 103
+    assert rows["constants-copied"]["at_stake_ms"] == pytest.approx(0.379856 - 47 * added_ms, abs=0.003)
+    assert rows["launch-bound"]["at_stake_ms"] < inference_ms
+    assert "of 0.604576 ms" in rows["launch-bound"]["text"]
+
+
+def test_an_inference_that_waits_for_its_launches_says_nothing_of_the_profiler() -> None:
+    """Enqueueing takes as long as the inference: the shares are those of the layers' sum."""
+    run = open_run(CAPTURES.parent / "h200" / "resnet50-int8-launch-bound")
+    rows = {row["code"]: row for row in run.view("findings").to_pylist()}
+    assert "profiling itself adds to it" in rows["launch-bound"]["text"]
+    assert "of the time of all layers" in rows["constants-copied"]["text"]
+
+
 def test_copies_and_launches_in_the_captures() -> None:
     """47 constants are copied in every build; launching weighs on the short layers of fp16 and int8 alone."""
     rows = {precision: found(captured(precision)) for precision in ("fp32", "fp16", "int8")}

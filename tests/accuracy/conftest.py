@@ -22,7 +22,9 @@ MODELS = FIXTURES / "models"
 DUMPS = FIXTURES / "dumps"
 
 HAS_RUNTIME = all(importlib.util.find_spec(name) for name in ("onnx", "onnxruntime", "onnxconverter_common"))
-needs_runtime = pytest.mark.skipif(not HAS_RUNTIME, reason="onnx, onnxruntime and onnxconverter-common are not installed")
+needs_runtime = pytest.mark.skipif(
+    not HAS_RUNTIME, reason="onnx, onnxruntime and onnxconverter-common are not installed"
+)
 
 FAULTY = {"overflowing_rms_norm": "fp16", "subnormal_weights": "fp16", "short_int8_range": "int8"}
 """Each faulty model with the precision in which its fault shows."""

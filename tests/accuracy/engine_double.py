@@ -206,7 +206,10 @@ class ICudaEngine(Player):
         values = CpuModel(with_outputs(proto, [name for name, _, _ in inner_tensors(proto)]))(feeds)
         if self._content["half"]:
             with np.errstate(over="ignore"):
-                values = {name: v.astype(np.float16).astype(v.dtype) if v.dtype.kind == "f" else v for name, v in values.items()}
+                values = {
+                    name: v.astype(np.float16).astype(v.dtype) if v.dtype.kind == "f" else v
+                    for name, v in values.items()
+                }
         return values
 
     def create_engine_inspector(self) -> Any:

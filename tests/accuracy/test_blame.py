@@ -109,7 +109,11 @@ def test_verdict_follows_the_precision(sqnr: float, precision: str | None, verdi
 def test_limits_can_be_given() -> None:
     """A limit of None asks for nothing; a stricter one is held to."""
     rows = [compare_dumps(dump({"a": BASE}), dump({"a": noisy(0.01)}), make_graph(()))]
-    for limits, verdict in ((Limits(None, None), "ok"), (Limits(60.0, None), "wrong"), (Limits(None, 0.999999), "wrong")):
+    for limits, verdict in (
+        (Limits(None, None), "ok"),
+        (Limits(60.0, None), "wrong"),
+        (Limits(None, 0.999999), "wrong"),
+    ):
         assert judge(rows[0], make_graph(()), limits)[0].verdict == verdict
     assert (limits_for("int8"), limits_for("bf16"), limits_for(None)) == (INTEGER_LIMITS, FLOAT_LIMITS, FLOAT_LIMITS)
 
@@ -241,6 +245,8 @@ def test_refusals_of_one_reason_are_one_sentence() -> None:
 def test_tensor_that_a_conversion_renamed_is_found_by_its_node() -> None:
     """A node of the same name and operator makes the tensor under another name: it is compared all the same."""
     renamed = (DumpedNode("first", "MatMul", ("input", "w1"), ("a_cast",)),)
-    row = rows_of(dump({"input": BASE, "a": BASE}, nodes=CHAIN[:1]), dump({"input": BASE, "a_cast": noisy(0.1)}, nodes=renamed))["a"]
+    row = rows_of(
+        dump({"input": BASE, "a": BASE}, nodes=CHAIN[:1]), dump({"input": BASE, "a_cast": noisy(0.1)}, nodes=renamed)
+    )["a"]
     assert row["status"] == "compared"
     assert row["error"] == pytest.approx(0.1, rel=0.05)

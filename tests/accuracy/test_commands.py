@@ -90,7 +90,9 @@ def test_parquet_can_be_read_back(monkeypatch: pytest.MonkeyPatch) -> None:
     """Parquet on standard output is a file with units and directions in its metadata."""
     raw = io.BytesIO()
     monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(raw))
-    monkeypatch.setattr(sys, "argv", ["trtlens", "accuracy", str(DUMPS / "reference.npz"), str(DUMPS / "run.npz"), "-f", "parquet"])
+    monkeypatch.setattr(
+        sys, "argv", ["trtlens", "accuracy", str(DUMPS / "reference.npz"), str(DUMPS / "run.npz"), "-f", "parquet"]
+    )
     with pytest.raises(SystemExit):
         main()
     sys.stdout.flush()
@@ -245,7 +247,9 @@ def test_wrong_usage_is_one_line_and_exit_code_two(
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize(("text", "size"), [("4G", 4 << 30), ("512M", 512 << 20), ("1.5 GiB", 3 << 29), ("100", 100), ("2k", 2048)])
+@pytest.mark.parametrize(
+    ("text", "size"), [("4G", 4 << 30), ("512M", 512 << 20), ("1.5 GiB", 3 << 29), ("100", 100), ("2k", 2048)]
+)
 def test_sizes_are_read(text: str, size: int) -> None:
     """Sizes in binary units, with or without a unit."""
     assert parse_size(text) == size

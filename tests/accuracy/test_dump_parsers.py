@@ -28,7 +28,9 @@ READERS: list[Callable[[str], Any]] = [
 
 @pytest.mark.parametrize("reader", READERS)
 @settings(deadline=None)
-@given(text=st.text(alphabet=st.characters(codec="utf-8"), max_size=200) | st.from_regex(r"[\[\]{}\",:0-9 .naif-]{0,80}"))
+@given(
+    text=st.text(alphabet=st.characters(codec="utf-8"), max_size=200) | st.from_regex(r"[\[\]{}\",:0-9 .naif-]{0,80}")
+)
 def test_any_text_is_read_or_refused(reader: Callable[[str], Any], text: str) -> None:
     """Whatever the text, a reader returns or raises FormatError and nothing else."""
     with suppress(FormatError):
@@ -56,7 +58,9 @@ def test_shape_of_the_first_line(line: str, shape: tuple[int, ...]) -> None:
     assert read_shape(line) == shape
 
 
-@pytest.mark.parametrize("line", ["1, 10", "[1, -1]", "[1, x]", "[1,,2]", "[1.5]", "", "[1, 2", "[99999999999999999999]"])
+@pytest.mark.parametrize(
+    "line", ["1, 10", "[1, -1]", "[1, x]", "[1,,2]", "[1.5]", "", "[1, 2", "[99999999999999999999]"]
+)
 def test_what_is_no_shape_is_refused(line: str) -> None:
     """Negative, missing, fractional and endless extents are no shape."""
     with pytest.raises(FormatError, match="no shape"):
@@ -118,7 +122,11 @@ def run_results(tensor: dict[str, Any]) -> str:
 
 def test_torch_tensors_are_named_and_never_opened() -> None:
     """A torch tensor of Polygraphy is a pickle: it is refused, whichever way it is marked."""
-    for marked in ({"tensor": "gASV", "polygraphy_class": "Tensor"}, {"polygraphy_class": "Tensor"}, {"tensor": "gASV"}):
+    for marked in (
+        {"tensor": "gASV", "polygraphy_class": "Tensor"},
+        {"polygraphy_class": "Tensor"},
+        {"tensor": "gASV"},
+    ):
         (iteration,) = read_run_results(run_results({"values": marked, "polygraphy_class": "LazyArray"}))
         assert iteration.tensors[0].npy is None
         assert "pickle" in (iteration.tensors[0].refused or "")

@@ -28,7 +28,13 @@ if TYPE_CHECKING:
 
 pytestmark = needs_runtime
 
-METHODS = {"8.6.0": "outputs", "10.0.1": "debug", "10.9.0.34": "debug", "10.12.0.36": "unfused", "11.4.0.106": "unfused"}
+METHODS = {
+    "8.6.0": "outputs",
+    "10.0.1": "debug",
+    "10.9.0.34": "debug",
+    "10.12.0.36": "unfused",
+    "11.4.0.106": "unfused",
+}
 FUSED = ("stem/conv_output", "down/conv_output")
 """Tensors of small_cnn that fusion takes away in the double's engines."""
 
@@ -38,7 +44,9 @@ def dumped(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[..., Pat
     """Dump a model with the double of a release; keywords are those of the request, `notes` those of the script."""
     monkeypatch.setattr(backends, "gpu_present", lambda: True)
 
-    def make(release: str = "8.6.0", model: str = "small_cnn", notes: dict[str, Any] | None = None, **request: Any) -> Path:
+    def make(
+        release: str = "8.6.0", model: str = "small_cnn", notes: dict[str, Any] | None = None, **request: Any
+    ) -> Path:
         script = Script()
         for name, value in (notes or {}).items():
             script.note(name, value)
@@ -69,7 +77,12 @@ def test_boundaries_are_dumped_right_in_every_release(
     folder = dumped(release)
     dump = open_dump(folder)
     wanted = reference(dump_of)
-    assert set(wanted.tensors) - set(dump.tensors) == {"head/conv_output", "block/conv1_output", "block/add_output", *FUSED}
+    assert set(wanted.tensors) - set(dump.tensors) == {
+        "head/conv_output",
+        "block/conv1_output",
+        "block/add_output",
+        *FUSED,
+    }
     assert list(dump.tensors) == [name for name in wanted.tensors if name in dump.tensors]
     for name, tensor in dump.tensors.items():
         assert np.allclose(tensor.array(), wanted.tensors[name].array(), rtol=1e-5, atol=1e-6), name
@@ -190,6 +203,16 @@ def test_engines_cannot_be_dumped(tmp_path: Path) -> None:
     path.write_bytes(b"ftrt")
     with pytest.raises(TrtlensError, match="give the ONNX model"):
         dump_engine(path, tmp_path / "out", EngineDumpRequest(), running_backend("8.6.0", Script()))
+
+
+def test_without_a_gpu_nothing_is_built(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An engine that cannot run is not built first: the ways that need no GPU are named."""
+    monkeypatch.setattr(backends, "gpu_present", lambda: False)
+    with pytest.raises(CaptureError, match="--reference or --emulate"):
+        dump_engine(
+            MODELS / "small_cnn.onnx", tmp_path / "out", EngineDumpRequest(), running_backend("8.6.0", Script())
+        )
+    assert not (tmp_path / "out").exists()
 
 
 def layer(name: str, kind: str = "CaskConvolution", tactic: int = 1) -> dict[str, Any]:

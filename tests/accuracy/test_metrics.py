@@ -252,7 +252,9 @@ def test_same_as_polygraphy() -> None:
     a, b = pair(4000)
     a, b = np.abs(a), np.abs(b)  # Polygraphy's PSNR takes the largest value for the peak, not the largest magnitude
     found = of(a, b)
-    ends = [comparator.IterationResult({"x": array}, runtime=0.0, runner_name=name) for array, name in ((a, "a"), (b, "b"))]
+    ends = [
+        comparator.IterationResult({"x": array}, runtime=0.0, runner_name=name) for array, name in ((a, "a"), (b, "b"))
+    ]
     for function, field, ours in (
         (comparator.CompareFunc.simple(), "max_absdiff", found.max_abs_error),
         (_polygraphy("Snr"), "snr", found.sqnr_db),

@@ -120,7 +120,9 @@ def test_enlarging_scale_reaches_one(largest: float) -> None:
 
 def test_weights_out_of_range() -> None:
     """Large weights overflow, tiny ones are flushed, both with a scale; mixed ones have none that helps."""
-    nodes = tuple(DumpedNode(name, "MatMul", ("x", name), (f"{name}_out",)) for name in ("large", "tiny", "mixed", "good"))
+    nodes = tuple(
+        DumpedNode(name, "MatMul", ("x", name), (f"{name}_out",)) for name in ("large", "tiny", "mixed", "good")
+    )
     findings = found(
         [
             row("large", [1.0, 1e6], "weight"),

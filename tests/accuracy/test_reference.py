@@ -123,7 +123,12 @@ def diagnosed(model: str, dump_of: Callable[..., Path]) -> Errors:
     ("model", "tensor", "cause", "advice"),
     [
         ("overflowing_rms_norm", "norm/pow_output", "overflow", "divide x by s = 64"),
-        ("subnormal_weights", "tiny/MatMul_output", "weight tiny.weight are under 6.1e-5", "multiply the weight by 1048576"),
+        (
+            "subnormal_weights",
+            "tiny/MatMul_output",
+            "weight tiny.weight are under 6.1e-5",
+            "multiply the weight by 1048576",
+        ),
         ("short_int8_range", "second/dequantize_output", "20 % too small", "calibrate with data that reaches 2.72"),
     ],
 )
@@ -287,7 +292,9 @@ def test_subgraphs_sequences_and_strings(tmp_path: Path) -> None:
 
     nodes = [
         helper.make_node("Mul", ["x", "w"], ["h"], name="mul"),
-        helper.make_node("If", ["flag"], ["y"], name="if", then_branch=branch("then", "Add"), else_branch=branch("else", "Mul")),
+        helper.make_node(
+            "If", ["flag"], ["y"], name="if", then_branch=branch("then", "Add"), else_branch=branch("else", "Mul")
+        ),
         helper.make_node("SplitToSequence", ["y"], ["pieces"], name="split", axis=0, keepdims=1),
         helper.make_node("SequenceAt", ["pieces", "one"], ["z"], name="at"),
     ]
@@ -355,7 +362,12 @@ def test_list_names_every_output() -> None:
 
     rows = list_tensors(MODELS / "small_cnn_dynamic.onnx")
     assert len(rows) == 15
-    assert (rows[0].node, rows[0].op, rows[0].tensor, rows[0].dtype) == ("stem/conv", "Conv", "stem/conv_output", "fp32")
+    assert (rows[0].node, rows[0].op, rows[0].tensor, rows[0].dtype) == (
+        "stem/conv",
+        "Conv",
+        "stem/conv_output",
+        "fp32",
+    )
     assert rows[0].dims == ("batch", 16, 32, 32)
     assert rows[-1].tensor == "logits"
 

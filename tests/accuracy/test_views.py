@@ -26,7 +26,8 @@ def engines() -> dict[str, Run]:
 def compared(run: Run, rows: list[dict[str, Any]]) -> Run:
     """The run with a comparison of those rows among its tables."""
     filled = [
-        {"index": index, "status": "compared", "verdict": "ok", "first_wrong": False, **row} for index, row in enumerate(rows)
+        {"index": index, "status": "compared", "verdict": "ok", "first_wrong": False, **row}
+        for index, row in enumerate(rows)
     ]
     return replace(run, tables={**run.tables, "tensor_errors": errors_table(filled, 1)})
 
@@ -42,10 +43,14 @@ def test_tensors_find_their_layers_by_name_and_by_node(engines: dict[str, Run]) 
     fused = next(row for row in run["layers"].to_pylist() if row["name"].count(" + ") == 2)
     first = fused["name"].split(" + ")[0]
     kept = next(row for row in outputs if row["layer_index"] == fused["index"])
-    rows = compared(
-        run,
-        [{"tensor": kept["name"], "producer": None}, {"tensor": "gone", "producer": first}, {"tensor": "nobody's"}],
-    ).view("accuracy").to_pylist()
+    rows = (
+        compared(
+            run,
+            [{"tensor": kept["name"], "producer": None}, {"tensor": "gone", "producer": first}, {"tensor": "nobody's"}],
+        )
+        .view("accuracy")
+        .to_pylist()
+    )
     assert [row["joined_by"] for row in rows] == ["tensor", "metadata", None]
     assert rows[0]["layer"] == rows[1]["layer"] == fused["name"]
     assert rows[0]["precision"] == "fp16"
@@ -126,7 +131,9 @@ def test_pins_take_the_tuners_own_fp32_times(engines: dict[str, Run]) -> None:
 
 def test_pins_leave_fp32_layers_and_crumbs_out(engines: dict[str, Run]) -> None:
     """A layer in FP32 needs no pin, and one that adds a hundredth of the largest error is not worth one."""
-    fp32_layer = next(row for row in layers_of(engines["fp32"]) if row["precision"] in ("fp32", "tf32") and " + " in row["name"])
+    fp32_layer = next(
+        row for row in layers_of(engines["fp32"]) if row["precision"] in ("fp32", "tf32") and " + " in row["name"]
+    )
     rows = [{"tensor": "t", "producer": fp32_layer["name"].split(" + ")[0], "error_added": 0.5}]
     pins = compared(engines["fp32"], rows).view("pins").to_pylist()
     assert [pin["precision"] for pin in pins] in ([], ["tf32"])

@@ -59,9 +59,7 @@ def judge(comparison: Comparison, graph: Graph, limits: Limits) -> list[Judged]:
     return [_judged(row, regions.get(row.name), errors, limits) for row in comparison.tensors]
 
 
-def _judged(
-    row: ComparedTensor, region: Region | None, errors: dict[str, float | None], limits: Limits
-) -> Judged:
+def _judged(row: ComparedTensor, region: Region | None, errors: dict[str, float | None], limits: Limits) -> Judged:
     if row.metrics is None:
         return Judged(row, region, None, None, None)
     verdict = _verdict(row.metrics, limits)

@@ -72,7 +72,9 @@ def _overflow(
         return _unexplained(row, metrics) if broken and not _inputs_broken(row, rows) else None
     if _inputs_broken(row, rows) or not (broken or (metrics.error or 0.0) > _PASSED_ON):
         return None
-    count = f": {metrics.new_inf} infinities and {metrics.new_nan} NaN" if broken else ": what it made infinite vanished"
+    count = (
+        f": {metrics.new_inf} infinities and {metrics.new_nan} NaN" if broken else ": what it made infinite vanished"
+    )
     for tensor in _on_the_way(row, model):
         if tensor.ranges is not None and tensor.ranges.largest is not None and state_of(tensor) == OVERFLOW:
             inside = "" if tensor.name == row.tensor.name else f" in {tensor.name}"
@@ -91,7 +93,9 @@ def _on_the_way(row: Judged, model: Model) -> Iterator[DumpedTensor]:
 
 
 def _unexplained(row: Judged, metrics: Metrics) -> Diagnosis:
-    cause = f"{metrics.new_inf} infinities and {metrics.new_nan} NaN come up in {_where(row)}, whose values are in range"
+    cause = (
+        f"{metrics.new_inf} infinities and {metrics.new_nan} NaN come up in {_where(row)}, whose values are in range"
+    )
     return Diagnosis(cause, f"keep {_where(row)} in FP32: it overflows inside", _names(row))
 
 
@@ -178,7 +182,9 @@ def _weights(
                 continue
             state = state_of(weight)
             if state in UNFIT:
-                small = (share_of(weight.ranges.subnormal, weight) or 0) + (share_of(weight.ranges.flushed, weight) or 0)
+                small = (share_of(weight.ranges.subnormal, weight) or 0) + (
+                    share_of(weight.ranges.flushed, weight) or 0
+                )
                 cause = (
                     f"weight {name} reaches {weight.ranges.largest:.6g}, FP16 ends at 65504"
                     if state == OVERFLOW
@@ -214,7 +220,9 @@ def _cancellation(
     came_in = (row.input_error or 0.0) > 0
     if not after or before / after < _CANCELLATION or not came_in or not metrics.error:
         return None
-    cause = f"{_where(row)} leaves small differences of values {before / after:.0f} times larger: it magnifies their error"
+    cause = (
+        f"{_where(row)} leaves small differences of values {before / after:.0f} times larger: it magnifies their error"
+    )
     return Diagnosis(cause, f"keep {_where(row)} and what makes its inputs in FP32", _names(row))
 
 

@@ -24,7 +24,9 @@ def classic_table(rows: Iterable[Mapping[str, Any]], metric: int) -> str:
         if row["status"] == "compared"
     ]
     widths = [max(map(len, column)) + 2 for column in zip(_HEADINGS, *cells, strict=True)]
-    lines = ["|".join(text.rjust(width) for text, width in zip(line, widths, strict=True)) for line in (_HEADINGS, *cells)]
+    lines = [
+        "|".join(text.rjust(width) for text, width in zip(line, widths, strict=True)) for line in (_HEADINGS, *cells)
+    ]
     return "".join(f"{line}|\n" for line in lines)
 
 

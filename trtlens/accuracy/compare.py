@@ -142,7 +142,9 @@ def _compared(name: str, reference: Dump, run: Dump, other: str | None, threshol
     if theirs is None:
         return _without(name, REFUSED, f"in the run, {run.refused[other]}", ours, None)
     if theirs.dtype in _CODES and ours.dtype not in _CODES and ours.dtype is not None:
-        return _without(name, REFUSED, f"the run holds {theirs.dtype} codes of a quantized tensor, without scale", ours, theirs)
+        return _without(
+            name, REFUSED, f"the run holds {theirs.dtype} codes of a quantized tensor, without scale", ours, theirs
+        )
     ulp_type = run.precision if theirs.dtype == "fp32" and run.precision in ("fp16", "bf16") else None
     try:
         metrics = measure(ours, theirs, threshold=threshold, ulp_type=ulp_type)

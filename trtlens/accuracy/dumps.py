@@ -70,7 +70,9 @@ class DumpWriter:
             return
         values = values if dtype in NATIVE else np.ascontiguousarray(values).view(stored_dtype(dtype))
         file = self._write(name, values, dtype)
-        self._append(name, origin, order, dtype=dtype, shape=list(values.shape), file=file, ranges=_ranges(values, dtype))
+        self._append(
+            name, origin, order, dtype=dtype, shape=list(values.shape), file=file, ranges=_ranges(values, dtype)
+        )
 
     def add_packed(
         self, name: str, data: bytes, dtype: str, shape: tuple[int, ...], origin: Origin, *, order: int | None = None
@@ -109,7 +111,15 @@ class DumpWriter:
 
     def _append(self, name: str, origin: Origin, order: int | None, **facts: Any) -> None:
         place = len(self._rows) if order is None else order
-        row = {"name": name, **asdict(origin), "dtype": None, "shape": None, "file": None, "skipped": None, "ranges": None}
+        row = {
+            "name": name,
+            **asdict(origin),
+            "dtype": None,
+            "shape": None,
+            "file": None,
+            "skipped": None,
+            "ranges": None,
+        }
         self._rows.append((place, {**row, **facts}))
 
     def _write(self, name: str, values: NDArray[Any], dtype: str) -> str:
@@ -122,7 +132,9 @@ class DumpWriter:
             path.parent.mkdir(exist_ok=True)
             np.save(path, np.ascontiguousarray(values).reshape(values.shape), allow_pickle=False)
         except OSError as error:
-            raise TrtlensError(f"{path} cannot be written ({error.strerror}): free the place or choose another") from error
+            raise TrtlensError(
+                f"{path} cannot be written ({error.strerror}): free the place or choose another"
+            ) from error
         return f"{stem}.npy"
 
     def _save(self, file: str, data: bytes) -> None:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from trtlens_parsers.dump_index import DumpedNode
 
+
 @dataclass(frozen=True, slots=True)
 class Region:
     """What makes one tensor: the compared tensors that go in and the nodes, in graph order, the last one its producer."""

@@ -73,7 +73,9 @@ def open_dump(given: str | Path) -> Dump:
         dump = _collected(path.name, kind, entries)
     if not dump.tensors:
         reasons = "; ".join(f"{name}: {reason}" for name, reason in list(dump.refused.items())[:3])
-        raise TrtlensError(f"{given} holds no tensor that can be read{f' ({reasons})' if reasons else ''}: dump it again")
+        raise TrtlensError(
+            f"{given} holds no tensor that can be read{f' ({reasons})' if reasons else ''}: dump it again"
+        )
     return dump
 
 

@@ -92,7 +92,11 @@ def _divides_by(tensor: str, model: Model) -> str | None:
 
 def _number_remedy(state: str) -> Remedy:
     """A single number, such as an epsilon or a factor, cannot be scaled for itself."""
-    return Remedy(None, "keep what reads it in FP32, or spread it over two nodes") if state in (OVERFLOW, FLUSHED) else NOTHING
+    return (
+        Remedy(None, "keep what reads it in FP32, or spread it over two nodes")
+        if state in (OVERFLOW, FLUSHED)
+        else NOTHING
+    )
 
 
 def _weight_remedy(state: str, largest: float) -> Remedy:

@@ -16,9 +16,7 @@ if TYPE_CHECKING:
 _SHOWN = 3
 _LEAST_ADDED = 1e-9
 
-DIRECTIONS = (
-    "lower is better: error, error added, max abs error, deviation ratio, ulp; higher is better: sqnr, cosine similarity"
-)
+DIRECTIONS = "lower is better: error, error added, max abs error, deviation ratio, ulp; higher is better: sqnr, cosine similarity"
 
 
 def sentences(errors: Errors) -> Iterator[str]:
@@ -36,7 +34,9 @@ def sentences(errors: Errors) -> Iterator[str]:
             yield f"what to do: {first['advice']}"
         if first["keep_fp32"]:
             yield f"to keep in FP32: {_flags(first['keep_fp32'])}"
-    added = sorted((row for row in rows if (row["error_added"] or 0) > _LEAST_ADDED), key=lambda row: -row["error_added"])
+    added = sorted(
+        (row for row in rows if (row["error_added"] or 0) > _LEAST_ADDED), key=lambda row: -row["error_added"]
+    )
     if added:
         most = ", ".join(f"{row['producer'] or row['tensor']} {row['error_added']:.3g}" for row in added[:_SHOWN])
         yield f"most error is added by: {most}"

@@ -137,7 +137,9 @@ class _Emulation:
         if tensor in self.values:
             return self.values[tensor]
         if tensor not in self._weights:
-            raise TrtlensError(f"node {reader} reads {tensor!r}, which nothing makes: check the model with onnx.checker")
+            raise TrtlensError(
+                f"node {reader} reads {tensor!r}, which nothing makes: check the model with onnx.checker"
+            )
         values = weight_values(self._weights[tensor])
         return values.astype(np.float32) if self._types.get(tensor) in HALF_TYPES else values
 

@@ -85,6 +85,10 @@ def dump_engine(
     """
     if is_engine(model):
         raise TrtlensError(f"{model} is an engine, whose inner tensors nobody can mark: give the ONNX model")
+    if not backend.can_run:
+        raise CaptureError(
+            "an engine has to run to hand its tensors out, and there is no GPU: use --reference or --emulate"
+        )
     method = choose_method(backend, request.method)
     own_cache = out.with_name(f".{out.name}.timing.cache") if request.options.timing_cache_file is None else None
     options = replace(request.options, timing_cache_file=own_cache or request.options.timing_cache_file)
@@ -104,7 +108,12 @@ def asked_precision(built: BuiltRun) -> str:
     flags = {str(flag).lower() for flag in built.recorder.document.get("precision_flags", ())}
     options = built.options
     if not flags and built.layers_path is not None:  # a strongly typed network has no flags
-        asked = {"int8": options.wants_int8, "fp8": options.fp8, "fp16": options.fp16 or options.best, "bf16": options.bf16}
+        asked = {
+            "int8": options.wants_int8,
+            "fp8": options.fp8,
+            "fp16": options.fp16 or options.best,
+            "bf16": options.bf16,
+        }
         flags = {name for name, is_asked in asked.items() if is_asked}
     lowest = next((name for name in ("int8", "fp8", "fp16", "bf16") if name in flags), None)
     return lowest or ("fp32" if options.no_tf32 else "tf32")
@@ -127,7 +136,7 @@ class _EngineDump:
     def run(self) -> None:
         """Dump in as many builds as the memory takes and write the index."""
         if self.built.layers_path is None:
-            raise CaptureError("the engine cannot be run here, so nothing can be dumped: use a machine with its GPU")
+            raise CaptureError("the undisturbed engine cannot be inspected here: the notes of the run say why")
         undisturbed = self.built.layers_path.read_bytes().decode("utf-8", "replace")
         layers = _layers(undisturbed)
         self.nodes = described_nodes(load_onnx(self.model, "reading the graph", weights=False))
@@ -160,7 +169,9 @@ class _EngineDump:
         self.producers = {inner.name: inner.producer for inner in inner_tensors(network, Choice())}
         del network, builder
         if not found and choice.patterns is not None:
-            raise TrtlensError(f"no inner tensor fits --mark {self.request.mark}: `trtlens dump MODEL --list` lists them")
+            raise TrtlensError(
+                f"no inner tensor fits --mark {self.request.mark}: `trtlens dump MODEL --list` lists them"
+            )
         return found
 
     def _groups(self, wanted: list[InnerTensor], layers: Sequence[LayerRecord]) -> list[list[InnerTensor]]:

@@ -43,7 +43,9 @@ class Execution:
     method: str
 
 
-def run_marked(engine_path: Path, execution: Execution, take: Callable[[str, ReadTensor], None]) -> tuple[Feeds, dict[str, str]]:
+def run_marked(
+    engine_path: Path, execution: Execution, take: Callable[[str, ReadTensor], None]
+) -> tuple[Feeds, dict[str, str]]:
     """Run the engine once and hand outputs and debug tensors to `take`; returns what it was fed, and reasons by tensor.
 
     The engine is one of our own making, so a runtime that it may hold is allowed to run. Raises CaptureError where TensorRT or CUDA fails, TrtlensError where the inputs do not fit.
@@ -79,11 +81,11 @@ def _feeds(session: EngineSession, execution: Execution) -> Feeds:
     return Feeds(arrays, {tensor.name: tensor.dtype for tensor in inputs}, ())
 
 
-def _shapes(
-    session: EngineSession, execution: Execution, arrays: Mapping[str, NDArray[Any]]
-) -> dict[str, Shape]:
+def _shapes(session: EngineSession, execution: Execution, arrays: Mapping[str, NDArray[Any]]) -> dict[str, Shape]:
     """The shapes of the given arrays where they decide, else those that the engine was built to run at."""
-    from_arrays = {tensor.name: arrays[tensor.name].shape for tensor in session.tensors if tensor.takes_shape_of(arrays)}
+    from_arrays = {
+        tensor.name: arrays[tensor.name].shape for tensor in session.tensors if tensor.takes_shape_of(arrays)
+    }
     return {**execution.shapes, **from_arrays}
 
 

@@ -49,7 +49,9 @@ class Feeds:
         with zipfile.ZipFile(folder / INPUTS_NPZ, "w") as archive:  # numpy.savez cannot take an input called `file`
             for name, array in self.arrays.items():
                 with archive.open(f"{name}.npy", "w", force_zip64=True) as member:
-                    np.lib.format.write_array(member, np.ascontiguousarray(array).reshape(array.shape), allow_pickle=False)
+                    np.lib.format.write_array(
+                        member, np.ascontiguousarray(array).reshape(array.shape), allow_pickle=False
+                    )
 
     def sha256(self) -> str:
         """One hash of names, shapes and numbers: runs with the same one were fed the same.
@@ -79,7 +81,9 @@ def _input(info: Any) -> IoTensor:
     kind = info.type.tensor_type
     dtype = _ELEMENT_TYPES.get(kind.elem_type)
     if dtype is None:
-        raise TrtlensError(f"input {info.name!r} has ONNX type {kind.elem_type}, which TensorRT takes none of: change it")
+        raise TrtlensError(
+            f"input {info.name!r} has ONNX type {kind.elem_type}, which TensorRT takes none of: change it"
+        )
     dims = tuple(dim.dim_value if dim.HasField("dim_value") else -1 for dim in kind.shape.dim)
     return IoTensor(info.name, is_input=True, dtype=dtype, shape=dims, on_host=False)
 
@@ -122,7 +126,9 @@ def _shape(
     if wanted is None:
         made_up = tuple(1 if extent < 0 else extent for extent in tensor.shape)
         if made_up != tensor.shape:
-            notes.append(f"no shape was given for input {tensor.name}: it is {shape_text(made_up)}, dynamic extents are 1")
+            notes.append(
+                f"no shape was given for input {tensor.name}: it is {shape_text(made_up)}, dynamic extents are 1"
+            )
         return made_up
     fits = len(wanted) == len(tensor.shape) and all(
         own in (-1, extent) for own, extent in zip(tensor.shape, wanted, strict=True)

@@ -43,7 +43,9 @@ class CpuModel:
         options = runtime.SessionOptions()
         options.graph_optimization_level = runtime.GraphOptimizationLevel.ORT_DISABLE_ALL
         options.log_severity_level = _FATAL  # what it refuses it also raises
-        options.add_session_config_entry(_SPINNING_KEY, "0")  # between two of hundreds of small models it would burn time
+        options.add_session_config_entry(
+            _SPINNING_KEY, "0"
+        )  # between two of hundreds of small models it would burn time
         if folder is not None:
             options.add_session_config_entry(_FOLDER_KEY, str(folder))
         try:
@@ -51,7 +53,9 @@ class CpuModel:
                 proto.SerializeToString(), options, providers=["CPUExecutionProvider"]
             )
         except Exception as error:  # its own classes, all derived from Exception, and protobuf's at 2 GiB
-            raise TrtlensError(f"ONNX Runtime cannot load the model ({_shortened(error)}): check it with onnx.checker") from error
+            raise TrtlensError(
+                f"ONNX Runtime cannot load the model ({_shortened(error)}): check it with onnx.checker"
+            ) from error
         self.outputs: tuple[str, ...] = tuple(output.name for output in self._session.get_outputs())
 
     def __call__(self, feeds: Mapping[str, NDArray[Any]]) -> dict[str, Any]:

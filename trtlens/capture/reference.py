@@ -56,7 +56,9 @@ class Plan:
         return not self.patterns or any(matches(pattern, tensor) for pattern in self.patterns)
 
 
-def dump_reference(model: Path, feeds: Feeds, plan: Plan, recorder: Recorder, *, keep_quantization: bool = False) -> None:
+def dump_reference(
+    model: Path, feeds: Feeds, plan: Plan, recorder: Recorder, *, keep_quantization: bool = False
+) -> None:
     """Run the model in FP32 and fill the run with its tensors and its index.
 
     With `keep_quantization` Q/DQ pairs do what they say: that is INT8 emulated, no reference. Raises TrtlensError where

@@ -103,7 +103,9 @@ def _compared(ours: Dump, name: str, flags: dict[str, Any]) -> _Compared:
     theirs = open_dump(name)
     precision = flags["precision"] or theirs.precision
     nodes = _nodes_of(Path(flags["model"])) if flags["model"] else ()
-    errors = compare_to_rows(ours, theirs, ErrorOptions(flags["threshold"], _limits(precision, flags), precision, nodes))
+    errors = compare_to_rows(
+        ours, theirs, ErrorOptions(flags["threshold"], _limits(precision, flags), precision, nodes)
+    )
     if flags["keep"]:
         kept = keep_errors(Path(name), ours.label, errors)
         sys.stderr.write(f"comparison kept in {kept}\n")
@@ -139,7 +141,9 @@ def _run_with(name: str, profile: str | None, errors: Errors) -> Run:
         run = open_run(name)
     else:
         run = Run(Path(name).name, join_documents([]))
-    build = next((row["build"] for name in ("layers", "builds") for row in run[name].select(["build"]).to_pylist()[-1:]), 1)
+    build = next(
+        (row["build"] for name in ("layers", "builds") for row in run[name].select(["build"]).to_pylist()[-1:]), 1
+    )
     return replace(run, tables={**run.tables, "tensor_errors": errors_table(errors.rows, build)})
 
 

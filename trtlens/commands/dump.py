@@ -62,7 +62,9 @@ def dump(
     out: Annotated[Optional[Path], typer.Option("--out", "-o", help="Folder of the run.")] = None,  # noqa: UP045
     emulate: Annotated[
         Optional[Emulated],  # noqa: UP045  typer reads annotations at run time, on Python 3.10 too
-        typer.Option("--emulate", help="Emulate a precision in ONNX Runtime on the CPU; int8 runs a model's Q/DQ pairs."),
+        typer.Option(
+            "--emulate", help="Emulate a precision in ONNX Runtime on the CPU; int8 runs a model's Q/DQ pairs."
+        ),
     ] = None,
     form: FormatOption = Format.TABLE,
     **flags: Any,
@@ -139,8 +141,12 @@ def _dump_in_tensorrt(model: Path, out: Path, flags: dict[str, Any]) -> Recorder
         device=flags["device"],
     )
     try:
+        backend = find_backend()
+    except TrtlensError as error:
+        raise TrtlensError(f"{error.message}; --reference and --emulate run without") from error
+    try:
         with shown_progress() as progress:
-            return dump_engine(model, out, request, find_backend(), progress=progress, force=flags["force"])
+            return dump_engine(model, out, request, backend, progress=progress, force=flags["force"])
     except KeyboardInterrupt:
         sys.stderr.write(f"stopped; what was captured stands in {out}\n")
         raise typer.Exit(_INTERRUPTED) from None

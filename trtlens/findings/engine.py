@@ -10,15 +10,19 @@ import pyarrow.compute as pc
 
 from trtlens.chooser import NO_WORK
 from trtlens.explain.subject import Build, Subject
+from trtlens.explain.wording import milliseconds
 from trtlens.reformat_causes import Reformat, ReformatReader
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from trtlens.engine_graph import EngineGraph, Node
     from trtlens.runs import Run
 
 MEASURED, TUNER = "measured", "the tuner's"
 _SMALL_BYTES = 64 * 1024
 _FEWEST_COPIES = 3
+_WAITING_SHARE = 0.9
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +108,43 @@ class Engine:
     def total_ms(self) -> float | None:
         """Sum of the known times of all layers; None where there are none."""
         return sum(timed.time_ms for timed in self.launched) or None
+
+    @cached_property
+    def inference_ms(self) -> float | None:
+        """Median GPU time of one inference, timed without a profiler.
+
+        None where the run was not timed as a whole, or where enqueueing takes as long: the GPU waited then, and its
+        time holds the wait.
+        """
+        rows = [row for row in self.run.view("latency").to_pylist() if row["build"] == self.number]
+        medians = {row["metric"]: row["median"] for row in reversed(rows)}
+        gpu, enqueue = medians.get("gpu_compute_time"), medians.get("enqueue_time")
+        return None if gpu is None or (enqueue or 0.0) >= _WAITING_SHARE * gpu else gpu
+
+    @cached_property
+    def profiler_ms(self) -> float:
+        """What profiling adds to each launch on average: what all layers take together beyond an inference."""
+        total, whole = self.total_ms, self.inference_ms
+        if not self.is_profiled or total is None or whole is None or total <= whole:
+            return 0.0
+        return (total - whole) / len(self.launched)
+
+    @property
+    def whole_ms(self) -> float | None:
+        """What shares are taken of: an inference where the run was timed as a whole, else the sum of all layers."""
+        return self.inference_ms if self.profiler_ms else self.total_ms
+
+    def spent(self, times_ms: Iterable[float]) -> float:
+        """Sum of layer times, each less what profiling added to it."""
+        return sum(max(time_ms - self.profiler_ms, 0.0) for time_ms in times_ms)
+
+    @property
+    def share_of(self) -> str:
+        """What shares are taken of, in words, and from which times."""
+        if not self.profiler_ms:
+            return f"of the time of all layers ({self.source} times)"
+        added = milliseconds(self.profiler_ms)
+        return f"of an inference (measured times, each less the {added} that profiling adds to a launch on average)"
 
     @property
     def source(self) -> str:

@@ -20,11 +20,16 @@ _OPENED_FROM = 9
 
 def launch_bound(engine: Engine, other: Engine | None) -> Finding | None:  # noqa: ARG001
     """Layers are so short that most of their time is the fixed cost of being launched."""
-    floor, total = engine.floor_ms, engine.total_ms
+    floor, total = engine.floor_ms, engine.whole_ms
     if floor is None or not total:
         return None
     launches = len(engine.launched)
-    fixed = sum(min(timed.time_ms, floor[0]) for timed in engine.launched)
+    fixed = engine.spent(min(timed.time_ms, floor[0]) for timed in engine.launched)
+    profiling = (
+        f"profiling adds {milliseconds(engine.profiler_ms)} to each launch on average, which is taken off"
+        if engine.profiler_ms
+        else "profiling itself adds to it"
+    )
     if fixed < _BOUND_SHARE * total:
         return None
     times = sorted(timed.time_ms for timed in engine.launched)
@@ -32,7 +37,7 @@ def launch_bound(engine: Engine, other: Engine | None) -> Finding | None:  # noq
         f"The {floor[1]} smallest copies, which move 64 KiB or less, take {milliseconds(floor[0])} (median, {engine.source} times). "
         f"{launches} layers launch a kernel: if each pays that much for being launched, {milliseconds(fixed)} of "
         f"{milliseconds(total)} ({100 * fixed / total:.0f} %) pass without any work done. A faster precision cannot save that part; "
-        "profiling itself adds to it."
+        f"{profiling}."
     )
     evidence = [
         Evidence(f"half of the {launches} layers take less than {milliseconds(times[launches // 2])}"),

@@ -25,16 +25,16 @@ def constants_copied(engine: Engine, other: Engine | None) -> Finding | None:
     found = [r for r in engine.reformats if r.cause == "constant" and r.cost_ms != 0]
     if not found:
         return None
-    cost = sum(r.cost_ms or 0.0 for r in found) or None
+    cost = engine.spent(_costs(found)) or None
     found.sort(key=lambda r: -(r.cost_ms or 0.0))
     sizes = [tensor.bytes for r in found for tensor in r.node.outputs if tensor.bytes is not None]
-    total = engine.total_ms
-    share = f", {100 * cost / total:.1f} % of the time of all layers" if cost is not None and total else ""
+    total = engine.whole_ms
+    share = f", {100 * cost / total:.1f} % {engine.share_of}" if cost is not None and total else ""
     text = counted(
         len(found), "copy of a constant runs at every inference", "copies of constants run at every inference"
     )
     text += (
-        f"; in all {milliseconds(cost)}{share} ({engine.source} times)"
+        f"; in all {milliseconds(cost)}{share}"
         if cost is not None
         else "; their time is not known"
     )
@@ -50,9 +50,9 @@ def constants_copied(engine: Engine, other: Engine | None) -> Finding | None:
 def _against(other: Engine | None) -> list[Evidence]:
     if other is None:
         return []
-    there = [r.cost_ms for r in other.reformats if r.cause == "constant" and r.cost_ms]
+    there = _costs([r for r in other.reformats if r.cause == "constant" and r.cost_ms])
     such = counted(len(there), "such copy takes", "such copies take")
-    text = f"in the other run {such} {milliseconds(sum(there))}" if there else "the other run has none"
+    text = f"in the other run {such} {milliseconds(other.spent(there))}" if there else "the other run has none"
     return [Evidence(text)]
 
 
@@ -70,15 +70,15 @@ def _severity(cost: float | None, total: float | None) -> str:
 def reformats_cost(engine: Engine, other: Engine | None) -> Finding | None:  # noqa: ARG001
     """Reformats between layers take a share of the time that is worth looking at."""
     found = [r for r in engine.reformats if r.cause != "constant" and r.cost_ms]
-    cost, total = sum(r.cost_ms or 0.0 for r in found), engine.total_ms
+    cost, total = engine.spent(_costs(found)), engine.whole_ms
     if not total or cost < _WORTH_SHARE * total:
         return None
     causes: dict[str, list[Reformat]] = defaultdict(list)
     for reformat in found:
         causes[reformat.cause].append(reformat)
-    ranked = sorted(causes.items(), key=lambda item: -_sum(item[1]))
+    ranked = sorted(causes.items(), key=lambda item: -engine.spent(_costs(item[1])))
     evidence = [
-        Evidence(f"{len(members)} for {cause}: {milliseconds(_sum(members))}; {ADVICE[cause]}")
+        Evidence(f"{len(members)} for {cause}: {milliseconds(engine.spent(_costs(members)))}; {ADVICE[cause]}")
         for cause, members in ranked[:_SHOWN]
     ]
     found.sort(key=lambda r: -(r.cost_ms or 0.0))
@@ -86,7 +86,7 @@ def reformats_cost(engine: Engine, other: Engine | None) -> Finding | None:  # n
     kinds = Counter(r.node.row["reformat_kind"] or "not shown" for r in found)
     listed = ", ".join(f"{count} {kind}" for kind, count in kinds.most_common())
     text = (
-        f"{counted(len(found), 'reformat takes', 'reformats take')} {milliseconds(cost)}, {100 * cost / total:.1f} % of the time of all layers ({engine.source} times); "
+        f"{counted(len(found), 'reformat takes', 'reformats take')} {milliseconds(cost)}, {100 * cost / total:.1f} % {engine.share_of}; "
         f"what they change: {listed}."
     )
     return Finding(
@@ -96,5 +96,5 @@ def reformats_cost(engine: Engine, other: Engine | None) -> Finding | None:  # n
     )  # fmt: skip
 
 
-def _sum(found: Sequence[Reformat]) -> float:
-    return sum(r.cost_ms or 0.0 for r in found)
+def _costs(found: Sequence[Reformat]) -> list[float]:
+    return [r.cost_ms for r in found if r.cost_ms is not None]
