@@ -59,7 +59,11 @@ def measure(megabytes: int) -> None:
         ours = timed("trtlens, to Arrow tables", lambda: open_run(path), size)
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
         loop = timed("plain loop over lines", lambda: plain_loop(path), size)
-        grep = timed("grep -c Tactic", lambda: subprocess.run(["grep", "-a", "-c", "Tactic", str(path)], check=True, stdout=subprocess.PIPE), size)
+        grep = timed(
+            "grep -c Tactic",
+            lambda: subprocess.run(["grep", "-a", "-c", "Tactic", str(path)], check=True, stdout=subprocess.PIPE),
+            size,
+        )
         print(f"trtlens / plain loop {ours / loop:.1f}, trtlens / grep {ours / grep:.0f}")
         print(f"peak memory {peak / 1024:.0f} MiB ({before / 1024:.0f} before), {peak * 1024 / size:.2f} times the log")
 

@@ -26,7 +26,9 @@ def test_log_and_inspector_agree_on_every_layer(name: str) -> None:
         for side in ("inputs", "outputs"):
             tensors = [(t.name, t.format.dtype) for t in getattr(ours, side)]
             # under dynamic shapes the inspector of 8.6 states no type ("N/A due to dynamic shapes")
-            known = [(t.name, t.format.dtype or mine) for t, (_, mine) in zip(getattr(theirs, side), tensors, strict=True)]
+            known = [
+                (t.name, t.format.dtype or mine) for t, (_, mine) in zip(getattr(theirs, side), tensors, strict=True)
+            ]
             assert tensors == known, ours.name
 
 

@@ -96,7 +96,9 @@ def test_int8_without_fp16_in_the_captures() -> None:
 
 def test_what_profiling_adds_is_not_at_stake() -> None:
     """A run that was timed as a whole: launches and copies cost less than an inference takes, not what the layers add up to."""
-    rows = {row["code"]: row for row in open_run(CAPTURES.parent / "h200" / "resnet50-int8").view("findings").to_pylist()}
+    rows = {
+        row["code"]: row for row in open_run(CAPTURES.parent / "h200" / "resnet50-int8").view("findings").to_pylist()
+    }
     inference_ms, added_ms = 0.604576, (1.12323 - 0.604576) / 103
     assert rows["constants-copied"]["at_stake_ms"] == pytest.approx(0.379856 - 47 * added_ms, abs=0.003)
     assert rows["launch-bound"]["at_stake_ms"] < inference_ms

@@ -28,7 +28,9 @@ from trtlens_parsers.text import decode_bytes, sniff_encoding
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-Content = Log | InspectorRecord | ProfileExport | TimesExport | LayerTimes | RunTimes | GpuState | DumpIndex | KeptComparison
+Content = (
+    Log | InspectorRecord | ProfileExport | TimesExport | LayerTimes | RunTimes | GpuState | DumpIndex | KeptComparison
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +57,11 @@ def read_document(path: str) -> Document:
 
 def _kind(head: str) -> str | None:
     """Kind of a JSON document, ``inspector`` also for the inspector's one-line text; None for a log."""
-    return "inspector" if head.startswith("Layers:") else recognise_captured(head) or recognise_index(head) or recognise(head)
+    return (
+        "inspector"
+        if head.startswith("Layers:")
+        else recognise_captured(head) or recognise_index(head) or recognise(head)
+    )
 
 
 def _read_log(path: str, chunks: Iterator[bytes]) -> Log:

@@ -107,7 +107,9 @@ def _tuning(run: Run) -> list[Fact]:
     moves = pc.sum(runners["timed"]).as_py() - timed
     layers = pc.count_distinct(tried["layer"].cast("string")).as_py()
     rest = f", {total - timed:,} without a time" if total > timed else ""
-    return [Fact("tactics", f"{timed:,} timed{rest}, for {layers} layers" + (f"; {moves:,} for reformats" if moves else ""))]
+    return [
+        Fact("tactics", f"{timed:,} timed{rest}, for {layers} layers" + (f"; {moves:,} for reformats" if moves else ""))
+    ]
 
 
 def _time(build: dict[str, Any]) -> list[Fact]:
@@ -147,7 +149,11 @@ def _measured(run: Run) -> list[Fact]:
     if found is None:
         return []
     interval = f"[{found.median_low_ms:.4g}, {found.median_high_ms:.4g}]"
-    return [Fact("GPU time", f"{found.median_ms:.4g} ms median {interval}, p99 {found.p99_ms:.4g} ms, {found.count} samples")]
+    return [
+        Fact(
+            "GPU time", f"{found.median_ms:.4g} ms median {interval}, p99 {found.p99_ms:.4g} ms, {found.count} samples"
+        )
+    ]
 
 
 def _messages(run: Run) -> tuple[tuple[str, str, int, str], ...]:

@@ -15,8 +15,8 @@ from trtlens_parsers.records import Build, EngineLayer, Message, Moment
 from trtlens_parsers.trtexec_options import OptionsReader
 
 if TYPE_CHECKING:
-    from trtlens_parsers.tuning import TuningReader
     from trtlens_parsers.trtexec import Banner
+    from trtlens_parsers.tuning import TuningReader
 
 _MOST_MESSAGE_LINES = 40
 

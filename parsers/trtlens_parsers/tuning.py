@@ -26,10 +26,10 @@ from trtlens_parsers.tactic_lines import (
     SPLIT_K,
     is_reformat_name,
     possible,
-    tactic_number,
     read_time,
     reformat_ends,
     split_formats,
+    tactic_number,
     without_kind,
 )
 from trtlens_parsers.tactic_store import KernelNames, TacticStore

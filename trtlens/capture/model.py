@@ -112,7 +112,9 @@ def input_shapes(model: Path) -> dict[str, tuple[int | None, ...]]:
     graph = load_onnx(model, "to read the model's inputs", weights=False).graph
     constants = {initializer.name for initializer in graph.initializer}
     return {
-        value.name: tuple(dim.dim_value if dim.HasField("dim_value") else None for dim in value.type.tensor_type.shape.dim)
+        value.name: tuple(
+            dim.dim_value if dim.HasField("dim_value") else None for dim in value.type.tensor_type.shape.dim
+        )
         for value in graph.input
         if value.name not in constants
     }

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from trtlens.commands.read import FormatOption
+from trtlens.commands.read import FormatOption  # noqa: TC001  typer reads it at run time
 from trtlens.output import Format, write_table
 
 if TYPE_CHECKING:
@@ -36,6 +36,7 @@ def _table(names: list[str]) -> pa.Table:
     import dataclasses  # noqa: PLC0415
 
     import pyarrow as pa  # noqa: PLC0415
+
     from trtlens_parsers.kernels import Kernel, read_kernel  # noqa: PLC0415
 
     first = ("name", "family", "precision", "unit", "unit_reason", "evidence", "rule")

@@ -147,7 +147,13 @@ def _write_chart(run: Run, view: str, path: Path) -> None:
         raise TrtlensError(f"there is no chart of {view}: choose one of {', '.join(drawn)}; or trtlens report for all")
     figure = found.draw(read_subject(run).run)
     write_file(
-        path, figure.to_html(include_plotlyjs=True, full_html=True, div_id="chart", config={"displaylogo": False, "showSendToCloud": False})
+        path,
+        figure.to_html(
+            include_plotlyjs=True,
+            full_html=True,
+            div_id="chart",
+            config={"displaylogo": False, "showSendToCloud": False},
+        ),
     )
     sys.stderr.write(f"chart written to {path}\n")
 

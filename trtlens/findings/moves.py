@@ -33,11 +33,7 @@ def constants_copied(engine: Engine, other: Engine | None) -> Finding | None:
     text = counted(
         len(found), "copy of a constant runs at every inference", "copies of constants run at every inference"
     )
-    text += (
-        f"; in all {milliseconds(cost)}{share}"
-        if cost is not None
-        else "; their time is not known"
-    )
+    text += f"; in all {milliseconds(cost)}{share}" if cost is not None else "; their time is not known"
     text += f". They move {bytes_text(sum(sizes))} in all: what they cost is the launches." if sizes else "."
     evidence = [_evidence(r) for r in found[:_SHOWN]]
     evidence += _against(other)

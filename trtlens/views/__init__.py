@@ -43,15 +43,23 @@ _VIEWS = (
     View("tactics", "Which tactic does each layer run, and what would the fastest that was timed have saved?"),
     View("why", "Why does a layer run what it runs, and what did everything else that was tried cost?"),
     View("findings", "What costs time here, what puts the result at risk, and what should be checked next?"),
-    View("reformats", "Which layers only change type or layout, between whom, what do they cost, and why are they there?"),
+    View(
+        "reformats", "Which layers only change type or layout, between whom, what do they cost, and why are they there?"
+    ),
     View("reformat_causes", "What do reformats cost in all, by cause and by part of the network?"),
     View("fusions", "What did the builder do to the network before tuning?"),
     View("memory", "Which layers need memory beside their tensors?"),
     View("build", "Where did the build's time go?"),
     View("messages", "Which warnings and errors did the build print, and what do they mean?"),
     View("latency", "How long does one inference take?"),
-    View("accuracy", "Which tensor goes wrong first, in which layer and precision, and how much error does each layer add?"),
-    View("overflow", "Which tensors, weights and sums would FP16 not hold, and which power of two brings them into range?"),
+    View(
+        "accuracy",
+        "Which tensor goes wrong first, in which layer and precision, and how much error does each layer add?",
+    ),
+    View(
+        "overflow",
+        "Which tensors, weights and sums would FP16 not hold, and which power of two brings them into range?",
+    ),
     View("pins", "Which few layers to keep in FP32: how much error does each add for the time that it saves?"),
 )
 
