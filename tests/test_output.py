@@ -15,8 +15,10 @@ import pyarrow.parquet as pq
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from typer.testing import CliRunner
 
 from trtlens import TABLES, VIEWS, open_run
+from trtlens.cli import app
 from trtlens.output import PRECISION_COLOURS, shorten, to_csv, to_json, visible
 
 ROOT = Path(__file__).parents[1]
@@ -78,8 +80,13 @@ def test_every_format_has_the_same_rows(view: str) -> None:
     """JSON, CSV and Parquet of a view hold the rows that the Python API gives."""
     run = open_run(SMALL)
     table = run.view(view) if view in VIEWS else run[view]
-    assert len(json.loads(run_cli("show", view, SMALL, "--format", "json").stdout)) == table.num_rows
-    parquet = pq.read_table(io.BytesIO(run_cli("show", view, SMALL, "--format", "parquet").stdout))
+    written = {
+        form: CliRunner().invoke(app, ["show", view, str(SMALL), "--format", form]).stdout_bytes
+        for form in ("json", "csv", "parquet")
+    }
+    assert len(json.loads(written["json"])) == table.num_rows
+    assert len(list(csv.reader(io.StringIO(written["csv"].decode())))) == table.num_rows + 1
+    parquet = pq.read_table(io.BytesIO(written["parquet"]))
     assert parquet.column_names == table.column_names
     assert parquet.num_rows == table.num_rows
 

@@ -105,8 +105,8 @@ def test_ten_thousand_samples_take_little_time() -> None:
 
     took = []
     for _ in range(5):
-        began = time.perf_counter()
+        began = time.process_time()
         summarize(times)
-        took.append(time.perf_counter() - began)
+        took.append(time.process_time() - began)
 
     assert min(took) < 0.05
