@@ -90,3 +90,20 @@ def test_a_dry_queue_is_told() -> None:
         for run in (quick, slow)
     ]
     assert medians[0] < medians[1]
+
+
+def test_calibration_leaves_a_scale_for_every_tensor() -> None:
+    """The scales that calibration found, by tensor; constants, for which 0 is printed, have none; no line is left unread."""
+    run = open_run(H200 / "resnet50-int8")
+    rows = [row for row in run["dynamic_ranges"].to_pylist() if row["origin"] == "calibration"]
+    assert len(rows) == 180
+    scales = {row["tensor"]: row["scale"] for row in rows}
+    assert scales["data"] == 0.00787594
+    assert scales["(Unnamed Layer* 0) [Constant]_output"] is None
+    (unread,) = [row["lines"] for row in run["reading"].to_pylist() if row["kind"] == "unread"]
+    assert unread == 0
+
+
+def test_a_captured_run_says_who_built_it() -> None:
+    """The log has trtexec's prefix; the run's own record tells that trtlens was the host."""
+    assert set(open_run(H200 / "resnet50-fp16")["builds"]["wrapper"].to_pylist()) == {"trtlens"}

@@ -167,6 +167,9 @@ def _with_info(tables: Mapping[str, pa.Table], info: Mapping[str, Any]) -> Mappi
         if isinstance(value, str):
             column = pc.coalesce(builds[name], pa.scalar(value, pa.string()))
             builds = builds.set_column(builds.schema.get_field_index(name), builds.schema.field(name), column)
+    field = builds.schema.field("wrapper")  # the log's prefix is trtexec's, so that other readers know it
+    ours = pa.array(["trtlens"] * builds.num_rows, pa.string()).cast(field.type)
+    builds = builds.set_column(builds.schema.get_field_index("wrapper"), field, ours)
     return LazyTables(tables, lambda name: builds if name == "builds" else tables[name])
 
 

@@ -274,7 +274,7 @@ _SPECS = (
         high | float | | upper end
         scale | float | | scale
         zero_point | float | | zero point
-        origin | text | | set, default (missing, so TensorRT put one), override (a scale in place of a range)
+        origin | text | | set, default (missing, so TensorRT put one), override (a scale in place of a range), calibration
         {_LINE}
         """,
     ),

@@ -43,6 +43,7 @@ _STARTS = {
     "Total ", "Max Sc", "Detect", "Graph ", "Format", "Subgra", "Data i", "Engine", "Calibr",
 }  # fmt: skip
 _RANGE = re.compile(rf"Setting dynamic range for (.*) to \[(-?{_FLOAT}),(-?{_FLOAT})\]\s*$")
+_CALIBRATED = "INT8 Inference Tensor scales and zero-points: "
 _SCALE = re.compile(r"Quantization\(scale: \{([^{}]{0,200})\}, zero-point: \{([^{}]{0,200})\}\)")
 
 
@@ -60,7 +61,7 @@ class MemoryReader:
         self._kept: dict[str, float] | None = None
         self._tried: list[dict[str, float]] = [{}]
         self.handlers: dict[str, Callable[[str, int], bool]] = {
-            "Layer:": self.layer, "Settin": self.range, "User o": self.scale, "Buildi": self.strategy,
+            "Layer:": self.layer, "Settin": self.range, "User o": self.scale, "INT8 I": self.calibrated, "Buildi": self.strategy,
             "Use ba": self.keep, "Chose ": self.keep, "Skip b": self.drop,
         }  # fmt: skip
         self.handlers.update(dict.fromkeys(_STARTS, self.stated))
@@ -132,6 +133,16 @@ class MemoryReader:
             return False
         scale, zero_point = _only_number(match[1]), _only_number(match[2])
         self.ranges.append(DynamicRange(None, None, None, scale, zero_point, "override", line))
+        return True
+
+    def calibrated(self, text: str, line: int) -> bool:
+        """``INT8 Inference Tensor scales and zero-points: X scale and zero-point Quantization(..)``, behind a calibration."""
+        head, found, tail = text.rpartition(" scale and zero-point ")
+        match = _SCALE.match(tail)
+        if not found or not head.startswith(_CALIBRATED) or match is None:
+            return False
+        scale, zero_point = _only_number(match[1]) or None, _only_number(match[2])  # 0 stands for no scale
+        self.ranges.append(DynamicRange(head[len(_CALIBRATED) :], None, None, scale, zero_point, "calibration", line))
         return True
 
 

@@ -172,7 +172,7 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class DynamicRange:
-    """The INT8 range or scale that a tensor was given; ``origin`` is ``set``, ``default`` or ``override``."""
+    """The INT8 range or scale that a tensor was given; ``origin`` is ``set``, ``default``, ``override`` or ``calibration``."""
 
     tensor: str | None
     low: float | None
