@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from trtlens.fitting import Fitting, Known
 from trtlens.matching import EngineLayer, Match, Matcher
 from trtlens.operands import NO_OPERANDS, Operands, operands_of_layers, stated_formats
+from trtlens.reformats import NO_WORK
 from trtlens.tried import Tried
 
 if TYPE_CHECKING:
@@ -21,8 +22,6 @@ if TYPE_CHECKING:
 
 LARGEST_COUNTED_ID = 2**32
 """Tactic ids up to here count a runner's tactics: the same id means another kernel for another runner."""
-NO_WORK = frozenset({"Constant", "NoOp", "Shape", "signal", "wait", "shape_call"})
-"""Types of layers that launch no kernel."""
 _ADDED = "Reformatting CopyNode for "
 _MOST_LINES = 4
 

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
+from trtlens.reformats import NO_WORK
+
 if TYPE_CHECKING:
     import pyarrow as pa
 
@@ -13,8 +15,6 @@ if TYPE_CHECKING:
     from trtlens.schema import TableSpec
 
 SAMPLES = "samples"
-NO_WORK = frozenset({"Constant", "NoOp", "Shape", "signal", "wait", "shape_call"})
-"""Layer types that launch no kernel of their own."""
 
 
 def frame(table: pa.Table) -> pd.DataFrame:

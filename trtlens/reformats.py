@@ -1,4 +1,4 @@
-"""Which engine layers are reformats, and what each of them changes."""
+"""Which engine layers compute nothing: those that launch no kernel, and the reformats with what each of them changes."""
 
 from __future__ import annotations
 
@@ -7,6 +7,9 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from trtlens_parsers.layers import LayerRecord, TensorRecord
+
+NO_WORK = frozenset({"Constant", "NoOp", "Shape", "signal", "wait", "shape_call"})
+"""Types of layers that launch no kernel of their own."""
 
 _TYPES = frozenset({"Reformat", "MyelinReformat"})
 # Names that builders of 5.x to 7.x ("conv1 input reformatter 0") and of 8.0 on ("Reformatting CopyNode ..") give.

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow.compute as pc
 
 from trtlens.errors import TrtlensError
-from trtlens.joins import NO_WORK
+from trtlens.reformats import NO_WORK
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from trtlens.chooser import NO_WORK
 from trtlens.combinations import NO_VALID, NOT_SHOWN, ONLY_OPTION
 from trtlens.explain.around import Detour
 from trtlens.explain.precisions import precision_statements
@@ -20,6 +19,7 @@ from trtlens.explain.wording import (
     milliseconds,
 )
 from trtlens.reformat_causes import ADVICE, NO_KERNEL
+from trtlens.reformats import NO_WORK
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

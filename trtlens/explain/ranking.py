@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from trtlens.chooser import NO_WORK
 from trtlens.explain.around import Detour
 from trtlens.explain.subject import Build, Subject
 from trtlens.explain.tuner import best
 from trtlens.explain.wording import combination_text
+from trtlens.reformats import NO_WORK
 from trtlens.schema import declare
 
 if TYPE_CHECKING:

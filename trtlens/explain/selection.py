@@ -6,8 +6,8 @@ import re
 from fnmatch import translate
 from typing import TYPE_CHECKING
 
-from trtlens.chooser import NO_WORK
 from trtlens.errors import TrtlensError
+from trtlens.reformats import NO_WORK
 
 if TYPE_CHECKING:
     from trtlens.runs import Run

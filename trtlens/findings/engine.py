@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow.compute as pc
 
-from trtlens.chooser import NO_WORK
 from trtlens.explain.subject import Build, Subject
 from trtlens.explain.wording import milliseconds
 from trtlens.reformat_causes import Reformat, ReformatReader
+from trtlens.reformats import NO_WORK
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

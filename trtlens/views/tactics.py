@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow.compute as pc
 
-from trtlens.chooser import NO_WORK
 from trtlens.engine_graph import read_graph
 from trtlens.explain.tuner import Tuner
+from trtlens.reformats import NO_WORK
 from trtlens.schema import declare
 
 if TYPE_CHECKING:
