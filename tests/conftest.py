@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import lzma
 import os
+from functools import cache
 from pathlib import Path
 
 import pytest
+
+from trtlens.runs import Run, open_run
 
 FIXTURES = Path(__file__).parents[1] / "fixtures"
 CAPTURES = FIXTURES / "resnet50-h200"
@@ -16,6 +19,17 @@ PRECISIONS = ("fp32", "fp16", "int8")
 def read_xz(path: Path) -> bytes:
     """The decompressed content of a fixture."""
     return lzma.decompress(path.read_bytes())
+
+
+def capture_files(precision: str) -> list[Path]:
+    """Everything that was kept of one of the three ResNet-50 captures: log, inspector's JSON and layer times."""
+    return [CAPTURES / precision / name for name in ("verbose.log.xz", "layers.json.xz", "layer-times.json.xz")]
+
+
+@cache
+def captured(precision: str) -> Run:
+    """One of the three ResNet-50 captures, read once."""
+    return open_run(capture_files(precision))
 
 
 def corpus_files() -> list[Path]:

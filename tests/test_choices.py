@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.conftest import CAPTURES
+from tests.conftest import CAPTURES, captured
 from tests.doubles.made_logs import (
     FLOAT,
     GENERATED,
@@ -108,9 +108,7 @@ def test_the_captures_have_no_layer_without_an_answer(capture: Path) -> None:
 )
 def test_sums_of_the_captures(precision: str, tuner: float, profile: float) -> None:
     """The last row of `tactics` has the tuner's sum beside the profile's, as docs/why.md explains them."""
-    folder = CAPTURES / precision
-    run = open_run([folder / name for name in ("verbose.log.xz", "layers.json.xz", "layer-times.json.xz")])
-    rows = run.view("tactics").to_pylist()
+    rows = captured(precision).view("tactics").to_pylist()
     sums, layers = rows[-1], rows[:-1]
     counted = [r for r in layers if r["chosen_ms"] is not None and r["type"] not in {"NoOp", "Constant"}]
     assert sums["name"] is None

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import pyarrow.compute as pc
 import pytest
 
+from tests.conftest import CAPTURES, captured
 from trtlens import Run, open_run
 from trtlens.comparison import Comparison, compare_runs
 from trtlens.comparison.headlines import tell
@@ -24,14 +25,8 @@ from trtlens.views import changes, compare
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-CAPTURES = Path(__file__).parents[1] / "fixtures" / "resnet50-h200"
 NAMES = ("fp32", "fp16", "int8")
 MICROSECOND = 0.001
-
-
-@cache
-def captured(name: str) -> Run:
-    return open_run([CAPTURES / name / file for file in ("verbose.log.xz", "layers.json.xz", "layer-times.json.xz")])
 
 
 @cache

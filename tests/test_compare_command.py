@@ -6,26 +6,27 @@ import csv
 import io
 import json
 import sys
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pyarrow.parquet as pq
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.conftest import FIXTURES, capture_files
 from trtlens.cli import main
 from trtlens.comparison.arguments import read_argument, run_names
 from trtlens.comparison.quantities import QUANTITIES
 from trtlens.markdown import escape, markdown_table
 from trtlens.views import changes, compare
 
-FIXTURES = Path(__file__).parents[1] / "fixtures"
-FILES = ("verbose.log.xz", "layers.json.xz", "layer-times.json.xz")
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 def captured(name: str) -> str:
     """One capture as an argument: its files joined by commas."""
-    return ",".join(str(FIXTURES / "resnet50-h200" / name / file) for file in FILES)
+    return ",".join(map(str, capture_files(name)))
 
 
 RTX = [str(FIXTURES / "small-cnn-rtx" / name / "verbose.log.xz") for name in ("fp32", "fp16", "qdq")]

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tests.conftest import CAPTURES
+from tests.conftest import CAPTURES, captured
 from tests.doubles.made_logs import (
     FLOAT,
     FLOAT_KERNEL,
@@ -35,17 +35,11 @@ from trtlens.findings import CODES, RULES
 from trtlens.runs import Run, open_run
 
 ROOT = Path(__file__).parents[1]
-FILES = ("verbose.log.xz", "layers.json.xz", "layer-times.json.xz")
 
 
 def found(run: Run, against: Run | None = None) -> dict[str, dict[str, Any]]:
     """Findings by code."""
     return {row["code"]: row for row in run.view("findings", against=against).to_pylist()}
-
-
-def captured(precision: str) -> Run:
-    """A capture with everything that was kept of it."""
-    return open_run([CAPTURES / precision / name for name in FILES])
 
 
 # -- docs ----------------------------------------------------------------------------------------------------------

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.conftest import CAPTURES
+from tests.conftest import CAPTURES, captured
 from tests.doubles.made_logs import (
     FLOAT,
     FLOAT_KERNEL,
@@ -34,11 +34,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-def captured(folder: Path) -> Run:
-    """A capture with everything that was kept of it."""
-    return open_run([folder / name for name in ("verbose.log.xz", "layers.json.xz", "layer-times.json.xz")])
-
-
 def reformats(run: Run) -> dict[str, dict[str, Any]]:
     """Rows of the view by layer name."""
     return {row["name"]: row for row in run.view("reformats").to_pylist()}
@@ -49,7 +44,7 @@ def reformats(run: Run) -> dict[str, dict[str, Any]]:
 
 def test_every_reformat_of_the_captures_has_a_cost_and_a_cause(capture: Path) -> None:
     """Measured where there is a profile; a cause with advice; 47 of them only copy constants through Identity nodes."""
-    rows = list(reformats(captured(capture)).values())
+    rows = list(reformats(captured(capture.name)).values())
     assert {row["cost_source"] for row in rows} <= {"measured"}
     assert all(row["cost_ms"] == row["time_ms"] and row["advice"] == ADVICE[row["cause"]] for row in rows)
     constants = [row for row in rows if row["cause"] == "constant"]
@@ -67,7 +62,7 @@ def test_every_reformat_of_the_captures_has_a_cost_and_a_cause(capture: Path) ->
 
 def test_causes_add_up_to_the_reformats(capture: Path) -> None:
     """Each cause's total is the sum of its reformats, and its regions add up to it."""
-    run = captured(capture)
+    run = captured(capture.name)
     rows = run.view("reformats").to_pylist()
     totals = run.view("reformat_causes").to_pylist()
     for total in (row for row in totals if row["region"] is None):
@@ -81,7 +76,7 @@ def test_causes_add_up_to_the_reformats(capture: Path) -> None:
 
 def test_constants_of_the_int8_capture_cost_what_the_profile_says() -> None:
     """0.31 ms of 1.01 ms."""
-    (first, *_) = captured(CAPTURES / "int8").view("reformat_causes").to_pylist()
+    (first, *_) = captured("int8").view("reformat_causes").to_pylist()
     assert (first["cause"], first["reformats"], first["measured"]) == ("constant", 47, 47)
     assert first["cost_ms"] == pytest.approx(0.307728)
     assert first["percent"] == pytest.approx(30.58, abs=0.01)

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from tests.accuracy.conftest import FIXTURES
+from tests.conftest import PRECISIONS, captured
 from trtlens.dump_tables import dump_tables, dumped_tensors, errors_table, onnx_nodes
 from trtlens.errors import TrtlensError
-from trtlens.runs import Run, open_run
 from trtlens_parsers.dump_index import read_index
+
+if TYPE_CHECKING:
+    from trtlens.runs import Run
 
 H200 = FIXTURES / "resnet50-h200"
 
@@ -19,8 +22,7 @@ H200 = FIXTURES / "resnet50-h200"
 @pytest.fixture(scope="module")
 def engines() -> dict[str, Run]:
     """The FP32, FP16 and INT8 engine of the H200 fixtures with their layer times."""
-    names = ("verbose.log.xz", "layers.json.xz", "layer-times.json.xz")
-    return {side: open_run([H200 / side / name for name in names]) for side in ("fp32", "fp16", "int8")}
+    return {side: captured(side) for side in PRECISIONS}
 
 
 def compared(run: Run, rows: list[dict[str, Any]]) -> Run:

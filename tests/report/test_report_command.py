@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 import pytest
 from typer.testing import CliRunner
 
+from tests.conftest import capture_files
 from tests.report.hostile_run import hostile_run
-from tests.report.large_runs import FIXTURES, H200, captured
+from tests.report.large_runs import H200, captured
 from trtlens.cli import app
 from trtlens.errors import TrtlensError
 from trtlens.trace_events import trace_json
@@ -18,10 +19,7 @@ from trtlens.trace_events import trace_json
 if TYPE_CHECKING:
     from pathlib import Path
 
-_FILES = ",".join(
-    str(FIXTURES / "resnet50-h200" / "fp16" / name)
-    for name in ("verbose.log.xz", "layers.json.xz", "layer-times.json.xz")
-)
+_FILES = ",".join(map(str, capture_files("fp16")))
 
 
 def test_report_takes_files_of_one_run_joined_by_commas(tmp_path: Path) -> None:
