@@ -52,8 +52,14 @@ def layers_with_times(run: Run) -> pd.DataFrame:
     """The layers table with ``time_ms`` (median, else mean, of one execution) and ``time_source``.
 
     Times are joined by name and occurrence: the n-th layer of a name takes the n-th time of that name. Where the profile
-    has a name less or more often than the engine, its times stay null: which is whose cannot be told.
+    has a name less or more often than the engine, its times stay null: which is whose cannot be told. A run joins them
+    once; each call gives a frame of its own.
     """
+    return run.timed_layers.copy()
+
+
+def join_times(run: Run) -> pd.DataFrame:
+    """What `layers_with_times` gives, made anew."""
     layers = frame(run["layers"])
     times = _times(run)
     if times.empty:

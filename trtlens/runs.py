@@ -12,6 +12,7 @@ import shutil
 import sys
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -30,6 +31,8 @@ from trtlens.views import VIEWS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
+
+    import pandas as pd
 
 FORMAT = 1
 _TABLES_FOLDER = "tables"
@@ -73,6 +76,13 @@ class Run:
         if name not in VIEWS:
             raise TrtlensError(f"there is no view {name!r}: choose one of {', '.join(VIEWS)}")
         return VIEWS[name].load().table(self, **options)
+
+    @cached_property
+    def timed_layers(self) -> pd.DataFrame:
+        """The layers joined to their times, for `joins.layers_with_times` alone: do not change it."""
+        from trtlens.joins import join_times  # noqa: PLC0415  pandas takes long to import, and not every answer needs it
+
+        return join_times(self)
 
     def build(self, number: int) -> Run:
         """The run with the rows of one build only.

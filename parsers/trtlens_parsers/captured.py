@@ -20,6 +20,16 @@ if TYPE_CHECKING:
 FORMAT = 1
 _START = re.compile(r'\{\s*"format"\s*:\s*\d+\s*,\s*"(header|layers|limits)"')
 _KINDS = {"header": "run_times", "layers": "captured_layers", "limits": "gpu_state"}
+THROTTLING = frozenset(
+    {
+        "software power cap",
+        "hardware slowdown",
+        "software thermal slowdown",
+        "hardware thermal slowdown",
+        "hardware power brake",
+    },
+)
+"""The reasons that mean the GPU runs slower than it could."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +53,7 @@ class RunTimes:
 
 @dataclass(frozen=True, slots=True)
 class GpuReading:
-    """One look at the GPU through NVML; what it did not tell is None."""
+    """One look at the GPU through NVML; what it did not tell is None. ``clock_reasons`` are in the words of the capture."""
 
     moment: str
     sm_clock_mhz: int | None
@@ -51,6 +61,11 @@ class GpuReading:
     power_w: float | None
     temperature_c: int | None
     clock_reasons: tuple[str, ...] | None
+
+    @property
+    def throttling(self) -> tuple[str, ...]:
+        """Those of the clock reasons that slow the GPU down."""
+        return tuple(reason for reason in self.clock_reasons or () if reason in THROTTLING)
 
 
 @dataclass(frozen=True, slots=True)

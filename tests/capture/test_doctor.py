@@ -17,9 +17,10 @@ from trtlens.capture.abilities import Installation, abilities
 from trtlens.capture.backends import Backend
 from trtlens.capture.device import GpuIdentity
 from trtlens.capture.doctor import Finding, Report, examine
-from trtlens.capture.gpu_state import GpuLimits, GpuReading, NoMonitor
+from trtlens.capture.gpu_state import GpuLimits, NoMonitor
 from trtlens.capture.libraries import FileVersion, decode_version, file_version, find_libraries
 from trtlens.capture.packages import PACKAGES, find_package, is_installed
+from trtlens_parsers.captured import GpuReading
 
 ROOM = Path(doctor.__file__).parent
 COMPILER = shutil.which("cc") or ""

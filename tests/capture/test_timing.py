@@ -16,13 +16,14 @@ import pytest
 from tests.doubles.virtual_gpu import NvmlError, VirtualGpu, VirtualNvml, VirtualRuntime
 from tests.doubles.virtual_tensorrt import Tensor, VirtualEngine, virtual_backend
 from trtlens.capture.cuda import Cuda, load_cuda
-from trtlens.capture.gpu_state import GpuReading, NoMonitor, NvmlMonitor, open_monitor
+from trtlens.capture.gpu_state import NoMonitor, NvmlMonitor, open_monitor
 from trtlens.capture.inputs import InputRecipe, Range
 from trtlens.capture.launch_queue import Extent, LaunchQueue
 from trtlens.capture.passes import Instruments
 from trtlens.capture.timing import time_batches, time_engine
 from trtlens.capture.timing_options import TimingOptions
 from trtlens.errors import CaptureError, TrtlensError
+from trtlens_parsers.captured import GpuReading
 
 if TYPE_CHECKING:
     from collections.abc import Callable

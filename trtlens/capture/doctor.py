@@ -26,9 +26,10 @@ if TYPE_CHECKING:
 
     from trtlens.capture.backends import Backend
     from trtlens.capture.device import GpuIdentity
-    from trtlens.capture.gpu_state import GpuLimits, GpuReading
+    from trtlens.capture.gpu_state import GpuLimits
     from trtlens.capture.libraries import FileVersion
     from trtlens.capture.packages import FoundPackage
+    from trtlens_parsers.captured import GpuReading
 
 State = Literal["ok", "warning", "missing", "unknown"]
 

@@ -12,6 +12,8 @@ import importlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from trtlens_parsers.captured import GpuReading
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -27,34 +29,6 @@ CLOCK_REASONS = (
     (0x100, "display clock"),
 )
 """NVML's bits and the names they go by here."""
-
-THROTTLING = frozenset(
-    {
-        "software power cap",
-        "hardware slowdown",
-        "software thermal slowdown",
-        "hardware thermal slowdown",
-        "hardware power brake",
-    },
-)
-"""The reasons that mean the GPU runs slower than it could."""
-
-
-@dataclass(frozen=True, slots=True)
-class GpuReading:
-    """One look at the GPU; what NVML did not tell is None. `clock_reasons` uses the names of CLOCK_REASONS."""
-
-    moment: str
-    sm_clock_mhz: int | None
-    memory_clock_mhz: int | None
-    power_w: float | None
-    temperature_c: int | None
-    clock_reasons: tuple[str, ...] | None
-
-    @property
-    def throttling(self) -> tuple[str, ...]:
-        """Those of the clock reasons that slow the GPU down."""
-        return tuple(reason for reason in self.clock_reasons or () if reason in THROTTLING)
 
 
 @dataclass(frozen=True, slots=True)

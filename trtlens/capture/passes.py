@@ -23,10 +23,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from trtlens.capture.cuda import Cuda
-    from trtlens.capture.gpu_state import GpuMonitor, GpuReading
+    from trtlens.capture.gpu_state import GpuMonitor
     from trtlens.capture.launch_queue import Samples
     from trtlens.capture.profiler import LayerTimes
     from trtlens.capture.timing_options import TimingOptions
+    from trtlens_parsers.captured import GpuReading
 
 BEFORE_TIMING = "after warm-up"
 AFTER_TIMING = "after timing"

@@ -14,10 +14,11 @@ from trtlens.statistics import UNSTEADY_PERCENT
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from trtlens.capture.gpu_state import GpuLimits, GpuReading
+    from trtlens.capture.gpu_state import GpuLimits
     from trtlens.capture.launch_queue import Samples
     from trtlens.capture.profiler import LayerTimes
     from trtlens.statistics import Statistics
+    from trtlens_parsers.captured import GpuReading
 
 _FEW = 10
 _DRY_SHARE = 0.01

@@ -19,11 +19,12 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from trtlens.capture.gpu_state import GpuLimits, GpuReading
+    from trtlens.capture.gpu_state import GpuLimits
     from trtlens.capture.io_tensors import Shape
     from trtlens.capture.launch_queue import Samples
     from trtlens.capture.profiler import LayerTimes
     from trtlens.statistics import Statistics
+    from trtlens_parsers.captured import GpuReading
 
 FORMAT = 1
 TIMES_JSON = "times.json"
