@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -332,7 +332,7 @@ def test_any_name_survives_each_layer_line(layer: LayerRecord, spelling: Spellin
 def test_any_name_survives_detailed_information(layer: LayerRecord, nodes: list[str], separator: str) -> None:
     """The same holds for one-line layer information, and for the names of ONNX nodes in its metadata."""
     assume(all("[ONNX Layer: " not in node for node in nodes))
-    wanted = replace(layer, metadata=tuple(nodes))
+    wanted = layer._replace(metadata=tuple(nodes))
     record = read_layer(render_detailed(wanted, separator))
     assert record is not None
     assert essence(record) == essence(layer)
@@ -347,7 +347,7 @@ def test_a_cut_layer_line_is_never_another_layer(layer: LayerRecord, spelling: S
     whole = read_layer(line)
     assert whole is not None
     if cut is not None:
-        assert replace(cut, outputs=whole.outputs) == whole
+        assert cut._replace(outputs=whole.outputs) == whole
         assert cut.outputs
         assert cut.outputs == whole.outputs[: len(cut.outputs)]
 
@@ -357,12 +357,12 @@ def test_cut_detailed_information_is_never_another_layer(
     layer: LayerRecord, nodes: list[str], data: st.DataObject
 ) -> None:
     """A prefix of one-line information has no record, or lacks what stands behind the tactic and the last nodes."""
-    line = render_detailed(replace(layer, metadata=tuple(nodes)), "\x1e")
+    line = render_detailed(layer._replace(metadata=tuple(nodes)), "\x1e")
     end = data.draw(st.integers(line.index(", OutMaps: ") if data.draw(st.booleans()) else 0, len(line) - 1))
     cut, whole = read_layer(line[:end]), read_layer(line)
     assert whole is not None
     if cut is not None:
-        assert replace(cut, metadata=whole.metadata, stream=whole.stream) == whole
+        assert cut._replace(metadata=whole.metadata, stream=whole.stream) == whole
         assert cut.metadata == whole.metadata[: len(cut.metadata)]
 
 

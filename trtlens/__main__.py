@@ -1,5 +1,20 @@
-"""``python -m trtlens``."""
+"""``python -m trtlens`` and the command ``trtlens``."""
 
-from trtlens.cli import main
+from __future__ import annotations
 
-main()
+import gc
+
+_YOUNG = 100_000
+"""New objects from which on cycles are looked for, instead of 700: a command makes many objects and few cycles."""
+
+
+def main() -> None:
+    """Run the command line."""
+    gc.set_threshold(_YOUNG)
+    from trtlens.cli import main as run  # noqa: PLC0415  its imports are a good part of what the threshold saves
+
+    run()
+
+
+if __name__ == "__main__":
+    main()

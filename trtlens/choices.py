@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
+from trtlens.arrays import array
 from trtlens.chooser import Chooser
 from trtlens.combinations import Grouping, complete_combinations
 from trtlens.tables import TABLES
@@ -22,10 +23,6 @@ if TYPE_CHECKING:
     from trtlens.chooser import Choice
 
 
-CHOICE_TABLES = ("candidates", "combinations", "tuned_layers")
-"""Tables that say what the engine chose."""
-
-
 def add_choices(tables: dict[str, pa.Table]) -> dict[str, pa.Table]:
     """The tables with `candidates.chosen`, `combinations` and `tuned_layers` filled."""
     grouping = Grouping(tables)
@@ -35,7 +32,7 @@ def add_choices(tables: dict[str, pa.Table]) -> dict[str, pa.Table]:
     marks.fill(choices, chooser)
     candidates = tables["candidates"]
     position = candidates.schema.get_field_index("chosen")
-    marked = candidates.set_column(position, candidates.schema.field(position), pa.array(marks.candidates, pa.bool_()))
+    marked = candidates.set_column(position, candidates.schema.field(position), array(marks.candidates, pa.bool_()))
     firsts = _first_layers(choices)
     indices = [firsts.get(key) for key in zip(grouping.rows["build"], grouping.rows["layer"], strict=True)]
     return {

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 
+from trtlens.arrays import filled, of_numpy, to_numpy
 from trtlens.tables import TABLES
 
 if TYPE_CHECKING:
@@ -37,12 +38,12 @@ class Grouping:
         candidates, headers, strategies = tables["candidates"], tables["combinations"], tables["strategies"]
         self._codes: dict[str, dict[Any, int]] = {name: {} for name in _KEYS}
         self.rows: dict[str, list[Any]] = {name: headers[name].to_pylist() for name in (*_KEYS, "strategy", "line")}
-        header_strategies = headers["strategy"].fill_null(_NO_STRATEGY).to_numpy()
-        lines = candidates["line"].to_numpy()
-        own_strategies = _strategy_of(candidates["build"].to_numpy(), lines, strategies)
+        header_strategies = to_numpy(filled(headers["strategy"], _NO_STRATEGY))
+        lines = to_numpy(candidates["line"])
+        own_strategies = _strategy_of(to_numpy(candidates["build"]), lines, strategies)
         header_keys, keys = self._keys(headers, header_strategies), self._keys(candidates, own_strategies)
         self.of_candidate = _latest_header(header_keys, np.asarray(self.rows["line"], np.int64), keys, lines)
-        is_operation = candidates["op"].is_valid().to_numpy()
+        is_operation = to_numpy(candidates["op"].is_valid())
         self._add_headless(candidates, keys, np.flatnonzero((self.of_candidate < 0) & ~is_operation))
         self.of_candidate[is_operation] = -1
 
@@ -54,10 +55,10 @@ class Grouping:
         """Numbers for the values of a column; a label's value is looked up once, however often it stands there."""
         codes, array = self._codes[name], column.combine_chunks()
         if not isinstance(array, pa.DictionaryArray):
-            return np.asarray(array)
+            return to_numpy(array)
         values = [*array.dictionary.to_pylist(), None]
         numbers = np.array([codes.setdefault(value, len(codes)) for value in values], np.int64)
-        of_rows: np.ndarray = numbers[np.asarray(array.indices.fill_null(len(values) - 1))]
+        of_rows: np.ndarray = numbers[to_numpy(filled(array.indices, len(values) - 1))]
         return of_rows
 
     def _add_headless(self, candidates: pa.Table, keys: np.ndarray, headless: np.ndarray) -> None:
@@ -67,7 +68,7 @@ class Grouping:
         rank = np.empty(len(order), np.int64)
         rank[order] = np.arange(len(order))
         self.of_candidate[headless] = len(self.rows["line"]) + rank[group.ravel()]
-        take = pa.array(headless[first[order]])
+        take = of_numpy(headless[first[order]])
         for name in (*_KEYS, "line"):
             self.rows[name] += candidates[name].take(take).to_pylist()
         numbers = keys[headless[first[order]], -1].tolist()
@@ -80,14 +81,14 @@ def decoded(column: pa.ChunkedArray) -> list[Any]:
     if not isinstance(array, pa.DictionaryArray):
         return list(array.to_pylist())
     values = [*array.dictionary.to_pylist(), None]
-    return [values[code] for code in array.indices.fill_null(len(values) - 1).to_pylist()]
+    return [values[code] for code in filled(array.indices, len(values) - 1).to_pylist()]
 
 
 def _strategy_of(builds: np.ndarray, lines: np.ndarray, strategies: pa.Table) -> np.ndarray:
     """The backend strategy that was being tried at each line."""
     if not strategies.num_rows:
         return np.full(len(lines), _NO_STRATEGY, np.int64)
-    starts, owners, numbers = (strategies[name].to_numpy() for name in ("line", "build", "strategy"))
+    starts, owners, numbers = (to_numpy(strategies[name]) for name in ("line", "build", "strategy"))
     places = np.searchsorted(starts, lines, side="right") - 1
     inside = (places >= 0) & (owners[places] == builds)
     return np.where(inside, numbers[places], _NO_STRATEGY)
@@ -114,7 +115,7 @@ def complete_combinations(
     count = len(grouping.rows["line"])
     best, timed, untimed = _best(candidates, grouping.of_candidate, count)
     outcomes, reasons = _outcomes(candidates, grouping.of_candidate, best, count)
-    take = pa.array(best, mask=best < 0)
+    take = of_numpy(best, missing=best < 0)
     facts = {name: candidates[name].combine_chunks().take(take) for name in _BEST_COLUMNS}
     table = TABLES["combinations"].table({
         **grouping.rows, "layer_index": layer_indices, "chosen": chosen, "outcome": outcomes, "reason": reasons,
@@ -131,7 +132,7 @@ _BEST_COLUMNS = {
 
 def _best(candidates: pa.Table, groups: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Of each group: the position of its fastest tactic (-1 for none), tactics with and without a time."""
-    times = candidates["time_ms"].to_numpy()
+    times = to_numpy(candidates["time_ms"])
     has_time = ~np.isnan(times) & (groups >= 0)
     timed = np.bincount(groups[has_time], minlength=count)
     untimed = np.bincount(groups[(groups >= 0) & ~has_time], minlength=count)
@@ -150,7 +151,7 @@ def _outcomes(
     outcome_of, reason_of = decoded(candidates["outcome"]), decoded(candidates["reason"])
     outcomes, reasons = [NOT_SHOWN] * count, [NOT_SHOWN_REASON] * count
     told: list[str | None] = [*reasons]
-    for position in np.flatnonzero((groups >= 0) & np.isnan(candidates["time_ms"].to_numpy())).tolist():
+    for position in np.flatnonzero((groups >= 0) & np.isnan(to_numpy(candidates["time_ms"]))).tolist():
         group, outcome, reason = int(groups[position]), outcome_of[position], reason_of[position]
         if outcomes[group] == NOT_SHOWN or told[group] == NO_VALID:
             outcomes[group], told[group] = outcome, reason

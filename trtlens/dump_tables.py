@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import pyarrow as pa
-
 from trtlens.errors import TrtlensError
 from trtlens.tables import TABLES
 from trtlens_parsers.dump_index import DumpedNode, DumpedTensor, DumpIndex, TensorRanges
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+
+    import pyarrow as pa
 
     from trtlens_parsers.dump_index import KeptComparison
 
@@ -79,7 +79,7 @@ def errors_table(rows: Sequence[Mapping[str, Any]], build: int) -> pa.Table:
     columns: dict[str, Any] = {name: [row.get(name) for row in rows] for name in names}
     try:
         return TABLES["tensor_errors"].table({"build": [build] * len(rows), **columns})
-    except (pa.ArrowInvalid, pa.ArrowTypeError, OverflowError) as error:
+    except (TypeError, ValueError, OverflowError) as error:
         raise TrtlensError(f"a row of the comparison does not fit the table ({error}): compare again") from error
 
 

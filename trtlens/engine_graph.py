@@ -10,8 +10,7 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-import pyarrow.compute as pc
-
+from trtlens.arrays import known_true, of_build
 from trtlens.operands import boundary_of, read_combination
 
 if TYPE_CHECKING:
@@ -119,7 +118,7 @@ def read_graph(run: Run, build: int) -> EngineGraph:
 
 
 def _rows(table: pa.Table, build: int) -> list[dict[str, Any]]:
-    rows: list[dict[str, Any]] = table.filter(pc.equal(table["build"], build)).to_pylist()
+    rows: list[dict[str, Any]] = of_build(table, build).to_pylist()
     return rows
 
 
@@ -147,7 +146,7 @@ def _times(run: Run, build: int) -> dict[int, tuple[float, str]]:
 def _add_formats(graph: EngineGraph, run: Run) -> None:
     """Formats of tensors: from the combinations that layers run, then from the reformats that the builder announced."""
     columns = ["build", "line", "input_formats", "output_formats"]
-    chosen = run["combinations"].filter(pc.fill_null(run["combinations"]["chosen"], False)).select(columns)  # noqa: FBT003
+    chosen = run["combinations"].filter(known_true(run["combinations"]["chosen"])).select(columns)
     combinations = {row["line"]: row for row in _rows(chosen, graph.build)}
     versions = {row["build"]: row["tensorrt_version"] or "" for row in run["builds"].to_pylist()}
     innermost_first = versions.get(graph.build, "").startswith("7.")

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from trtlens.reformats import is_reformat, reformat_kind
 from trtlens.tables import TABLES
@@ -14,7 +14,7 @@ from trtlens_parsers.formats import tensor_bytes
 from trtlens_parsers.strides import read_strides
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     import pyarrow as pa
 
@@ -36,9 +36,10 @@ class Row:
     line: int | None
 
 
-def layer_tables(builds: Iterable[Build]) -> dict[str, pa.Table]:
+def layer_tables(builds: Sequence[Build]) -> dict[str, pa.Table]:
     """``layers`` and ``layer_tensors`` of all builds of a log."""
-    return tables_of_rows([row for build in builds for row in _rows(build)])
+    named = _codes_of_id(builds[0].tactics.kernels) if builds else {}  # the builds of a log share one list of kernels
+    return tables_of_rows([row for build in builds for row in _rows(build, named)])
 
 
 def tables_of_rows(rows: Sequence[Row]) -> dict[str, pa.Table]:
@@ -65,21 +66,18 @@ def _parameters(layer: LayerRecord) -> str | None:
 
 
 def _tensors(rows: Iterable[Row]) -> pa.Table:
-    operands = [
-        (row, direction, position, tensor)
+    values = [
+        (
+            row.build, row.index, direction, position, tensor.name, tensor.format.dtype, tensor.dims, tensor.strides,
+            tensor.format.vector_width, tensor.format.layout, _bytes(tensor), tensor.location, row.line,
+        )
         for row in rows
         for direction, tensors in (("input", row.layer.inputs), ("output", row.layer.outputs))
         for position, tensor in enumerate(tensors)
-    ]
-    columns: dict[str, list[Any]] = {c.name: [] for c in TABLES["layer_tensors"].columns}
-    for row, direction, position, tensor in operands:
-        values = (
-            row.build, row.index, direction, position, tensor.name, tensor.format.dtype, tensor.dims, tensor.strides,
-            tensor.format.vector_width, tensor.format.layout, _bytes(tensor), tensor.location, row.line,
-        )  # fmt: skip
-        for column, value in zip(columns.values(), values, strict=True):
-            column.append(value)
-    return TABLES["layer_tensors"].table(columns)
+    ]  # fmt: skip
+    names = [column.name for column in TABLES["layer_tensors"].columns]
+    columns = zip(*values, strict=True) if values else [()] * len(names)
+    return TABLES["layer_tensors"].table(dict(zip(names, columns, strict=True)))
 
 
 def _bytes(tensor: TensorRecord) -> int | None:
@@ -90,8 +88,8 @@ def _bytes(tensor: TensorRecord) -> int | None:
 # -- one set of layers for a build -----------------------------------------------------------------------------------
 
 
-def _rows(build: Build) -> list[Row]:
-    kernels = _Kernels(build)
+def _rows(build: Build, named: Mapping[int, set[int]]) -> list[Row]:
+    kernels = _Kernels(build, named)
     strides = {added.tensor: (added.input_format, added.output_format) for added in build.added_reformats}
     rows = []
     for index, engine_layer in enumerate(_merged(build)):
@@ -115,13 +113,12 @@ def _merged(build: Build) -> list[EngineLayer]:
 
 def _both(one: EngineLayer, other: EngineLayer) -> EngineLayer:
     detail, plain = (one.layer, other.layer) if one.layer.detailed else (other.layer, one.layer)
-    layer = replace(
-        detail,
+    layer = detail._replace(
         tactic_id=detail.tactic_id if detail.tactic_id is not None else plain.tactic_id,
         inputs=_both_tensors(detail.inputs, plain.inputs),
         outputs=_both_tensors(detail.outputs, plain.outputs),
     )
-    return replace(one, layer=layer, line=one.line if one.line is not None else other.line)
+    return one._replace(layer=layer, line=one.line if one.line is not None else other.line)
 
 
 def _both_tensors(detail: tuple[TensorRecord, ...], plain: tuple[TensorRecord, ...]) -> tuple[TensorRecord, ...]:
@@ -135,13 +132,12 @@ def _both_formats(detail: TensorRecord, plain: TensorRecord) -> TensorRecord:
     known, shown = detail.format, plain.format
     if known.vector_width is not None and known.layout is not None:
         return detail
-    form = replace(
-        known,
+    form = known._replace(
         vector_width=known.vector_width if known.vector_width is not None else shown.vector_width,
         vector_axis=known.vector_axis if known.vector_axis is not None else shown.vector_axis,
         layout=known.layout or shown.layout,
     )
-    return replace(detail, format=form)
+    return detail._replace(format=form)
 
 
 def _with_strides(layer: LayerRecord, strides: dict[str, tuple[str, str]], *, innermost_first: bool) -> LayerRecord:
@@ -157,18 +153,27 @@ def _with_strides(layer: LayerRecord, strides: dict[str, tuple[str, str]], *, in
     source, target = layer.inputs[0], layer.outputs[0]
     if (before.format.dtype, after.format.dtype) != (source.format.dtype, target.format.dtype):
         return layer
-    return replace(
-        layer,
-        inputs=(replace(source, format=before.format, strides=before.strides),),
-        outputs=(replace(target, format=after.format, strides=after.strides),),
+    return layer._replace(
+        inputs=(source._replace(format=before.format, strides=before.strides),),
+        outputs=(target._replace(format=after.format, strides=after.strides),),
     )
+
+
+def _codes_of_id(kernels: Sequence[Kernel]) -> dict[int, set[int]]:
+    """Positions of the kernels with a name, by tactic id."""
+    codes: dict[int, set[int]] = defaultdict(set)
+    for code, kernel in enumerate(kernels):
+        if kernel.name and kernel.tactic_id is not None:
+            codes[kernel.tactic_id].add(code)
+    return codes
 
 
 class _Kernels:
     """Finds a layer's kernel: by what engine creation printed for it, by its tactic id, by its name."""
 
-    def __init__(self, build: Build) -> None:
+    def __init__(self, build: Build, named: Mapping[int, set[int]]) -> None:
         self._build = build
+        self._named = named
         self._chosen = {(layer, kernel.tactic_id): kernel.name for layer, kernel in build.chosen_kernels}
         self._blocks: dict[str | None, list[TuningBlock]] = defaultdict(list)
         for block in build.blocks:
@@ -181,35 +186,27 @@ class _Kernels:
             tried = self._tried(layer.name, layer.tactic_id) or self._chosen.get((layer.name, layer.tactic_id))
             if tried is not None:
                 return tried
-            names = self._by_id.get(layer.tactic_id, set()) if layer.tactic_id > _LARGEST_COUNTED_ID else set()
+            names = self._names_of_id(layer.tactic_id) if layer.tactic_id > _LARGEST_COUNTED_ID else set()
             if len(names) == 1:
                 return next(iter(names))
         return self._chosen.get((layer.name, None))
 
     def _tried(self, layer: str, tactic_id: int) -> str | None:
         kernels, codes = self._build.tactics.kernels, self._build.tactics.codes
-        wanted = {code for code in self._codes_of_id.get(tactic_id, ()) if kernels[code].name}
+        wanted = self._named.get(tactic_id, set())
         for block in self._blocks.get(layer, ()) if wanted else ():
             found = wanted.intersection(codes[block.start : block.stop])
             if found:
                 return kernels[min(found)].name
         return None
 
-    def _own_kernels(self) -> Iterator[Kernel]:
-        return (self._build.tactics.kernels[code] for code in set(self._build.tactics.codes))
+    def _names_of_id(self, tactic_id: int) -> set[str]:
+        """All names that the build gives an id, for layers that the tuner knew by another name."""
+        kernels = self._build.tactics.kernels
+        tried = (kernels[code] for code in self._named.get(tactic_id, ()) if code in self._own_codes)
+        chosen = (kernel for _, kernel in self._build.chosen_kernels if kernel.tactic_id == tactic_id)
+        return {kernel.name for kernel in (*tried, *chosen) if kernel.name}
 
     @cached_property
-    def _codes_of_id(self) -> dict[int | None, list[int]]:
-        codes: dict[int | None, list[int]] = defaultdict(list)
-        for code in sorted(set(self._build.tactics.codes)):
-            codes[self._build.tactics.kernels[code].tactic_id].append(code)
-        return codes
-
-    @cached_property
-    def _by_id(self) -> dict[int, set[str]]:
-        """All names that the build's tactic lines give an id, for layers that the tuner knew by another name."""
-        names: dict[int, set[str]] = defaultdict(set)
-        for tactic_id, name, _ in {*self._own_kernels(), *(kernel for _, kernel in self._build.chosen_kernels)}:
-            if name and tactic_id is not None:
-                names[tactic_id].add(name)
-        return names
+    def _own_codes(self) -> frozenset[int]:
+        return frozenset(self._build.tactics.codes)

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 
+from trtlens.arrays import array, of_numpy
 from trtlens.layer_tables import layer_tables
+from trtlens.schema import LABEL
 from trtlens.tables import TABLES
 from trtlens.tuning_tables import combinations_table, stamped_seconds, strategies_table
 from trtlens_parsers.records import Remark, TuningBlock
@@ -19,7 +21,6 @@ if TYPE_CHECKING:
     from trtlens_parsers.records import Build, Log
 
 _TIMED = Remark("timed", None)
-_RUNNER_FIELDS = ("layer", "is_reformat", "runner", "input_formats", "output_formats", "profiling_s", "line")
 _BUILD_SCALARS = (
     "activation_bytes", "weights_bytes", "scratch_bytes", "host_persistent_bytes", "device_persistent_bytes",
 )  # fmt: skip
@@ -28,11 +29,12 @@ _BUILD_SCALARS = (
 def log_tables(log: Log, file: str) -> dict[str, pa.Table]:
     """Every table that the log's records fill; tables that a log cannot fill are left out."""
     builds = log.builds
+    blocks = _Blocks(builds)
     return {
         "builds": _builds(builds),
-        "candidates": _candidates(builds),
-        "reformat_candidates": _reformat_candidates(builds),
-        "runners": _runners(builds),
+        "candidates": _candidates(builds, blocks),
+        "reformat_candidates": _reformat_candidates(builds, blocks),
+        "runners": _runners(builds, blocks),
         "phases": _phases(builds),
         "reading": _reading(log, file),
         "passes": _indexed("passes", builds, lambda b: b.passes, "name", "layers_after", "line"),
@@ -127,52 +129,75 @@ def _option(build: Build, key: str) -> str | None:
 # -- tuning --------------------------------------------------------------------------------------------------------
 
 
+class _Blocks:
+    """The tuning blocks of all builds as columns; a text that stands in many of them is stored once."""
+
+    def __init__(self, builds: Sequence[Build]) -> None:
+        blocks = [block for build in builds for block in build.blocks]
+        values = zip(*blocks, strict=True) if blocks else [()] * len(TuningBlock._fields)
+        self.column = dict(zip(TuningBlock._fields, values, strict=True))
+        numbers = np.array([build.number for build in builds], np.int64)
+        self.of_build = np.repeat(numbers, [len(build.blocks) for build in builds])
+        self.is_reformat = np.fromiter(self.column["is_reformat"], bool, len(blocks))
+        self.start, self.stop = (np.fromiter(self.column[name], np.int64, len(blocks)) for name in ("start", "stop"))
+        self._labels: dict[str, pa.Array] = {}
+
+    def label(self, name: str) -> pa.Array:
+        """A text of each block."""
+        if name not in self._labels:
+            self._labels[name] = array(self.column[name], LABEL)
+        return self._labels[name]
+
+
 class _Tried:
     """The tactics of all blocks of one kind as columns; what stands in a block is repeated for each of its tactics."""
 
-    def __init__(self, builds: Sequence[Build], *, reformats: bool) -> None:
-        chosen = [[block for block in build.blocks if block.is_reformat is reformats] for build in builds]
-        self.blocks = [block for blocks in chosen for block in blocks]
-        counts = [block.stop - block.start for block in self.blocks]
-        self._rows = np.repeat(np.arange(len(counts)), counts)
-        self._build_of_block = np.repeat([build.number for build in builds], [len(blocks) for blocks in chosen])
-        takes = [_positions(blocks) for blocks in chosen]
+    def __init__(self, builds: Sequence[Build], blocks: _Blocks, *, reformats: bool) -> None:
+        own = np.flatnonzero(blocks.is_reformat == reformats)
+        self._rows = np.repeat(own, blocks.stop[own] - blocks.start[own])
+        self._takes = of_numpy(self._rows)
+        self._blocks = blocks
+        chosen = [own[blocks.of_build[own] == build.number] for build in builds]
+        takes = [_positions(blocks.start[rows], blocks.stop[rows]) for rows in chosen]
         self.lines = _joined([np.array(b.tactics.lines)[take] for b, take in zip(builds, takes, strict=True)])
         self.times = _joined([np.array(b.tactics.times_ms)[take] for b, take in zip(builds, takes, strict=True)])
         self.ids, self.names, self.splits = _kernel_columns(builds, takes)
         self.outcomes, self.reasons, self.scratches = _remark_columns(builds, takes)
 
     def builds(self) -> pa.Array:
-        return pa.array(self._build_of_block[self._rows])
+        return of_numpy(self._blocks.of_build[self._rows])
 
-    def label(self, values: Iterable[str | None]) -> pa.Array:
-        """A text of each block, stored once and repeated for the block's tactics."""
-        return pa.array(values, pa.string()).dictionary_encode().take(pa.array(self._rows))
+    def label(self, name: str) -> pa.Array:
+        """A text of each tactic's block."""
+        return self._blocks.label(name).take(self._takes)
+
+    def ends(self, side: int) -> pa.Array:
+        """Tensor on one side of a reformat's ``source -> target``; null where the version prints none."""
+        layers = self._blocks.label("layer")
+        ends = array([_end(layer, side) for layer in layers.dictionary.to_pylist()], LABEL)
+        return ends.take(layers.indices).take(self._takes)
 
 
-def _positions(blocks: Sequence[TuningBlock]) -> np.ndarray:
+def _positions(starts: np.ndarray, stops: np.ndarray) -> np.ndarray:
     """Positions in a build's tactics that its blocks cover, in the blocks' order."""
-    spans = [np.arange(block.start, block.stop) for block in blocks]
-    return np.concatenate(spans) if spans else np.empty(0, np.int64)
+    lengths = stops - starts
+    before = np.cumsum(lengths) - lengths  # rows of the blocks above
+    return np.repeat(starts - before, lengths) + np.arange(lengths.sum())
 
 
 def _joined(columns: list[np.ndarray]) -> pa.Array:
     """One column of all builds; NaN is null."""
-    return pa.array(np.concatenate(columns) if columns else [], from_pandas=True)
+    return of_numpy(np.concatenate(columns)) if columns else array([], pa.int64())
 
 
 def _kernel_columns(builds: Sequence[Build], takes: list[np.ndarray]) -> tuple[pa.Array, pa.Array, pa.Array]:
     """Ids, names and split-Ks of kernels, built once for each distinct one and then taken by position."""
     rows = [np.array(build.tactics.codes)[take] for build, take in zip(builds, takes, strict=True)]
-    positions = pa.array(np.concatenate(rows) if rows else [], pa.int32())
+    positions = of_numpy(np.concatenate(rows)) if rows else array([], pa.int32())
     kernels = builds[0].tactics.kernels if builds else []  # one list, shared by all builds of a log
     ids, names, splits = zip(*kernels, strict=True) if kernels else ((), (), ())
-    distinct = pa.array(names, pa.string()).dictionary_encode()
-    return (
-        pa.array(ids, pa.uint64()).take(positions),
-        distinct.take(positions),
-        pa.array(splits, pa.int64()).take(positions),
-    )
+    columns = (array(ids, pa.uint64()), array(names, LABEL), array(splits, pa.int64()))
+    return tuple(column.take(positions) for column in columns)
 
 
 def _remark_columns(builds: Sequence[Build], takes: list[np.ndarray]) -> tuple[pa.Array, pa.Array, pa.Array]:
@@ -184,56 +209,48 @@ def _remark_columns(builds: Sequence[Build], takes: list[np.ndarray]) -> tuple[p
         for position, remark in build.tactics.remarks.items():
             codes[position] = remarks.setdefault(remark, len(remarks))
         coded.append(codes[take])
-    rows = pa.array(np.concatenate(coded) if coded else [], pa.int32())
+    rows = of_numpy(np.concatenate(coded)) if coded else array([], pa.int32())
     outcomes, reasons, scratches = zip(*remarks, strict=True)
-    labels = [pa.array(column, pa.string()).dictionary_encode().take(rows) for column in (outcomes, reasons)]
-    return labels[0], labels[1], pa.array(scratches, pa.int64()).take(rows)
+    columns = (array(outcomes, LABEL), array(reasons, LABEL), array(scratches, pa.int64()))
+    return tuple(column.take(rows) for column in columns)
 
 
-def _candidates(builds: Sequence[Build]) -> pa.Table:
-    tried = _Tried(builds, reformats=False)
-    blocks, count = tried.blocks, len(tried.lines)
+def _candidates(builds: Sequence[Build], blocks: _Blocks) -> pa.Table:
+    tried = _Tried(builds, blocks, reformats=False)
+    count = len(tried.lines)
     nothing = pa.nulls(count, pa.string())
     return TABLES["candidates"].table({
-        "build": tried.builds(), "layer": tried.label(b.layer for b in blocks), "op": tried.label(b.op for b in blocks),
-        "input_formats": tried.label(b.input_formats for b in blocks),
-        "output_formats": tried.label(b.output_formats for b in blocks),
-        "runner": tried.label(b.runner for b in blocks),
+        "build": tried.builds(), "layer": tried.label("layer"), "op": tried.label("op"),
+        "input_formats": tried.label("input_formats"), "output_formats": tried.label("output_formats"),
+        "runner": tried.label("runner"),
         "tactic_id": tried.ids, "tactic_name": tried.names, "split_k": tried.splits, "time_ms": tried.times,
         "outcome": tried.outcomes, "reason": tried.reasons, "scratch_requested_bytes": tried.scratches,
         "precision": nothing, "unit": nothing, "chosen": pa.nulls(count, pa.bool_()), "line": tried.lines,
     })  # fmt: skip
 
 
-def _reformat_candidates(builds: Sequence[Build]) -> pa.Table:
-    tried = _Tried(builds, reformats=True)
-    blocks = tried.blocks
+def _reformat_candidates(builds: Sequence[Build], blocks: _Blocks) -> pa.Table:
+    tried = _Tried(builds, blocks, reformats=True)
     return TABLES["reformat_candidates"].table({
-        "build": tried.builds(), "source": tried.label(_end(b, 0) for b in blocks),
-        "target": tried.label(_end(b, 1) for b in blocks),
-        "input_formats": tried.label(b.input_formats for b in blocks),
-        "output_formats": tried.label(b.output_formats for b in blocks),
-        "runner": tried.label(b.runner for b in blocks), "tactic_id": tried.ids, "tactic_name": tried.names,
+        "build": tried.builds(), "source": tried.ends(0), "target": tried.ends(1),
+        "input_formats": tried.label("input_formats"), "output_formats": tried.label("output_formats"),
+        "runner": tried.label("runner"), "tactic_id": tried.ids, "tactic_name": tried.names,
         "time_ms": tried.times, "outcome": tried.outcomes, "reason": tried.reasons, "line": tried.lines,
     })  # fmt: skip
 
 
-def _end(block: TuningBlock, side: int) -> str | None:
-    """Tensor on one side of ``source -> target``; null where the version prints none."""
-    ends = (block.layer or "").split(" -> ", 1)
+def _end(layer: str, side: int) -> str | None:
+    ends = layer.split(" -> ", 1)
     return ends[side] if len(ends) == 2 else None
 
 
-def _runners(builds: Sequence[Build]) -> pa.Table:
-    numbers = np.repeat([build.number for build in builds], [len(build.blocks) for build in builds])
-    blocks = [block for build in builds for block in build.blocks]
-    values = zip(*blocks, strict=True) if blocks else [()] * len(TuningBlock._fields)
-    column = dict(zip(TuningBlock._fields, values, strict=True))
+def _runners(builds: Sequence[Build], blocks: _Blocks) -> pa.Table:
     timed, best = _best_times(builds)
     return TABLES["runners"].table({
-        **{name: column[name] for name in _RUNNER_FIELDS}, "build": pa.array(numbers, pa.int64()),
-        "tactics": pa.array(np.subtract(column["stop"], column["start"]), pa.int64()), "timed": timed, "best_ms": best,
-        "stamps_s": [seconds for build in builds for seconds in stamped_seconds(build)],
+        **{name: blocks.column[name] for name in ("is_reformat", "profiling_s", "line")},
+        **{name: blocks.label(name) for name in ("layer", "runner", "input_formats", "output_formats")},
+        "build": of_numpy(blocks.of_build), "tactics": of_numpy(blocks.stop - blocks.start), "timed": timed,
+        "best_ms": best, "stamps_s": [seconds for build in builds for seconds in stamped_seconds(build)],
     })  # fmt: skip
 
 
@@ -250,7 +267,7 @@ def _best_times(builds: Sequence[Build]) -> tuple[pa.Array, pa.Array]:
         lowest = np.fmin.reduceat(times, np.stack([starts, stops], 1).ravel())[::2] if len(starts) else np.empty(0)
         counts.append(timed)
         best.append(np.where(timed > 0, lowest, np.nan))
-    return pa.array(np.concatenate(counts)), pa.array(np.concatenate(best), from_pandas=True)
+    return of_numpy(np.concatenate(counts)), of_numpy(np.concatenate(best))
 
 
 # -- the rest ------------------------------------------------------------------------------------------------------

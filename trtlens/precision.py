@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 
+from trtlens.arrays import array, filled, of_numpy, to_numpy
 from trtlens_parsers.kernels import read_kernel
 
 if TYPE_CHECKING:
@@ -19,13 +20,14 @@ _FLOATING = frozenset({"fp32", "fp16", "bf16", "fp8", "fp4", "int8", "int4"})
 """Types that a layer can compute in by choice of the builder; indices and masks say nothing of its precision."""
 
 
-def add_precision(tables: dict[str, pa.Table]) -> dict[str, pa.Table]:
-    """The tables with the columns ``precision`` and ``unit`` of layers and candidates filled."""
-    return {
-        **tables,
-        "layers": _layers(tables["layers"], _tensor_precision(tables["layer_tensors"])),
-        "candidates": _candidates(tables["candidates"]),
-    }
+def with_layer_precision(tables: dict[str, pa.Table]) -> dict[str, pa.Table]:
+    """The tables with the columns ``precision`` and ``unit`` of layers filled."""
+    return {**tables, "layers": _layers(tables["layers"], _tensor_precision(tables["layer_tensors"]))}
+
+
+def with_candidate_kernels(tables: dict[str, pa.Table]) -> dict[str, pa.Table]:
+    """The tables with the columns ``precision`` and ``unit`` of candidates filled."""
+    return {**tables, "candidates": _candidates(tables["candidates"])}
 
 
 def _tensor_precision(tensors: pa.Table) -> dict[tuple[int, int], str | None]:
@@ -46,7 +48,7 @@ def _layers(layers: pa.Table, by_tensors: dict[tuple[int, int], str | None]) -> 
         )
     ]
     for position, column in enumerate(("precision", "precision_from", "unit", "unit_evidence", "unit_reason")):
-        layers = _replaced(layers, column, pa.array([row[position] for row in rows], pa.string()))
+        layers = _replaced(layers, column, array([row[position] for row in rows], pa.string()))
     return layers
 
 
@@ -76,10 +78,9 @@ def _decoded(names: pa.DictionaryArray, kernels: list[Kernel], fact: Callable[[K
     facts = [fact(kernel) for kernel in kernels]
     distinct: dict[str, int] = {}
     codes = np.array([-1 if f is None else distinct.setdefault(f, len(distinct)) for f in facts] + [-1], np.int32)
-    positions = names.indices.fill_null(len(facts)).to_numpy(zero_copy_only=False)
+    positions = to_numpy(filled(names.indices, len(facts)))
     rows = codes[positions]
-    indices = pa.array(rows, mask=rows < 0)
-    return pa.DictionaryArray.from_arrays(indices, pa.array(list(distinct), pa.string()))
+    return pa.DictionaryArray.from_arrays(of_numpy(rows, missing=rows < 0), array(list(distinct), pa.string()))
 
 
 def _replaced(table: pa.Table, column: str, values: Any) -> pa.Table:

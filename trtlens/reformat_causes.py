@@ -10,8 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import pyarrow.compute as pc
-
+from trtlens.arrays import known_true, of_build
 from trtlens.engine_graph import EngineGraph, Node, read_graph
 from trtlens.explain.reformat_costs import ReformatCosts
 from trtlens.reformat_situation import Lookups, Situation
@@ -83,7 +82,7 @@ class ReformatReader:
         self.graph = graph or read_graph(run, build)
         self._lookups = Lookups(run, self.graph)
         candidates = run["reformat_candidates"]
-        self._costs = ReformatCosts(candidates.filter(pc.equal(candidates["build"], build)))
+        self._costs = ReformatCosts(of_build(candidates, build))
         self._times = _candidate_times(run, build)
 
     def reformats(self) -> list[Reformat]:
@@ -124,5 +123,5 @@ class ReformatReader:
 
 def _candidate_times(run: Run, build: int) -> dict[int, float | None]:
     candidates = run["candidates"]
-    chosen = candidates.filter(pc.and_(pc.equal(candidates["build"], build), pc.fill_null(candidates["chosen"], False)))  # noqa: FBT003
+    chosen = of_build(candidates.filter(known_true(candidates["chosen"])), build)
     return dict(zip(chosen["line"].to_pylist(), chosen["time_ms"].to_pylist(), strict=True))

@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import pyarrow.compute as pc
-
+from trtlens.arrays import of_build
 from trtlens.combinations import NOT_SHOWN
 from trtlens.engine_graph import CONSTANT, EngineGraph, Node
 from trtlens.explain.tuner import Tuner
@@ -36,9 +35,7 @@ class Lookups:
     def __init__(self, run: Run, graph: EngineGraph) -> None:
         self.graph = graph
         self._tuner = Tuner(run, graph.build)
-        nodes, bindings, fusions = (
-            run[name].filter(pc.equal(run[name]["build"], graph.build)) for name in ("nodes", "bindings", "fusions")
-        )
+        nodes, bindings, fusions = (of_build(run[name], graph.build) for name in ("nodes", "bindings", "fusions"))
         self._ops = {row["name"]: row for row in nodes.select(["name", "op", "line"]).to_pylist()}
         self._bindings = set(bindings["name"].to_pylist())
         self._copies = {

@@ -18,9 +18,9 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from trtlens._version import VERSION
+from trtlens.arrays import array, of_build
 from trtlens.errors import TrtlensError
 from trtlens.folders import RUN_JSON, new_folder
 from trtlens.ingest import join_documents, read_document
@@ -109,7 +109,7 @@ class Run:
 
 
 def _of_build(table: pa.Table, number: int) -> pa.Table:
-    return table.filter(pc.equal(table["build"], number)) if "build" in table.column_names else table
+    return of_build(table, number) if "build" in table.column_names else table
 
 
 def _listed(numbers: Sequence[int]) -> str:
@@ -151,6 +151,8 @@ def _read_tables(names: Sequence[str], build: int | None) -> Mapping[str, pa.Tab
 
 
 def _open_folder(folder: Path) -> Run:
+    import pyarrow.parquet as pq  # noqa: PLC0415  a log needs none
+
     info = _read_info(folder)
     parquet = folder / _TABLES_FOLDER
     if info.get("tables_by") == VERSION and all((parquet / f"{name}.parquet").is_file() for name in TABLES):
@@ -175,10 +177,10 @@ def _with_info(tables: Mapping[str, pa.Table], info: Mapping[str, Any]) -> Mappi
     builds = tables["builds"]
     for name, value in known.items():
         if isinstance(value, str):
-            column = pc.coalesce(builds[name], pa.scalar(value, pa.string()))
+            column = pc.coalesce(builds[name], array([value], pa.string())[0])
             builds = builds.set_column(builds.schema.get_field_index(name), builds.schema.field(name), column)
     field = builds.schema.field("wrapper")  # the log's prefix is trtexec's, so that other readers know it
-    ours = pa.array(["trtlens"] * builds.num_rows, pa.string()).cast(field.type)
+    ours = array(["trtlens"] * builds.num_rows, field.type)
     builds = builds.set_column(builds.schema.get_field_index("wrapper"), field, ours)
     return LazyTables(tables, lambda name: builds if name == "builds" else tables[name])
 
@@ -220,6 +222,8 @@ def save_run(run: Run, out: Path, raw: Sequence[str], *, force: bool = False) ->
 
 
 def _write_tables(run: Run, folder: Path) -> None:
+    import pyarrow.parquet as pq  # noqa: PLC0415
+
     (folder / _TABLES_FOLDER).mkdir()
     for name, table in run.tables.items():
         pq.write_table(table, folder / _TABLES_FOLDER / f"{name}.parquet", compression="zstd")

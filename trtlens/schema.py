@@ -7,16 +7,20 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
+from trtlens.arrays import array
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+LABEL = pa.dictionary(pa.int32(), pa.string())
+"""The type of a text that repeats."""
 _TYPES: dict[str, pa.DataType] = {
     "int": pa.int64(),
     "uint": pa.uint64(),
     "float": pa.float64(),
     "bool": pa.bool_(),
     "text": pa.string(),
-    "label": pa.dictionary(pa.int32(), pa.string()),
+    "label": LABEL,
     "texts": pa.list_(pa.string()),
     "ints": pa.list_(pa.int64()),
 }
@@ -66,7 +70,7 @@ class TableSpec:
 
     def empty(self) -> pa.Table:
         """The table without rows."""
-        return self.schema.empty_table()
+        return self.table({column.name: () for column in self.columns})
 
 
 def declare(name: str, doc: str, key: str, columns: str) -> TableSpec:
@@ -83,6 +87,4 @@ def _metadata(column: Column) -> dict[str, str]:
 def _array(values: Sequence[Any] | pa.Array, arrow: pa.DataType) -> pa.Array:
     if isinstance(values, pa.Array):
         return values if values.type == arrow else values.cast(arrow)
-    if pa.types.is_dictionary(arrow):
-        return pa.array(values, pa.string()).dictionary_encode()
-    return pa.array(values, arrow)
+    return array(values, arrow)

@@ -14,7 +14,7 @@ from trtlens.errors import TrtlensError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-CHUNK_BYTES = 2**18
+CHUNK_BYTES = 2**16
 STDIN = "-"
 
 _FOREIGN = (

@@ -6,11 +6,13 @@ from collections import Counter
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+import pyarrow as pa
 import pyarrow.compute as pc
 
-if TYPE_CHECKING:
-    import pyarrow as pa
+from trtlens.arrays import array, to_numpy
+from trtlens.reformats import NO_WORK
 
+if TYPE_CHECKING:
     from trtlens.runs import Run
 
 _SHOWN_MESSAGES = 6
@@ -78,7 +80,7 @@ def _layers(run: Run) -> list[Fact]:
         known = f"{left} layers, " if left is not None else ""
         return [Fact("layers", f"{known}not listed in the log (they are at verbose level)")]
     facts = [Fact("layers", f"{layers.num_rows}: {_counted(layers['type'], 5)}")]
-    working = layers.filter(pc.invert(pc.is_in(layers["type"], value_set=_arrow(("Constant", "NoOp")))))
+    working = layers.filter(pc.invert(pc.is_in(layers["type"], value_set=array(sorted(NO_WORK), pa.string()))))
     working = working.filter(pc.invert(working["is_reformat"]))
     if working.num_rows:
         facts.append(Fact("compute in", _counted(working["precision"], 6)))
@@ -144,8 +146,8 @@ def _measured(run: Run) -> list[Fact]:
     """The run's own samples: queued inferences, and the layers' sum beside them."""
     from trtlens.statistics import summarize  # noqa: PLC0415  numpy: a log without samples does without
 
-    times = run["run_times"].filter(pc.not_equal(run["run_times"]["pass"], "latency"))
-    found = summarize(times["gpu_ms"].drop_null().to_numpy()) if times.num_rows else None
+    times = run["run_times"].filter(pc.not_equal(run["run_times"]["pass"], array(["latency"], pa.string())[0]))
+    found = summarize(to_numpy(times["gpu_ms"].drop_null())) if times.num_rows else None
     if found is None:
         return []
     interval = f"[{found.median_low_ms:.4g}, {found.median_high_ms:.4g}]"
@@ -174,12 +176,6 @@ def _counted(column: pa.ChunkedArray, most: int) -> str:
     shown = [f"{count} {'unknown' if value is None else value}" for value, count in counts[:most]]
     rest = sum(count for _, count in counts[most:])
     return ", ".join(shown) + (f", {rest} other" if rest else "")
-
-
-def _arrow(values: tuple[str, ...]) -> pa.Array:
-    import pyarrow as pa  # noqa: PLC0415
-
-    return pa.array(values, pa.string())
 
 
 def size(count: int) -> str:

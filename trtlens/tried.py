@@ -6,12 +6,14 @@ from collections import defaultdict
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pyarrow as pa
 
+from trtlens.arrays import filled, of_numpy, to_numpy
 from trtlens.combinations import ONLY_OPTION, Grouping, decoded
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+
+    import pyarrow as pa
 
 _KEYS = ("build", "layer", "input_formats", "output_formats")
 _NO_ID = 2**64 - 1
@@ -33,9 +35,9 @@ class Tried:
     def __init__(self, tables: Mapping[str, pa.Table], grouping: Grouping) -> None:
         self.rows = grouping.rows
         candidates = tables["candidates"]
-        self._ids = candidates["tactic_id"].fill_null(_NO_ID).to_numpy()
-        self.times = candidates["time_ms"].to_numpy()
-        self.lines = candidates["line"].to_numpy()
+        self._ids = to_numpy(filled(candidates["tactic_id"], _NO_ID))
+        self.times = to_numpy(candidates["time_ms"])
+        self.lines = to_numpy(candidates["line"])
         self._texts = {name: candidates[name] for name in ("tactic_name", "runner", "reason")}
         self.positions = _by_group(grouping.of_candidate)
         self.operations = _by_operation(candidates, grouping.of_candidate)
@@ -123,7 +125,7 @@ def _by_operation(candidates: pa.Table, groups: np.ndarray) -> dict[tuple[int, s
     """Positions of the candidates of each operation, by build, region and operation."""
     operations: dict[tuple[int, str | None, str], list[int]] = defaultdict(list)
     positions = np.flatnonzero(groups < 0)
-    rows = candidates.select(["build", "layer", "op"]).take(pa.array(positions))
+    rows = candidates.select(["build", "layer", "op"]).take(of_numpy(positions))
     for position, *key in zip(positions.tolist(), *(decoded(column) for column in rows.columns), strict=True):
         operations[key[0], key[1], key[2]].append(position)
     return operations

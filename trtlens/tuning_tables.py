@@ -3,36 +3,39 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
+import pyarrow as pa
 
 from trtlens.tables import TABLES
+from trtlens_parsers.records import Combination
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-
-    import pyarrow as pa
 
     from trtlens_parsers.records import Build
 
 
 def combinations_table(builds: Sequence[Build]) -> pa.Table:
     """Format headers as the log prints them; `trtlens.choices` fills in what was tried below each of them."""
-    rows = [(build, row) for build in builds for row in build.combinations]
-    columns: dict[str, list[Any]] = {column.name: [None] * len(rows) for column in TABLES["combinations"].columns}
-    columns.update({
-        "build": [build.number for build, _ in rows], "layer": [row.layer for _, row in rows],
-        "strategy": [_strategy_at(build, row.line) for build, row in rows],
-        "input_formats": [row.input_formats for _, row in rows],
-        "output_formats": [row.output_formats for _, row in rows], "line": [row.line for _, row in rows],
+    rows = [row for build in builds for row in build.combinations]
+    fields = zip(*rows, strict=True) if rows else [()] * len(Combination._fields)
+    return TABLES["combinations"].table({
+        **{column.name: pa.nulls(len(rows), column.arrow) for column in TABLES["combinations"].columns},
+        **dict(zip(Combination._fields, fields, strict=True)),
+        "build": [build.number for build in builds for _ in build.combinations],
+        "strategy": [number for build in builds for number in _strategy_numbers(build)],
     })  # fmt: skip
-    return TABLES["combinations"].table(columns)
 
 
-def _strategy_at(build: Build, line: int) -> int | None:
-    position = bisect_right(build.strategies, line, key=lambda tried: tried.line)
-    return build.strategies[position - 1].number if position else None
+def _strategy_numbers(build: Build) -> list[int | None]:
+    """The backend strategy that each combination was tried in; None above the first one."""
+    if not build.strategies:
+        return [None] * len(build.combinations)
+    starts = [tried.line for tried in build.strategies]
+    numbers = [None, *(tried.number for tried in build.strategies)]
+    return [numbers[bisect_right(starts, row.line)] for row in build.combinations]
 
 
 def strategies_table(builds: Sequence[Build]) -> pa.Table:

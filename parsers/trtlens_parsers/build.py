@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from trtlens_parsers.graph import GraphReader
@@ -57,12 +57,12 @@ class OpenBuild:
 
     def extend_layer(self, text: str) -> bool:
         """Give the row above the nodes of a line of their own: Polygraphy breaks metadata where U+001E stands."""
-        nodes = read_metadata(text)
-        if not nodes or not self.detailed_layers:
+        nodes = read_metadata(text) if self.detailed_layers else None
+        if not nodes:
             return False
         above = self.detailed_layers[-1]
-        layer = replace(above.layer, metadata=(*above.layer.metadata, *nodes))
-        self.detailed_layers[-1] = replace(above, layer=layer)
+        layer = above.layer._replace(metadata=(*above.layer.metadata, *nodes))
+        self.detailed_layers[-1] = above._replace(layer=layer)
         return True
 
     def add_message(self, severity: str, text: str, line: int) -> None:

@@ -15,8 +15,8 @@ from __future__ import annotations
 
 import math
 import re
-from dataclasses import dataclass
 from functools import lru_cache
+from typing import NamedTuple
 
 from trtlens_parsers.dtypes import DTYPE_BITS, PRINTED_DTYPES, read_dtype
 
@@ -76,8 +76,7 @@ _FAMILY = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class TensorFormat:
+class TensorFormat(NamedTuple):
     """How a tensor lies in memory, as far as one text shows it.
 
     Attributes:
@@ -96,8 +95,7 @@ class TensorFormat:
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class ShapedTensor:
+class ShapedTensor(NamedTuple):
     """A type with dimensions from a layer line."""
 
     format: TensorFormat

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import re
 
+from trtlens_parsers.beginnings import Beginnings
+
 _ONNX_PARSER = (
     "Parsing node: ",
     "Searching for input: ",
@@ -183,10 +185,7 @@ _TRTEXEC = (
     "List of affected weights: ",
     "  List of affected weights: ",
 )
-_KEY = 5
-_STARTS: dict[str, tuple[str, ...]] = {}
-for _start in _ONNX_PARSER + _PLUGINS + _BUILDER + _TRTEXEC:
-    _STARTS[_start[:_KEY]] = (*_STARTS.get(_start[:_KEY], ()), _start)
+_IGNORED = Beginnings(_ONNX_PARSER + _PLUGINS + _BUILDER + _TRTEXEC, key=5)
 
 
 # Lines that begin with a layer's name or with a number.
@@ -202,10 +201,8 @@ _INFIXES = (
 _RULER = re.compile(r"[-=+|_#*. ]{3,}$")
 
 
-def is_ignored(text: str) -> bool:
-    """Whether the message is known and says nothing that a table holds."""
-    starts = _STARTS.get(text[:_KEY])
-    return starts is not None and text.startswith(starts)
+is_ignored = _IGNORED.match
+"""Whether the message is known and says nothing that a table holds."""
 
 
 def is_ignored_within(text: str) -> bool:

@@ -10,8 +10,7 @@ ends where a whole tensor stands behind it and never at a single character.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from trtlens_parsers.formats import (
     BRACKETED_TENSOR,
@@ -42,8 +41,7 @@ _NODE_BREAK = re.compile(r"(?<=\])[\x1e\x1f]?(?=\[ONNX Layer: )")
 _OWN_FIELDS = frozenset({"Name", "LayerType", "TacticName", "TacticValue", "StreamId", "Origin", "Metadata"})
 
 
-@dataclass(frozen=True, slots=True)
-class TensorRecord:
+class TensorRecord(NamedTuple):
     """One input, output or constant of a layer.
 
     Attributes:
@@ -61,8 +59,7 @@ class TensorRecord:
     location: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class LayerRecord:
+class LayerRecord(NamedTuple):
     """One layer of an engine.
 
     Attributes:
@@ -126,7 +123,12 @@ def read_metadata(text: str) -> tuple[str, ...] | None:
 
     The separators may be missing: terminals swallow them.
     """
-    items = _NODE_BREAK.split(text.strip(" ")) if text.strip(" ") else []
+    body = text.strip(" ")
+    if not body:
+        return ()
+    if not body.startswith(_NODE):
+        return None
+    items = _NODE_BREAK.split(body)
     if not all(item.startswith(_NODE) and item.endswith("]") for item in items):
         return None
     return tuple(item[len(_NODE) : -1] for item in items)

@@ -25,12 +25,12 @@ if TYPE_CHECKING:
 _EXAMPLES = 200
 _EXAMPLE_WIDTH = 500
 _ALARMS = frozenset({"warning", "error", "internal error"})
-_BARE = "bare"
-_HOSTS = frozenset({"polygraphy", "triton", "own logger", "python logging", "deepstream", _BARE})
+_HOSTS = frozenset({"polygraphy", "triton", "own logger", "python logging", "deepstream", "bare"})
 """Wrappers whose lines can be another program's: one prefix for TensorRT's messages and their own, or none."""
+_BARE = Prefix("bare", "unknown", certain=False, length=0, stamp_s=None)
+_TACTIC = "Tactic"
 _NAMED_TACTIC = "Tactic Name: "
-_NEVER = "\0\n"
-"""Starts no line."""
+_MOST_PREFIXES = 100_000
 _KEY = 6
 """Characters of a message that choose its reader; every reader then checks the whole line itself."""
 
@@ -42,9 +42,9 @@ class LogReader:
         self._decoder = LineDecoder()
         self._builds: list[Build] = []
         self._line = 0
-        self._prefixes: dict[str, Prefix] = {}
+        self._certain: dict[str, Prefix] = {}  # prefixes that mark TensorRT's own text, by their characters
+        self._prefixed = False
         self._width = 0
-        self._hot = _NEVER
         self._block = ""  # the block that bare lines belong to: layers, layer names, bindings, graph dump
         self._stamp: float | None = None
         self._counts = {"tensorrt": 0, "ignored": 0, "foreign": 0, "unread": 0, "blank": 0}
@@ -61,7 +61,7 @@ class LogReader:
         """Read the last line and close the last build."""
         self._scan(self._decoder.finish())
         self._builds.append(self._build.close(self._line))
-        if not self._prefixes:  # no line had a prefix, so none can be told to be another program's
+        if not self._prefixed:  # no line had a prefix, so none can be told to be another program's
             self._counts["unread"] += self._counts["foreign"]
             self._counts["foreign"] = 0
             self._unread, self._foreign = self._foreign, []
@@ -71,54 +71,37 @@ class LogReader:
     # -- lines -----------------------------------------------------------------------------------------------------
 
     def _scan(self, lines: list[str]) -> None:
-        prefixes, counts = self._prefixes, self._counts
-        before = self._line
+        certain, handlers, counts = self._certain, self._handlers, self._counts
+        before, width = self._line, self._width
         index, count, taken = 0, len(lines), 0
         while index < count:
             line = lines[index]
             index += 1
-            if line.startswith(self._hot):
-                stop = self._end_of_run(lines, index)
-                taken += self._tactics(lines[index - 1 : stop], before + index)
-                index = stop
-                continue
-            prefix = prefixes.get(line[: self._width])
-            if prefix is None or not prefix.certain:
-                prefix = self._new_prefix(line, before + index)
+            number = before + index
+            prefix = certain.get(line[:width])
+            if prefix is None:
+                prefix = self._new_prefix(line, number)
                 if prefix is None:
-                    counts[self._bare(line, before + index)] += 1
+                    counts[self._bare(line, number)] += 1
+                    handlers = self._handlers
                     continue
-            text = line[prefix.length :]
-            if text.startswith(_NAMED_TACTIC):
-                self._hot = line[: prefix.length + len(_NAMED_TACTIC)]
-            handler = self._handlers.get(text[:_KEY])
-            if handler is not None and handler(text, before + index):
+                width = prefix.length
+            text = line[width:]
+            key = text[:_KEY]
+            if key == _TACTIC and text.startswith(_NAMED_TACTIC):
+                run = self._build.tuning.timed_run(lines, index - 1, width, number)
+                if run:
+                    taken += run
+                    index += run - 1
+                    continue
+            handler = handlers.get(key)
+            if handler is not None and handler(text, number):
                 taken += 1
             else:
-                counts[self._message(text, prefix, before + index)] += 1
+                counts[self._message(text, prefix, number)] += 1
+            handlers = self._handlers  # a line can end a build
         counts["tensorrt"] += taken
         self._line = before + count
-
-    def _end_of_run(self, lines: list[str], index: int) -> int:
-        """Where the run of tactics with the same prefix ends that the line before ``index`` began."""
-        hot = self._hot
-        for stop in range(index, len(lines)):
-            if not lines[stop].startswith(hot):
-                return stop
-        return len(lines)
-
-    def _tactics(self, run: list[str], number: int) -> int:
-        """Read a run of tactic lines; how many of them the tuner took."""
-        tuning = self._build.tuning
-        if tuning.timed_run(run, self._width, number):
-            return len(run)
-        return sum(self._tactic(line, number + place) for place, line in enumerate(run))
-
-    def _tactic(self, line: str, number: int) -> bool:
-        if self._build.tuning.tactic(line[self._width :], number):
-            return True
-        self._counts[self._message(line[self._width :], self._prefixes[line[: self._width]], number)] += 1
-        return False
 
     def _new_prefix(self, line: str, number: int) -> Prefix | None:
         """The prefix of a line whose first characters were not seen before, kept for the next lines like it.
@@ -128,10 +111,12 @@ class LogReader:
         prefix = read_prefix(line)
         if prefix is None:
             return None
-        if len(self._prefixes) > 100_000:
-            self._prefixes.clear()
-        self._prefixes[line[: prefix.length]] = prefix
+        self._prefixed = True
         self._width = prefix.length
+        if prefix.certain:
+            if len(self._certain) > _MOST_PREFIXES:
+                self._certain.clear()
+            self._certain[line[: prefix.length]] = prefix
         wrappers = self._build.wrappers
         wrappers[prefix.wrapper] = wrappers.get(prefix.wrapper, 0) + 1
         if prefix.stamp_s is not None and prefix.stamp_s != self._stamp:
@@ -144,25 +129,27 @@ class LogReader:
         if prefix.severity in _ALARMS and text:
             self._build.add_message(prefix.severity, text, number)
             return "tensorrt"
-        return self._other(text, number, prefix.severity, certain=prefix.certain, wrapper=prefix.wrapper)
+        return self._other(text, prefix, number)
 
-    def _other(self, text: str, number: int, severity: str, *, certain: bool, wrapper: str) -> str:
-        if " has no valid tactics " in text and self._build.tuning.no_valid(text, number):
+    def _other(self, text: str, prefix: Prefix, number: int) -> str:
+        learnt = self._learnt.get(text[:_KEY])
+        if learnt is not None and learnt[0] in text and learnt[1](text, number):
             return "tensorrt"
-        if not certain and self._build.read_section(text, number):
+        if not prefix.certain and self._build.read_section(text, number):
             return "tensorrt"
-        if MESSAGE_SCREEN.match(text) and self._build.add_known(severity, text, number):
+        if MESSAGE_SCREEN.match(text) and self._build.add_known(prefix.severity, text, number):
             return "tensorrt"
         if is_ignored(text):
             return "ignored"
         for infix, handler in self._infixes:
             if infix in text and handler(text, number):
+                self._learnt[text[:_KEY]] = infix, handler
                 return "tensorrt"
         if not text.strip():
             return "blank"
         if is_ignored_within(text) or (self._block == "graph dump" and is_dump_row(text)):
             return "ignored"
-        return self._leave(text, number, "foreign" if not certain and wrapper in _HOSTS else "unread")
+        return self._leave(text, number, "foreign" if not prefix.certain and prefix.wrapper in _HOSTS else "unread")
 
     def _leave(self, text: str, number: int, kind: str) -> str:
         examples = self._foreign if kind == "foreign" else self._unread
@@ -192,7 +179,7 @@ class LogReader:
             return "tensorrt"
         if build.extend_message(text, number):
             return "tensorrt"
-        return self._other(text, number, "unknown", certain=False, wrapper=_BARE)
+        return self._other(text, _BARE, number)
 
     # -- builds ----------------------------------------------------------------------------------------------------
 
@@ -206,13 +193,15 @@ class LogReader:
             "Layers": self._layers, "Layer(": build.add_layer, "Layer:": self._layer, "Name: ": build.add_layer,
             "Bindin": self._bindings, "Format": self._selected, "GRAPH ": self._dump, "SYMBOL": self._dump,
         }  # fmt: skip
-        # Lines that begin with a layer's name: what stands behind the name tells them.
+        # Lines that begin with a layer's or a runner's name: what stands behind the name tells them.
         self._infixes: tuple[tuple[str, Callable[[str, int], bool]], ...] = (
-            (" profiling completed in ", build.tuning.done), ("] inputs: ", build.graph.node),
+            (" has no valid tactics ", build.tuning.no_valid), (" profiling completed in ", build.tuning.done), ("] inputs: ", build.graph.node),
             ("] outputs: ", build.graph.node),
             ("] got cached result: ", build.tuning.cached), ("Set Tactic Name: ", build.tuning.named),
             (": Fusing ", build.graph.fuse), (": fusing ", build.graph.fuse),
         )  # fmt: skip
+        # Names come in rows: what told the last line with a beginning is tried first for the next one.
+        self._learnt: dict[str, tuple[str, Callable[[str, int], bool]]] = {}
 
     def _next_build(self, line: int) -> None:
         self._builds.append(self._build.close(line - 1))

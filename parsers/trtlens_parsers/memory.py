@@ -42,7 +42,8 @@ _PHASES = (
 _STARTS = {
     "Total ", "Max Sc", "Detect", "Graph ", "Format", "Subgra", "Data i", "Engine", "Calibr",
 }  # fmt: skip
-_RANGE = re.compile(rf"Setting dynamic range for (.*) to \[(-?{_FLOAT}),(-?{_FLOAT})\]\s*$")
+_RANGE = "Setting dynamic range for "
+_BOUNDS = re.compile(rf"(-?{_FLOAT}),(-?{_FLOAT})\]")
 _CALIBRATED = "INT8 Inference Tensor scales and zero-points: "
 _SCALE = re.compile(r"Quantization\(scale: \{([^{}]{0,200})\}, zero-point: \{([^{}]{0,200})\}\)")
 
@@ -120,10 +121,13 @@ class MemoryReader:
         if text.startswith("Setting a default quantization params because quantization data is missing for "):
             tensor = text[79:].strip() or None  # the name is empty in nearly all lines of 8.4 to 8.6
             self.ranges.append(DynamicRange(tensor, None, None, None, None, "default", line))
-        elif match := _RANGE.match(text):
-            self.ranges.append(DynamicRange(match[1], float(match[2]), float(match[3]), None, None, "set", line))
-        else:
+            return True
+        head, _, tail = text.rstrip().rpartition(" to [")
+        bounds = _BOUNDS.fullmatch(tail)
+        if bounds is None or not head.startswith(_RANGE):
             return False
+        low, high = float(bounds[1]), float(bounds[2])
+        self.ranges.append(DynamicRange(head[len(_RANGE) :], low, high, None, None, "set", line))
         return True
 
     def scale(self, text: str, line: int) -> bool:

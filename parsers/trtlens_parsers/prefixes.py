@@ -7,8 +7,8 @@ Triton, DeepStream, ONNX Runtime, Torch-TensorRT, TF-TRT, ROS and jetson-inferen
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from datetime import datetime, timezone
+from typing import NamedTuple
 
 _STAMP = r"\[\d\d/\d\d/\d{4}-\d\d:\d\d:\d\d\] "
 _ISO = r"\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d"
@@ -72,8 +72,7 @@ _CLOCK = re.compile(r"(\d\d)/(\d\d)/(\d{4})-(\d\d):(\d\d):(\d\d)\] (?!\[\d\d/)")
 _ISO_CLOCK = re.compile(r"(\d{4})-(\d\d)-(\d\d)[ T](\d\d):(\d\d):(\d\d)")
 
 
-@dataclass(frozen=True, slots=True)
-class Prefix:
+class Prefix(NamedTuple):
     """What a prefix says of its line; ``length`` characters of the line are prefix, ``stamp_s`` is seconds (UTC-naive).
 
     ``certain`` is true when the wrapper marks the text as TensorRT's own, so that the hosting program's lines

@@ -116,8 +116,7 @@ class Region(NamedTuple):
     line: int
 
 
-@dataclass(frozen=True, slots=True)
-class Node:
+class Node(NamedTuple):
     """One ONNX node as the parser read it, with the tensors' shapes as printed."""
 
     name: str
@@ -127,8 +126,7 @@ class Node:
     line: int
 
 
-@dataclass(frozen=True, slots=True)
-class Fusion:
+class Fusion(NamedTuple):
     """One change that the builder reported to its graph; ``sources`` are the layers it took, ``result`` what came out."""
 
     kind: str  # fused, merged, removed, copied, retargeted, retyped
@@ -138,8 +136,7 @@ class Fusion:
     line: int
 
 
-@dataclass(frozen=True, slots=True)
-class Pass:
+class Pass(NamedTuple):
     """One optimisation pass with the number of layers that it left."""
 
     name: str
@@ -147,8 +144,7 @@ class Pass:
     line: int
 
 
-@dataclass(frozen=True, slots=True)
-class LayerMemory:
+class LayerMemory(NamedTuple):
     """The memory line of one engine layer; layers without any memory have no line."""
 
     layer: str
@@ -158,8 +154,7 @@ class LayerMemory:
     line: int
 
 
-@dataclass(frozen=True, slots=True)
-class Message:
+class Message(NamedTuple):
     """A warning, an error, or a line with a known meaning (``code``)."""
 
     severity: str
@@ -170,8 +165,7 @@ class Message:
     line: int
 
 
-@dataclass(frozen=True, slots=True)
-class DynamicRange:
+class DynamicRange(NamedTuple):
     """The INT8 range or scale that a tensor was given; ``origin`` is ``set``, ``default``, ``override`` or ``calibration``."""
 
     tensor: str | None
@@ -183,8 +177,7 @@ class DynamicRange:
     line: int
 
 
-@dataclass(frozen=True, slots=True)
-class AddedReformat:
+class AddedReformat(NamedTuple):
     """A reformat that the builder put before or behind a layer (``Adding reformat layer``), with strides on both sides."""
 
     tensor: str
@@ -194,8 +187,7 @@ class AddedReformat:
     line: int
 
 
-@dataclass(frozen=True, slots=True)
-class Phase:
+class Phase(NamedTuple):
     """A part of the build with the seconds that TensorRT itself printed for it."""
 
     name: str
@@ -203,8 +195,7 @@ class Phase:
     line: int
 
 
-@dataclass(frozen=True, slots=True)
-class Moment:
+class Moment(NamedTuple):
     """The first line that carries a given time stamp (whole seconds), with the phase that was running."""
 
     stamp_s: float
@@ -212,8 +203,7 @@ class Moment:
     line: int
 
 
-@dataclass(frozen=True, slots=True)
-class EngineLayer:
+class EngineLayer(NamedTuple):
     """One row of the engine layer information, with the line it stands on; None for a row of the inspector's JSON."""
 
     layer: LayerRecord

@@ -19,15 +19,8 @@ class KernelNames:
     def __init__(self) -> None:
         self.kernels: list[Kernel] = []
         self.heads: dict[str, int] = {}  # texts before the time that name their kernel, with its code
-        self._nameless: dict[str, Kernel] = {}  # texts that give an id alone
+        self.nameless: dict[str, tuple[Kernel, int]] = {}  # texts that give an id alone, with its kernel and code
         self._codes: dict[Kernel, int] = {}
-
-    def read_head(self, head: str) -> Kernel | None:
-        """The kernel that the text before a time spells; None where it spells none."""
-        kernel = self._nameless.get(head) or read_head(head)
-        if kernel is not None and kernel.name is None:
-            self._nameless[head] = kernel
-        return kernel
 
     def code(self, kernel: Kernel) -> int:
         """Position of a kernel among the distinct ones."""
@@ -56,41 +49,55 @@ class TacticStore:
 
     def code_of_head(self, head: str) -> int | None:
         """Code of the kernel that the text before a time spells; None where it spells none."""
-        kernel = self._shared.read_head(head)
+        nameless = self._shared.nameless.get(head)
+        if nameless is not None:
+            return self.code(nameless[0]) if self._names or self._next_name is not None else nameless[1]
+        kernel = read_head(head)
         if kernel is None:
             return None
+        code = self._shared.code(kernel)
         if kernel.name is None:
+            self._shared.nameless[head] = kernel, code
             return self.code(kernel)
-        code = self.heads[head] = self._shared.code(kernel)
+        self.heads[head] = code
         return code
 
     def code(self, kernel: Kernel) -> int:
         """Code of a kernel; one without a name takes the name that a line before gave its tactic."""
         return self._shared.code(kernel if kernel.name is not None else self._named(kernel))
 
-    def add_run(self, lines: list[str], start: int, number: int) -> bool:
-        """Keep a run of timed tactics at once; False, with nothing kept, where one of them is not plain.
+    def add_run(self, lines: list[str], first: int, width: int, number: int) -> int:
+        """Keep the timed tactics from position ``first`` on that stand on lines in a row; how many they are.
 
-        Each line is ``Tactic Name: KERNEL Tactic: ID Time: T`` from ``start`` on; the first one has that ``number``.
-        Done for all lines at a time, this takes half of what it takes line by line.
+        Each line is ``PREFIX Tactic Name: KERNEL Tactic: ID Time: T``, with the same prefix of ``width`` characters as
+        the first one, whose number is ``number``. A tactic that is not plain (a time that is impossible or no number)
+        ends the run, as does any other line.
         """
-        parts = [line.rpartition(" Time: ") for line in lines]
-        heads = self.heads
-        codes = [heads.get(head[start:]) for head, _, _ in parts]
-        if None in codes:
-            codes = [self.code_of_head(parts[i][0][start:]) if c is None else c for i, c in enumerate(codes)]
-        known = [code for code in codes if code is not None]
-        try:
-            times = [float(time) for _, _, time in parts]
-        except ValueError:
-            return False
-        # the sum is no number below the limit for infinite times and for NaN, too
-        if len(known) < len(codes) or min(times) < 0 or not sum(times) < FLT_MAX:
-            return False
-        self.columns.lines.extend(range(number, number + len(lines)))
-        self.columns.codes.extend(known)
-        self.columns.times_ms.extend(times)
-        return True
+        start = lines[first][: width + len("Tactic Name: ")]
+        find, add_code, add_time = self.heads.get, self.add_code, self.add_time
+        stop = first
+        for stop in range(first, len(lines)):
+            line = lines[stop]
+            if start not in line:  # quicker than startswith, and a head that is known cannot hold a prefix
+                break
+            left, _, clock = line.rpartition(" Time: ")
+            code = find(left[width:])
+            if code is None:
+                code = self.code_of_head(left[width:]) if line.startswith(start) else None
+                if code is None:
+                    break
+            try:
+                time_ms = float(clock)
+            except ValueError:
+                break
+            if not 0 <= time_ms < FLT_MAX:
+                break
+            add_code(code)
+            add_time(time_ms)
+        else:
+            stop = len(lines)
+        self.columns.lines.extend(range(number, number + stop - first))
+        return stop - first
 
     def add(self, line: int, code: int, time_ms: float | None, remark: Remark | None) -> None:
         """Keep one tactic."""

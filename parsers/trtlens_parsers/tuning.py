@@ -41,6 +41,10 @@ if TYPE_CHECKING:
     """A block before its tactics: layer, whether a reformat, runner, operation, input and output formats, line."""
 
 _NO_KERNEL = Kernel(None, None, None)
+_HEADERS = (
+    ("*************** Autotuning format combination: ", False), ("*************** Autotuning Reformat:", True),
+)  # fmt: skip
+_NO_TACTICS = Remark("skipped", "no valid tactics")
 _IMPOSSIBLE = Remark("failed", "time printed as infinite")
 
 
@@ -68,7 +72,8 @@ class TuningReader:
         self._op: _Header | None = None  # an operation inside a Myelin runner's block, which stays open around it
         self._start = 0  # position of the open block's first tactic
         self._straight = False  # the next timed tactic simply adds to the open block
-        self._split: dict[str, tuple[str | None, str | None]] = {}
+        self._headers: dict[str, tuple[bool, tuple[str | None, str | None]]] = {}  # lines come again and again
+        self._runners: dict[str, tuple[str | None, bool, str]] = {}
         self._skipped_last = False
         self._needed: tuple[int, int] | None = None  # bytes that Myelin said a region needs, and its budget
         self.handlers: dict[str, Callable[[str, int], bool]] = {
@@ -109,17 +114,15 @@ class TuningReader:
 
     def stars(self, text: str, line: int) -> bool:
         """``*************** Autotuning format combination: A -> B`` and ``Autotuning Reformat: A -> B``."""
-        if text.startswith("*************** Autotuning format combination: "):
-            body, self._is_reformat = text[47:], False
-        elif text.startswith("*************** Autotuning Reformat:"):
-            body, self._is_reformat = text[36:], True
-        else:
-            return False
-        self._close()
-        formats = self._split.get(body)
-        if formats is None:
-            formats = self._split[body] = split_formats(body)
-        self._formats = formats
+        header = self._headers.get(text)
+        if header is None:
+            header = _read_header(text)
+            if header is None:
+                return False
+            self._headers[text] = header
+        if self._open is not None or self._op is not None:
+            self._close()
+        self._is_reformat, self._formats = header
         self._header = line
         if not self._is_reformat:
             self._combine(self._layer if self._block_start is not None else None)
@@ -135,35 +138,32 @@ class TuningReader:
         """Give a runner's layer to the headers above it: all of one "Computing costs" block, else the last one alone."""
         if self._is_reformat:  # a layer of the model that only reformats, such as an Identity
             self._combine(layer)
+        if not self.combinations or self.combinations[-1].layer is not None:
+            return
         start = self._block_start if self._block_start is not None else max(len(self.combinations) - 1, 0)
         for position in range(len(self.combinations) - 1, start - 1, -1):
             if self.combinations[position].layer is not None:
                 break
-            self.combinations[position] = self.combinations[position]._replace(layer=layer)
+            self.combinations[position] = Combination(layer, *self.combinations[position][1:])
 
     def dashes(self, text: str, line: int) -> bool:
         """``--------------- Timing Runner: NAME (RUNNER[0x..])``; 5.x: ``Timing NAME(14)`` and ``Chose 14 (id)``."""
         if text.startswith("--------------- Chose "):
             return self.chose(text, line)
-        for start in ("--------------- Timing Runner: ", "--------------- Timing "):
-            if text.startswith(start):
-                break
-        else:
-            return False
-        name, bracket, runner = text[len(start) :].rstrip().rpartition("(")
-        if not bracket or not runner.endswith(")"):
-            return False
+        runner = self._runners.get(text)
+        if runner is None:
+            runner = _read_runner(text)
+            if runner is None:
+                return False
+            self._runners[text] = runner
         self._close()
-        layer: str | None = name.rstrip() or self._layer
-        is_reformat = is_reformat_name(layer)
-        if is_reformat:
-            layer = reformat_ends(layer)
-        else:
-            self._layer = layer
+        layer, is_reformat, name = runner
+        if not is_reformat:
+            layer = self._layer = layer or self._layer
             if layer is not None:
                 self._name_combinations(layer)
         self._is_reformat = is_reformat
-        self._open_block(layer, runner[:-1].partition("[0x")[0], line)
+        self._open_block(layer, name, line)
         return True
 
     # -- tactics ---------------------------------------------------------------------------------------------------
@@ -194,9 +194,12 @@ class TuningReader:
             self._timed(line, code, possible(time_ms))
         return True
 
-    def timed_run(self, lines: list[str], start: int, number: int) -> bool:
-        """Several lines of `timed` at once; False, with nothing kept, where they have to be read one by one."""
-        return self._straight and self._store.add_run(lines, start, number)
+    def timed_run(self, lines: list[str], start: int, width: int, number: int) -> int:
+        """Several lines of `timed` at once, from position ``start``; how many, 0 where the first is not a plain one.
+
+        Each of them begins with the same ``width`` characters as the first one, whose number is ``number``.
+        """
+        return self._store.add_run(lines, start, width, number) if self._straight else 0
 
     def _timed(self, line: int, code: int, time_ms: float | None) -> None:
         """A timed tactic that is impossible, the first of a log without headers, or one that was skipped before."""
@@ -340,9 +343,10 @@ class TuningReader:
         if self._open is not None and self._open[2] == runner and self._start == len(self._lines):
             self._open = None  # the runner's own header stands right above: this line is its whole block
         self._close()
-        self._open_block(layer, runner, line)
-        self._store.add(line, self._store.code(_NO_KERNEL), None, Remark("skipped", "no valid tactics"))
-        self._close()
+        self._store.forget_names()
+        self._start = len(self._lines)
+        self._store.add(line, self._store.code(_NO_KERNEL), None, _NO_TACTICS)
+        self._keep((layer, self._is_reformat, runner, None, *self._formats, line))
 
     def fastest(self, text: str, line: int) -> bool:  # noqa: ARG002
         """``Fastest Tactic: ID Time: T``: a summary of the block above it, which it ends."""
@@ -407,6 +411,28 @@ class TuningReader:
         elif "mem budget" in body and (needed := MYELIN_BUDGET.search(body)):
             self._needed = int(needed["asked"]), int(needed["room"])
         return True
+
+
+def _read_header(text: str) -> tuple[bool, tuple[str | None, str | None]] | None:
+    """Whether a format header is a reformat's, and its formats; None for what is no header."""
+    for start, is_reformat in _HEADERS:
+        if text.startswith(start):
+            return is_reformat, split_formats(text[len(start) :])
+    return None
+
+
+def _read_runner(text: str) -> tuple[str | None, bool, str] | None:
+    """Layer (or both ends of a reformat), whether a reformat, and runner; None for what is no runner's line."""
+    for start in ("--------------- Timing Runner: ", "--------------- Timing "):
+        if text.startswith(start):
+            break
+    else:
+        return None
+    name, bracket, runner = text[len(start) :].rstrip().rpartition("(")
+    if not bracket or not runner.endswith(")"):
+        return None
+    layer, runner = name.rstrip() or None, runner[:-1].partition("[0x")[0]
+    return (reformat_ends(layer), True, runner) if is_reformat_name(layer) else (layer, False, runner)
 
 
 def _nameless(tactic_id: str) -> Kernel:

@@ -8,6 +8,7 @@ import plotly.graph_objects as go
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from trtlens.arrays import known_true
 from trtlens.charts import MissingData
 from trtlens.charts.style import SYMBOLS, UNKNOWN, by_precision, colour, duration, figure, plain
 
@@ -56,7 +57,7 @@ def chart(run: Run, layer: str | None = None) -> go.Figure:
 
 
 def _largest(timed: pa.Table) -> str:
-    chosen = timed.filter(pc.equal(timed["chosen"], True))  # noqa: FBT003  an Arrow scalar
+    chosen = timed.filter(known_true(timed["chosen"]))
     rows = chosen if chosen.num_rows else timed
     place = pc.index(rows["time_ms"], pc.max(rows["time_ms"])).as_py()
     return str(rows["layer"][place].as_py())

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import pyarrow.compute as pc
+from trtlens.arrays import of_build
 
 if TYPE_CHECKING:
     from trtlens.explain.tuner import Tuner
@@ -38,7 +38,7 @@ class Flags:
 
     def __init__(self, run: Run, build: int, tuner: Tuner) -> None:
         options = run["options"]
-        rows: list[dict[str, Any]] = options.filter(pc.equal(options["build"], build)).to_pylist()
+        rows: list[dict[str, Any]] = of_build(options, build).to_pylist()
         self._options = {row["key"]: row for row in rows if row["value"]}
         self._tuner = tuner
         self._is_complete = any(row["complete"] for row in run["builds"].to_pylist() if row["build"] == build)

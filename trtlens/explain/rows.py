@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 
+from trtlens.arrays import filled, of_numpy, to_numpy
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -42,7 +44,7 @@ class LabelledRows:
 
 def _taker(column: pa.ChunkedArray) -> Callable[[np.ndarray], list[Any]]:
     if not pa.types.is_dictionary(column.type):
-        return lambda positions: list(column.take(pa.array(positions)).to_pylist())
+        return lambda positions: list(column.take(of_numpy(positions)).to_pylist())
     texts, codes = _labels(column)
     return lambda positions: [texts[code] for code in codes[positions].tolist()]
 
@@ -53,4 +55,4 @@ def _labels(column: pa.ChunkedArray) -> tuple[list[Any], np.ndarray]:
         return [None], _NOTHING
     array = column.combine_chunks()
     texts = [*array.dictionary.to_pylist(), None]
-    return texts, array.indices.fill_null(len(texts) - 1).to_numpy(zero_copy_only=False)
+    return texts, to_numpy(filled(array.indices, len(texts) - 1))

@@ -6,8 +6,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-import pyarrow.compute as pc
-
+from trtlens.arrays import of_build
 from trtlens.engine_graph import EngineGraph, Node, read_graph
 from trtlens.explain.flags import Flags
 from trtlens.explain.reformat_costs import ReformatCosts
@@ -59,8 +58,8 @@ class Build:
         self.flags = Flags(run, number, self.tuner)
         self._run = run
         reformats, messages = run["reformat_candidates"], run["messages"]
-        self.costs = ReformatCosts(reformats.filter(pc.equal(reformats["build"], number)))
-        self._messages: list[dict[str, Any]] = messages.filter(pc.equal(messages["build"], number)).to_pylist()
+        self.costs = ReformatCosts(of_build(reformats, number))
+        self._messages: list[dict[str, Any]] = of_build(messages, number).to_pylist()
 
     def subject(self, node: Node) -> Subject:
         """What is known of an engine layer; of one without a record, through the layer that is like it."""

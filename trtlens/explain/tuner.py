@@ -11,6 +11,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from trtlens.arrays import array, filled, of_build, to_numpy
 from trtlens.combinations import NO_VALID
 from trtlens.explain.rows import LabelledRows
 from trtlens_parsers.strides import read_strides_list
@@ -60,8 +61,8 @@ class Tuner:
     def __init__(self, run: Run, build: int) -> None:
         self.build = build
         candidates, combinations = run["candidates"], run["combinations"]
-        self._candidates = candidates.filter(pc.equal(candidates["build"], build)).combine_chunks()
-        self._combinations = combinations.filter(pc.equal(combinations["build"], build)).combine_chunks()
+        self._candidates = of_build(candidates, build).combine_chunks()
+        self._combinations = of_build(combinations, build).combine_chunks()
         strategies = [row for row in run["strategies"].to_pylist() if row["build"] == build and row["kept"] is True]
         self._candidate_rows = LabelledRows(self._candidates, "layer")
         self._combination_rows = LabelledRows(self._combinations, "layer")
@@ -91,7 +92,7 @@ class Tuner:
     def precisions(self) -> dict[str, tuple[int, int]]:
         """Precisions that any candidate of the build computes in: how many candidates, and the line of the first."""
         found: dict[str, tuple[int, int]] = {}
-        lines = self._candidates["line"].to_numpy()
+        lines = to_numpy(self._candidates["line"])
         for precision, codes in _codes(self._candidates["precision"]):
             found[precision] = int(codes.sum()), int(lines[int(np.argmax(codes))])
         return found
@@ -103,7 +104,7 @@ class Tuner:
             labels = self._combinations[column]
             found = [text for text in _labels(labels) if dtype in _dtypes(text, text)]
             if found:
-                rows = pc.is_in(labels.cast(pa.string()), value_set=pa.array(found, pa.string()))
+                rows = pc.is_in(labels.cast(pa.string()), value_set=array(found, pa.string()))
                 lines.append(pc.min(self._combinations["line"].filter(rows)).as_py())
         return min(lines, default=None)
 
@@ -117,7 +118,7 @@ def _codes(column: pa.ChunkedArray) -> list[tuple[str, np.ndarray]]:
     if not len(column):
         return []
     array = column.combine_chunks()
-    codes = array.indices.fill_null(-1).to_numpy(zero_copy_only=False)
+    codes = to_numpy(filled(array.indices, -1))
     used = {int(code) for code in np.unique(codes) if code >= 0}
     return [(label, codes == code) for code, label in enumerate(array.dictionary.to_pylist()) if code in used]
 

@@ -6,8 +6,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-import pyarrow.compute as pc
-
+from trtlens.arrays import of_build
 from trtlens.explain.subject import Build, Subject
 from trtlens.explain.wording import milliseconds
 from trtlens.reformat_causes import Reformat, ReformatReader
@@ -53,7 +52,7 @@ class Engine:
     def messages(self) -> list[dict[str, Any]]:
         """The build's messages that have a known meaning."""
         table = self.run["messages"]
-        rows: list[dict[str, Any]] = table.filter(pc.equal(table["build"], self.number)).to_pylist()
+        rows: list[dict[str, Any]] = of_build(table, self.number).to_pylist()
         return [row for row in rows if row["code"] is not None]
 
     @cached_property

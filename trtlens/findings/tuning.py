@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import TYPE_CHECKING, Any
 
-import pyarrow.compute as pc
-
+from trtlens.arrays import of_build
 from trtlens.explain.tuner import best
 from trtlens.explain.wording import bytes_text, counted, hexadecimal, milliseconds
 from trtlens.findings.finding import Evidence, Finding
@@ -118,7 +117,7 @@ def unstable_choice(engine: Engine, other: Engine | None) -> Finding | None:  # 
 def build_time_in_one_layer(engine: Engine, other: Engine | None) -> Finding | None:  # noqa: ARG001
     """One layer took a large part of the time that tuning took."""
     table = engine.run["runners"]
-    rows: list[dict[str, Any]] = table.filter(pc.equal(table["build"], engine.number)).to_pylist()
+    rows: list[dict[str, Any]] = of_build(table, engine.number).to_pylist()
     stated = any(row["profiling_s"] is not None for row in rows)
     column = "profiling_s" if stated else "stamps_s"
     spent: dict[str, float] = defaultdict(float)

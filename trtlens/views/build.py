@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from typing import TYPE_CHECKING, Any
 
-import pyarrow.compute as pc
-
+from trtlens.arrays import of_build
 from trtlens.combinations import NOT_SHOWN
 from trtlens.schema import declare
 
@@ -50,7 +49,7 @@ def table(run: Run) -> pa.Table:
 
 
 def _rows(run: Run, table: str, build: int) -> list[dict[str, Any]]:
-    rows: list[dict[str, Any]] = run[table].filter(pc.equal(run[table]["build"], build)).to_pylist()
+    rows: list[dict[str, Any]] = of_build(run[table], build).to_pylist()
     return rows
 
 

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import pyarrow.compute as pc
-
+from trtlens.arrays import known_true, of_build
 from trtlens.engine_graph import read_graph
 from trtlens.explain.tuner import Tuner
 from trtlens.reformats import NO_WORK
@@ -68,7 +67,7 @@ def _build_rows(run: Run, build: int) -> list[dict[str, Any]]:
     candidates = run["candidates"]
     tuner = Tuner(run, build)
     tried = {name: tuner.combinations(name) for name in _tuned_names(graph)}
-    chosen = candidates.filter(pc.and_(pc.equal(candidates["build"], build), pc.fill_null(candidates["chosen"], False)))  # noqa: FBT003
+    chosen = of_build(candidates.filter(known_true(candidates["chosen"])), build)
     lines = {
         row["line"]: row for row in chosen.select(["line", "time_ms", "input_formats", "output_formats"]).to_pylist()
     }

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
 
+from trtlens_parsers.beginnings import Beginnings
 from trtlens_parsers.messages.engine import ENGINE
 from trtlens_parsers.messages.entry import Entry, Meaning, Template
 from trtlens_parsers.messages.environment import CUDA, ENVIRONMENT
@@ -57,10 +57,10 @@ def _by_head() -> dict[str, list[tuple[str, Template]]]:
 
 _HEADS = _by_head()
 
-MESSAGE_SCREEN = re.compile("|".join(re.escape(head) for head in sorted(_HEADS, key=len, reverse=True)))
-"""For INFO and VERBOSE lines: a message that this does not ``match`` at its start has no known meaning.
+MESSAGE_SCREEN = Beginnings(_HEADS, key=3)
+"""For INFO and VERBOSE lines: a message that has none of these beginnings has no known meaning.
 
-``match``, not ``search``: the words may stand inside a name, and looking for them there takes far longer.
+Beginnings only: the words may stand inside a name, and looking for them there takes far longer.
 """
 
 
@@ -71,9 +71,9 @@ def classify(text: str) -> Meaning | None:
     INFO and VERBOSE messages ask ``MESSAGE_SCREEN.match`` first: it is far quicker to say no.
     """
     text = text[:_LONGEST]
-    screened = MESSAGE_SCREEN.match(text)
-    if screened is not None:
-        meaning = _first_fit(_HEADS[screened[0]], text)
+    head = MESSAGE_SCREEN.longest(text)
+    if head is not None:
+        meaning = _first_fit(_HEADS[head], text)
         if meaning is not None:
             return meaning
     return _first_fit(_TEMPLATES, text)

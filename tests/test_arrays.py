@@ -1,0 +1,101 @@
+"""Arrow arrays made from buffers equal those that pyarrow makes of the same values."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from trtlens import arrays
+from trtlens.arrays import array, known_true, of_build, of_numpy
+from trtlens.schema import LABEL
+
+TEXT = st.text(max_size=12)
+COLUMNS = st.one_of(
+    st.tuples(st.just(pa.int64()), st.lists(st.none() | st.integers(-(2**63), 2**63 - 1))),
+    st.tuples(st.just(pa.uint64()), st.lists(st.none() | st.integers(0, 2**64 - 1))),
+    st.tuples(st.just(pa.float64()), st.lists(st.none() | st.floats(allow_nan=False))),
+    st.tuples(st.just(pa.bool_()), st.lists(st.none() | st.booleans())),
+    st.tuples(st.just(pa.string()), st.lists(st.none() | TEXT)),
+    st.tuples(st.just(LABEL), st.lists(st.none() | TEXT)),
+    st.tuples(st.just(pa.list_(pa.string())), st.lists(st.none() | st.lists(st.none() | TEXT, max_size=4))),
+    st.tuples(
+        st.just(pa.list_(pa.int64())), st.lists(st.none() | st.lists(st.none() | st.integers(-9, 9), max_size=4))
+    ),
+)
+
+
+@settings(deadline=None)  # pyarrow's first conversion imports pandas
+@given(COLUMNS)
+def test_any_column_equals_pyarrow_s(column: tuple[pa.DataType, list[object]]) -> None:
+    """Values, nulls and types are those that pyarrow's own conversion gives."""
+    arrow, values = column
+    made = array(values, arrow)
+    made.validate(full=True)
+    assert made.type == arrow
+    assert made.to_pylist() == values
+    plain = pa.array(values, arrow.value_type).dictionary_encode() if arrow == LABEL else pa.array(values, arrow)
+    assert made.equals(plain)
+
+
+@settings(deadline=None)
+@given(COLUMNS)
+def test_long_columns_are_the_same_by_pyarrow(column: tuple[pa.DataType, list[object]]) -> None:
+    """Beyond some length pyarrow converts; nothing else changes."""
+    arrow, values = column
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(arrays, "_MANY", 0)
+        by_pyarrow = array(values, arrow)
+    assert by_pyarrow.equals(array(values, arrow))
+
+
+@pytest.mark.parametrize(
+    ("values", "arrow"),
+    [
+        (["1"], pa.int64()), ([1.5], pa.int64()), ([0], pa.string()), ([b"a"], pa.string()), ([1], pa.bool_()),
+        (["yes"], pa.bool_()), (["0.5"], pa.float64()), ([3], pa.list_(pa.int64())), ([0], LABEL),
+    ],
+)  # fmt: skip
+def test_values_of_another_type_are_refused(values: list[object], arrow: pa.DataType) -> None:
+    """Nothing is converted in silence."""
+    with pytest.raises(TypeError):
+        array(values, arrow)
+
+
+def test_numbers_that_do_not_fit_are_refused() -> None:
+    """A number beyond 64 bits has no place in a table."""
+    with pytest.raises(OverflowError):
+        array([2**63], pa.int64())
+    with pytest.raises(OverflowError):
+        array([-1], pa.uint64())
+
+
+def test_numpy_columns_keep_what_is_missing() -> None:
+    """NaN is null, and so is what the mask says."""
+    assert of_numpy(np.array([0.5, np.nan])).to_pylist() == [0.5, None]
+    assert of_numpy(np.array([7, 8, 9], np.int32), missing=np.array([False, True, False])).to_pylist() == [7, None, 9]
+    assert of_numpy(np.arange(6)[::2]).to_pylist() == [0, 2, 4]
+
+
+def test_rows_of_a_build_and_unknown_truths() -> None:
+    """A null is neither this build nor true."""
+    table = pa.table({"build": [1, 2, None, 2], "chosen": [True, None, False, True]})
+    assert of_build(table, 2)["chosen"].to_pylist() == [None, True]
+    assert known_true(table["chosen"]).to_pylist() == [True, False, False, True]
+
+
+def test_making_arrays_imports_no_pandas() -> None:
+    """That is what they are for: pandas takes longer to import than a log of 10 MB takes to read."""
+    code = (
+        "import sys, numpy, pyarrow as pa; from trtlens.arrays import *; from trtlens.schema import LABEL\n"
+        "t = pa.table({'build': array([1, 2], pa.int64()), 'x': array(['a', None], LABEL)})\n"
+        "of_build(t, 1), known_true(pa.chunked_array([array([None], pa.bool_())])), of_numpy(numpy.arange(3))\n"
+        "array([['a']], pa.list_(pa.string())), array([1.5], pa.float64())\n"
+        "sys.exit('pandas' in sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
