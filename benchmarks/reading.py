@@ -6,6 +6,7 @@ Run: ``python benchmarks/reading.py [MB ...]`` (default 150).
 
 from __future__ import annotations
 
+import itertools
 import lzma
 import re
 import resource
@@ -21,14 +22,18 @@ CAPTURES = Path(__file__).parents[1] / "fixtures" / "resnet50-h200"
 _PREFIX = re.compile(r"\[\d\d/\d\d/\d{4}-\d\d:\d\d:\d\d\] \[([A-Z])\] (\[TRT\] )?")
 
 
+def capture(name: str) -> bytes:
+    """The verbose log of one of the captured builds."""
+    return lzma.decompress((CAPTURES / name / "verbose.log.xz").read_bytes())
+
+
 def make_log(path: Path, megabytes: int) -> int:
-    """Write the captures' logs, repeated to the size; the number of bytes written."""
-    logs = [lzma.decompress((CAPTURES / name / "verbose.log.xz").read_bytes()) for name in ("fp32", "fp16", "int8")]
+    """Write the captures' logs, repeated to the size and cut there; the number of bytes written."""
+    logs, size = itertools.cycle([capture(name) for name in ("fp32", "fp16", "int8")]), megabytes * 10**6
     with path.open("wb") as file:
-        while file.tell() < megabytes * 10**6:
-            for log in logs:
-                file.write(log)
-        return file.tell()
+        while file.tell() < size:
+            file.write(next(logs)[: size - file.tell()])
+    return size
 
 
 def plain_loop(path: Path) -> int:

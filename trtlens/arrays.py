@@ -7,7 +7,8 @@ reading a log of 10 MB does, and most questions to a log need no pandas: what a 
 from __future__ import annotations
 
 from array import array as packed
-from itertools import chain
+from itertools import chain, repeat
+from operator import is_
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 _ARROW = {"i4": pa.int32(), "i8": pa.int64(), "u8": pa.uint64(), "f8": pa.float64()}
 _NUMPY = {arrow: np.dtype(code) for code, arrow in _ARROW.items()}
 _CODES = {pa.int32(): "i", pa.int64(): "q", pa.uint64(): "Q", pa.float64(): "d"}
-_MANY = 20_000
+_MANY = 100_000
 """Values of a column from which on pyarrow's own conversion is worth the import of pandas."""
 _LONGEST = 2**31 - 1
 """Bytes and elements that a column's 32-bit offsets can count."""
@@ -39,7 +40,7 @@ def array(values: Iterable[Any], arrow: pa.DataType) -> pa.Array:
         return _by_pyarrow(items, arrow)
     if pa.types.is_dictionary(arrow):
         return _labels(items, arrow)
-    missing = np.fromiter((item is None for item in items), bool, len(items)) if None in items else None
+    missing = np.fromiter(map(is_, items, repeat(None)), bool, len(items)) if None in items else None
     if pa.types.is_string(arrow):
         buffers, children = _texts(items), None
     elif pa.types.is_list(arrow):
@@ -60,10 +61,12 @@ def _by_pyarrow(items: Sequence[Any], arrow: pa.DataType) -> pa.Array:
 
 
 def of_numpy(values: np.ndarray, *, missing: np.ndarray | None = None) -> pa.Array:
-    """The array of 32-bit or 64-bit numbers, null where ``missing``; NaN is null."""
+    """The array of truth values or of 32-bit or 64-bit numbers, null where ``missing``; NaN is null."""
     if values.dtype.kind == "f" and missing is None:
         absent = np.isnan(values)
         missing = absent if absent.any() else None
+    if values.dtype == bool:
+        return pa.Array.from_buffers(pa.bool_(), len(values), [_validity(missing), _bits(values)])
     buffers = [_validity(missing), pa.py_buffer(np.ascontiguousarray(values))]
     return pa.Array.from_buffers(_ARROW[values.dtype.str[1:]], len(values), buffers)
 
@@ -88,6 +91,22 @@ def _truths_of(bits: pa.Buffer | None, values: pa.Array) -> np.ndarray:
     """Bits of an array as truth values."""
     packed_bits = np.frombuffer(bits or b"", np.uint8)
     return np.unpackbits(packed_bits, bitorder="little")[values.offset :][: len(values)].astype(bool)
+
+
+def run_starts(ordered: np.ndarray) -> np.ndarray:
+    """Positions in sorted values (or rows of values) where another one begins."""
+    differs = ordered[1:] != ordered[:-1]
+    changes = differs.any(axis=1) if ordered.ndim > 1 else differs
+    return np.flatnonzero(np.concatenate([np.ones(min(len(ordered), 1), bool), changes]))
+
+
+def positions_by_code(codes: np.ndarray) -> dict[int, np.ndarray]:
+    """Where each code stands, in ascending order; a negative code is none."""
+    order = np.argsort(codes, kind="stable")
+    starts = run_starts(codes[order])
+    parts = np.split(order, starts[1:]) if len(order) else []
+    found = codes[order][starts].tolist()
+    return {code: part for code, part in zip(found, parts, strict=True) if code >= 0}
 
 
 def of_build(table: pa.Table, number: int) -> pa.Table:

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import pyarrow as pa
+import numpy as np
 
-from trtlens.arrays import array
+from trtlens.arrays import of_numpy
 from trtlens.chooser import Chooser
 from trtlens.combinations import Grouping, complete_combinations
 from trtlens.tables import TABLES
@@ -19,6 +19,8 @@ from trtlens.twins import find_twins
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+
+    import pyarrow as pa
 
     from trtlens.chooser import Choice
 
@@ -32,23 +34,39 @@ def add_choices(tables: dict[str, pa.Table]) -> dict[str, pa.Table]:
     marks.fill(choices, chooser)
     candidates = tables["candidates"]
     position = candidates.schema.get_field_index("chosen")
-    marked = candidates.set_column(position, candidates.schema.field(position), array(marks.candidates, pa.bool_()))
+    marked = candidates.set_column(position, candidates.schema.field(position), marks.candidates.array())
     firsts = _first_layers(choices)
     indices = [firsts.get(key) for key in zip(grouping.rows["build"], grouping.rows["layer"], strict=True)]
     return {
         **tables,
         "candidates": marked,
-        "combinations": complete_combinations(marked, grouping, indices, marks.combinations),
+        "combinations": complete_combinations(marked, grouping, indices, marks.combinations.array()),
         "tuned_layers": _tuned_layers(choices, grouping, candidates, find_twins(choices, tables)),
     }
+
+
+class _Marked:
+    """A column of truth values that are null until they are set."""
+
+    def __init__(self, count: int) -> None:
+        self._values = np.zeros(count, bool)
+        self._missing = np.ones(count, bool)
+
+    def set(self, rows: int | Sequence[int] | np.ndarray, *, value: bool) -> None:
+        places = np.asarray(rows, np.int64)  # NumPy takes an empty tuple for all rows
+        self._values[places] = value
+        self._missing[places] = False
+
+    def array(self) -> pa.Array:
+        return of_numpy(self._values, missing=self._missing)
 
 
 class _Marks:
     """``chosen`` of candidates and combinations: null where the layer's choice is unknown."""
 
     def __init__(self, candidates: int, combinations: int) -> None:
-        self.candidates: list[bool | None] = [None] * candidates
-        self.combinations: list[bool | None] = [None] * combinations
+        self.candidates = _Marked(candidates)
+        self.combinations = _Marked(combinations)
 
     def fill(self, choices: Sequence[Choice], chooser: Chooser) -> None:
         for group in chooser.tried.rejected_groups():
@@ -57,18 +75,16 @@ class _Marks:
         for choice in settled:
             for group in chooser.groups_of(choice):
                 self._not_chosen(group, chooser)
-            for position in chooser.operation_rows(choice):
-                self.candidates[position] = False
+            self.candidates.set(chooser.operation_rows(choice), value=False)
         for choice in settled:
             assert choice.candidate is not None  # noqa: S101  filtered above; mypy cannot see it
-            self.candidates[choice.candidate] = True
+            self.candidates.set(choice.candidate, value=True)
             if choice.group is not None:
-                self.combinations[choice.group] = True
+                self.combinations.set(choice.group, value=True)
 
     def _not_chosen(self, group: int, chooser: Chooser) -> None:
-        self.combinations[group] = False
-        for position in chooser.tried.positions.get(group, ()):
-            self.candidates[position] = False
+        self.combinations.set(group, value=False)
+        self.candidates.set(chooser.tried.positions.get(group, ()), value=False)
 
 
 def _first_layers(choices: Sequence[Choice]) -> dict[tuple[int, str | None], int]:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 
-from trtlens.arrays import filled, of_numpy, to_numpy
+from trtlens.arrays import filled, of_numpy, run_starts, to_numpy
 from trtlens.tables import TABLES
 
 if TYPE_CHECKING:
@@ -63,15 +63,19 @@ class Grouping:
 
     def _add_headless(self, candidates: pa.Table, keys: np.ndarray, headless: np.ndarray) -> None:
         """Rows for candidates above which no header of their formats stands; the first one's line is the row's."""
-        _, first, group = np.unique(keys[headless], axis=0, return_index=True, return_inverse=True)
+        own = keys[headless]
+        sort = np.lexsort(own.T)
+        starts = run_starts(own[sort])
+        first = sort[starts]  # the sort is stable: of equal rows the first one in the table comes first
         order = np.argsort(first)
         rank = np.empty(len(order), np.int64)
         rank[order] = np.arange(len(order))
-        self.of_candidate[headless] = len(self.rows["line"]) + rank[group.ravel()]
-        take = of_numpy(headless[first[order]])
+        lengths = np.diff(np.append(starts, len(sort)))
+        self.of_candidate[headless[sort]] = len(self.rows["line"]) + np.repeat(rank, lengths)
+        firsts = headless[first[order]]
         for name in (*_KEYS, "line"):
-            self.rows[name] += candidates[name].take(take).to_pylist()
-        numbers = keys[headless[first[order]], -1].tolist()
+            self.rows[name] += candidates[name].take(of_numpy(firsts)).to_pylist()
+        numbers = keys[firsts, -1].tolist()
         self.rows["strategy"] += [None if number == _NO_STRATEGY else number for number in numbers]
 
 
@@ -109,7 +113,7 @@ def _latest_header(
 
 
 def complete_combinations(
-    candidates: pa.Table, grouping: Grouping, layer_indices: Sequence[int | None], chosen: Sequence[bool | None]
+    candidates: pa.Table, grouping: Grouping, layer_indices: Sequence[int | None], chosen: pa.Array
 ) -> pa.Table:
     """The table `combinations` with the best tactic of each, in the order of the log."""
     count = len(grouping.rows["line"])
@@ -138,9 +142,9 @@ def _best(candidates: pa.Table, groups: np.ndarray, count: int) -> tuple[np.ndar
     untimed = np.bincount(groups[(groups >= 0) & ~has_time], minlength=count)
     positions = np.flatnonzero(has_time)
     order = positions[np.lexsort((positions, times[positions], groups[positions]))]
-    first = np.unique(groups[order], return_index=True)
+    fastest = order[run_starts(groups[order])]
     best = np.full(count, -1, np.int64)
-    best[first[0]] = order[first[1]]
+    best[groups[fastest]] = fastest
     return best, timed, untimed
 
 

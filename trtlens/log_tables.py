@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,11 +15,12 @@ from trtlens.tuning_tables import combinations_table, stamped_seconds, strategie
 from trtlens_parsers.records import Remark, TuningBlock
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from trtlens_parsers.records import Build, Log
 
 _TIMED = Remark("timed", None)
+_AS_IS: Mapping[str, str] = {}  # records whose fields bear the columns' names
 _BUILD_SCALARS = (
     "activation_bytes", "weights_bytes", "scratch_bytes", "host_persistent_bytes", "device_persistent_bytes",
 )  # fmt: skip
@@ -37,8 +37,8 @@ def log_tables(log: Log, file: str) -> dict[str, pa.Table]:
         "runners": _runners(builds, blocks),
         "phases": _phases(builds),
         "reading": _reading(log, file),
-        "passes": _indexed("passes", builds, lambda b: b.passes, "name", "layers_after", "line"),
-        "nodes": _indexed("nodes", builds, lambda b: b.nodes, "name", "op", "inputs", "outputs", "line"),
+        "passes": _plain("passes", builds, lambda b: b.passes),
+        "nodes": _plain("nodes", builds, lambda b: b.nodes),
         "choices": _plain("choices", builds, lambda b: b.choices),
         "combinations": combinations_table(builds),
         "strategies": strategies_table(builds),
@@ -57,25 +57,24 @@ def log_tables(log: Log, file: str) -> dict[str, pa.Table]:
 
 
 def _plain(
-    name: str, builds: Iterable[Build], rows_of: Callable[[Build], Sequence[Any]], renamed: dict[str, str] | None = None
+    name: str, builds: Sequence[Build], rows_of: Callable[[Build], Sequence[Any]], renamed: Mapping[str, str] = _AS_IS
 ) -> pa.Table:
-    """A table whose columns are the records' attributes, under the build's number."""
-    rows = [(build.number, row) for build in builds for row in rows_of(build)]
-    columns: dict[str, list[Any]] = {"build": [number for number, _ in rows]}
-    records = [row for _, row in rows]
-    for column in TABLES[name].columns[1:]:
-        columns[column.name] = list(map(attrgetter((renamed or {}).get(column.name, column.name)), records))
-    return TABLES[name].table(columns)
+    """A table whose columns are the fields of the records, under the build's number and its place within the build."""
+    groups = [rows_of(build) for build in builds]
+    records = [record for group in groups for record in group]
+    fields = dict(zip(records[0]._fields, zip(*records, strict=True), strict=True)) if records else {}
+    own = {
+        "build": of_numpy(_repeated([build.number for build in builds], [len(group) for group in groups])),
+        "index": [index for group in groups for index in range(len(group))],
+    }
+    return TABLES[name].table({
+        column.name: own[column.name] if column.name in own else fields.get(renamed.get(column.name, column.name), ())
+        for column in TABLES[name].columns
+    })  # fmt: skip
 
 
-def _indexed(
-    name: str, builds: Iterable[Build], rows_of: Callable[[Build], Sequence[Any]], *attributes: str
-) -> pa.Table:
-    """Like `_plain`, with the position within the build as ``index``."""
-    rows = [(build.number, index, row) for build in builds for index, row in enumerate(rows_of(build))]
-    columns: dict[str, list[Any]] = {"build": [r[0] for r in rows], "index": [r[1] for r in rows]}
-    columns.update({attribute: [getattr(row, attribute) for _, _, row in rows] for attribute in attributes})
-    return TABLES[name].table(columns)
+def _repeated(numbers: Sequence[int], counts: Sequence[int]) -> np.ndarray:
+    return np.repeat(np.array(numbers, np.int64), np.array(counts, np.int64))
 
 
 def _builds(builds: Sequence[Build]) -> pa.Table:
@@ -136,8 +135,7 @@ class _Blocks:
         blocks = [block for build in builds for block in build.blocks]
         values = zip(*blocks, strict=True) if blocks else [()] * len(TuningBlock._fields)
         self.column = dict(zip(TuningBlock._fields, values, strict=True))
-        numbers = np.array([build.number for build in builds], np.int64)
-        self.of_build = np.repeat(numbers, [len(build.blocks) for build in builds])
+        self.of_build = _repeated([build.number for build in builds], [len(build.blocks) for build in builds])
         self.is_reformat = np.fromiter(self.column["is_reformat"], bool, len(blocks))
         self.start, self.stop = (np.fromiter(self.column[name], np.int64, len(blocks)) for name in ("start", "stop"))
         self._labels: dict[str, pa.Array] = {}

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from trtlens.arrays import filled, of_numpy, to_numpy
+from trtlens.arrays import filled, of_numpy, positions_by_code, to_numpy
 from trtlens.combinations import ONLY_OPTION, Grouping, decoded
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ class Tried:
         self.times = to_numpy(candidates["time_ms"])
         self.lines = to_numpy(candidates["line"])
         self._texts = {name: candidates[name] for name in ("tactic_name", "runner", "reason")}
-        self.positions = _by_group(grouping.of_candidate)
+        self.positions = positions_by_code(grouping.of_candidate)
         self.operations = _by_operation(candidates, grouping.of_candidate)
         strategies = tables["strategies"].to_pylist()
         self.kept = {row["build"]: row for row in strategies if row["kept"] is True}
@@ -110,15 +110,6 @@ class Tried:
         headers = zip(self.rows["line"], self.rows["build"], strict=True)
         end = min((line for line, number in headers if number == build and line > start), default=None)
         return [p for p in positions if self.lines[p] > start and (end is None or self.lines[p] < end)]
-
-
-def _by_group(groups: np.ndarray) -> dict[int, np.ndarray]:
-    """Positions of each group in the order of the table; -1 is no group."""
-    order = np.argsort(groups, kind="stable")
-    if not len(order):
-        return {}
-    found, starts = np.unique(groups[order], return_index=True)
-    return {int(g): part for g, part in zip(found, np.split(order, starts[1:]), strict=True) if g >= 0}
 
 
 def _by_operation(candidates: pa.Table, groups: np.ndarray) -> dict[tuple[int, str | None, str], list[int]]:

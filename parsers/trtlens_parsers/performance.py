@@ -8,7 +8,7 @@ line per statistic (6.0 to 7.2); averages alone (5.x). Source: ``samples/common/
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from trtlens_parsers.finite import finite_number
 
@@ -54,8 +54,7 @@ _AVERAGE_5X = re.compile(
 _MORE_AVERAGES = re.compile(r"\.\.\. Omitting \d{1,12} lines\s*$|Trace averages of \d{1,9} runs:\s*$")
 
 
-@dataclass(frozen=True, slots=True)
-class PerformanceRow:
+class PerformanceRow(NamedTuple):
     """One statistic of one metric: ``min``, ``max``, ``mean``, ``median``, ``p99`` .., or ``value`` where there is one.
 
     ``value`` counts in ``unit`` (``qps``, ``ms`` or ``s``); None where trtexec printed no finite number.
@@ -68,8 +67,7 @@ class PerformanceRow:
     line: int
 
 
-@dataclass(frozen=True, slots=True)
-class AverageRow:
+class AverageRow(NamedTuple):
     """Mean times of a few consecutive inferences; ``tail_ms`` is the ``tail_percent`` percentile of their GPU times."""
 
     runs: int

@@ -9,7 +9,7 @@ programs that copied it). Layers that took no time are left out since 8.4. Sourc
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from trtlens_parsers.finite import finite_number
 
@@ -20,8 +20,7 @@ _NUMBER = r"(?:\d{1,15}(?:\.\d{1,6})?|-?(?:nan|inf)(?:\(ind\))?)"
 _NUMERIC = re.compile(_NUMBER)
 
 
-@dataclass(frozen=True, slots=True)
-class ProfileRow:
+class ProfileRow(NamedTuple):
     """One layer's times over all iterations; ``median_ms`` is None where the table has no such column.
 
     ``percent`` is the share of the sum of all layers. The samples' table gives total and invocations, not the average:

@@ -74,10 +74,11 @@ class TacticStore:
         ends the run, as does any other line.
         """
         start = lines[first][: width + len("Tactic Name: ")]
-        find, add_code, add_time = self.heads.get, self.add_code, self.add_time
-        stop = first
-        for stop in range(first, len(lines)):
-            line = lines[stop]
+        find = self.heads.get
+        codes: list[int] = []
+        times: list[float] = []
+        for position in range(first, len(lines)):
+            line = lines[position]
             if start not in line:  # quicker than startswith, and a head that is known cannot hold a prefix
                 break
             left, _, clock = line.rpartition(" Time: ")
@@ -92,12 +93,12 @@ class TacticStore:
                 break
             if not 0 <= time_ms < FLT_MAX:
                 break
-            add_code(code)
-            add_time(time_ms)
-        else:
-            stop = len(lines)
-        self.columns.lines.extend(range(number, number + stop - first))
-        return stop - first
+            codes.append(code)
+            times.append(time_ms)
+        self.columns.lines.extend(range(number, number + len(codes)))
+        self.columns.codes.extend(codes)
+        self.columns.times_ms.extend(times)
+        return len(codes)
 
     def add(self, line: int, code: int, time_ms: float | None, remark: Remark | None) -> None:
         """Keep one tactic."""

@@ -111,7 +111,8 @@ class LineDecoder:
         if cut < 0:
             self._hold(data)
             return []
-        block = self._take_tail() + data[:cut]
+        block = b"".join((*self._tail, memoryview(data)[:cut]))
+        self._drop_tail()
         self._hold(data[cut + 1 :])
         return self._lines(decode_bytes(block))
 
@@ -120,7 +121,8 @@ class LineDecoder:
         if self._decoder is not None:
             rest, self._tail_text = self._tail_text, ""
             return self._lines(rest) if rest else []
-        rest_bytes = self._take_tail()
+        rest_bytes = b"".join(self._tail)
+        self._drop_tail()
         return self._lines(decode_bytes(rest_bytes)) if rest_bytes else []
 
     def _start(self, data: bytes) -> bytes:
@@ -149,12 +151,10 @@ class LineDecoder:
         self._tail.append(data)
         self._tail_bytes += len(data)
 
-    def _take_tail(self) -> bytes:
-        held = b"".join(self._tail)
+    def _drop_tail(self) -> None:
         self._tail.clear()
         self._tail_bytes = 0
         self._dropping = False
-        return held
 
     def _lines(self, text: str) -> list[str]:
         if "\r" in text:

@@ -7,7 +7,7 @@ sections. 6.0 to 7.2 print no device section.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from typing import NamedTuple
 
 _HEADER = re.compile(r"=== (?P<section>[A-Z][\w ]{0,60}(?: Options| Information)) ===")
 _OPTION = re.compile(r"(?P<key>[A-Za-z][\w()./-]{0,60}(?: [\w()./-]{1,60}){0,10}) ?:(?P<value>.*)")
@@ -25,8 +25,7 @@ _LAST_SECTIONS = {
 _NOT_OPTIONS = ("TensorRT version:", "Note:")
 
 
-@dataclass(frozen=True, slots=True)
-class OptionRow:
+class OptionRow(NamedTuple):
     """One option as printed; ``section`` as in ``Build Options``, ``value`` empty where nothing is set."""
 
     section: str

@@ -74,6 +74,7 @@ class TuningReader:
         self._straight = False  # the next timed tactic simply adds to the open block
         self._headers: dict[str, tuple[bool, tuple[str | None, str | None]]] = {}  # lines come again and again
         self._runners: dict[str, tuple[str | None, bool, str]] = {}
+        self._no_kernel: int | None = None  # the code of a runner's row that names none
         self._skipped_last = False
         self._needed: tuple[int, int] | None = None  # bytes that Myelin said a region needs, and its budget
         self.handlers: dict[str, Callable[[str, int], bool]] = {
@@ -345,7 +346,9 @@ class TuningReader:
         self._close()
         self._store.forget_names()
         self._start = len(self._lines)
-        self._store.add(line, self._store.code(_NO_KERNEL), None, _NO_TACTICS)
+        if self._no_kernel is None:
+            self._no_kernel = self._store.code(_NO_KERNEL)
+        self._store.add(line, self._no_kernel, None, _NO_TACTICS)
         self._keep((layer, self._is_reformat, runner, None, *self._formats, line))
 
     def fastest(self, text: str, line: int) -> bool:  # noqa: ARG002

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 
-from trtlens.arrays import filled, of_numpy, to_numpy
+from trtlens.arrays import filled, of_numpy, positions_by_code, to_numpy
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -36,10 +36,7 @@ class LabelledRows:
     @cached_property
     def _positions(self) -> dict[str, np.ndarray]:
         texts, codes = _labels(self._table[self._label])
-        order = np.argsort(codes, kind="stable")
-        found, starts = np.unique(codes[order], return_index=True)
-        parts = np.split(order, starts[1:]) if len(order) else []
-        return {texts[code]: part for code, part in zip(found.tolist(), parts, strict=True) if texts[code] is not None}
+        return {texts[code]: rows for code, rows in positions_by_code(codes).items() if texts[code] is not None}
 
 
 def _taker(column: pa.ChunkedArray) -> Callable[[np.ndarray], list[Any]]:

@@ -119,7 +119,7 @@ def _codes(column: pa.ChunkedArray) -> list[tuple[str, np.ndarray]]:
         return []
     array = column.combine_chunks()
     codes = to_numpy(filled(array.indices, -1))
-    used = {int(code) for code in np.unique(codes) if code >= 0}
+    used = set(codes.tolist())
     return [(label, codes == code) for code, label in enumerate(array.dictionary.to_pylist()) if code in used]
 
 
