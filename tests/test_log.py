@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import gc
 import gzip
 import json
 import lzma
 import re
 import time
+import weakref
 from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -329,6 +331,23 @@ def test_chunks_do_not_matter() -> None:
         assert {name: t.to_pylist() for name, t in tables_of(log).items()} == {
             name: t.to_pylist() for name, t in tables_of(whole).items()
         }
+
+
+def test_a_reader_is_gone_when_nobody_holds_it() -> None:
+    """Records of a large log must not wait for the search for cycles: a reader keeps none to itself."""
+    reader = LogReader()
+    reader.feed(SMALL.encode())
+    kept = reader.finish()
+    gone = weakref.ref(reader)
+    collecting = gc.isenabled()
+    gc.disable()
+    try:
+        del reader
+        assert gone() is None
+    finally:
+        if collecting:
+            gc.enable()
+    assert kept.builds[0].blocks
 
 
 @settings(max_examples=60, deadline=None)

@@ -17,6 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from typer.testing import CliRunner
 
+from tests.conftest import capture_files
 from trtlens import TABLES, VIEWS, open_run
 from trtlens.cli import app
 from trtlens.output import PRECISION_COLOURS, shorten, to_csv, to_json, visible
@@ -114,11 +115,27 @@ def test_tables_page_is_up_to_date() -> None:
     assert (ROOT / "docs" / "tables.md").read_text("utf-8") == module.page()
 
 
-def test_help_loads_no_heavy_library() -> None:
-    """`trtlens --help` must not wait for pandas, pyarrow or plotly."""
-    code = "import sys; sys.argv = ['trtlens', '--help']; import runpy\ntry:\n runpy.run_module('trtlens', run_name='__main__')\nexcept SystemExit: pass\n"
-    code += "heavy = {'pandas', 'pyarrow', 'plotly', 'numpy', 'rich', 'tensorrt', 'onnx'} & set(sys.modules); print(heavy, file=sys.stderr); assert not heavy"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=False)
+LOG = capture_files("int8")[0]
+_LAYER = "/layer4/layer4.1/conv2/Conv + /layer4/layer4.1/relu_1/Relu"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "heavy"),
+    [
+        (["--help"], {"pandas", "pyarrow", "plotly", "numpy", "rich", "tensorrt", "onnx", "pydantic"}),
+        (["parse", LOG], {"pandas", "plotly", "tensorrt", "onnx", "pydantic", "numpy.ma"}),
+        (["why", _LAYER, LOG], {"pandas", "plotly", "tensorrt", "onnx", "pydantic", "numpy.ma"}),
+    ],
+)
+def test_a_command_loads_no_heavy_library(arguments: list[str | Path], heavy: set[str]) -> None:
+    """An answer must not wait for what it does not need: importing pandas takes longer than reading 10 MB."""
+    code = (
+        "import sys, runpy\n"
+        "try: runpy.run_module('trtlens', run_name='__main__')\n"
+        "except SystemExit as end: assert not end.code, end\n"
+        f"loaded = {heavy!r} & set(sys.modules); assert not loaded, loaded"
+    )
+    done = subprocess.run([sys.executable, "-c", code, *map(str, arguments)], capture_output=True, check=False)
     assert done.returncode == 0, done.stderr
 
 

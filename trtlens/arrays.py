@@ -7,8 +7,7 @@ reading a log of 10 MB does, and most questions to a log need no pandas: what a 
 from __future__ import annotations
 
 from array import array as packed
-from itertools import chain, repeat
-from operator import is_
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -40,9 +39,9 @@ def array(values: Iterable[Any], arrow: pa.DataType) -> pa.Array:
         return _by_pyarrow(items, arrow)
     if pa.types.is_dictionary(arrow):
         return _labels(items, arrow)
-    missing = np.fromiter(map(is_, items, repeat(None)), bool, len(items)) if None in items else None
+    missing = np.frombuffer(bytes([item is None for item in items]), bool) if None in items else None
     if pa.types.is_string(arrow):
-        buffers, children = _texts(items), None
+        buffers, children = _texts(items if missing is None else ["" if item is None else item for item in items]), None
     elif pa.types.is_list(arrow):
         lists = [() if item is None else item for item in items]
         buffers, children = [_offsets(lists)], [array(list(chain.from_iterable(lists)), arrow.value_type)]
@@ -130,7 +129,7 @@ def _labels(items: Sequence[str | None], arrow: pa.DataType) -> pa.Array:
     distinct = array(texts, arrow.value_type)
     code_of: dict[str | None, int] = {None: -1}
     code_of.update((text, code) for code, text in enumerate(texts))
-    rows = np.frombuffer(packed("i", map(code_of.__getitem__, items)), np.int32)
+    rows = np.fromiter(map(code_of.__getitem__, items), np.int32, len(items))
     return pa.DictionaryArray.from_arrays(of_numpy(rows, missing=rows < 0), distinct)
 
 
@@ -149,9 +148,8 @@ def _truths(items: Sequence[bool | None]) -> pa.Buffer:
     return _bits(np.array(truths, bool))
 
 
-def _texts(items: Sequence[str | None]) -> list[pa.Buffer]:
+def _texts(texts: Sequence[str]) -> list[pa.Buffer]:
     """Offsets and bytes of texts."""
-    texts = ["" if item is None else item for item in items]
     joined = "".join(texts)
     data = joined.encode()
     return [_offsets(texts if len(data) == len(joined) else [text.encode() for text in texts]), pa.py_buffer(data)]

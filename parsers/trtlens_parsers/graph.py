@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING
 from trtlens_parsers.records import AddedReformat, Fusion, Node, Pass
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
+    from trtlens_parsers.records import Handler
 _SOURCE_FILE = re.compile(r"[\w./-]{1,120}\.cpp:\d{1,6}: ")
 _PASS = re.compile(r"After (?P<name>.+): (?P<count>\d{1,9}) layers\s*$")
 _FUSE = re.compile(r"(?:(?P<pass>\w{1,120}): )?(?P<verb>Fusing|fusing) (?P<what>.+)$")
@@ -29,7 +28,11 @@ class GraphReader:
         self.passes: list[Pass] = []
         self.added_reformats: list[AddedReformat] = []
         self._node: tuple[str, str, tuple[str, ...], int] | None = None
-        self.handlers: dict[str, Callable[[str, int], bool]] = {
+
+    @property
+    def handlers(self) -> dict[str, Handler]:
+        """The reader of each line, by how the line begins."""
+        return {
             "After ": self.after, "Origin": self.original, "Fusing": self.fuse, "Mergin": self.merge,
             "Removi": self.change, "Elimin": self.change, "Genera": self.copy, "Retarg": self.retarget,
             "Swap t": self.retype, "Conver": self.retype, "Adding": self.added,

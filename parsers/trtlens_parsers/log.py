@@ -20,7 +20,7 @@ from trtlens_parsers.trtexec import read_banner, read_version
 from trtlens_parsers.tuning import TuningReader
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from trtlens_parsers.records import Handler
 
 _EXAMPLES = 200
 _EXAMPLE_WIDTH = 500
@@ -51,6 +51,9 @@ class LogReader:
         self._unread: list[tuple[int, str]] = []
         self._foreign: list[tuple[int, str]] = []
         self._kernels = KernelNames()
+        self._handlers: dict[str, Handler] = {}
+        self._infixes: tuple[tuple[str, Handler], ...] = ()
+        self._learnt: dict[str, tuple[str, Handler]] = {}
         self._open_build(1)
 
     def feed(self, data: bytes) -> None:
@@ -65,6 +68,8 @@ class LogReader:
             self._counts["unread"] += self._counts["foreign"]
             self._counts["foreign"] = 0
             self._unread, self._foreign = self._foreign, []
+        # handlers are methods of this object: it would keep itself and all records alive until cycles are looked for
+        self._handlers, self._learnt, self._infixes = {}, {}, ()
         reading = Reading(self._line, self._counts, tuple(self._unread), tuple(self._foreign), self._decoder.overlong)
         return Log(tuple(self._builds), reading)
 
@@ -185,7 +190,7 @@ class LogReader:
 
     def _open_build(self, line: int) -> None:
         self._build = build = OpenBuild(len(self._builds) + 1, line, TuningReader(self._kernels))
-        self._handlers: dict[str, Callable[[str, int], bool]] = {
+        self._handlers = {
             **build.memory.handlers, **build.graph.handlers, **build.tuning.handlers,
             "&&&& R": self._banner, "&&&& P": self._banner, "&&&& F": self._banner, "&&&& W": self._banner,
             "Tensor": self._version, "Loaded": self._version, "Origin": self._original, "Adding": self._adding, "Parsin": self._parser,
@@ -194,14 +199,14 @@ class LogReader:
             "Bindin": self._bindings, "Format": self._selected, "GRAPH ": self._dump, "SYMBOL": self._dump,
         }  # fmt: skip
         # Lines that begin with a layer's or a runner's name: what stands behind the name tells them.
-        self._infixes: tuple[tuple[str, Callable[[str, int], bool]], ...] = (
+        self._infixes = (
             (" has no valid tactics ", build.tuning.no_valid), (" profiling completed in ", build.tuning.done), ("] inputs: ", build.graph.node),
             ("] outputs: ", build.graph.node),
             ("] got cached result: ", build.tuning.cached), ("Set Tactic Name: ", build.tuning.named),
             (": Fusing ", build.graph.fuse), (": fusing ", build.graph.fuse),
         )  # fmt: skip
         # Names come in rows: what told the last line with a beginning is tried first for the next one.
-        self._learnt: dict[str, tuple[str, Callable[[str, int], bool]]] = {}
+        self._learnt = {}
 
     def _next_build(self, line: int) -> None:
         self._builds.append(self._build.close(line - 1))

@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING
 from trtlens_parsers.records import DynamicRange, LayerMemory, Phase
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
+    from trtlens_parsers.records import Handler
 _BYTES = r"(\d{1,18})(?: bytes)?"
 _LAYER = re.compile(
     rf"Layer: (.*) Host ?Persistent: {_BYTES} Device ?Persistent: {_BYTES}(?: Scratch Memory: {_BYTES})?\s*$"
@@ -61,11 +60,15 @@ class MemoryReader:
         self.ranges: list[DynamicRange] = []
         self._kept: dict[str, float] | None = None
         self._tried: list[dict[str, float]] = [{}]
-        self.handlers: dict[str, Callable[[str, int], bool]] = {
+
+    @property
+    def handlers(self) -> dict[str, Handler]:
+        """The reader of each line, by how the line begins."""
+        return {
             "Layer:": self.layer, "Settin": self.range, "User o": self.scale, "INT8 I": self.calibrated, "Buildi": self.strategy,
             "Use ba": self.keep, "Chose ": self.keep, "Skip b": self.drop,
+            **dict.fromkeys(_STARTS, self.stated),
         }  # fmt: skip
-        self.handlers.update(dict.fromkeys(_STARTS, self.stated))
 
     @property
     def scalars(self) -> dict[str, float]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -12,6 +13,10 @@ if TYPE_CHECKING:
     from trtlens_parsers.performance import PerformanceRow
     from trtlens_parsers.profile_table import ProfileRow
     from trtlens_parsers.trtexec_options import OptionRow
+
+
+Handler = Callable[[str, int], bool]
+"""Reads the text of a message and the number of its line; whether the line was one of its own."""
 
 
 class Kernel(NamedTuple):

@@ -15,8 +15,7 @@ from trtlens_parsers.records import Region, Strategy
 from trtlens_parsers.tactic_lines import read_time
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
+    from trtlens_parsers.records import Handler
 _OPENED = re.compile(r"Building graph using backend strategy (\d{1,4})\b")
 _KEPT = re.compile(
     r"(?:Use|Chose this engine with) backend strategy (\d{1,4}) (?:with|since its) estimated inference time \(([^()]{1,40})\)"
@@ -31,7 +30,11 @@ class StrategyReader:
     def __init__(self) -> None:
         self.strategies: list[Strategy] = []
         self.regions: list[Region] = []
-        self.handlers: dict[str, Callable[[str, int], bool]] = {
+
+    @property
+    def handlers(self) -> dict[str, Handler]:
+        """The reader of each line, by how the line begins."""
+        return {
             "Buildi": self.opened, "Use ba": self.judged, "Chose ": self.judged, "Skip b": self.judged,
             "Foreig": self.region,
         }  # fmt: skip

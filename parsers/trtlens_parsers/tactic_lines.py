@@ -36,6 +36,9 @@ CACHED = re.compile(
 COST_ROW = re.compile(rf" *(?P<rank>\d+), (?P<cost>[^,\s]+), [^,]*, [^,]*, (?P<name>[^,]*), (?P<hash>{ID_TEXT}),")
 MYELIN_BUDGET = re.compile(r"Exceeded mem budget of (?P<room>\d{1,18})\. Need (?P<asked>\d{1,18})")
 """Myelin (10.14 on) says what a region needs; the warning behind it names the budget alone."""
+_HEADERS = (
+    ("*************** Autotuning format combination: ", False), ("*************** Autotuning Reformat:", True),
+)  # fmt: skip
 
 
 def tactic_number(text: str) -> int:
@@ -98,3 +101,30 @@ def without_kind(owner: str) -> str:
     """A layer's name without the kernel kind that 6.x and 7.x put behind it: ``conv1 (icudnn)``."""
     head, bracket, tail = owner.rpartition(" (")
     return head if bracket and re.fullmatch(r"\w+\)", tail) else owner
+
+
+def read_header(text: str) -> tuple[bool, tuple[str | None, str | None]] | None:
+    """Whether a format header is a reformat's, and its formats; None for what is no header."""
+    for start, is_reformat in _HEADERS:
+        if text.startswith(start):
+            return is_reformat, split_formats(text[len(start) :])
+    return None
+
+
+def read_runner(text: str) -> tuple[str | None, bool, str] | None:
+    """Layer (or both ends of a reformat), whether a reformat, and runner; None for what is no runner's line."""
+    for start in ("--------------- Timing Runner: ", "--------------- Timing "):
+        if text.startswith(start):
+            break
+    else:
+        return None
+    name, bracket, runner = text[len(start) :].rstrip().rpartition("(")
+    if not bracket or not runner.endswith(")"):
+        return None
+    layer, runner = name.rstrip() or None, runner[:-1].partition("[0x")[0]
+    return (reformat_ends(layer), True, runner) if is_reformat_name(layer) else (layer, False, runner)
+
+
+def nameless(tactic_id: str) -> Kernel:
+    """The kernel of which only an id is known."""
+    return Kernel(tactic_number(tactic_id), None, None)

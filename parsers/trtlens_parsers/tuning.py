@@ -25,7 +25,10 @@ from trtlens_parsers.tactic_lines import (
     SKIPPED,
     SPLIT_K,
     is_reformat_name,
+    nameless,
     possible,
+    read_header,
+    read_runner,
     read_time,
     reformat_ends,
     split_formats,
@@ -35,15 +38,14 @@ from trtlens_parsers.tactic_lines import (
 from trtlens_parsers.tactic_store import KernelNames, TacticStore
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from trtlens_parsers.records import Handler
 
     _Header = tuple[str | None, bool, str | None, str | None, str | None, str | None, int]
     """A block before its tactics: layer, whether a reformat, runner, operation, input and output formats, line."""
 
+_record = tuple.__new__
+"""Makes a record of its class and a tuple of its fields, at half the cost of calling the class."""
 _NO_KERNEL = Kernel(None, None, None)
-_HEADERS = (
-    ("*************** Autotuning format combination: ", False), ("*************** Autotuning Reformat:", True),
-)  # fmt: skip
 _NO_TACTICS = Remark("skipped", "no valid tactics")
 _IMPOSSIBLE = Remark("failed", "time printed as infinite")
 
@@ -77,7 +79,11 @@ class TuningReader:
         self._no_kernel: int | None = None  # the code of a runner's row that names none
         self._skipped_last = False
         self._needed: tuple[int, int] | None = None  # bytes that Myelin said a region needs, and its budget
-        self.handlers: dict[str, Callable[[str, int], bool]] = {
+
+    @property
+    def handlers(self) -> dict[str, Handler]:
+        """The reader of each line, by how the line begins."""
+        return {
             "Tactic": self.tactic, "------": self.dashes, "******": self.stars, "======": self.equals,
             ">>>>>>": self.chose, "Fast s": self.fast_skip, "Fastes": self.fastest, "Skippi": self.skipping,
             "UNSUPP": self.error_skip, " (fore": self.myelin, "Set Ta": self.named, "Optimi": self.cached_or_done,
@@ -117,7 +123,7 @@ class TuningReader:
         """``*************** Autotuning format combination: A -> B`` and ``Autotuning Reformat: A -> B``."""
         header = self._headers.get(text)
         if header is None:
-            header = _read_header(text)
+            header = read_header(text)
             if header is None:
                 return False
             self._headers[text] = header
@@ -132,7 +138,7 @@ class TuningReader:
     def _combine(self, layer: str | None) -> None:
         """Keep the format combination of the last header; its layer may still be unnamed."""
         if self._header is not None:
-            self.combinations.append(Combination(layer, *self._formats, self._header))
+            self.combinations.append(_record(Combination, (layer, *self._formats, self._header)))
             self._header = None
 
     def _name_combinations(self, layer: str) -> None:
@@ -145,7 +151,7 @@ class TuningReader:
         for position in range(len(self.combinations) - 1, start - 1, -1):
             if self.combinations[position].layer is not None:
                 break
-            self.combinations[position] = Combination(layer, *self.combinations[position][1:])
+            self.combinations[position] = _record(Combination, (layer, *self.combinations[position][1:]))
 
     def dashes(self, text: str, line: int) -> bool:
         """``--------------- Timing Runner: NAME (RUNNER[0x..])``; 5.x: ``Timing NAME(14)`` and ``Chose 14 (id)``."""
@@ -153,7 +159,7 @@ class TuningReader:
             return self.chose(text, line)
         runner = self._runners.get(text)
         if runner is None:
-            runner = _read_runner(text)
+            runner = read_runner(text)
             if runner is None:
                 return False
             self._runners[text] = runner
@@ -218,7 +224,7 @@ class TuningReader:
 
     def _other_tactic(self, text: str, line: int) -> bool:
         if match := OLD_TIMED.match(text):
-            self._timed(line, self._store.code(_nameless(match["id"])), read_time(match["time"]))
+            self._timed(line, self._store.code(nameless(match["id"])), read_time(match["time"]))
         elif match := SKIPPED.match(text):
             reason = f"scratch requested {match['asked']} bytes, available {match['room']}"
             self._untimed(line, match["id"], "skipped", reason, int(match["asked"]))
@@ -234,7 +240,7 @@ class TuningReader:
 
     def _untimed(self, line: int, tactic_id: str, outcome: str, reason: str, scratch: int | None = None) -> None:
         self._need_block(line)
-        self._store.add(line, self._store.code(_nameless(tactic_id)), None, Remark(outcome, reason, scratch))
+        self._store.add(line, self._store.code(nameless(tactic_id)), None, Remark(outcome, reason, scratch))
         self._skipped_last = outcome == "skipped"
         self._straight = not self._skipped_last
 
@@ -254,7 +260,7 @@ class TuningReader:
 
     def _keep(self, header: _Header, profiling_s: float | None = None) -> None:
         stop = len(self._lines)
-        self.blocks.append(TuningBlock(*header, profiling_s, self._start, stop))
+        self.blocks.append(_record(TuningBlock, (*header, profiling_s, self._start, stop)))
         self._start = stop
 
     def _close(self, profiling_s: float | None = None) -> None:
@@ -398,7 +404,7 @@ class TuningReader:
         self._open = (layer, is_reformat, match["runner"], None, *split_formats(match["formats"]), line)
         self._start = len(self._lines)
         remark = Remark("cached", "time taken from the timing cache")
-        self._store.add(line, self._store.code(_nameless(match["id"])), read_time(match["time"]), remark)
+        self._store.add(line, self._store.code(nameless(match["id"])), read_time(match["time"]), remark)
         self._close()
         return True
 
@@ -414,29 +420,3 @@ class TuningReader:
         elif "mem budget" in body and (needed := MYELIN_BUDGET.search(body)):
             self._needed = int(needed["asked"]), int(needed["room"])
         return True
-
-
-def _read_header(text: str) -> tuple[bool, tuple[str | None, str | None]] | None:
-    """Whether a format header is a reformat's, and its formats; None for what is no header."""
-    for start, is_reformat in _HEADERS:
-        if text.startswith(start):
-            return is_reformat, split_formats(text[len(start) :])
-    return None
-
-
-def _read_runner(text: str) -> tuple[str | None, bool, str] | None:
-    """Layer (or both ends of a reformat), whether a reformat, and runner; None for what is no runner's line."""
-    for start in ("--------------- Timing Runner: ", "--------------- Timing "):
-        if text.startswith(start):
-            break
-    else:
-        return None
-    name, bracket, runner = text[len(start) :].rstrip().rpartition("(")
-    if not bracket or not runner.endswith(")"):
-        return None
-    layer, runner = name.rstrip() or None, runner[:-1].partition("[0x")[0]
-    return (reformat_ends(layer), True, runner) if is_reformat_name(layer) else (layer, False, runner)
-
-
-def _nameless(tactic_id: str) -> Kernel:
-    return Kernel(tactic_number(tactic_id), None, None)
