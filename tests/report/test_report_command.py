@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
+import shutil
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import pytest
 from typer.testing import CliRunner
 
-from tests.conftest import capture_files
+from tests.conftest import FIXTURES, capture_files
 from tests.report.hostile_run import hostile_run
 from tests.report.large_runs import H200, captured
 from trtlens.cli import app
@@ -19,6 +21,9 @@ from trtlens.trace_events import trace_json
 if TYPE_CHECKING:
     from pathlib import Path
 
+SMALL = FIXTURES / "small-build" / "verbose.log"
+_KALEIDO = importlib.util.find_spec("kaleido") is not None
+_BROWSER = shutil.which("chromium") or shutil.which("google-chrome")
 _FILES = ",".join(map(str, capture_files("fp16")))
 
 
@@ -38,6 +43,28 @@ def test_a_place_that_cannot_be_written_is_a_plain_error(tmp_path: Path) -> None
     )
     assert isinstance(result.exception, TrtlensError)
     assert "cannot be written" in str(result.exception)
+
+
+def test_runs_without_a_setting_that_differs_make_a_report(tmp_path: Path) -> None:
+    """Two logs that state the same settings, or none, are compared all the same."""
+    names = [str(shutil.copyfile(SMALL, tmp_path / name)) for name in ("one.log", "two.log")]
+    out = tmp_path / "report.html"
+    result = CliRunner().invoke(app, ["report", *names, "-o", str(out)])
+    assert result.exit_code == 0, result.output
+    assert "<h2" in out.read_text("utf-8")
+
+
+@pytest.mark.skipif(not _KALEIDO or not _BROWSER, reason="images need kaleido (the extra images) and a Chromium")
+def test_charts_become_images(tmp_path: Path) -> None:
+    """Every chart that the run has data for is an image of its own, in both formats."""
+    out, png, svg = tmp_path / "report.html", tmp_path / "png", tmp_path / "svg"
+    result = CliRunner().invoke(app, ["report", str(SMALL), "-o", str(out), "--png", str(png), "--svg", str(svg)])
+    assert result.exit_code == 0, result.output
+    drawn = {path.stem for path in png.iterdir()}
+    assert {"1-verbose.log-candidates", "1-verbose.log-memory", "1-verbose.log-build_time"} <= drawn
+    assert drawn == {path.stem for path in svg.iterdir()}
+    assert all(path.read_bytes().startswith(b"\x89PNG") for path in png.iterdir())
+    assert all(path.read_text("utf-8").startswith("<svg") for path in svg.iterdir())
 
 
 def test_show_writes_the_chart_of_a_view(tmp_path: Path) -> None:

@@ -53,7 +53,8 @@ def chart(table: pa.Table) -> go.Figure:
     notes = [] if first is None else [_mark(first, rows[first])]
     return figure(
         traces, height=400, barmode="overlay", annotations=notes,
-        xaxis={"title": {"text": "compared tensors in execution order"}, "showgrid": False, "anchor": "y2"},
+        xaxis={"title": {"text": "compared tensors in execution order"}, "showgrid": False, "anchor": "y2",
+               "range": [-0.5, len(rows) - 0.5]},
         yaxis={"title": {"text": "error (noise over signal)"}, "type": "log", "domain": [0.16, 1], "exponentformat": "power"},
         yaxis2={"domain": [0, 0.08], "showticklabels": False, "showgrid": False, "fixedrange": True},
         shapes=[] if first is None else [{"type": "line", "x0": first, "x1": first, "y0": 0, "y1": 1, "yref": "paper",

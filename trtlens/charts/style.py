@@ -90,9 +90,7 @@ def duration(time_ms: float) -> str:
 
 def figure(traces: Iterable[Any], *, height: int = 380, **layout: Any) -> go.Figure:
     """A figure in the light theme; the report puts the reader's theme in its place."""
-    made = go.Figure(list(traces))
-    made.update_layout(template=THEMES["light"], height=height, **layout)
-    return made
+    return go.Figure(list(traces), {"template": THEMES["light"], "height": height, **layout})
 
 
 def _theme(ink: str, faint: str, line: str, paper: str) -> go.layout.Template:

@@ -24,10 +24,10 @@ def changes_shown(comparison: Comparison, top: int) -> tuple[list[ChangeRow], in
 def settings_table(comparison: Comparison) -> pa.Table:
     """Settings that differ, a column for each run."""
     settings = differing_settings(comparison)
-    columns: dict[str, Any] = {"setting": [setting.name for setting in settings]}
+    columns: dict[str, list[str | None]] = {"setting": [setting.name for setting in settings]}
     for number, name in enumerate(comparison.names):
-        columns[name] = pa.array([setting.values[number] for setting in settings], pa.string())
-    return pa.table(columns)
+        columns[name] = [setting.values[number] for setting in settings]
+    return pa.table({name: pa.array(values, pa.string()) for name, values in columns.items()})
 
 
 def region_table(comparison: Comparison) -> pa.Table:

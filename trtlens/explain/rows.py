@@ -11,7 +11,7 @@ import pyarrow as pa
 from trtlens.arrays import filled, of_numpy, positions_by_code, to_numpy
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator, Sequence
 
 _NOTHING = np.empty(0, np.int64)
 
@@ -22,16 +22,22 @@ class LabelledRows:
     def __init__(self, table: pa.Table, label: str) -> None:
         self._table = table
         self._label = label
+        self._takers: dict[str, Callable[[np.ndarray], list[Any]]] = {}
 
     def of(self, label: str) -> list[dict[str, Any]]:
         """Rows with this label, in the table's order."""
-        positions = self._positions.get(label, _NOTHING)
-        values = [take(positions) for take in self._columns.values()]
-        return [dict(zip(self._columns, row, strict=True)) for row in zip(*values, strict=True)]
+        names = self._table.column_names
+        return [dict(zip(names, row, strict=True)) for row in self.values(label, names)]
 
-    @cached_property
-    def _columns(self) -> dict[str, Callable[[np.ndarray], list[Any]]]:
-        return {name: _taker(self._table[name]) for name in self._table.column_names}
+    def values(self, label: str, names: Sequence[str]) -> Iterator[tuple[Any, ...]]:
+        """Values of these columns in each row with this label, in the table's order."""
+        positions = self._positions.get(label, _NOTHING)
+        return zip(*(self._taker(name)(positions) for name in names), strict=True)
+
+    def _taker(self, name: str) -> Callable[[np.ndarray], list[Any]]:
+        if name not in self._takers:
+            self._takers[name] = _taker(self._table[name])
+        return self._takers[name]
 
     @cached_property
     def _positions(self) -> dict[str, np.ndarray]:
@@ -40,10 +46,20 @@ class LabelledRows:
 
 
 def _taker(column: pa.ChunkedArray) -> Callable[[np.ndarray], list[Any]]:
-    if not pa.types.is_dictionary(column.type):
+    """Gives a column's values at some positions; from NumPy where that can hold them, which is much the quickest."""
+    if pa.types.is_dictionary(column.type):
+        texts, codes = _labels(column)
+        return lambda positions: [texts[code] for code in codes[positions].tolist()]
+    if not (pa.types.is_integer(column.type) or pa.types.is_floating(column.type) or pa.types.is_boolean(column.type)):
         return lambda positions: list(column.take(of_numpy(positions)).to_pylist())
-    texts, codes = _labels(column)
-    return lambda positions: [texts[code] for code in codes[positions].tolist()]
+    zero = False if pa.types.is_boolean(column.type) else 0
+    values, known = to_numpy(filled(column, zero)), to_numpy(column.is_valid())
+    if known.all():
+        return lambda positions: list(values[positions].tolist())
+    return lambda positions: [
+        value if is_known else None
+        for value, is_known in zip(values[positions].tolist(), known[positions].tolist(), strict=True)
+    ]
 
 
 def _labels(column: pa.ChunkedArray) -> tuple[list[Any], np.ndarray]:

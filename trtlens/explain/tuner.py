@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -25,8 +24,7 @@ FLOATING = frozenset({"fp32", "fp16", "bf16", "fp8", "fp4", "int8", "int4"})
 """Types that say what a kernel without a name computes in, where all its tensors share one."""
 
 
-@dataclass(frozen=True, slots=True)
-class Candidate:
+class Candidate(NamedTuple):
     """One tactic of the tuner's record, with its precision even where its kernel has no name.
 
     ``precision_from`` is ``kernel`` or ``formats``: the one floating type of the combination's matrices and images.
@@ -44,15 +42,23 @@ class Candidate:
     reason: str | None
     scratch_bytes: int | None
     precision: str | None
-    precision_from: str | None
     unit: str | None
     chosen: bool | None
     line: int
+    precision_from: str | None
 
     @property
     def formats(self) -> tuple[str | None, str | None]:
         """The combination in which it was tried."""
         return self.input_formats, self.output_formats
+
+
+_COLUMNS = (
+    "layer", "op", "input_formats", "output_formats", "runner", "tactic_id", "tactic_name", "time_ms", "outcome", "reason",
+    "scratch_requested_bytes", "precision", "unit", "chosen", "line",
+)  # fmt: skip
+"""Columns of `candidates` in the order of a candidate's fields."""
+_FORMATS, _PRECISION = _COLUMNS.index("input_formats"), _COLUMNS.index("precision")
 
 
 class Tuner:
@@ -75,15 +81,16 @@ class Tuner:
         Where the builder tried several strategies, only those of the one whose engine was kept.
         """
         if layer not in self._read:
-            self._read[layer] = [_candidate(row) for row in self._kept(self._candidate_rows.of(layer))]
+            rows = self._candidate_rows.values(layer, _COLUMNS)
+            self._read[layer] = [_candidate(row) for row in rows if self._is_kept(row[-1])]
         return self._read[layer]
 
     def combinations(self, layer: str) -> list[dict[str, Any]]:
         """A layer's format combinations in the order of the log, those of strategies that were not kept left out."""
-        return self._kept(self._combination_rows.of(layer))
+        return [row for row in self._combination_rows.of(layer) if self._is_kept(row["line"])]
 
-    def _kept(self, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-        return [row for row in rows if self._span[0] <= row["line"] <= self._span[1]]
+    def _is_kept(self, line: int) -> bool:
+        return self._span[0] <= line <= self._span[1]
 
     def layers(self) -> list[str]:
         """Names of the layers that the tuner timed or tried, in the order of the log."""
@@ -123,15 +130,13 @@ def _codes(column: pa.ChunkedArray) -> list[tuple[str, np.ndarray]]:
     return [(label, codes == code) for code, label in enumerate(array.dictionary.to_pylist()) if code in used]
 
 
-def _candidate(row: Mapping[str, Any]) -> Candidate:
-    precision, source = row["precision"], "kernel"
-    if precision is None:
-        precision, source = precision_of_formats(row["input_formats"], row["output_formats"]), "formats"
-    return Candidate(
-        row["layer"], row["op"], row["input_formats"], row["output_formats"], row["runner"], row["tactic_id"],
-        row["tactic_name"], row["time_ms"], row["outcome"], row["reason"], row["scratch_requested_bytes"], precision,
-        source if precision else None, row["unit"], row["chosen"], row["line"],
-    )  # fmt: skip
+def _candidate(row: tuple[Any, ...]) -> Candidate:
+    """A row of the columns `_COLUMNS`."""
+    precision = row[_PRECISION]
+    if precision is not None:
+        return Candidate._make((*row, "kernel"))
+    formats = precision_of_formats(row[_FORMATS], row[_FORMATS + 1])
+    return Candidate._make((*row[:_PRECISION], formats, *row[_PRECISION + 1 :], formats and "formats"))
 
 
 @lru_cache(maxsize=8192)

@@ -116,7 +116,9 @@ def unstable_choice(engine: Engine, other: Engine | None) -> Finding | None:  # 
 
 def build_time_in_one_layer(engine: Engine, other: Engine | None) -> Finding | None:  # noqa: ARG001
     """One layer took a large part of the time that tuning took."""
-    table = engine.run["runners"]
+    table = engine.run["runners"].select(
+        ["build", "layer", "is_reformat", "runner", "tactics", "profiling_s", "stamps_s", "line"]
+    )
     rows: list[dict[str, Any]] = of_build(table, engine.number).to_pylist()
     stated = any(row["profiling_s"] is not None for row in rows)
     column = "profiling_s" if stated else "stamps_s"

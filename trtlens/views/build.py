@@ -42,25 +42,29 @@ _CACHE_CODES = (
 )
 
 
+_OF_RUNNERS = ("layer", "is_reformat", "runner", "tactics", "timed", "profiling_s", "stamps_s", "line")
+
+
 def table(run: Run) -> pa.Table:
     """Parts in the order of the log, then runners and layers by the time that tuning them took, then the timing cache."""
     rows = [row for build in run["builds"]["build"].to_pylist() for row in _build_rows(run, build)]
     return COLUMNS.table({column.name: [row.get(column.name) for row in rows] for column in COLUMNS.columns})
 
 
-def _rows(run: Run, table: str, build: int) -> list[dict[str, Any]]:
-    rows: list[dict[str, Any]] = of_build(run[table], build).to_pylist()
+def _rows(run: Run, table: str, build: int, *columns: str) -> list[dict[str, Any]]:
+    """Rows of a table with these columns; all of a long table's take much longer."""
+    rows: list[dict[str, Any]] = of_build(run[table].select(["build", *columns]), build).to_pylist()
     return rows
 
 
 def _build_rows(run: Run, build: int) -> list[dict[str, Any]]:
-    runners = _rows(run, "runners", build)
+    runners = _rows(run, "runners", build, *_OF_RUNNERS)
     stated = any(row["profiling_s"] is not None for row in runners)
     column = "profiling_s" if stated else "stamps_s"
     tuning = [{**row, "seconds": row[column]} for row in runners if row[column] is not None]
     source = "stated" if stated else "stamps"
     return [
-        *_parts(_rows(run, "phases", build), runners),
+        *_parts(_rows(run, "phases", build, "name", "seconds", "source", "line"), runners),
         *_tuned("runner", tuning, source, lambda row: row["runner"]),
         *_tuned("layer", tuning, source, lambda row: _REFORMATS if row["is_reformat"] else row["layer"]),
         *_cache(run, build, tuning, source),
@@ -108,9 +112,9 @@ def _cache(run: Run, build: int, tuning: Sequence[dict[str, Any]], source: str) 
         return []
     timed = [row for row in tuning if row["timed"]]
     seconds, total = sum(row["seconds"] for row in timed), sum(row["seconds"] for row in tuning)
-    told = [row for row in _rows(run, "messages", build) if row["code"] in _CACHE_CODES]
+    told = [row for row in _rows(run, "messages", build, "code", "text", "line") if row["code"] in _CACHE_CODES]
     notes = [f"line {row['line']}: {row['text'].split(chr(10), 1)[0]}" for row in told[:2]]
-    outcomes = Counter(row["outcome"] for row in _rows(run, "combinations", build))
+    outcomes = Counter(row["outcome"] for row in _rows(run, "combinations", build, "outcome"))
     if outcomes["cached"]:
         notes.append(f"{outcomes['cached']} format combinations were taken from a cache in this build")
     if outcomes[NOT_SHOWN]:

@@ -5,13 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from trtlens.joins import arrow, frame, layers_with_times, share, work_of
 from trtlens.schema import declare
+from trtlens_parsers.kernels import TENSOR_CORE
 
 if TYPE_CHECKING:
-    import pyarrow as pa
-
     from trtlens.runs import Run
 
 COLUMNS = declare(
@@ -40,7 +41,7 @@ def table(run: Run) -> pa.Table:
         return COLUMNS.empty()
     layers = layers_with_times(run)
     layers = layers[work_of(layers) == "compute"].rename(columns={"tactic_name": "kernel"})
-    rows = pd.concat([_by_unit(layers), _missed(layers, frame(run["candidates"]))], ignore_index=True)
+    rows = pd.concat([_by_unit(layers), _missed(layers, run["candidates"])], ignore_index=True)
     return arrow(rows, COLUMNS)
 
 
@@ -52,12 +53,19 @@ def _by_unit(layers: pd.DataFrame) -> pd.DataFrame:
     return rows.sort_values(["build", "time_ms", "layers"], ascending=[True, False, False])
 
 
-def _missed(layers: pd.DataFrame, candidates: pd.DataFrame) -> pd.DataFrame:
+def _missed(layers: pd.DataFrame, candidates: pa.Table) -> pd.DataFrame:
     """Layers on CUDA cores with the fastest tensor core kernel that the tuner timed for them in any format."""
-    timed = candidates[(candidates["unit"] == "tensor core") & candidates["time_ms"].notna()]
-    best = timed.sort_values("time_ms").drop_duplicates(["build", "layer"])
-    best = best[["build", "layer", "tactic_name", "time_ms", "line"]].rename(
+    best = _fastest_on_tensor_cores(candidates).rename(
         columns={"layer": "name", "tactic_name": "candidate", "time_ms": "candidate_ms", "line": "candidate_line"}
     )
     slow = layers.loc[layers["unit"] == "cuda core", ["build", "index", "name", "kernel", "unit", "time_ms"]]
     return slow.merge(best, on=["build", "name"]).sort_values(["build", "index"])
+
+
+def _fastest_on_tensor_cores(candidates: pa.Table) -> pd.DataFrame:
+    """One row for each layer; of all the others no text is ever made."""
+    on_tensor_cores = pc.equal(candidates["unit"].cast(pa.string()), TENSOR_CORE)
+    timed = candidates.filter(pc.and_(on_tensor_cores, pc.is_valid(candidates["time_ms"])))
+    ordered = timed.select(["build", "layer", "time_ms"]).to_pandas().sort_values("time_ms", kind="stable")
+    first = ordered.drop_duplicates(["build", "layer"]).index
+    return frame(timed.select(["build", "layer", "tactic_name", "time_ms", "line"]).take(pa.array(first)))
