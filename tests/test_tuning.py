@@ -193,6 +193,22 @@ def test_a_runner_names_the_headers_of_its_block() -> None:
     ]
 
 
+def test_a_tactic_behind_a_runner_without_any_is_kept() -> None:
+    """A log whose next runner's line is missing loses the runner's name, never the tactic."""
+    text = log(
+        "=============== Computing costs for conv1",
+        "*************** Autotuning format combination: Float(1) -> Float(1) ***************",
+        runner("conv1", "CaskFlattenConvolution"),
+        "CaskFlattenConvolution has no valid tactics for this config, skipping",
+        "Tactic Name: sm80_xmma_fprop_f32 Tactic: 0x0000000000000001 Time: 0.5",
+        "Tactic Name: sm80_xmma_fprop_f16 Tactic: 0x0000000000000002 Time: 0.25",
+    )
+    found = [(row["layer"], row["runner"], row["time_ms"], row["outcome"]) for row in rows(text)]
+    assert found == [
+        ("conv1", "CaskFlattenConvolution", None, "skipped"), ("conv1", None, 0.5, "timed"), ("conv1", None, 0.25, "timed"),
+    ]  # fmt: skip
+
+
 def test_layers_that_only_reformat_have_combinations() -> None:
     """An Identity of the model is tuned below the header of a reformat, and is a layer all the same."""
     text = log(

@@ -351,6 +351,7 @@ class TuningReader:
             self._open = None  # the runner's own header stands right above: this line is its whole block
         self._close()
         self._store.forget_names()
+        self._straight = self._skipped_last = False
         self._start = len(self._lines)
         if self._no_kernel is None:
             self._no_kernel = self._store.code(_NO_KERNEL)
