@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from tokenize import TokenError
 from typing import IO, Any
 
 import numpy as np
@@ -18,7 +19,10 @@ from trtlens.accuracy.tensors import UnreadableTensor
 MAGIC = b"\x93NUMPY"
 
 _LARGEST_HEADER = 10_000
-_BROKEN = (ValueError, TypeError, KeyError, SyntaxError, EOFError, OSError, RecursionError, MemoryError, OverflowError)
+# numpy repairs headers of Python 2 with the tokenizer, which has an error of its own.
+_BROKEN = (
+    ValueError, TypeError, KeyError, SyntaxError, EOFError, OSError, RecursionError, MemoryError, OverflowError, TokenError,
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
+from trtlens.arrays import filled, known_true, of_numpy, to_numpy
+
 if TYPE_CHECKING:
     import pyarrow as pa
 
@@ -19,15 +21,15 @@ def thin_candidates(table: pa.Table, most: int = MOST_CANDIDATES) -> tuple[pa.Ta
     if total <= most:
         return table, None
     rows = pd.DataFrame({
-        "layer": table["layer"].combine_chunks().indices.to_pandas() if total else [],
-        "time_ms": table["time_ms"].to_pandas(), "chosen": table["chosen"].to_pandas().fillna(False).astype(bool),  # noqa: FBT003
+        "layer": to_numpy(filled(table["layer"].combine_chunks().indices, -1)),
+        "time_ms": to_numpy(table["time_ms"]), "chosen": to_numpy(known_true(table["chosen"])),
     })  # fmt: skip
     ordered = rows.sort_values(["chosen", "time_ms"], ascending=[False, True], kind="stable", na_position="last")
     rank = ordered.groupby("layer", sort=False, dropna=False).cumcount().reindex(rows.index)
     counts = rank.value_counts().sort_index().cumsum()
     fitting = counts[counts <= most]
     each = int(fitting.index[-1]) + 1 if len(fitting) else 1
-    kept = table.filter(pd.array(rank.to_numpy() < each).to_numpy())
+    kept = table.filter(of_numpy(rank.to_numpy() < each))
     note = (
         f"{kept.num_rows:,} of {total:,} candidates are on this page: what runs and the fastest of each layer, {each:,} a layer at most; "
         "all of them: trtlens show candidates RUN --format csv"
