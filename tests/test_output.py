@@ -123,8 +123,8 @@ _LAYER = "/layer4/layer4.1/conv2/Conv + /layer4/layer4.1/relu_1/Relu"
     ("arguments", "heavy"),
     [
         (["--help"], {"pandas", "pyarrow", "plotly", "numpy", "rich", "tensorrt", "onnx", "pydantic"}),
-        (["parse", LOG], {"pandas", "plotly", "tensorrt", "onnx", "pydantic", "numpy.ma"}),
-        (["why", _LAYER, LOG], {"pandas", "plotly", "tensorrt", "onnx", "pydantic", "numpy.ma"}),
+        (["parse", LOG], {"pandas", "plotly", "tensorrt", "onnx", "pydantic"}),
+        (["why", _LAYER, LOG], {"pandas", "plotly", "tensorrt", "onnx", "pydantic"}),
     ],
 )
 def test_a_command_loads_no_heavy_library(arguments: list[str | Path], heavy: set[str]) -> None:
