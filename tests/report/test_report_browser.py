@@ -189,7 +189,10 @@ def test_hostile_names_show_as_text_and_run_nothing(opened: Callable[[str], Page
     page.run("location.hash = '#layer-0-0'")
     page.until(f"document.querySelector('#panel h2').textContent === {NAMES[0]!r}")
     assert page.run("window.canary") is None
-    assert page.run("document.querySelectorAll('img, a[href^=\"javascript\"], .plot b, .plot a:not(.modebar-btn)').length") == 0
+    assert (
+        page.run("document.querySelectorAll('img, a[href^=\"javascript\"], .plot b, .plot a:not(.modebar-btn)').length")
+        == 0
+    )
     assert page.run("document.body.textContent.includes('\\u202e')") is False
     assert page.run("document.querySelector('.card h3').textContent") == NAMES[0]
     assert page.errors() == []
