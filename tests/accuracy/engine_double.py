@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tests.doubles import tensorrt_builder, tensorrt_network
-from tests.doubles.tensorrt_players import Dims, HostMemory, ILogger, Interface, Player, Registry, Script
+from tests.doubles.tensorrt_players import Dims, HostMemory, ILogger, Interface, Player, Registry, Script, Severities
 from tests.doubles.tensorrt_surface import EnumMember, build_module
 from trtlens.capture.backends import Backend, backend_from_module
 from trtlens.capture.cuda import Cuda
@@ -68,12 +68,23 @@ class Builder(tensorrt_builder.Builder):
         if built is None:
             return None
         outputs = {tensor.name: tensor.dtype.name for tensor in network._outputs}
+        refused = [name for name in self._script.saw("no kernel for") if name in outputs]
+        if refused:
+            layer = next(one for one in network._layers if one.get_output(0).name == refused[0])
+            self._say_refused(f"before + {layer.name}")
+            return None
         content = {
             "model": network._model, "inputs": {tensor.name: list(tensor.shape) for tensor in network._inputs},
             "outputs": outputs, "debug": network._debug, "unfused": network._unfused,
             "half": "FP16" in config._flags, "layers": _layers(network, outputs, half="FP16" in config._flags),
         }  # fmt: skip
         return HostMemory(b"ftrt" + json.dumps(content).encode())
+
+    def _say_refused(self, layer: str) -> None:
+        """Log what 8.6 says of a layer whose output was marked and that computes in INT8 alone."""
+        said = f"Assertion !n->candidateRequirements.empty() failed. {layer} requires output to be in floating point precision. No format"
+        say = self._logger.log
+        say(Severities.ERROR, f"2: {said} available with unquantized output.")
 
 
 def _layers(network: Any, outputs: dict[str, str], *, half: bool) -> list[dict[str, Any]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import shutil
 import sys
 from typing import TYPE_CHECKING
 
@@ -12,6 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from tests.accuracy.conftest import DUMPS, MODELS, f32, needs_runtime, save_npz
+from tests.conftest import FIXTURES
 from trtlens.accuracy.classic import classic_table
 from trtlens.cli import main
 from trtlens.commands.dump import parse_size
@@ -143,6 +145,26 @@ def test_kept_comparison_is_there_for_every_command(typed: Typed, dump_of: Calla
     assert "tiny/MatMul" in out
     run = open_run(folder)
     assert run["tensor_errors"]["reference"].to_pylist()[0] == "reference: ONNX Runtime in FP32 on the CPU"
+
+
+@needs_runtime
+def test_kept_beside_a_profile_joins_errors_and_times(
+    typed: Typed, dump_of: Callable[..., Path], tmp_path: Path
+) -> None:
+    """With --profile the comparison is kept in the profiled run, which then has layers, times and errors."""
+    reference, run = dump_of("subnormal_weights", None), tmp_path / "profiled"
+    shutil.copytree(FIXTURES / "h200-dumps" / "subnormal_weights-held", run)
+    emulated = dump_of("subnormal_weights", "fp16")
+    code, _, err = typed("accuracy", reference, emulated, "--profile", run, "--keep")
+    assert code == 0
+    assert str(run / "accuracy.json") in err
+    assert not (emulated / "accuracy.json").exists()
+    rows = {row["tensor"]: row for row in open_run(run).view("accuracy").to_pylist()}
+    assert rows["tiny/MatMul_output"]["precision"] == "fp16"
+    assert rows["tiny/MatMul_output"]["layer"]
+    code, _, err = typed("accuracy", reference, emulated, emulated, "--profile", run, "--keep")
+    assert code == 2
+    assert "give one run" in err
 
 
 def test_keep_needs_a_run(typed: Typed) -> None:

@@ -189,6 +189,13 @@ def test_methods_by_release(release: str) -> None:
         choose_method(backend, "magic")
 
 
+def test_a_tensor_without_a_kernel_is_left_out(dumped: Callable[..., Path]) -> None:
+    """A marked build that fails over one tensor is made again without it; the others come out, that one has the reason."""
+    dump = open_dump(dumped(notes={"no kernel for": "pool_output"}))
+    assert "no kernel" in dump.refused["pool_output"]
+    assert "stem/relu_output" in dump.tensors
+
+
 def test_what_tensorrt_refuses_is_told(dumped: Callable[..., Path]) -> None:
     """A run that TensorRT refuses, and a tensor that it does not mark, end with the reason and a failed record."""
     with pytest.raises(CaptureError, match="refused to run"):
@@ -203,6 +210,12 @@ def test_engines_cannot_be_dumped(tmp_path: Path) -> None:
     path.write_bytes(b"ftrt")
     with pytest.raises(TrtlensError, match="give the ONNX model"):
         dump_engine(path, tmp_path / "out", EngineDumpRequest(), running_backend("8.6.0", Script()))
+
+
+def test_a_missing_model_is_told_before_anything_else(tmp_path: Path) -> None:
+    """A path that is no file is named, whatever else could not be done with it."""
+    with pytest.raises(TrtlensError, match=r"none\.onnx is not a file"):
+        dump_engine(tmp_path / "none.onnx", tmp_path / "out", EngineDumpRequest(), running_backend("8.6.0", Script()))
 
 
 def test_without_a_gpu_nothing_is_built(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -28,8 +28,9 @@ from trtlens.capture.marking import (
     inner_tensors,
     mark_debug,
     mark_outputs,
+    refused_outputs,
 )
-from trtlens.capture.model import is_engine, load_onnx
+from trtlens.capture.model import check_model, is_engine, load_onnx
 from trtlens.capture.onnx_graphs import described_nodes
 from trtlens.capture.options import BuildOptions
 from trtlens.capture.plan_difference import compare_plans
@@ -54,6 +55,8 @@ if TYPE_CHECKING:
     from trtlens_parsers.layers import LayerRecord
 
 _VALUE_BYTES = 4
+_TAKEN_AWAY = "the engine did not hand it out: fusion took it away"
+_NO_KERNEL = "TensorRT has no kernel that hands it out: its layer has INT8 outputs alone"
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +86,7 @@ def dump_engine(
 
     Raises TrtlensError for what cannot be asked for, CaptureError where TensorRT or CUDA fails.
     """
+    check_model(model)
     if is_engine(model):
         raise TrtlensError(f"{model} is an engine, whose inner tensors nobody can mark: give the ONNX model")
     if not backend.can_run:
@@ -131,6 +135,7 @@ class _EngineDump:
     order: dict[str, int] = field(default_factory=dict)
     producers: dict[str, str] = field(default_factory=dict)
     taken: set[str] = field(default_factory=set)
+    refused: dict[str, str] = field(default_factory=dict)
     feeds: Feeds | None = None
 
     def run(self) -> None:
@@ -145,13 +150,13 @@ class _EngineDump:
         wanted = self._wanted(choice)
         writer = DumpWriter(self.built.folder)
         for number, group in enumerate(self._groups(wanted, layers), 1):
-            marked = self._build(number, {inner.name for inner in group}, choice)
+            marked = self._build_what_goes(number, group, choice)
             self._tell_plan(undisturbed, marked, number)
             self._execute(marked, writer)
             marked.engine_path.unlink(missing_ok=True)
         for inner in wanted:
             if inner.name not in self.taken:
-                reason = inner.skipped or "the engine did not hand it out: fusion took it away"
+                reason = inner.skipped or self.refused.get(inner.name) or _TAKEN_AWAY
                 writer.skip(inner.name, reason, self._origin(inner.name), order=self.order.get(inner.name))
         self._finish(writer)
 
@@ -186,6 +191,19 @@ class _EngineDump:
             if tensor.dims is not None
         }
         return list(batches(readable, sizes, self.request.max_memory_bytes))
+
+    def _build_what_goes(self, number: int, group: Sequence[InnerTensor], choice: Choice) -> MarkedEngine:
+        """Build with the group marked, without the tensors that TensorRT has no kernel to hand out."""
+        names = {inner.name for inner in group} - self.refused.keys()
+        try:
+            return self._build(number, names, choice)
+        except CaptureError as error:
+            refused = refused_outputs(str(error), group) & names
+            if not refused:
+                raise
+        self.progress(f"Building again without {', '.join(sorted(refused))}", None, None, "")
+        self.refused |= dict.fromkeys(refused, _NO_KERNEL)
+        return self._build_what_goes(number, group, choice)
 
     def _build(self, number: int, names: set[str], choice: Choice) -> MarkedEngine:
         def mark(network: Any) -> None:

@@ -18,7 +18,7 @@ from trtlens.capture.patterns import matches
 from trtlens.errors import CaptureError, TrtlensError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from trtlens.capture.backends import Backend
 
@@ -26,6 +26,7 @@ METHODS = ("unfused", "debug", "outputs")
 BOUNDARIES, ALL = "boundaries", "all"
 
 _ONNX_NODE = re.compile(r"\[ONNX Layer: ([^\]\x1e]{1,4000})\]")
+_REFUSED = re.compile(r"failed\. ([^\n]{1,4000}?) requires output to be in floating point precision")
 _KEPT_TYPES = {"fp16": "HALF", "bf16": "BF16"}
 _BYTE_BITS = 8
 
@@ -132,6 +133,16 @@ def mark_outputs(backend: Backend, network: Any, names: set[str], choice: Choice
         kept = _KEPT_TYPES.get(choice.dtypes.get(inner.name, ""))
         if kept is not None and not typed and backend.has(f"DataType.{kept}"):
             inner.tensor.dtype = getattr(backend.trt.DataType, kept)
+
+
+def refused_outputs(message: str, tensors: Iterable[InnerTensor]) -> set[str]:
+    """Names of the tensors that a build failed over, as its error says: made by a layer that has INT8 outputs alone.
+
+    An output of a calibrated network is FP32, which a layer that computes in INT8 may have no kernel for.
+    """
+    found = _REFUSED.search(message)
+    nodes = set(found[1].split(" + ")) if found else set()
+    return {inner.name for inner in tensors if inner.producer in nodes}
 
 
 def mark_debug(network: Any, names: set[str], method: str) -> None:

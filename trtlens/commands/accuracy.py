@@ -46,7 +46,9 @@ _ACCURACY_FLAGS = (
     Flag("pins", "switch", "Also show which few layers to keep in FP32."),
     Flag("fp32-profile", "text", "A profiled FP32 run of the model: what --pins would cost."),
     Flag("all", "switch", "Show every tensor, not only the telling ones."),
-    Flag("keep", "switch", "Keep the comparison in the run's folder, for show and report."),
+    Flag(
+        "keep", "switch", "Keep the comparison in the run's folder (with --profile: in that one), for show and report."
+    ),
     Flag("fail", "switch", "Exit with 1 where a tensor is not ok."),
 )
 
@@ -74,6 +76,8 @@ def accuracy(
 
     if flags["classic"] not in (None, 0, 1, 2) or flags["threshold"] < 0:
         raise TrtlensError("--classic is 0, 1 or 2, and --threshold is not negative")
+    if flags["keep"] and flags["profile"] and len(runs) > 1:
+        raise TrtlensError("--keep with --profile keeps one comparison, in the profiled run: give one run")
     ours = open_dump(reference)
     compared = [_compared(ours, name, flags) for name in runs]
     if form is not Format.TABLE:
@@ -107,7 +111,7 @@ def _compared(ours: Dump, name: str, flags: dict[str, Any]) -> _Compared:
         ours, theirs, ErrorOptions(flags["threshold"], _limits(precision, flags), precision, nodes)
     )
     if flags["keep"]:
-        kept = keep_errors(Path(name), ours.label, errors)
+        kept = keep_errors(Path(flags["profile"] or name), ours.label, errors)
         sys.stderr.write(f"comparison kept in {kept}\n")
     return _Compared(name, theirs, errors, _run_with(name, flags["profile"], errors))
 
