@@ -125,10 +125,38 @@ def test_pins_take_the_tuners_own_fp32_times(engines: dict[str, Run]) -> None:
     pins = compared(run, rows).view("pins").to_pylist()
     tuned = [pin for pin in pins if pin["fp32_from"] == "tuner"]
     assert len(tuned) > 10
-    candidates = [row for row in run["candidates"].to_pylist() if row["precision"] in ("fp32", "tf32")]
-    for pin in tuned[:5]:
-        times = [row["time_ms"] for row in candidates if row["layer"] == pin["layer"] and row["time_ms"] is not None]
-        assert pin["fp32_ms"] == min(times)
+    candidates = [row for row in run["candidates"].to_pylist() if row["time_ms"] is not None]
+    own = {row["layer"] for row in candidates}
+    assert any(pin["layer"] not in own for pin in tuned)  # equal layers are timed once: the twin's times stand for them
+    for pin in tuned:
+        times = [
+            row["time_ms"]
+            for row in candidates
+            if row["layer"] == pin["layer"] and row["precision"] in ("fp32", "tf32")
+        ]
+        chosen = [row["time_ms"] for row in candidates if row["layer"] == pin["layer"] and row["chosen"]]
+        if pin["layer"] in own:
+            assert pin["fp32_ms"] == min(times)
+            assert [pin["time_ms"]] == chosen  # by the clock of fp32_ms, not that of the profile
+        assert pin["cost_ms"] == pytest.approx(pin["fp32_ms"] - pin["time_ms"])
+
+
+def test_pins_name_all_that_was_fused(engines: dict[str, Run]) -> None:
+    """A layer that fused several nodes is held to FP32 by all of them; a cause that names others comes first."""
+    layer = next(
+        row
+        for row in layers_of(engines["fp16"])
+        if row["name"] == "/layer1/layer1.0/conv1/Conv + /layer1/layer1.0/relu/Relu"
+    )
+    rows = [{"tensor": "t", "producer": "/layer1/layer1.0/relu/Relu", "error_added": 0.1, "op": "Relu"}]
+    (pin,) = compared(engines["fp16"], rows).view("pins").to_pylist()
+    assert pin["layer"] == layer["name"]
+    assert (
+        pin["flags"]
+        == "--layer-precision /layer1/layer1.0/conv1/Conv=fp32 --layer-precision /layer1/layer1.0/relu/Relu=fp32"
+    )
+    (pin,) = compared(engines["fp16"], [rows[0] | {"keep_fp32": ["/fc/Gemm"]}]).view("pins").to_pylist()
+    assert pin["flags"] == "--layer-precision /fc/Gemm=fp32"
 
 
 def test_pins_leave_fp32_layers_and_crumbs_out(engines: dict[str, Run]) -> None:

@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from trtlens.accuracy.pins import Pin, ranked
 from trtlens.fp32_times import fp32_times
 from trtlens.joins import layers_with_times
 from trtlens.schema import declare
-from trtlens.tensor_layers import Place, places_of_tensors
+from trtlens.tensor_layers import held_nodes, places_of_tensors
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     import pyarrow as pa
 
+    from trtlens.fp32_times import Fp32Time
     from trtlens.runs import Run
+    from trtlens.tensor_layers import Place
+
+_T = TypeVar("_T")
+_MOST_NODES = 8
+"""Of a layer that holds more, a whole compiled region, the tensor's own node is pinned alone."""
 
 COLUMNS = declare(
     "view pins", "one layer that could stay in FP32, the best first", "build rank",
@@ -25,7 +31,7 @@ COLUMNS = declare(
     layer | text | | engine layer; ONNX node where the run has no engine
     precision | text | | what it computes in now
     error_added | float | | noise over signal that it adds to that of its inputs; lower is better
-    time_ms | float | ms | time of the layer
+    time_ms | float | ms | time of the layer as it runs; where fp32_from is tuner, by the tuner's clock
     fp32_ms | float | ms | time that it would take in FP32
     fp32_from | text | | run (a timed FP32 run) or tuner (the fastest FP32 candidate, without reformats)
     cost_ms | float | ms | what FP32 would cost; negative where it is faster
@@ -58,9 +64,11 @@ def _pins(run: Run, build: int, fp32: Run | None) -> list[Pin]:
     places = places_of_tensors(run, build, {row["tensor"]: row["producer"] for row in errors})
     layers = _layers(run, build)
     times = fp32_times(run, build, fp32) if layers else {}
+    nodes = {layer.index: holding.nodes for layer, holding in held_nodes(run, build)} if layers else {}
     pins: dict[str, Pin] = {}
     for row in sorted(errors, key=lambda row: -row["error_added"]):
-        pin = _pin(row, places.get(row["tensor"]), layers, times)
+        place = places.get(row["tensor"])
+        pin = _pin(row, _at(place, layers), _nodes(row, _at(place, nodes) or ()), _at(place, times))
         if pin is not None:
             pins.setdefault(pin.layer, pin)
     return list(pins.values())
@@ -73,27 +81,36 @@ def _layers(run: Run, build: int) -> dict[int, dict[str, Any]]:
     return {int(record["index"]): {str(key): value for key, value in record.items()} for record in records}
 
 
+def _at(place: Place | None, known: Mapping[int, _T]) -> _T | None:
+    return None if place is None else known.get(place.layer_index)
+
+
+def _nodes(row: Mapping[str, Any], held: tuple[str, ...]) -> tuple[str, ...]:
+    """The nodes to pin: those that the cause asks for, else all that were fused into the layer, else the tensor's own."""
+    if row["keep_fp32"]:
+        return tuple(row["keep_fp32"])
+    producer = row["producer"]
+    if producer in held and len(held) <= _MOST_NODES:
+        return held
+    return (producer,) if producer else ()
+
+
 def _pin(
-    row: Mapping[str, Any],
-    place: Place | None,
-    layers: Mapping[int, Mapping[str, Any]],
-    times: Mapping[int, tuple[float, str]],
+    row: Mapping[str, Any], layer: Mapping[str, Any] | None, nodes: tuple[str, ...], times: Fp32Time | None
 ) -> Pin | None:
     """A pin for what makes a tensor; None where that runs in FP32 already, or where nobody knows what makes it."""
-    layer = layers.get(place.layer_index) if place is not None else None
     name = row["producer"] if layer is None else layer["name"]
-    nodes = tuple(row["keep_fp32"] or ([row["producer"]] if row["producer"] else ()))
     precision = row["dtype"] if layer is None else layer["precision"]
     if name is None or not nodes or precision == "fp32":
         return None
-    fp32_ms, source = times.get(place.layer_index, (None, None)) if place is not None else (None, None)
+    measured = None if layer is None else layer["time_ms"]
     return Pin(
         layer=name,
         precision=precision,
         error_added=row["error_added"],
-        time_ms=None if layer is None else layer["time_ms"],
-        fp32_ms=fp32_ms,
-        fp32_from=source,
+        time_ms=measured if times is None else times.now_ms,
+        fp32_ms=None if times is None else times.fp32_ms,
+        fp32_from=None if times is None else times.source,
         nodes=nodes,
         cause=row["cause"],
     )
