@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import lzma
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from trtlens import open_run
+from trtlens.captured_facts import with_captured_facts
+from trtlens.tables import TABLES
 from trtlens_parsers.inspector import read_inspector
 from trtlens_parsers.log import read_log
 
@@ -107,3 +110,44 @@ def test_calibration_leaves_a_scale_for_every_tensor() -> None:
 def test_a_captured_run_says_who_built_it() -> None:
     """The log has trtexec's prefix; the run's own record tells that trtlens was the host."""
     assert set(open_run(H200 / "resnet50-fp16")["builds"]["wrapper"].to_pylist()) == {"trtlens"}
+
+
+@pytest.mark.parametrize(
+    ("name", "allowed"),
+    [("resnet50-fp32", "FP32"), ("resnet50-fp16", "FP32+FP16"), ("resnet50-best", "FP32+FP16+INT8")],
+)
+def test_allowed_precisions_read_as_trtexec_prints_them(name: str, allowed: str) -> None:
+    """FP32 is always allowed, and is all that is where no flag was given."""
+    assert open_run(H200 / name)["builds"]["precision_flags"].to_pylist()[-1] == allowed
+
+
+@pytest.mark.parametrize(
+    ("changed", "is_build"),
+    [
+        ({"flags": {"strongly_typed": True}}, True),
+        ({"flags": {"fp16": True}}, True),  # asked for, but the build ended before the builder was told
+        ({"library": "tensorrt_rtx"}, True),
+        ({"tensorrt_version": "11.0.0.1"}, True),
+        ({}, False),
+    ],
+)
+def test_precisions_that_no_flag_tells_stay_unknown(changed: dict[str, Any], is_build: bool) -> None:
+    """Where the model's own types count, where nothing was said to the builder, and where the engine was loaded."""
+    info = {"library": "tensorrt", "tensorrt_version": "8.6.0", "flags": {}, "precision_flags": []} | changed
+    builds = TABLES["builds"].table({"build": [1], "is_build": [is_build]} | {
+        column.name: [None] for column in TABLES["builds"].columns if column.name not in {"build", "is_build"}
+    })  # fmt: skip
+    assert with_captured_facts({"builds": builds}, info)["builds"]["precision_flags"].to_pylist() == [None]
+
+
+@pytest.mark.parametrize(("name", "precision", "most"), [("fp16", "fp16", 0.01), ("int8", "int8", 0.2)])
+def test_errors_find_their_layers_and_times(name: str, precision: str, most: float) -> None:
+    """In a run that was compared and profiled every tensor that a convolution makes has error, precision and time."""
+    run = open_run(H200 / f"resnet50-{name}-compared")
+    rows = [row for row in run.view("accuracy").to_pylist() if row["verdict"] and "/layer" in row["tensor"]]
+    assert len(rows) == 52
+    assert {row["precision"] for row in rows} == {precision}
+    assert all(row["time_ms"] > 0 and 0 < row["error"] < most for row in rows)
+    pins = run.view("pins").to_pylist()
+    assert len(pins) > 30
+    assert all(pin["cost_ms"] is not None and pin["fp32_from"] == "tuner" for pin in pins)

@@ -16,11 +16,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import pyarrow as pa
-import pyarrow.compute as pc
-
 from trtlens._version import VERSION
-from trtlens.arrays import array, of_build
+from trtlens.arrays import of_build
+from trtlens.captured_facts import with_captured_facts
 from trtlens.errors import TrtlensError
 from trtlens.folders import RUN_JSON, new_folder
 from trtlens.ingest import join_documents, read_document
@@ -33,6 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     import pandas as pd
+    import pyarrow as pa
 
 FORMAT = 1
 _TABLES_FOLDER = "tables"
@@ -162,27 +161,7 @@ def _open_folder(folder: Path) -> Run:
     if not raw:
         raise TrtlensError(f"{folder} holds a run.json but no log and no JSON to read: was the run moved in part?")
     tables = _read_tables([str(path) for path in raw], info.get("build"))
-    return Run(folder.name, _with_info(tables, info), folder, info)
-
-
-def _with_info(tables: Mapping[str, pa.Table], info: Mapping[str, Any]) -> Mapping[str, pa.Table]:
-    """The tables, with what a capture knows of its build where the log does not state it."""
-    gpu = info.get("gpu")
-    library = "RTX " if info.get("library") == "tensorrt_rtx" else ""
-    known = {
-        "tensorrt_version": info.get("tensorrt_version") and f"{library}{info['tensorrt_version']}",
-        "gpu": gpu.get("name") if isinstance(gpu, dict) else None,
-        "precision_flags": "+".join(info.get("precision_flags") or ()).upper() or None,
-    }
-    builds = tables["builds"]
-    for name, value in known.items():
-        if isinstance(value, str):
-            column = pc.coalesce(builds[name], array([value], pa.string())[0])
-            builds = builds.set_column(builds.schema.get_field_index(name), builds.schema.field(name), column)
-    field = builds.schema.field("wrapper")  # the log's prefix is trtexec's, so that other readers know it
-    ours = array(["trtlens"] * builds.num_rows, field.type)
-    builds = builds.set_column(builds.schema.get_field_index("wrapper"), field, ours)
-    return LazyTables(tables, lambda name: builds if name == "builds" else tables[name])
+    return Run(folder.name, with_captured_facts(tables, info), folder, info)
 
 
 def _read_info(folder: Path) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from trtlens.comparison.changes import main_cause
 from trtlens.comparison.figures import COMPUTE, CONVERSION
+from trtlens.comparison.latency import compare_latency
 from trtlens.comparison.noise import CONFIDENCE_PERCENT, FASTER, NO_DIFFERENCE, SLOWER
 from trtlens.comparison.parts import split_difference
 from trtlens.comparison.settings import fairness
@@ -49,6 +50,7 @@ def tell(comparison: Comparison) -> list[Section]:
 
 def _run(comparison: Comparison, number: int) -> Iterable[str]:
     difference = comparison.totals[number].difference
+    yield from _inference(comparison, number)
     if comparison.time_source is not None:
         yield _total(comparison, number)
     if difference is not None:
@@ -62,23 +64,38 @@ def _run(comparison: Comparison, number: int) -> Iterable[str]:
     yield from _errors(comparison, number)
 
 
+def _inference(comparison: Comparison, number: int) -> Iterable[str]:
+    """How long a whole inference takes, where both runs state it: that is what a user waits for."""
+    found = compare_latency(*(comparison.sides[place].run for place in (number, comparison.baseline)))
+    if found is None:
+        return
+    name, base_name = comparison.names[number], comparison.names[comparison.baseline]
+    told = f"One inference takes {name} {_ms(found.run_ms)} on the GPU, {base_name} {_ms(found.base_ms)}"
+    if found.difference is None:
+        yield f"{told}; noise cannot be told without samples."
+        return
+    yield f"{told}: {_verdict(comparison, found.difference, found.run_ms, found.base_ms)}."
+
+
+def _verdict(comparison: Comparison, difference: Difference, run_ms: float, base_ms: float) -> str:
+    """How many times faster or slower, with the interval; or that no difference is seen."""
+    slow, fast = sorted((run_ms, base_ms), reverse=True)
+    ratio = f"{slow / fast:.2f}x " if fast and difference.verdict != NO_DIFFERENCE else ""
+    return f"{ratio}{difference.verdict} ({_interval(comparison, difference)})"
+
+
 def _total(comparison: Comparison, number: int) -> str:
     base, run = (comparison.totals[place] for place in (comparison.baseline, number))
     name, base_name = comparison.names[number], comparison.names[comparison.baseline]
     if run.difference is None or base.figures.time_ms is None or run.figures.time_ms is None:
         known = sum(row.cells[number].difference is not None for row in comparison.rows)
         return f"Not every layer of {name} and {base_name} has a time, so totals are not known; {_regions(known)} can be compared."
+    tuner = comparison.judged_on == "tuner"
     kind = (
-        f"The tuner's times of {name}'s tactics add up to"
-        if comparison.judged_on == "tuner"
-        else f"{name}'s layers take"
+        f"The tuner's times of {name}'s tactics add up to" if tuner else f"{name}'s layers, each timed on its own, take"
     )
     change = f"{_ms(run.figures.time_ms)}, {base_name}'s {_ms(base.figures.time_ms)}"
-    if run.difference.verdict == NO_DIFFERENCE:
-        return f"{kind} {change}: no difference seen ({_interval(comparison, run.difference)})."
-    slow, fast = sorted((run.figures.time_ms, base.figures.time_ms), reverse=True)
-    factor = f"{slow / fast:.2f}x {run.difference.verdict}" if fast else run.difference.verdict
-    return f"{kind} {change}: {factor} ({_interval(comparison, run.difference)})."
+    return f"{kind} {change}: {_verdict(comparison, run.difference, run.figures.time_ms, base.figures.time_ms)}."
 
 
 def _interval(comparison: Comparison, difference: Difference) -> str:
@@ -97,7 +114,7 @@ def _parts(comparison: Comparison, number: int, difference: Difference) -> Itera
     if abs(rest) >= _SMALL_SHARE * abs(difference.diff_ms):
         listed.append(f"{_signed(rest)} everything else")
     if listed:
-        yield f"The difference of {_signed(difference.diff_ms)} is made up of: {'; '.join(listed)}."
+        yield f"The layers' difference of {_signed(difference.diff_ms)} is made up of: {'; '.join(listed)}."
 
 
 def _part(part: Part) -> str:

@@ -8,19 +8,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from trtlens.comparison.figures import COMPUTE
-from trtlens.comparison.noise import FASTER, NO_DIFFERENCE, SLOWER, Difference, influence, judge, standard_error
+from trtlens.comparison.latency import compare_latency, summarized
+from trtlens.comparison.noise import FASTER, NO_DIFFERENCE, SLOWER
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-    import numpy.typing as npt
 
     from trtlens.comparison.comparison import Comparison
     from trtlens.comparison.sides import Layer
 
 _PRECISIONS = ("fp32", "tf32", "fp16", "bf16", "fp8", "int8", "fp4", "int4")
-_PASSES = ("timing", "trtexec", "latency")
-_FEWEST_SAMPLES = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,35 +53,16 @@ def read_quantity(comparison: Comparison, quantity: Quantity, number: int, *, al
 
 
 def _latency(comparison: Comparison, number: int, baseline: int) -> Reading:
-    """Median GPU time of a whole inference: from samples of both runs, trtexec's summaries of both, or layers' sums."""
-    pair = (number, baseline)
-    for name in _PASSES:
-        run, base = (_inference_times(comparison, place, name) for place in pair)
-        if len(run) and len(base):
-            known = min(len(run), len(base)) >= _FEWEST_SAMPLES
-            difference = _sampled(run, base) if known else None
-            noise = difference is not None and difference.verdict == NO_DIFFERENCE
-            return Reading(float(np.median(run)), float(np.median(base)), noise)
-    run_ms, base_ms = (_summary(comparison, place, "gpu_compute_time") for place in pair)
-    if run_ms is not None and base_ms is not None:
-        return Reading(run_ms, base_ms)
-    return read_quantity(comparison, QUANTITIES["layer_time"], number)
-
-
-def _sampled(run: npt.NDArray[np.float64], base: npt.NDArray[np.float64]) -> Difference:
-    errors = [float(standard_error(influence(times[None, :]))[0]) for times in (run, base)]
-    return judge(float(np.median(run) - np.median(base)), float(np.hypot(errors[0], errors[1])))
-
-
-def _inference_times(comparison: Comparison, number: int, name: str) -> npt.NDArray[np.float64]:
-    table = comparison.sides[number].run["run_times"].select(["pass", "gpu_ms"])
-    return np.array([row["gpu_ms"] for row in table.to_pylist() if row["pass"] == name and row["gpu_ms"] is not None])
+    """Median GPU time of a whole inference, where both state one; else the sum of the layers' times."""
+    found = compare_latency(*(comparison.sides[place].run for place in (number, baseline)))
+    if found is None:
+        return read_quantity(comparison, QUANTITIES["layer_time"], number)
+    noise = found.difference is not None and found.difference.verdict == NO_DIFFERENCE
+    return Reading(found.run_ms, found.base_ms, noise)
 
 
 def _summary(comparison: Comparison, number: int, metric: str) -> float | None:
-    rows = comparison.sides[number].run["performance"].to_pylist()
-    found = {row["statistic"]: row["value"] for row in rows if row["metric"] == metric and row["value"] is not None}
-    return next((float(found[name]) for name in ("median", "value", "mean") if name in found), None)
+    return summarized(comparison.sides[number].run, metric)
 
 
 def _own_latency(comparison: Comparison, number: int) -> float | None:

@@ -8,6 +8,8 @@ from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
 from trtlens.charts.style import by_precision, colour, duration
+from trtlens.comparison.latency import compare_latency
+from trtlens.comparison.noise import NO_DIFFERENCE
 from trtlens.output import shorten, visible
 from trtlens.statistics import summarize
 
@@ -26,6 +28,7 @@ _LONGEST_NOTE = 300
 _NOT_STATED = "not stated"
 _NO_TIMINGS = "no timings in this run"
 _HOW_TO_TIME = "trtlens profile times an engine; or add trtexec's --exportTimes and --exportProfile files"
+_SUM_OF_LAYERS = "sum of the layers, each timed on its own, which adds to it; no inference was timed"
 _UNIT_LOOKS = {"tensor core": "unit-tensor", "cuda core": "unit-cuda"}
 
 
@@ -99,16 +102,17 @@ def _against(subject: Subject, baseline: Subject) -> str:
     """How the median compares with that of the baseline, where both have samples of one kind, GPU and input shape."""
     if _circumstances(subject) != _circumstances(baseline):
         return '<p class="against">not held against the first run: GPU, input shapes or model differ</p>'
-    here, there = _sampled(subject), _sampled(baseline)
-    if here is None or there is None or here[0] != there[0]:
+    found = compare_latency(subject.run, baseline.run)
+    if found is None or found.difference is None:
         return ""
-    one, other = here[1], there[1]
-    if one.median_low_ms <= other.median_high_ms and other.median_low_ms <= one.median_high_ms:
+    if found.difference.verdict == NO_DIFFERENCE:
         return f'<p class="against">no difference seen to {text(baseline.name)}</p>'
-    slow, fast = max(one.median_ms, other.median_ms), min(one.median_ms, other.median_ms)
-    word = "slower" if one.median_ms > other.median_ms else "faster"
-    factor = f"{slow / fast:.2f}x {word} than" if fast else f"{word} than"
-    return f'<p class="against {word}">{factor} {text(baseline.name)} ({one.median_ms - other.median_ms:+.4f} ms)</p>'
+    slow, fast = max(found.run_ms, found.base_ms), min(found.run_ms, found.base_ms)
+    factor = f"{slow / fast:.2f}x " if fast else ""
+    word = found.difference.verdict
+    return (
+        f'<p class="against {word}">{factor}{word} than {text(baseline.name)} ({found.difference.diff_ms:+.4f} ms)</p>'
+    )
 
 
 def _circumstances(subject: Subject) -> tuple[Any, ...]:
@@ -136,6 +140,9 @@ def _latency(subject: Subject) -> str:
             if row is not None:
                 words = f"{statistic} {metric.replace('_', ' ')}, as trtexec prints it; no samples, so no interval"
                 return _big(f"{row['value']:.4f}", row["unit"], words)
+    layers = [row["time_ms"] for row in subject.view("precision").to_pylist() if row["time_ms"] is not None]
+    if layers:
+        return _big(f"{sum(layers):.4g}", "ms", f"{_SUM_OF_LAYERS}: {_HOW_TO_TIME}")
     return f'<p class="big none">{_NO_TIMINGS}</p><p class="how">{_HOW_TO_TIME}</p>'
 
 

@@ -1,0 +1,56 @@
+"""One whole inference in two runs: median GPU times, from samples of one kind that both have, else from trtexec's summaries of both."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from trtlens.comparison.noise import Difference, influence, judge, standard_error
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+    from trtlens.runs import Run
+
+_PASSES = ("timing", "trtexec", "latency")
+_FEWEST_SAMPLES = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Latencies:
+    """Milliseconds of a run and of the baseline; ``difference`` is None where there are too few samples to judge by."""
+
+    run_ms: float
+    base_ms: float
+    difference: Difference | None
+
+
+def compare_latency(run: Run, base: Run) -> Latencies | None:
+    """The median GPU time of one inference in both runs, or None where they have none of one kind."""
+    for name in _PASSES:
+        ours, theirs = (_samples(one, name) for one in (run, base))
+        if len(ours) and len(theirs):
+            judged = min(len(ours), len(theirs)) >= _FEWEST_SAMPLES
+            difference = _judged(ours, theirs) if judged else None
+            return Latencies(float(np.median(ours)), float(np.median(theirs)), difference)
+    run_ms, base_ms = (summarized(one, "gpu_compute_time") for one in (run, base))
+    return None if run_ms is None or base_ms is None else Latencies(run_ms, base_ms, None)
+
+
+def summarized(run: Run, metric: str) -> float | None:
+    """What trtexec's summary in the log gives for a metric: its median, single value or mean, the first that is there."""
+    rows = run["performance"].to_pylist()
+    found = {row["statistic"]: row["value"] for row in rows if row["metric"] == metric and row["value"] is not None}
+    return next((float(found[name]) for name in ("median", "value", "mean") if name in found), None)
+
+
+def _samples(run: Run, name: str) -> npt.NDArray[np.float64]:
+    rows = run["run_times"].select(["pass", "gpu_ms"]).to_pylist()
+    return np.array([row["gpu_ms"] for row in rows if row["pass"] == name and row["gpu_ms"] is not None])
+
+
+def _judged(ours: npt.NDArray[np.float64], theirs: npt.NDArray[np.float64]) -> Difference:
+    errors = [float(standard_error(influence(times[None, :]))[0]) for times in (ours, theirs)]
+    return judge(float(np.median(ours) - np.median(theirs)), float(np.hypot(errors[0], errors[1])))
