@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from tests.report.hostile_run import NAMES, hostile_run
 from tests.report.large_runs import captured
+from trtlens import open_run
 from trtlens.report import read_subject, render
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
 _PATIENCE_S = 20.0
 
@@ -52,12 +53,16 @@ class Page:
         )
 
     def draw_all(self) -> list[list[str]]:
-        """Every chart brought into sight: its name, its state, and whether it shows anything."""
-        for name in self.run("[...document.querySelectorAll('[data-chart]')].map(e => e.dataset.chart)"):
+        """Every chart that the run has data for brought into sight: its name, its state, and whether it shows anything."""
+        for name in self.run("[...document.querySelectorAll('[data-chart]:not([hidden])')].map(e => e.dataset.chart)"):
             self.show(f"#chart-{name}")
         return self.run(
-            "[...document.querySelectorAll('[data-chart]')].map(e => [e.dataset.chart, e.dataset.state, e.querySelector('.plot').textContent])"
+            "[...document.querySelectorAll('[data-chart]:not([hidden])')].map(e => [e.dataset.chart, e.dataset.state, e.querySelector('.plot').textContent])"
         )
+
+    def absent(self, section: str) -> list[str]:
+        """What a section says that the shown run does not hold."""
+        return self.run(f"[...document.querySelectorAll('#{section} .absent p')].map(e => e.textContent)")
 
     def errors(self) -> list[Any]:
         """Entries of the console since the page was opened."""
@@ -71,16 +76,19 @@ def opened(browser: Any, tmp_path_factory: pytest.TempPathFactory) -> Callable[[
     subjects = [read_subject(captured("resnet50-fp16")), read_subject(captured("resnet50-int8"))]
     (folder / "two.html").write_text(render(subjects), "utf-8")
     (folder / "hostile.html").write_text(render([read_subject(hostile_run())]), "utf-8")
+    untimed = Path(__file__).parents[2] / "fixtures" / "resnet50-h200" / "fp16"
+    (folder / "untimed.html").write_text(render([read_subject(open_run(untimed / "verbose.log.xz"))]), "utf-8")
     return lambda name: Page(browser, folder / f"{name}.html")
 
 
 def test_every_chart_is_drawn_without_a_complaint(opened: Callable[[str], Page]) -> None:
-    """Scrolling through draws each chart, or shows the sentence on what is missing; the console stays empty."""
+    """Scrolling through draws each chart that the run has data for; the console stays empty."""
     page = opened("two")
-    for name, state, shown in page.draw_all():
-        assert state in {"drawn", "missing"}
+    drawn = page.draw_all()
+    assert len(drawn) == 14
+    for name, state, shown in drawn:
+        assert state == "drawn", name
         assert shown, name
-        assert (state == "missing") == name.startswith("accuracy"), name
     assert page.run("document.querySelectorAll('.modebar-btn').length") > 0
     assert (
         page.run(
@@ -89,6 +97,51 @@ def test_every_chart_is_drawn_without_a_complaint(opened: Callable[[str], Page])
         == 0
     )
     assert page.errors() == []
+
+
+def test_what_is_absent_is_said_once(opened: Callable[[str], Page]) -> None:
+    """The places without data are hidden, and one sentence names them all with the way to the data."""
+    page = opened("two")
+    together, overflow = page.absent("accuracy")
+    assert together.startswith(
+        "Error along the network, Error against time, Compared tensors, Layers to keep in FP32: No tensors"
+    )
+    assert "trtlens accuracy REFERENCE DUMP --profile RUN --keep" in together
+    assert overflow.startswith("What FP16 would not hold: ")
+    assert (
+        page.run(
+            "document.querySelectorAll('#accuracy [data-chart]:not([hidden]), #accuracy [data-table]:not([hidden])').length"
+        )
+        == 0
+    )
+    assert page.absent("layers") == []
+
+
+def test_a_run_without_times_is_read_by_its_layers(opened: Callable[[str], Page]) -> None:
+    """The caption of the areas speaks of layers and not of time, and what needs times is named as absent."""
+    page = opened("untimed")
+    page.show("#chart-treemap")
+    assert "number of layers" in page.run("document.querySelector('#chart-treemap .reading').textContent")
+    assert page.absent("layers")[0].startswith("Roofline: No timings in this run")
+    assert page.errors() == []
+
+
+def test_the_slowest_layer_stands_first(opened: Callable[[str], Page]) -> None:
+    """The table of layers opens with the largest time on top, and goes back to the engine's order by its index."""
+    page = opened("two")
+    page.show("#table-layers")
+    heading = "document.querySelector('#table-layers th[aria-sort=descending] button').textContent"
+    assert page.run(heading).startswith("time")
+    column = (
+        "[...document.querySelectorAll('#table-layers tbody tr[data-row]')].map(r => Number(r.cells[{}].textContent))"
+    )
+    place = page.run("[...document.querySelectorAll('#table-layers th')].findIndex(e => e.ariaSort === 'descending')")
+    times = page.run(column.format(place))
+    assert times[0] > 0
+    assert times == sorted(times, reverse=True)
+    page.browser.find_element("xpath", "//div[@id='table-layers']//th/button[starts-with(., 'index')]").click()
+    indices = page.run(column.format(0))
+    assert indices == sorted(indices)
 
 
 def test_a_picked_layer_is_shown_everywhere(opened: Callable[[str], Page]) -> None:
@@ -129,6 +182,8 @@ def test_a_bar_picks_its_layer(opened: Callable[[str], Page]) -> None:
     bar = page.browser.find_element("css selector", "#chart-timeline .plot .barlayer .point path")
     ActionChains(page.browser).move_to_element(bar).pause(0.2).click().perform()
     page.until("!document.getElementById('panel').hidden")
+    assert page.run("location.hash").startswith("#layer-0-")
+    assert page.errors() == []
 
 
 def test_tables_filter_sort_and_stay_small(opened: Callable[[str], Page]) -> None:
@@ -181,7 +236,7 @@ def test_hostile_names_show_as_text_and_run_nothing(opened: Callable[[str], Page
     """With every chart drawn, every table filled and every layer picked the canary is silent and names read as they are."""
     page = opened("hostile")
     page.draw_all()
-    for table in page.run("[...document.querySelectorAll('[data-table]')].map(e => e.id)"):
+    for table in page.run("[...document.querySelectorAll('[data-table]:not([hidden])')].map(e => e.id)"):
         page.show(f"#{table}")
     for index in range(len(NAMES)):
         page.run(f"location.hash = '#layer-0-{index}'")

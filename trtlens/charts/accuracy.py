@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Any
 import plotly.graph_objects as go
 
 from trtlens.charts import MissingData
-from trtlens.charts.style import GREY, ORANGE, SYMBOLS, UNKNOWN, by_precision, colour, figure, fill, plain
+from trtlens.charts.style import GREY, ORANGE, SYMBOLS, UNKNOWN, by_precision, colour, figure, fill, log_axis, plain
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 NO_ERRORS = (
-    "no tensors were compared in this run: dump them with trtlens dump and compare with trtlens accuracy REFERENCE RUN, which "
-    "keeps the comparison in the run"
+    "no tensors were compared in this run: trtlens dump keeps them, and trtlens accuracy REFERENCE DUMP --profile RUN --keep keeps the "
+    "comparison in this run (without --profile: in the dump)"
 )
 _FLOOR = 1e-9
 """An error of 0 has no place on a logarithmic axis: it is drawn here, and the hover text tells the truth."""
@@ -23,13 +23,17 @@ _FLOOR = 1e-9
 def chart(table: pa.Table) -> go.Figure:
     """Points of the view ``accuracy`` in execution order, the first bad tensor marked; customdata is the layer's index.
 
+    Tensors without any error (copied constants, say) are left out, unless there are no others.
+
     Raises:
         MissingData: the table holds no compared tensor.
 
     """
-    rows = [row for row in table.to_pylist() if row["error"] is not None]
-    if not rows:
+    compared = [row for row in table.to_pylist() if row["error"] is not None]
+    if not compared:
         raise MissingData(NO_ERRORS)
+    rows = [row for row in compared if row["error"] > 0] or compared
+    exact = f"; {len(compared) - len(rows)} without any error are left out" if len(rows) < len(compared) else ""
     x = list(range(len(rows)))
     values = [max(row["error"], _FLOOR) for row in rows]
     traces: list[Any] = [
@@ -42,7 +46,7 @@ def chart(table: pa.Table) -> go.Figure:
         traces.append(go.Scatter(
             x=here, y=[values[place] for place in here], mode="markers", name=precision, legendgroup=precision,
             marker={"color": colour(precision), "symbol": SYMBOLS.get(precision, "circle"), "size": 8,
-                    "line": {"width": 0.8, "color": "rgba(90,100,110,0.8)"}},
+                    "line": {"width": [_outline(rows[place])[0] for place in here], "color": [_outline(rows[place])[1] for place in here]}},
             customdata=layers, hovertext=texts, hovertemplate="%{hovertext}<extra></extra>",
         ))  # fmt: skip
         traces.append(go.Bar(
@@ -53,13 +57,18 @@ def chart(table: pa.Table) -> go.Figure:
     notes = [] if first is None else [_mark(first, rows[first])]
     return figure(
         traces, height=400, barmode="overlay", annotations=notes,
-        xaxis={"title": {"text": "compared tensors in execution order"}, "showgrid": False, "anchor": "y2",
+        xaxis={"title": {"text": f"compared tensors in execution order{exact}"}, "showgrid": False, "anchor": "y2",
                "range": [-0.5, len(rows) - 0.5]},
-        yaxis={"title": {"text": "error (noise over signal)"}, "type": "log", "domain": [0.16, 1], "exponentformat": "power"},
+        yaxis=log_axis("error (noise over signal)", domain=[0.16, 1]),
         yaxis2={"domain": [0, 0.08], "showticklabels": False, "showgrid": False, "fixedrange": True},
         shapes=[] if first is None else [{"type": "line", "x0": first, "x1": first, "y0": 0, "y1": 1, "yref": "paper",
                                           "line": {"color": ORANGE, "width": 1.5, "dash": "dash"}}],
     )  # fmt: skip
+
+
+def _outline(row: dict[str, Any]) -> tuple[float, str]:
+    """Width and colour: what is wrong or suspect stands out."""
+    return (0.8, "rgba(90,100,110,0.8)") if row["verdict"] in (None, "ok") else (2.5, ORANGE)
 
 
 def _mark(place: int, row: dict[str, Any]) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import log10
 from typing import TYPE_CHECKING, Any
 
 import plotly.graph_objects as go
@@ -9,10 +10,16 @@ import plotly.graph_objects as go
 from trtlens.charts import MissingData
 from trtlens.charts.accuracy import NO_ERRORS
 from trtlens.charts.layer_rows import NO_TIMES
-from trtlens.charts.style import SYMBOLS, UNKNOWN, by_precision, colour, duration, figure, plain
+from trtlens.charts.style import GREY, SYMBOLS, UNKNOWN, by_precision, colour, duration, figure, log_axis, plain
 
 if TYPE_CHECKING:
     import pyarrow as pa
+
+_MOST_NAMES = 3
+_ROOM = 0.8
+"""Share of the axis up to which a name has room on the right of its point."""
+_STEP = 22
+"""Pixels between the names of points that lie together: above, beside and below them."""
 
 
 def chart(table: pa.Table) -> go.Figure:
@@ -25,11 +32,7 @@ def chart(table: pa.Table) -> go.Figure:
     compared = [row for row in table.to_pylist() if row["error_added"] is not None]
     if not compared:
         raise MissingData(NO_ERRORS)
-    rows = [
-        row
-        for row in compared
-        if row["time_ms"] is not None and row["layer_index"] is not None and row["error_added"] > 0
-    ]
+    rows = [row for row in compared if row["time_ms"] and row["layer_index"] is not None and row["error_added"] > 0]
     if not rows:
         raise MissingData(f"no compared tensor that adds error is made by a layer with a time: {NO_TIMES}")
     traces = [
@@ -37,9 +40,24 @@ def chart(table: pa.Table) -> go.Figure:
         for precision in by_precision(row["precision"] or UNKNOWN for row in rows)
     ]
     return figure(
-        traces, height=360, xaxis={"title": {"text": "time of the layer [µs]"}, "type": "log"},
-        yaxis={"title": {"text": "error that it adds"}, "type": "log", "exponentformat": "power"},
+        traces, annotations=_names(rows), height=360, showlegend=True, xaxis=log_axis("time of the layer [µs]"),
+        yaxis=log_axis("error that it adds"),
     )  # fmt: skip
+
+
+def _names(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The names of the layers that add most error for their time, each on the side where there is room."""
+    best = sorted(rows, key=lambda row: -row["error_added"] / row["time_ms"])[:_MOST_NAMES]
+    ends = [log10(1000 * choose(row["time_ms"] for row in rows)) for choose in (min, max)]
+    names = []
+    for place, row in enumerate(sorted(best, key=lambda row: -row["error_added"])):
+        x = log10(1000 * row["time_ms"])
+        side, way = ("left", 1) if x <= ends[0] + _ROOM * (ends[1] - ends[0]) else ("right", -1)
+        names.append({
+            "x": x, "y": log10(row["error_added"]), "text": plain(row["layer"], 36), "xanchor": side, "font": {"size": 11},
+            "showarrow": True, "arrowhead": 0, "arrowwidth": 1, "arrowcolor": GREY, "standoff": 5, "ax": 26 * way, "ay": _STEP * (place - 1),
+        })  # fmt: skip
+    return names
 
 
 def _points(precision: str, rows: list[dict[str, Any]]) -> go.Scatter:

@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 
 from trtlens.arrays import known_true
 from trtlens.charts import MissingData
-from trtlens.charts.style import SYMBOLS, UNKNOWN, by_precision, colour, duration, figure, plain
+from trtlens.charts.style import SYMBOLS, UNKNOWN, by_precision, colour, duration, figure, log_axis, plain
 
 if TYPE_CHECKING:
     from trtlens.runs import Run
@@ -51,7 +51,7 @@ def chart(run: Run, layer: str | None = None) -> go.Figure:
     return figure(
         traces, height=120 + 64 * max(2, len(strips)), showlegend=bool(chosen),
         title={"text": plain(name, 100), "font": {"size": 13}, "x": 0, "xref": "paper"}, margin={"t": 64},
-        xaxis={"title": {"text": "the tuner's time [µs]"}, "type": "log"},
+        xaxis=log_axis("the tuner's time [µs]"),
         yaxis={"tickvals": list(range(len(strips))), "ticktext": strips, "range": [-0.6, len(strips) - 0.4], "showgrid": False},
     )  # fmt: skip
 
@@ -70,7 +70,7 @@ def _strip(place: int, precision: str, rows: list[dict[str, Any]]) -> go.Scatter
         x=[row["time_ms"] * 1000 for row in rows], y=[round(place + offset, 3) for offset in offsets], mode="markers",
         name=precision, showlegend=False,
         marker={"color": colour(precision), "symbol": SYMBOLS.get(precision, "circle"), "size": 8, "opacity": 0.75,
-                "line": {"width": 0.8, "color": "rgba(90,100,110,0.8)"}},
+                "line": {"width": 0.8 if precision != UNKNOWN else 1.6, "color": "rgba(90,100,110,0.8)"}},
         hovertext=[_hover(row) for row in rows], hovertemplate="%{hovertext}<extra></extra>",
     )  # fmt: skip
 

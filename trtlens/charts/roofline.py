@@ -10,7 +10,7 @@ from trtlens.charts import MissingData
 from trtlens.charts.layer_rows import NO_LAYERS, NO_TIMES
 from trtlens.charts.layer_work import LayerWork, read_work
 from trtlens.charts.peaks import Peaks, peaks_of
-from trtlens.charts.style import GREY, SYMBOLS, UNKNOWN, by_precision, colour, duration, figure, plain
+from trtlens.charts.style import GREY, SYMBOLS, UNKNOWN, by_precision, colour, duration, figure, log_axis, plain
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -44,11 +44,11 @@ def chart(run: Run) -> go.Figure:
         traces = [*_roofs(peaks, work), *traces]
         note = f"roofs of {peaks.gpu}: {peaks.memory_gb_per_s:,.0f} GB/s and dense rates,<br>{peaks.source}"
     return figure(
-        traces, height=430, margin={"b": 78},
-        xaxis={"title": {"text": "operations per byte (inputs, outputs and weights moved once)"}, "type": "log", "dtick": 1},
-        yaxis={"title": {"text": "achieved [10¹² operations/s]"}, "type": "log", "dtick": 1},
+        traces, height=450, margin={"b": 96},
+        xaxis=log_axis("operations per byte (inputs, outputs and weights moved once)", dtick=1),
+        yaxis=log_axis("achieved [10¹² operations/s]"),
         annotations=[{
-            "text": note, "xref": "paper", "yref": "paper", "x": 0, "y": -0.2, "xanchor": "left", "yanchor": "top",
+            "text": note, "xref": "paper", "yref": "paper", "x": 0, "y": 0, "yshift": -56, "xanchor": "left", "yanchor": "top",
             "showarrow": False, "align": "left",
         }],
     )  # fmt: skip

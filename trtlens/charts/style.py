@@ -88,6 +88,11 @@ def duration(time_ms: float) -> str:
     return f"{time_ms:.3f} ms" if abs(time_ms) >= 0.1 else f"{1000 * time_ms:.2f} µs"
 
 
+def log_axis(title: str, **more: Any) -> dict[str, Any]:
+    """A logarithmic axis with few ticks, each written out: Plotly leaves all but one digit off between the powers of ten."""
+    return {"title": {"text": title}, "type": "log", "tickformat": "~g", "nticks": 4, **more}
+
+
 def figure(traces: Iterable[Any], *, height: int = 380, **layout: Any) -> go.Figure:
     """A figure in the light theme; the report puts the reader's theme in its place."""
     return go.Figure(list(traces), {"template": THEMES["light"], "height": height, **layout})

@@ -12,6 +12,8 @@ from trtlens.charts.style import by_precision, figure, fill
 if TYPE_CHECKING:
     import pyarrow as pa
 
+_ABOVE = 0.025
+"""How far above its bar a triangle stands, as a share of the tallest bar."""
 _THIN = 400
 """Bars beyond which the gap between them would take more room than they do."""
 
@@ -37,8 +39,8 @@ def chart(table: pa.Table) -> go.Figure:
     moved = layers[layers["work"] == "reformat"]
     if len(moved):
         traces.append(go.Scatter(
-            x=moved.index.tolist(), y=moved["height"].round(4).tolist(), mode="markers", name="reformat",
-            marker={"symbol": "triangle-down", "size": 7, "color": "#64748b", "line": {"width": 0}, "standoff": 3},
+            x=moved.index.tolist(), y=(moved["height"] + _ABOVE * layers["height"].max()).round(4).tolist(), mode="markers", name="reformat",
+            marker={"symbol": "triangle-down", "size": 8, "color": "#64748b", "line": {"width": 0}},
             customdata=moved["index"].tolist(), hovertext=moved["hover"].tolist(), hovertemplate="%{hovertext}<extra></extra>",
         ))  # fmt: skip
     return figure(

@@ -13,6 +13,12 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 
+_BY_LAYERS = (
+    "The area is the number of layers, since this run has no times. Precisions hold layer types, these hold kernels; pick a kernel to "
+    "list its layers."
+)
+
+
 def chart(table: pa.Table) -> go.Figure:
     """Areas for the view ``layers``: time, or the number of layers where no times are known.
 
@@ -20,10 +26,15 @@ def chart(table: pa.Table) -> go.Figure:
         MissingData: no layers are known.
 
     """
+    tree = read_tree(table)
     trace = go.Treemap(
-        **read_tree(table).trace(), textinfo="label+text", tiling={"pad": 3, "packing": "squarify"},
+        **tree.trace(), textinfo="label+text", tiling={"pad": 3, "packing": "squarify"},
         pathbar={"visible": False}, textfont={"color": "#10151c", "size": 12},
     )  # fmt: skip
     return figure(
-        [trace], height=440, margin={"l": 4, "r": 4, "t": 8, "b": 4}, uniformtext={"minsize": 10, "mode": "hide"}
+        [trace],
+        meta={} if tree.timed else {"reading": _BY_LAYERS},
+        height=440,
+        margin={"l": 4, "r": 4, "t": 8, "b": 4},
+        uniformtext={"minsize": 10, "mode": "hide"},
     )

@@ -12,6 +12,7 @@ from trtlens.charts.style import by_precision, duration, figure, fill
 if TYPE_CHECKING:
     import pyarrow as pa
 
+_BY_LAYERS = "The share of the layers on each unit, by precision, since this run has no times; reformats compute nothing and stand apart."
 _ROWS = ("reformats", "unit unknown", "cuda core", "tensor core")
 
 
@@ -41,7 +42,7 @@ def chart(table: pa.Table) -> go.Figure:
             hovertemplate="%{hovertext}, %{x:.1f} %<extra></extra>",
         ))  # fmt: skip
     return figure(
-        traces, height=300, barmode="stack", bargap=0.35,
+        traces, meta={} if timed else {"reading": _BY_LAYERS}, height=300, barmode="stack", bargap=0.35,
         xaxis={"title": {"text": "share of the time [%]" if timed else "share of the layers [%]"}, "rangemode": "tozero"},
         yaxis={"categoryorder": "array", "categoryarray": [row for row in _ROWS if row in set(layers["row"])]},
     )  # fmt: skip

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from trtlens.comparison.parts import Part
 
 _WORDS = {"conversion": "reformats and casts", "constant": "copies of constants"}
+_SUMS = ("sum of the layers [µs]", "sum of the tuner's times [µs]")
 NO_COMMON_TIMES = "the runs have no times of one kind in common: profile both with trtlens profile, or add --exportProfile files of both"
 
 
@@ -47,7 +48,7 @@ def chart(comparison: Comparison, number: int) -> go.Figure:
     )  # fmt: skip
     names = [*labels, plain(comparison.names[number], 30)]
     return figure(
-        [trace], height=360, yaxis={"title": {"text": "sum of the layers [µs]"}, "rangemode": "tozero"},
+        [trace], height=360, yaxis={"title": {"text": _SUMS[comparison.judged_on == "tuner"]}, "rangemode": "tozero"},
         xaxis={"tickvals": list(range(len(names))), "ticktext": names, "showgrid": False}, margin={"t": 24},
     )  # fmt: skip
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from trtlens.report.subject import Subject
 
-_SCRIPTS = ("data.js", "table.js", "figures.js", "panel.js", "page.js")
+_SCRIPTS = ("data.js", "table.js", "figures.js", "panel.js", "absent.js", "page.js")
 _SCRIPT_TYPE = "application/x-trtlens"
 _MOST_CHARACTERS_IN_TITLE = 120
 

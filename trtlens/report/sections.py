@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from trtlens.charts import CHARTS
+from trtlens.charts.accuracy import NO_ERRORS
 from trtlens.report.overview import text
 
 if TYPE_CHECKING:
@@ -48,8 +49,8 @@ _READING = {
     "latency_distribution": "The dotted line is the median, with the interval that holds it with 95 % confidence.",
     "memory": "Totals as the build states them; hatched bars are single layers.",
     "build_time": "Parts of the build by time stamps, then the layers whose tuning took longest.",
-    "accuracy": "Each point is a compared tensor, higher is worse (an error of 0 is drawn at 1e-9); the strip below shows the precision of the layer that makes it.",
-    "accuracy_time": "Layers to the upper left add much error for little time: run these in a higher precision first.",
+    "accuracy": "Each point is a compared tensor, higher is worse, an orange outline is wrong or suspect; the strip below shows the precision of the layer that makes it.",
+    "accuracy_time": "Layers to the upper left add much error for little time: run these in a higher precision first (named: the three with most).",
     "waterfall": "From the baseline's time, on the left, to the other run's: what each kind of change costs or saves.",
     "regions": "Bars above zero got slower, below zero faster; the thin line is the interval of the difference with 99 % confidence. Pick one to see its first layer.",
 }
@@ -63,14 +64,15 @@ _TITLES = {
     "build": ("Parts, runners and layers of the build", ""), "messages": ("Messages of the build", ""),
     "changes": ("All changes", ""), "compare": ("All regions", ""), "settings": ("Settings that differ", ""),
 }  # fmt: skip
+_LARGEST_FIRST = {"layers": "time_ms", "tactics": "regret_ms", "reformats": "cost_ms"}
+"""The column of a table by which its rows stand at first, the largest on top; a click on a heading sorts anew."""
 EMPTY = {
     "layers": "No layers are known: the log ends before the engine's layers, or was not written at verbose level. Keep the whole log of trtexec --verbose, or add the file of --exportLayerInfo.",
     "tactics": "No tactics can be told: this needs the engine's layers and the tuner's times, both from a verbose log.",
     "candidates": "No candidates are known: the log is not verbose, or nothing was timed (timing cache, loaded engine).",
     "reformats": "No reformats are known: the engine has none, or the log holds no layers.",
     "latency": "No inference was timed: trtlens profile does, or trtexec with its performance summary in the log.",
-    "accuracy": "No tensors were compared: trtlens dump writes them, trtlens accuracy REFERENCE RUN compares.",
-    "pins": "No layer to pin can be told: this needs compared tensors (trtlens accuracy REFERENCE RUN).",
+    "accuracy": NO_ERRORS, "pins": NO_ERRORS,
     "overflow": "No ranges of values are known: trtlens dump of the FP32 model writes them.",
     "memory": "No layer's memory is stated: it is in the verbose log of a finished build.",
     "build": "No durations are known: time stamps stand before the lines of trtexec and trtlens profile.",
@@ -112,9 +114,10 @@ def _chart(name: str, scope: str) -> str:
 
 def _table(name: str, scope: str) -> str:
     title, question = _TITLES.get(f"{name}-table", _TITLES.get(name, (name, "")))
+    first = f' data-sort="{_LARGEST_FIRST[name]}"' if name in _LARGEST_FIRST else ""
     words = f'<p class="question">{text(question)}</p>' if question else ""
     return (
-        f'<div class="block" id="table-{name}" data-table="{name}" data-scope="{scope}" data-empty="{text(EMPTY[name])}">'
+        f'<div class="block" id="table-{name}" data-table="{name}" data-scope="{scope}" data-empty="{text(EMPTY[name])}"{first}>'
         f'<h3><a href="#table-{name}">{text(title)}</a></h3>{words}<div class="grid"></div></div>'
     )
 

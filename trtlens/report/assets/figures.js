@@ -23,9 +23,9 @@ class Figures {
 
   async draw(place, figure, onPick) {
     const plot = place.querySelector(".plot");
-    if (!figure || figure.missing) {
+    if (figure.missing) {
       if (this.drawn.has(plot)) { window.Plotly.purge(plot); this.drawn.delete(plot); }
-      plot.replaceChildren(make("p", { class: "missing", text: figure ? sentence(figure.missing) : "This run is the baseline: pick another above to see what changed." }));
+      plot.replaceChildren(make("p", { class: "missing", text: sentence(figure.missing) }));
       plot.style.height = "";
       place.dataset.state = "missing";
       place.classList.add("is-missing");
@@ -39,8 +39,16 @@ class Figures {
     plot.style.height = `${layout.height}px`;
     await window.Plotly.react(plot, structuredClone(figure.data), layout, { ...CONFIG, displayModeBar: narrow ? false : "hover" });
     if (!this.drawn.has(plot)) plot.on("plotly_click", (event) => { if (event.points.length) onPick(event.points[0]); });
+    this.explain(place, layout.meta);
     this.drawn.set(plot, { figure, notes: layout.annotations || [] });
     place.dataset.state = "drawn";
+  }
+
+  // How to read the chart: what the figure itself says of it, else what the page says.
+  explain(place, meta) {
+    const reading = place.querySelector(".reading");
+    if (!("usual" in reading.dataset)) reading.dataset.usual = reading.textContent;
+    reading.textContent = meta && meta.reading ? meta.reading : reading.dataset.usual;
   }
 
   retheme() {
@@ -91,7 +99,7 @@ function candidateFigure(run, base, layer, op, styles) {
     return {
       type: "scatter", mode: "markers", name: precision, showlegend: false, x: here.map(micro),
       y: here.map((_, n) => place + (((n * 0.618) % 1) - 0.5) * 2 * STRIP_SPREAD), hovertext: here.map(hover), hovertemplate: "%{hovertext}<extra></extra>",
-      marker: { color: styles.colours[precision], symbol: styles.symbols[precision] || "circle", size: 8, opacity: 0.75, line: { width: 0.8, color: "rgba(90,100,110,0.8)" } },
+      marker: { color: styles.colours[precision], symbol: styles.symbols[precision] || "circle", size: 8, opacity: 0.75, line: { width: precision === "unknown" ? 1.6 : 0.8, color: "rgba(90,100,110,0.8)" } },
     };
   });
   const chosen = rows.filter((row) => table.value("chosen", row) === "yes");

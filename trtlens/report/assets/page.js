@@ -88,6 +88,7 @@ class Page {
   }
 
   async fill(place) {
+    if (place.hidden) return;
     const source = place.dataset.scope === "comparison" ? this.comparison : this.runs[this.current];
     if (place.dataset.chart) await this.fillChart(place, source);
     else this.fillTable(place, source);
@@ -96,7 +97,7 @@ class Page {
   async fillChart(place, source) {
     const name = place.dataset.chart;
     let figure = source.figures[name];
-    if (place.dataset.scope === "comparison") figure = (source.figures[this.other()] || {})[name];
+    if (place.dataset.scope === "comparison") figure = source.figures[this.other()][name];
     else if (name === "candidates" && this.picked !== null) figure = this.candidatesOf(source, figure);
     await this.figures.draw(place, figure, (point) => this.onPoint(name, point));
   }
@@ -135,15 +136,9 @@ class Page {
     const name = place.dataset.table;
     const table = source.table(name);
     const grid = place.querySelector(".grid");
-    this.grids.delete(place);
-    place.classList.toggle("is-missing", !table || !table.rows);
-    if (!table || !table.rows) {
-      grid.replaceChildren(make("p", { class: "missing", text: place.dataset.empty }));
-      return;
-    }
     const key = this.keyOf(name);
     this.grids.set(place, new Grid(grid, table, {
-      name, key, pick: (rows, row) => { const index = key(rows, row); if (typeof index === "number") this.pick(index); },
+      name, key, sort: place.dataset.sort, pick: (rows, row) => { const index = key(rows, row); if (typeof index === "number") this.pick(index); },
       isPicked: key ? (rows, row) => this.picked !== null && key(rows, row) === this.picked : null,
     }));
     if (this.picked !== null) this.grids.get(place).reveal();
@@ -197,6 +192,7 @@ class Page {
       button.setAttribute("aria-checked", String(place === this.current));
       button.tabIndex = place === this.current ? 0 : -1;
     });
+    tellAbsent(this);
     if (this.data.runs.length > 1) document.querySelectorAll("h2 .which").forEach((one) => { one.textContent = this.data.runs[this.current].slice(0, 80); });
   }
 
@@ -241,7 +237,7 @@ class Page {
     }
     const place = location.hash.length > 1 && !match ? document.getElementById(decodeURIComponent(location.hash.slice(1))) : null;
     if (place && place.tagName === "DETAILS") place.open = true;
-    if (place) place.scrollIntoView();
+    if (place) (place.hidden ? place.closest("section") : place).scrollIntoView();
   }
 
   // -- the rest ----------------------------------------------------------------------------------------------------

@@ -4,9 +4,11 @@ const ROW_HEIGHT = 27;
 const SPARE_ROWS = 12;
 const PRINTED_ROWS = 60;
 const CHARACTER_WIDTH = 7;
+const PLACES = /^(index|layer_index|rank|region|line|build)$/; // sort upwards first
 
 class Grid {
-  // `options.key` is the column by whose value rows are picked, `options.pick` is called with it.
+  // `options.key` is the column by whose value rows are picked, `options.pick` is called with it; `options.sort` names the
+  // column whose largest values come first.
   constructor(place, table, options) {
     Object.assign(this, { place, table, key: options.key, pick: options.pick, name: options.name, isPicked: options.isPicked });
     this.columns = table.columns.filter((one) => !one.isEmpty);
@@ -15,7 +17,8 @@ class Grid {
     this.sorted = null;
     this.active = -1;
     this.build();
-    this.refilter();
+    const first = options.sort && table.byName[options.sort];
+    if (first && !first.isEmpty) this.order({ column: first, down: true, turns: 1 }); else this.refilter();
   }
 
   build() {
@@ -93,9 +96,13 @@ class Grid {
 
   sortBy(column) {
     const again = this.sorted && this.sorted.column === column;
-    if (again && this.sorted.turns === 2) this.sorted = null;
-    else if (again) this.sorted = { column, down: !this.sorted.down, turns: 2 };
-    else this.sorted = { column, down: column.isNumber, turns: 1 };
+    if (again && this.sorted.turns === 2) this.order(null);
+    else if (again) this.order({ column, down: !this.sorted.down, turns: 2 });
+    else this.order({ column, down: column.isNumber && !PLACES.test(column.name), turns: 1 });
+  }
+
+  order(sorted) {
+    this.sorted = sorted;
     for (const one of this.columns) {
       const here = this.sorted && one === this.sorted.column;
       one.header.cell.setAttribute("aria-sort", here ? (this.sorted.down ? "descending" : "ascending") : "none");
