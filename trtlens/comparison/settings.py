@@ -34,7 +34,16 @@ _MOST_INPUTS = 16
 _ROLES = {COMPUTE: "layers that compute", CONVERSION: "reformats and casts", CONSTANT: "copies of constants"}
 _BUILD_SECTIONS = frozenset({"Model Options", "Build Options"})
 _NOT_TOLD = frozenset(
-    {"Precision", "Model", "Max batch", "Save engine", "Load engine", "timingCacheFile", "Tempfile Controls"}
+    {
+        "Precision",
+        "Model",
+        "Max batch",
+        "Save engine",
+        "Load engine",
+        "timingCacheFile",
+        "timing_cache_file",
+        "Tempfile Controls",
+    }
 )
 """Options that are told elsewhere, are spelled anew by each release, or name files of one machine."""
 

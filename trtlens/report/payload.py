@@ -33,6 +33,7 @@ _CANDIDATES = (
     "layer", "op", "precision", "unit", "time_ms", "outcome", "chosen", "tactic_name", "input_formats", "output_formats", "runner",
     "tactic_id", "split_k", "reason", "scratch_requested_bytes", "line",
 )  # fmt: skip
+_TOTAL = "all layers"
 _KERNEL_FACTS = (
     "family", "operation", "precision", "unit", "unit_reason", "evidence", "rule", "sm", "input_type", "math_type",
     "accumulator_type", "output_type", "tile", "stages", "warps", "cluster", "warpgroups", "mma_shape", "layouts", "split_k",
@@ -64,7 +65,7 @@ def run_data(subject: Subject) -> dict[str, Any]:
     run = subject.run
     candidates, note = thin_candidates(run["candidates"])
     tables = {
-        name: encode_table(subject.view(name), doc=VIEWS[name].question, leave_out=["build"])
+        name: encode_table(_table(subject, name), doc=VIEWS[name].question, leave_out=["build"])
         for name in tables_of(SECTIONS) if name in VIEWS
     }  # fmt: skip
     tables["candidates"] = encode_table(candidates.select(list(_CANDIDATES)))
@@ -79,6 +80,15 @@ def run_data(subject: Subject) -> dict[str, Any]:
         "tuned": _tuned(run),
         "thinned": note,
     }  # fmt: skip
+
+
+def _table(subject: Subject, view: str) -> pa.Table:
+    """A view; the row of ``tactics`` that has no layer is the sum of the others, and says so."""
+    table = subject.view(view)
+    if view != "tactics":
+        return table
+    place = table.schema.get_field_index("name")
+    return table.set_column(place, table.schema.field(place), pc.fill_null(table["name"], _TOTAL))
 
 
 def _tuned(run: Run) -> dict[str, list[str | None]]:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from trtlens.charts import CHARTS
 from trtlens.charts.accuracy import NO_ERRORS
+from trtlens.charts.latency import NO_SAMPLES
 from trtlens.report.overview import text
 
 if TYPE_CHECKING:
@@ -71,7 +72,7 @@ EMPTY = {
     "tactics": "No tactics can be told: this needs the engine's layers and the tuner's times, both from a verbose log.",
     "candidates": "No candidates are known: the log is not verbose, or nothing was timed (timing cache, loaded engine).",
     "reformats": "No reformats are known: the engine has none, or the log holds no layers.",
-    "latency": "No inference was timed: trtlens profile does, or trtexec with its performance summary in the log.",
+    "latency": NO_SAMPLES,
     "accuracy": NO_ERRORS, "pins": NO_ERRORS,
     "overflow": "No ranges of values are known: trtlens dump of the FP32 model writes them.",
     "memory": "No layer's memory is stated: it is in the verbose log of a finished build.",

@@ -35,9 +35,10 @@ class Figures {
     if (!this.drawn.has(plot)) plot.replaceChildren();
     const narrow = plot.clientWidth < 520;
     const layout = { ...structuredClone(figure.layout), template: this.page.data.themes[this.page.theme], autosize: true };
-    if (narrow) layout.margin = { ...layout.margin, l: 44, r: 8 };
+    const traces = structuredClone(figure.data);
+    if (narrow) fitNarrow(layout, traces);
     plot.style.height = `${layout.height}px`;
-    await window.Plotly.react(plot, structuredClone(figure.data), layout, { ...CONFIG, displayModeBar: narrow ? false : "hover" });
+    await window.Plotly.react(plot, traces, layout, { ...CONFIG, displayModeBar: narrow ? false : "hover" });
     if (!this.drawn.has(plot)) plot.on("plotly_click", (event) => { if (event.points.length) onPick(event.points[0]); });
     this.explain(place, layout.meta);
     this.drawn.set(plot, { figure, notes: layout.annotations || [] });
@@ -66,6 +67,41 @@ class Figures {
       if (extra.length || plot.dataset.marked) window.Plotly.relayout(plot, { annotations: [...notes, ...extra] });
       if (extra.length) plot.dataset.marked = "yes"; else delete plot.dataset.marked;
     }
+  }
+}
+
+const NARROW_CHARACTERS = 42;
+const LINE_HEIGHT = 14;
+
+function wrapped(text) {
+  const lines = [""];
+  for (const word of text.replaceAll("<br>", " ").split(" ")) {
+    const line = lines.at(-1);
+    if (line && line.length + word.length >= NARROW_CHARACTERS) lines.push(word); else lines[lines.length - 1] = line ? `${line} ${word}` : word;
+  }
+  return lines;
+}
+
+// A text that is escaped already, shortened.
+function shortened(escaped, width) {
+  return plainText(escaped.replaceAll("&lt;", "<").replaceAll("&gt;", ">").replaceAll("&amp;", "&"), width);
+}
+
+// On a phone: small margins, and no text that is wider than the plot.
+function fitNarrow(layout, traces) {
+  layout.margin = { ...layout.margin, l: 44, r: Math.min((layout.margin || {}).r || 8, 48) };
+  for (const trace of traces) if (trace.name) trace.name = wrapped(trace.name).join("<br>");
+  if (layout.yaxis && layout.yaxis.ticktext) layout.yaxis.ticktext = layout.yaxis.ticktext.map((one) => shortened(one, 20));
+  const title = layout.xaxis && layout.xaxis.title;
+  const lines = title && title.text ? wrapped(title.text) : [""];
+  if (lines.length > 1) title.text = lines.join("<br>");
+  for (const note of layout.annotations || []) {
+    if (note.xref !== "paper") continue;
+    const told = wrapped(note.text);
+    const room = LINE_HEIGHT * (lines.length + told.length);
+    Object.assign(note, { text: told.join("<br>"), yshift: note.yshift - LINE_HEIGHT * (lines.length - 1) });
+    layout.margin.b += room;
+    layout.height += room;
   }
 }
 
