@@ -170,6 +170,8 @@ def test_a_picked_layer_is_shown_everywhere(opened: Callable[[str], Page]) -> No
     page.until("document.getElementById('panel').hidden")
     page.run(f"location.hash = {link!r}")
     page.until("!document.getElementById('panel').hidden")
+    page.show("#chart-roofline")  # drawn after the layer was picked
+    page.until("document.querySelector('#chart-roofline .annotation-text').textContent.includes('/')")
     assert page.errors() == []
 
 

@@ -56,17 +56,21 @@ class Figures {
     for (const plot of this.drawn.keys()) window.Plotly.relayout(plot, { template: this.page.data.themes[this.page.theme] });
   }
 
-  // An arrow on the point of the layer; `index` null takes it away.
+  // An arrow on the point of the layer in every figure; `index` null takes it away.
   mark(index, name) {
-    for (const [plot, { figure, notes }] of this.drawn) {
-      const point = index === null ? null : pointOf(figure, index);
-      const extra = point ? [{
-        x: onAxis(figure.layout.xaxis, point.x), y: onAxis(figure.layout.yaxis, point.y), text: plainText(name, 34), showarrow: true, arrowhead: 2, ax: 0, ay: -30,
-        bgcolor: this.page.theme === "dark" ? "#1b3140" : "#e3f1f7", borderpad: 3, font: { size: 11 },
-      }] : [];
-      if (extra.length || plot.dataset.marked) window.Plotly.relayout(plot, { annotations: [...notes, ...extra] });
-      if (extra.length) plot.dataset.marked = "yes"; else delete plot.dataset.marked;
-    }
+    for (const plot of this.drawn.keys()) this.markIn(plot, index, name);
+  }
+
+  markIn(plot, index, name) {
+    if (!this.drawn.has(plot)) return;
+    const { figure, notes } = this.drawn.get(plot);
+    const point = index === null ? null : pointOf(figure, index);
+    const extra = point ? [{
+      x: onAxis(figure.layout.xaxis, point.x), y: onAxis(figure.layout.yaxis, point.y), text: plainText(name, 34), showarrow: true, arrowhead: 2, ax: 0, ay: -30,
+      bgcolor: this.page.theme === "dark" ? "#1b3140" : "#e3f1f7", borderpad: 3, font: { size: 11 },
+    }] : [];
+    if (extra.length || plot.dataset.marked) window.Plotly.relayout(plot, { annotations: [...notes, ...extra] });
+    if (extra.length) plot.dataset.marked = "yes"; else delete plot.dataset.marked;
   }
 }
 

@@ -100,6 +100,7 @@ class Page {
     if (place.dataset.scope === "comparison") figure = source.figures[this.other()][name];
     else if (name === "candidates" && this.picked !== null) figure = this.candidatesOf(source, figure);
     await this.figures.draw(place, figure, (point) => this.onPoint(name, point));
+    if (this.picked !== null) this.figures.markIn(place.querySelector(".plot"), this.picked, this.nameOf(this.picked));
   }
 
   // The run that is held against the baseline: the current one, else the first that is not the baseline.
