@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import math
+from html import unescape
+from pathlib import Path
 
 import pytest
 
@@ -17,7 +19,10 @@ from trtlens.charts.style import PATTERNS, SYMBOLS, colour, plain
 from trtlens.comparison import compare_runs
 from trtlens.joins import layers_with_times
 from trtlens.output import PRECISION_COLOURS
+from trtlens.report.sections import CHANGED, SECTIONS, section_html
 from trtlens.views import VIEWS
+
+DOCS = Path(__file__).parents[2] / "docs"
 
 
 @pytest.mark.parametrize("name", sorted(CHARTS))
@@ -25,6 +30,18 @@ def test_a_chart_of_nothing_says_what_is_missing(name: str) -> None:
     """No chart draws an empty figure."""
     with pytest.raises(MissingData, match=r"log|profile|trtlens"):
         CHARTS[name].draw(MadeRun([]).run())
+
+
+@pytest.mark.parametrize("name", [*sorted(CHARTS), "regions", "waterfall"])
+def test_every_chart_has_its_page(name: str) -> None:
+    """The page of a chart has its question, its picture, and the words that stand under it in the report."""
+    page = (DOCS / "charts" / f"{name}.md").read_text("utf-8")
+    skeleton = unescape("".join(section_html(section, scope="run") for section in (*SECTIONS, CHANGED)))
+    _, question, picture, reading, *_ = page.split("\n\n")
+    assert f'<p class="question">{question.strip("*")}</p>' in skeleton
+    assert f'<p class="reading">{reading}</p>' in skeleton
+    assert (DOCS / "images" / f"{name}.webp").is_file()
+    assert f"(../images/{name}.webp)" in picture
 
 
 @pytest.mark.parametrize("name", sorted(CHARTS))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import json
 import shutil
+import struct
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
@@ -64,6 +65,9 @@ def test_charts_become_images(tmp_path: Path) -> None:
     assert {"1-verbose.log-candidates", "1-verbose.log-memory", "1-verbose.log-build_time"} <= drawn
     assert drawn == {path.stem for path in svg.iterdir()}
     assert all(path.read_bytes().startswith(b"\x89PNG") for path in png.iterdir())
+    sizes = {path.stem: struct.unpack(">II", path.read_bytes()[16:24]) for path in png.iterdir()}
+    assert {width for width, _ in sizes.values()} == {2400}
+    assert len({height for _, height in sizes.values()}) > 3  # each as high as its figure
     assert all(path.read_text("utf-8").startswith("<svg") for path in svg.iterdir())
 
 

@@ -29,13 +29,18 @@ def chart(table: pa.Table) -> go.Figure:
     values = [1000 * (row["cost_ms"] or 0.0) if timed else row["reformats"] for row in rows]
     bar = go.Bar(
         y=[plain(row["cause"]) for row in rows], x=[round(value, 4) for value in values], orientation="h", marker={"color": BLUE},
-        text=[f"{row['reformats']} reformats, {_cost(row['cost_ms'], row['untimed'])}" for row in rows], textposition="auto",
+        text=[f"{_count(row['reformats'])}, {_cost(row['cost_ms'], row['untimed'])}" for row in rows], cliponaxis=False,
+        textposition=["inside" if 2 * value > max(values) else "outside" for value in values],
         hovertext=[plain(row["advice"] or "", 160) for row in rows], hovertemplate="<b>%{y}</b><br>%{text}<br>%{hovertext}<extra></extra>",
     )  # fmt: skip
     return figure(
         [bar], height=110 + 34 * len(rows), bargap=0.3, yaxis={"autorange": "reversed"},
         xaxis={"title": {"text": "cost [µs]" if timed else "reformats (no costs are known)"}, "rangemode": "tozero"},
     )  # fmt: skip
+
+
+def _count(reformats: int) -> str:
+    return f"{reformats} reformat{'' if reformats == 1 else 's'}"
 
 
 def _cost(cost_ms: float | None, untimed: int) -> str:

@@ -10,7 +10,7 @@ from trtlens.charts import CHARTS, MissingData
 from trtlens.errors import TrtlensError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
     from plotly.graph_objects import Figure
@@ -31,7 +31,16 @@ def write_images(subjects: Sequence[Subject], comparison: Comparison | None, fol
         TrtlensError: the renderer is not installed, finds no browser, or the folder cannot be written.
 
     """
-    figures = _figures(subjects, comparison)
+    return write_figures(_figures(subjects, comparison), folder, form, width=_WIDTH, scale=2 if form == "png" else 1)
+
+
+def write_figures(figures: Mapping[str, Figure], folder: Path, form: str, *, width: int, scale: float) -> list[Path]:
+    """Write each figure as ``NAME.FORM``, as high as its layout says; ``scale`` is image pixels for each pixel of the layout.
+
+    Raises:
+        TrtlensError: the renderer is not installed, finds no browser, or the folder cannot be written.
+
+    """
     files = [folder / f"{name}.{form}" for name in figures]
     try:
         import kaleido  # noqa: F401, PLC0415
@@ -41,8 +50,9 @@ def write_images(subjects: Sequence[Subject], comparison: Comparison | None, fol
     try:
         folder.mkdir(parents=True, exist_ok=True)
         for figure in figures.values():
-            figure.update_layout(paper_bgcolor="white", width=_WIDTH)
-        plotly.io.write_images(list(figures.values()), files, format=form, scale=2 if form == "png" else 1)
+            figure.update_layout(paper_bgcolor="white")
+        heights = [figure.layout.height for figure in figures.values()]  # else all are as high as Plotly's default
+        plotly.io.write_images(list(figures.values()), files, format=form, width=width, height=heights, scale=scale)
     except (OSError, RuntimeError, ValueError) as error:
         raise TrtlensError(
             f"the images could not be written to {folder} ({error}): kaleido needs Chrome or Chromium"
