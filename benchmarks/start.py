@@ -21,12 +21,12 @@ _FIRST, _LAST = "=============== Computing costs for ", "Formats and tactics sel
 _LAYER = "/layer4/layer4.1/conv2/Conv + /layer4/layer4.1/relu_1/Relu"
 
 
-def make_long_build(path: Path) -> None:
-    """Write the log of the INT8 build with its tuner's record twice."""
-    lines = capture("int8").decode().splitlines(keepends=True)
+def make_long_build(path: Path, build: str, copies: int) -> None:
+    """Write the log of a captured build with its tuner's record so many times."""
+    lines = capture(build).decode().splitlines(keepends=True)
     first = next(place for place, line in enumerate(lines) if _FIRST in line)
     last = next(place for place, line in enumerate(lines) if _LAST in line)
-    path.write_text("".join([*lines[:last], *lines[first:]]), "utf-8")
+    path.write_text("".join([*lines[:first], *(copies * lines[first:last]), *lines[last:]]), "utf-8")
 
 
 def seconds(command: list[str]) -> float:
@@ -41,7 +41,7 @@ def measure(times: int) -> None:
     with tempfile.TemporaryDirectory() as folder:
         log, long_build = Path(folder) / "verbose.log", Path(folder) / "long.log"
         size = make_log(log, 11)
-        make_long_build(long_build)
+        make_long_build(long_build, "int8", 2)
         commands = {
             "import pyarrow.compute": [sys.executable, "-c", "import pyarrow.compute"],
             "trtlens --help": [*TRTLENS, "--help"],

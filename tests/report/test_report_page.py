@@ -18,7 +18,7 @@ from tests.report.hostile_run import NAMES, hostile_run
 from tests.report.large_runs import FIXTURES, H200, captured, with_candidates
 from trtlens.charts import CHARTS
 from trtlens.report import read_subject, render
-from trtlens.report.encoding import encode_table, pack
+from trtlens.report.encoding import encode_table, pack, to_json
 from trtlens.report.thinning import thin_candidates
 from trtlens.runs import Run, open_run
 
@@ -180,7 +180,7 @@ def test_thinning_keeps_what_runs_and_the_fastest_and_tells() -> None:
 def test_packed_tables_hold_every_value() -> None:
     """Texts, numbers, ids beyond 2**53, lists and nulls come back from the page's form."""
     table = captured()["candidates"].slice(0, 500)
-    packed = json.loads(gzip.decompress(base64.b64decode(pack(encode_table(table)))))
+    packed = json.loads(gzip.decompress(base64.b64decode(pack(to_json(encode_table(table))))))
     columns = {column["name"]: column for column in packed["columns"]}
     names = [
         None if place < 0 else columns["tactic_name"]["texts"][place] for place in columns["tactic_name"]["values"]

@@ -29,11 +29,13 @@ def chart(run: Run, layer: str | None = None) -> go.Figure:
         MissingData: the run has no timed candidates, or none for that layer.
 
     """
-    timed = run["candidates"].filter(pc.is_valid(run["candidates"]["time_ms"]))
+    candidates = run["candidates"]
+    timed = candidates.select(["layer", "time_ms", "chosen"]).filter(pc.is_valid(candidates["time_ms"]))
     if not timed.num_rows:
         raise MissingData(_NO_TUNING)
     name = layer if layer is not None else _largest(timed)
-    rows = timed.filter(pc.equal(timed["layer"].cast(pa.string()), name)).to_pylist()
+    of_layer = pc.equal(candidates["layer"].cast(pa.string()), name)
+    rows = candidates.filter(pc.and_(of_layer, pc.is_valid(candidates["time_ms"]))).to_pylist()
     if not rows:
         raise MissingData(
             f"the tuner timed nothing for {name!r}: it may have taken the times from a twin or from a cache"

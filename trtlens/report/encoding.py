@@ -13,6 +13,7 @@ import json
 import math
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pyarrow as pa
 
 from trtlens.output import visible
@@ -27,13 +28,12 @@ _LEVEL = 5
 """Of compression: the slower ones win a hundredth of the size."""
 
 
-def pack(value: Any) -> str:
-    """Any JSON value as base64 of its compressed text."""
-    text = json.dumps(value, ensure_ascii=True, allow_nan=False, separators=(",", ":"))
-    return pack_text(text)
+def to_json(value: Any) -> str:
+    """Any JSON value in ASCII, without spaces."""
+    return json.dumps(value, ensure_ascii=True, allow_nan=False, separators=(",", ":"))
 
 
-def pack_text(text: str) -> str:
+def pack(text: str) -> str:
     """A text as base64 of its compressed bytes, the same for the same text."""
     return base64.b64encode(gzip.compress(text.encode(), _LEVEL, mtime=0)).decode("ascii")
 
@@ -74,11 +74,14 @@ def _texts(values: pa.ChunkedArray, shown: Callable[[Any], str]) -> dict[str, An
         if pa.types.is_dictionary(values.type)
         else values.dictionary_encode().combine_chunks()
     )
-    codes = array.indices.fill_null(-1).to_pylist()
-    used = list(dict.fromkeys(code for code in codes if code >= 0))
-    places = {code: place for place, code in enumerate(used)} | {-1: -1}
-    texts = array.dictionary.to_pylist()
-    return {"kind": "text", "texts": [shown(texts[code]) for code in used], "values": [places[code] for code in codes]}
+    codes = array.indices.fill_null(-1).to_numpy(zero_copy_only=False)
+    found, first = np.unique(codes, return_index=True)
+    used = found[np.argsort(first)]
+    used = used[used >= 0]
+    places = np.full(len(array.dictionary) + 1, -1)  # the last one is that of -1
+    places[used] = np.arange(len(used))
+    texts = array.dictionary.take(pa.array(used)).to_pylist()
+    return {"kind": "text", "texts": [shown(text) for text in texts], "values": places[codes].tolist()}
 
 
 def _rounded(value: float | None) -> float | str | None:

@@ -9,11 +9,12 @@ from __future__ import annotations
 import base64
 import gc
 import hashlib
+from concurrent.futures import ThreadPoolExecutor
 from importlib.resources import files
 from typing import TYPE_CHECKING
 
 from trtlens._version import VERSION
-from trtlens.report.encoding import pack, pack_text
+from trtlens.report.encoding import pack, to_json
 from trtlens.report.overview import card, findings, precision_styles, text
 from trtlens.report.payload import Compared, compare, comparison_data, page_data, run_data
 from trtlens.report.sections import CHANGED, SECTIONS, navigation, section_html
@@ -45,11 +46,6 @@ def _render(subjects: Sequence[Subject]) -> str:
     several = len(subjects) > 1
     compared = compare(subjects) if several else Compared(None, None)
     plotly, script = get_plotlyjs(), _script()
-    blocks = {"page-data": pack(page_data(subjects)), "plotly": pack_text(plotly)}
-    for place, subject in enumerate(subjects):
-        blocks[f"run-{place}"] = pack(run_data(subject))
-    if several:
-        blocks["comparison"] = pack(comparison_data(compared, len(subjects)))
     names = " · ".join(subject.name for subject in subjects)
     parts = {
         "title": text(names if len(names) <= _MOST_CHARACTERS_IN_TITLE else names[:_MOST_CHARACTERS_IN_TITLE] + "…"),
@@ -63,11 +59,23 @@ def _render(subjects: Sequence[Subject]) -> str:
         "sections": "".join(section_html(section, scope="run") for section in SECTIONS),
         "about": _about(subjects),
         "blocks": "\n".join(
-            f'<script type="{_SCRIPT_TYPE}" id="{name}">{block}</script>' for name, block in blocks.items()
+            f'<script type="{_SCRIPT_TYPE}" id="{name}">{block}</script>'
+            for name, block in _blocks(subjects, compared if several else None, plotly).items()
         ),
         "script": script,
     }
     return _fill(_asset("page.html"), parts)
+
+
+def _blocks(subjects: Sequence[Subject], compared: Compared | None, plotly: str) -> dict[str, str]:
+    """The data of the page by the name of its block; they are packed beside the work on the next one."""
+    with ThreadPoolExecutor() as pool:
+        packing = {"plotly": pool.submit(pack, plotly), "page-data": pool.submit(pack, to_json(page_data(subjects)))}
+        for place, subject in enumerate(subjects):
+            packing[f"run-{place}"] = pool.submit(pack, to_json(run_data(subject)))
+        if compared is not None:
+            packing["comparison"] = pool.submit(pack, to_json(comparison_data(compared, len(subjects))))
+        return {name: packed.result() for name, packed in packing.items()}
 
 
 def _fill(template: str, parts: dict[str, str]) -> str:
