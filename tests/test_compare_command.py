@@ -172,6 +172,8 @@ def test_two_builds_of_one_log_are_compared(
         (("x.log", "x.log"), ["x (1)", "x (2)"]),
         (("/deep/a/8.6/out.log", "/deep/b/8.6/out.log"), ["a", "b"]),
         (("a/8.6/x.log", "a/10.3/y.log"), ["x", "y"]),
+        (("/deep/killed", "/deep/refused", "cut.log"), ["killed", "refused", "cut"]),
+        (("a/x.log", "b/x.log", "y.log"), ["a/x", "b/x", "y"]),
     ],
 )
 def test_runs_are_called_by_what_tells_them_apart(texts: tuple[str, ...], names: list[str]) -> None:

@@ -8,6 +8,7 @@ import hashlib
 import json
 import lzma
 import re
+from html import unescape
 from html.parser import HTMLParser
 from typing import TYPE_CHECKING, Any
 
@@ -148,6 +149,34 @@ def test_what_is_missing_is_said_with_the_way_to_get_it(run: Run) -> None:
     assert all(len(sentence) > 40 for sentence in missing.values())
     assert all(figure["data"] for name, figure in figures.items() if name not in missing)
     assert "None" not in re.sub(r"<script.*?</script>", "", page, flags=re.DOTALL)
+
+
+def test_runs_that_cannot_be_compared_say_nothing_of_changes() -> None:
+    """Runs without layers are no runs without a difference: the reason stands once, no table claims that nothing changed."""
+    page = render([read_subject(captured("killed")), read_subject(captured("refused"))])
+    assert "The runs could not be compared: killed lists no engine layers" in page
+    assert block(page, "comparison") == {"refused": True, "figures": [{}, {}], "tables": {}}
+    assert "the process was killed while it built" in page
+    assert "not held against" not in page
+
+
+def test_a_whole_inference_is_held_against_the_baselines() -> None:
+    """The card and the sentences tell one ratio of inferences; the sum of the layers is told apart from it."""
+    page = unescape(render([read_subject(captured(name)) for name in ("resnet50-fp32", "resnet50-fp16")]))
+    assert "5.20x faster than resnet50-fp32" in page
+    assert "One inference takes resnet50-fp16 0.508 ms on the GPU, resnet50-fp32 2.642 ms: 5.20x faster" in page
+    assert "resnet50-fp16's layers, each timed on its own, take 0.819 ms" in page
+
+
+def test_layer_times_without_an_inference_are_called_a_sum() -> None:
+    """Where layers alone were timed the first screen gives their sum and says what is missing."""
+    files = [
+        H200.parent / "resnet50-h200" / "fp16" / name
+        for name in ("verbose.log.xz", "layers.json.xz", "layer-times.json.xz")
+    ]
+    page = unescape(render([read_subject(open_run(files))]))
+    assert "sum of the layers, each timed on its own, which adds to it; no inference was timed" in page
+    assert "no timings in this run" not in page
 
 
 def test_a_log_cut_in_the_middle_makes_a_page_that_says_so(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 _MOST = 10
 _KINDS = {"part": ("parts of the build", BLUE, ""), "layer": ("tuning of a layer", "#7c5cad", "/")}
-_NONE = (
+NO_DURATIONS = (
     "no durations are known: TensorRT states them at info level, and time stamps stand before the lines of trtexec and of "
     "trtlens profile"
 )
@@ -34,7 +34,7 @@ def chart(table: pa.Table) -> go.Figure:
         :_MOST
     ]
     if not shown:
-        raise MissingData(_NONE)
+        raise MissingData(NO_DURATIONS)
     traces = []
     for kind, (name, ink, shape) in _KINDS.items():
         here = [(place, row) for place, (one, row) in enumerate(shown) if one == kind]

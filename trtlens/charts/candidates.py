@@ -15,7 +15,7 @@ from trtlens.charts.style import SYMBOLS, UNKNOWN, by_precision, colour, duratio
 if TYPE_CHECKING:
     from trtlens.runs import Run
 
-_NO_TUNING = (
+NO_TUNING = (
     "no tactics are known: the tuner's times are in the log at verbose level, and only where tactics were timed (a timing cache "
     "or a loaded engine leaves none); keep the whole log of trtexec --verbose, or of trtlens profile"
 )
@@ -32,7 +32,7 @@ def chart(run: Run, layer: str | None = None) -> go.Figure:
     candidates = run["candidates"]
     timed = candidates.select(["layer", "time_ms", "chosen"]).filter(pc.is_valid(candidates["time_ms"]))
     if not timed.num_rows:
-        raise MissingData(_NO_TUNING)
+        raise MissingData(NO_TUNING)
     name = layer if layer is not None else _largest(timed)
     of_layer = pc.equal(candidates["layer"].cast(pa.string()), name)
     rows = candidates.filter(pc.and_(of_layer, pc.is_valid(candidates["time_ms"]))).to_pylist()

@@ -19,7 +19,7 @@ _TOTALS = {
 }  # fmt: skip
 _PER_LAYER = {"scratch": "scratch_bytes", "device persistent": "device_persistent_bytes"}
 _MOST_LAYERS = 12
-_NONE = (
+NO_MEMORY = (
     "no memory is stated: the totals and the layers' memory are in the log at verbose level, when an engine is finished"
 )
 
@@ -33,7 +33,7 @@ def chart(run: Run) -> go.Figure:
     """
     rows = _totals(run) + _layers(run)
     if not rows:
-        raise MissingData(_NONE)
+        raise MissingData(NO_MEMORY)
     bar = go.Bar(
         y=[f"{place} {name}" for place, (name, _, _) in enumerate(rows)], x=[value / 2**20 for _, _, value in rows], orientation="h",
         marker={"color": [BLUE if total else "#7c5cad" for _, total, _ in rows],

@@ -7,12 +7,11 @@ from typing import TYPE_CHECKING
 import plotly.graph_objects as go
 
 from trtlens.charts import MissingData
+from trtlens.charts.reformat_flow import NO_REFORMATS
 from trtlens.charts.style import BLUE, duration, figure, plain
 
 if TYPE_CHECKING:
     import pyarrow as pa
-
-_NONE = "no reformats are known in this engine: there are none, or the log holds no layers (they are at verbose level)"
 
 
 def chart(table: pa.Table) -> go.Figure:
@@ -24,7 +23,7 @@ def chart(table: pa.Table) -> go.Figure:
     """
     rows = [row for row in table.to_pylist() if row["region"] is None]
     if not rows:
-        raise MissingData(_NONE)
+        raise MissingData(NO_REFORMATS)
     timed = any(row["cost_ms"] is not None for row in rows)
     values = [1000 * (row["cost_ms"] or 0.0) if timed else row["reformats"] for row in rows]
     bar = go.Bar(

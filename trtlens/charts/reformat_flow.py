@@ -13,7 +13,9 @@ from trtlens.charts.style import colour, duration, figure, plain
 if TYPE_CHECKING:
     import pyarrow as pa
 
-_NONE = "no reformats are known in this engine: there are none, or the log holds no layers (they are at verbose level)"
+NO_REFORMATS = (
+    "no reformats are known in this engine: there are none, or the log holds no layers (they are at verbose level)"
+)
 
 
 def chart(table: pa.Table) -> go.Figure:
@@ -25,7 +27,7 @@ def chart(table: pa.Table) -> go.Figure:
     """
     rows = table.to_pylist()
     if not rows:
-        raise MissingData(_NONE)
+        raise MissingData(NO_REFORMATS)
     timed = all(row["cost_ms"] is not None for row in rows) and sum(row["cost_ms"] for row in rows) > 0
     flows: dict[tuple[str, str, str], list[dict[str, Any]]] = defaultdict(list)
     for row in rows:

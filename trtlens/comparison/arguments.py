@@ -60,19 +60,16 @@ def run_names(arguments: Sequence[RunArgument]) -> list[str]:
     ``a/fp16/verbose.log`` and ``a/int8/verbose.log`` are ``fp16`` and ``int8``. Equal arguments get numbers.
     """
     parts = [_parts(argument) for argument in arguments]
-    while _can_lose(parts, slice(None, -1)) and len({one[-1] for one in parts}) == 1:
+    while min(map(len, parts), default=0) > 1 and len({one[-1] for one in parts}) == 1:
         parts = [one[:-1] for one in parts]
-    while _can_lose(parts, slice(1, None)):
-        parts = [one[1:] for one in parts]
+    while (shorter := [one[1:] or one for one in parts]) != parts and _told_apart(shorter) == _told_apart(parts):
+        parts = shorter
     names = ["/".join(one) for one in parts]
     return [name if names.count(name) == 1 else f"{name} ({place})" for place, name in enumerate(names, 1)]
 
 
-def _can_lose(parts: Sequence[Sequence[str]], kept: slice) -> bool:
-    """Whether all have more than one part, and what is kept still tells them apart as far as the whole does."""
-    if min(map(len, parts), default=0) < 2:
-        return False
-    return len({tuple(one[kept]) for one in parts}) == len({tuple(one) for one in parts})
+def _told_apart(parts: Sequence[Sequence[str]]) -> int:
+    return len(set(map(tuple, parts)))
 
 
 def _parts(argument: RunArgument) -> list[str]:

@@ -29,6 +29,13 @@ _NOT_STATED = "not stated"
 _NO_TIMINGS = "no timings in this run"
 _HOW_TO_TIME = "trtlens profile times an engine; or add trtexec's --exportTimes and --exportProfile files"
 _SUM_OF_LAYERS = "sum of the layers, each timed on its own, which adds to it; no inference was timed"
+_CUT_OFF = "no engine was finished in this log: it was cut off, or the build failed"
+_UNFINISHED = {
+    "building": "no engine was finished: the process was killed while it built, or still runs",
+    "interrupted": "no engine was finished: the build was interrupted",
+    "failed": "no engine was finished: the build failed",
+}
+"""What the record of a captured run says of a build without an engine, by its status."""
 _UNIT_LOOKS = {"tensor core": "unit-tensor", "cuda core": "unit-cuda"}
 
 
@@ -78,7 +85,7 @@ def _state(subject: Subject) -> str:
     if not facts:
         notes.append("there is no TensorRT build in this run: nothing of a log was understood")
     elif facts.get("is_build") and not facts.get("complete"):
-        notes.append("no engine was finished in this log: it was cut off, or the build failed")
+        notes.append(_UNFINISHED.get(str(info.get("status")), _CUT_OFF))
     notes += [str(one) for one in info.get("errors") or ()][:2] if isinstance(info.get("errors"), (list, tuple)) else []
     notes += [str(one) for one in info.get("notes") or ()] if isinstance(info.get("notes"), (list, tuple)) else []
     return (
@@ -100,11 +107,11 @@ def _sampled(subject: Subject) -> tuple[str, Statistics] | None:
 
 def _against(subject: Subject, baseline: Subject) -> str:
     """How the median compares with that of the baseline, where both have samples of one kind, GPU and input shape."""
-    if _circumstances(subject) != _circumstances(baseline):
-        return '<p class="against">not held against the first run: GPU, input shapes or model differ</p>'
     found = compare_latency(subject.run, baseline.run)
     if found is None or found.difference is None:
         return ""
+    if _circumstances(subject) != _circumstances(baseline):
+        return '<p class="against">not held against the first run: GPU, input shapes or model differ</p>'
     if found.difference.verdict == NO_DIFFERENCE:
         return f'<p class="against">no difference seen to {text(baseline.name)}</p>'
     slow, fast = max(found.run_ms, found.base_ms), min(found.run_ms, found.base_ms)

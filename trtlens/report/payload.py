@@ -136,8 +136,7 @@ def comparison_data(compared: Compared, count: int) -> dict[str, Any]:
 
     comparison = compared.comparison
     if comparison is None:
-        missing = {"missing": visible(compared.reason or "the runs could not be compared")}
-        return {"figures": [{"waterfall": missing, "regions": missing} for _ in range(count)], "tables": {}}
+        return {"refused": True, "figures": [{} for _ in range(count)], "tables": {}}
     return {
         "figures": [
             {} if number == comparison.baseline else {

@@ -7,7 +7,12 @@ from typing import TYPE_CHECKING
 
 from trtlens.charts import CHARTS
 from trtlens.charts.accuracy import NO_ERRORS
+from trtlens.charts.build_time import NO_DURATIONS
+from trtlens.charts.candidates import NO_TUNING
 from trtlens.charts.latency import NO_SAMPLES
+from trtlens.charts.layer_rows import NO_LAYERS
+from trtlens.charts.memory import NO_MEMORY
+from trtlens.charts.reformat_flow import NO_REFORMATS
 from trtlens.report.overview import text
 
 if TYPE_CHECKING:
@@ -68,18 +73,14 @@ _TITLES = {
 _LARGEST_FIRST = {"layers": "time_ms", "tactics": "regret_ms", "reformats": "cost_ms"}
 """The column of a table by which its rows stand at first, the largest on top; a click on a heading sorts anew."""
 EMPTY = {
-    "layers": "No layers are known: the log ends before the engine's layers, or was not written at verbose level. Keep the whole log of trtexec --verbose, or add the file of --exportLayerInfo.",
-    "tactics": "No tactics can be told: this needs the engine's layers and the tuner's times, both from a verbose log.",
-    "candidates": "No candidates are known: the log is not verbose, or nothing was timed (timing cache, loaded engine).",
-    "reformats": "No reformats are known: the engine has none, or the log holds no layers.",
-    "latency": NO_SAMPLES,
-    "accuracy": NO_ERRORS, "pins": NO_ERRORS,
-    "overflow": "No ranges of values are known: trtlens dump of the FP32 model writes them.",
-    "memory": "No layer's memory is stated: it is in the verbose log of a finished build.",
-    "build": "No durations are known: time stamps stand before the lines of trtexec and trtlens profile.",
-    "messages": "The build printed no warning, no error and no message with a known meaning.",
-    "changes": "No change was found between the runs.", "compare": "The runs could not be aligned.",
-    "settings": "No setting that the runs state differs.",
+    "layers": NO_LAYERS,
+    "tactics": "no tactics can be told: this needs the engine's layers and the tuner's times, both from a verbose log",
+    "candidates": NO_TUNING, "reformats": NO_REFORMATS, "latency": NO_SAMPLES, "accuracy": NO_ERRORS, "pins": NO_ERRORS,
+    "overflow": "no ranges of values are known: trtlens dump of the FP32 model writes them",
+    "memory": NO_MEMORY, "build": NO_DURATIONS,
+    "messages": "the build printed no warning, no error and no message with a known meaning",
+    "changes": "no change was found between the runs", "compare": "no regions are known",
+    "settings": "no setting that the runs state differs",
 }  # fmt: skip
 """What stands in the place of a table without rows: what is missing, and how to get it."""
 

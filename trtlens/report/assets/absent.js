@@ -1,8 +1,11 @@
 // Says once in each part of the page what the shown run does not hold, and hides the places of it.
 
+const SAID_ABOVE = "";
+
 function whyAbsent(page, place) {
   const compared = place.dataset.scope === "comparison";
   const source = compared ? page.comparison : page.runs[page.current];
+  if (source.refused) return SAID_ABOVE; // the runs could not be compared
   if (place.dataset.chart) {
     const figures = compared ? source.figures[page.other()] : source.figures;
     const figure = figures[place.dataset.chart];
@@ -18,7 +21,7 @@ function tellAbsent(page) {
     for (const place of section.querySelectorAll("[data-chart],[data-table]")) {
       const why = whyAbsent(page, place);
       place.hidden = why !== null;
-      if (why !== null) reasons.set(why, [...(reasons.get(why) || []), place.querySelector("h3").textContent]);
+      if (why) reasons.set(why, [...(reasons.get(why) || []), place.querySelector("h3").textContent]);
     }
     const before = section.querySelector(".absent");
     if (before) before.remove();
