@@ -175,6 +175,19 @@ def test_a_picked_layer_is_shown_everywhere(opened: Callable[[str], Page]) -> No
     assert page.errors() == []
 
 
+def test_a_changed_region_picks_a_layer_of_its_run(opened: Callable[[str], Page]) -> None:
+    """A row of what changed shows the run that it is of, with the layer that computes the region picked, and is marked."""
+    page = opened("two")
+    page.show("#table-changes")
+    page.run("document.querySelector('#table-changes tbody tr[data-row]').click()")
+    page.until("!document.getElementById('panel').hidden")
+    assert page.run("location.hash").startswith("#layer-1-")
+    page.until("document.querySelectorAll('#table-changes tr.picked').length > 0")
+    assert "tensor core" in page.run("document.querySelector('#panel dl').textContent")
+    assert page.run("document.querySelectorAll('#table-changes th')[2].textContent.startsWith('words')")
+    assert page.errors() == []
+
+
 def test_a_bar_picks_its_layer(opened: Callable[[str], Page]) -> None:
     """A click on a bar of the timeline opens the panel of that bar's layer."""
     page = opened("two")

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+import numpy as np
 import plotly.graph_objects as go
 
 from trtlens.charts import MissingData
 from trtlens.charts.style import BLUE, GREY, ORANGE, duration, figure, plain, stripes
 from trtlens.charts.waterfall import NO_COMMON_TIMES
+from trtlens.comparison.figures import COMPUTE
 from trtlens.comparison.noise import FASTER, NO_DIFFERENCE, SLOWER
 
 if TYPE_CHECKING:
@@ -18,7 +20,7 @@ _LOOKS = {SLOWER: (ORANGE, "/"), FASTER: (BLUE, ""), NO_DIFFERENCE: (GREY, ".")}
 
 
 def chart(comparison: Comparison, number: int) -> go.Figure:
-    """Bars up for slower and down for faster, with the interval of each; customdata is the region's first layer in the run.
+    """Bars up for slower and down for faster, with the interval of each; customdata is the region's main layer in the run.
 
     Raises:
         MissingData: the runs have no times that can be compared.
@@ -41,7 +43,7 @@ def chart(comparison: Comparison, number: int) -> go.Figure:
             x=[row.number for row, _ in here], y=[round(1000 * one.diff_ms, 4) for _, one in here], name=verdict, width=0.82,
             error_y={"type": "data", "array": halves, "thickness": 1, "width": 0, "color": GREY} if all(known) else None,
             marker={"color": ink, "pattern": stripes(shape)},
-            customdata=[_first(row, comparison, number) for row, _ in here],
+            customdata=[main_layer(row, comparison, number) for row, _ in here],
             hovertext=[_hover(row, comparison, number) for row, _ in here], hovertemplate="%{hovertext}<extra></extra>",
         ))  # fmt: skip
     return figure(
@@ -51,9 +53,16 @@ def chart(comparison: Comparison, number: int) -> go.Figure:
     )  # fmt: skip
 
 
-def _first(row: Row, comparison: Comparison, number: int) -> Any:
+def main_layer(row: Row, comparison: Comparison, number: int) -> int | None:
+    """Position in its engine of the layer that run ``number`` computes a region in, the slowest of several.
+
+    Where none computes it is the first layer of the region; None where the run has no layer there.
+    """
     positions = row.region.layers[number]
-    return comparison.sides[number].layers[positions[0]].index if positions else None
+    roles, times = comparison.measures[number].roles, comparison.times[number].time_ms
+    computing = [place for place in positions if roles[place] == COMPUTE]
+    place = max(computing, key=lambda one: np.nan_to_num(times[one]), default=positions[0] if positions else None)
+    return None if place is None else comparison.sides[number].layers[place].index
 
 
 def _hover(row: Row, comparison: Comparison, number: int) -> str:

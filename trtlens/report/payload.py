@@ -33,6 +33,8 @@ _CANDIDATES = (
     "layer", "op", "precision", "unit", "time_ms", "outcome", "chosen", "tactic_name", "input_formats", "output_formats", "runner",
     "tactic_id", "split_k", "reason", "scratch_requested_bytes", "line",
 )  # fmt: skip
+_LEAD_CHANGES = ("run", "diff_ms", "words", "label", "region_diff_ms", "verdict")
+_LEAD_REGIONS = ("region", "run", "label", "time_ms", "diff_ms", "verdict", "why", "precision", "unit")
 _TOTAL = "all layers"
 _KERNEL_FACTS = (
     "family", "operation", "precision", "unit", "unit_reason", "evidence", "rule", "sm", "input_type", "math_type",
@@ -146,10 +148,24 @@ def comparison_data(compared: Compared, count: int) -> dict[str, Any]:
             for number in range(count)
         ],
         "tables": {
-            "changes": encode_table(changes.table(comparison)), "compare": encode_table(compare_view.table(comparison)),
+            "changes": _of_regions(comparison, changes.table(comparison), _LEAD_CHANGES),
+            "compare": _of_regions(comparison, compare_view.table(comparison), _LEAD_REGIONS),
             "settings": encode_table(settings_table(comparison)),
         },
     }  # fmt: skip
+
+
+def _of_regions(comparison: Comparison, table: pa.Table, leading: Sequence[str]) -> dict[str, Any]:
+    """A table whose rows are of a run and a region, the telling columns first; ``picks`` are the layers that rows stand for."""
+    from trtlens.charts.regions import main_layer  # noqa: PLC0415
+
+    layers = {
+        (name, row.number): main_layer(row, comparison, number)
+        for number, name in enumerate(comparison.names) for row in comparison.rows
+    }  # fmt: skip
+    rows = zip(table["run"].to_pylist(), table["region"].to_pylist(), strict=True)
+    names = [*leading, *(name for name in table.column_names if name not in leading)]
+    return {**encode_table(table.select(names)), "picks": [layers.get(row) for row in rows]}
 
 
 def _kernels(names: pa.ChunkedArray) -> list[str]:

@@ -58,7 +58,7 @@ _READING = {
     "accuracy": "Each point is a compared tensor, higher is worse, an orange outline is wrong or suspect; the strip below shows the precision of the layer that makes it.",
     "accuracy_time": "Layers to the upper left add much error for little time: run these in a higher precision first (named: the three with most).",
     "waterfall": "From the baseline's time, on the left, to the other run's: what each kind of change costs or saves.",
-    "regions": "Bars above zero got slower, below zero faster; the thin line is the interval of the difference with 99 % confidence. Pick one to see its first layer.",
+    "regions": "Bars above zero got slower, below zero faster; the thin line is the interval of the difference with 99 % confidence. Pick one to see its layer.",
 }
 _TITLES = {
     "waterfall": ("From one run to the other", "What makes up the difference of the total time?"),

@@ -95,6 +95,7 @@ class Column {
 class Table {
   constructor(packed) {
     this.rows = packed.rows;
+    this.picks = packed.picks || null;
     this.columns = packed.columns.map((one) => new Column(one));
     this.byName = Object.fromEntries(this.columns.map((one) => [one.name, one]));
   }

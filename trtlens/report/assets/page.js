@@ -137,12 +137,27 @@ class Page {
     const name = place.dataset.table;
     const table = source.table(name);
     const grid = place.querySelector(".grid");
-    const key = this.keyOf(name);
-    this.grids.set(place, new Grid(grid, table, {
-      name, key, sort: place.dataset.sort, pick: (rows, row) => { const index = key(rows, row); if (typeof index === "number") this.pick(index); },
-      isPicked: key ? (rows, row) => this.picked !== null && key(rows, row) === this.picked : null,
-    }));
+    const options = table.picks ? this.picksOfRegions() : this.picksOf(this.keyOf(name));
+    this.grids.set(place, new Grid(grid, table, { name, sort: place.dataset.sort, ...options }));
     if (this.picked !== null) this.grids.get(place).reveal();
+  }
+
+  // Rows of the shown run; `key` gives a row's layer, and is null where rows are of none.
+  picksOf(key) {
+    if (!key) return {};
+    return {
+      pick: (rows, row) => { const index = key(rows, row); if (typeof index === "number") this.pick(index); },
+      isPicked: (rows, row) => this.picked !== null && key(rows, row) === this.picked,
+    };
+  }
+
+  // Rows of any run, each with the layer that it stands for.
+  picksOfRegions() {
+    const runOf = (rows, row) => this.data.runs.indexOf(rows.value("run", row));
+    return {
+      pick: (rows, row) => { if (rows.picks[row] !== null) this.show(runOf(rows, row)).then(() => this.pick(rows.picks[row])); },
+      isPicked: (rows, row) => this.picked !== null && rows.picks[row] === this.picked && runOf(rows, row) === this.current,
+    };
   }
 
   // How a row of a table names a layer: by index, by the name, or by the tuner's name.

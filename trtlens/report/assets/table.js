@@ -3,14 +3,15 @@
 const ROW_HEIGHT = 27;
 const SPARE_ROWS = 12;
 const PRINTED_ROWS = 60;
+const PRINTED_WIDTH = 1150; // pixels of a screen that fit on a sheet, in smaller type
 const CHARACTER_WIDTH = 7;
 const PLACES = /^(index|layer_index|rank|region|line|build)$/; // sort upwards first
 
 class Grid {
-  // `options.key` is the column by whose value rows are picked, `options.pick` is called with it; `options.sort` names the
-  // column whose largest values come first.
+  // `options.pick` is called with a picked row, `options.isPicked` tells rows that are; `options.sort` names the column whose
+  // largest values come first.
   constructor(place, table, options) {
-    Object.assign(this, { place, table, key: options.key, pick: options.pick, name: options.name, isPicked: options.isPicked });
+    Object.assign(this, { place, table, pick: options.pick, name: options.name, isPicked: options.isPicked });
     this.columns = table.columns.filter((one) => !one.isEmpty);
     this.filters = new Map();
     this.search = "";
@@ -37,8 +38,10 @@ class Grid {
     for (const column of this.columns) {
       const width = this.widthOf(column);
       total += width;
-      widths.append(make("col", { style: `width:${width}px` }));
-      this.head.append(this.heading(column));
+      const heading = this.heading(column);
+      this.head.append(heading);
+      column.shown = { width, parts: [heading, make("col", { style: `--wide:${width}` })] };
+      widths.append(column.shown.parts[1]);
     }
     this.body = make("tbody");
     const grid = make("table", { style: `width:${total}px;min-width:100%`, "aria-rowcount": this.table.rows }, widths, make("thead", {}, this.head), this.body);
@@ -147,23 +150,35 @@ class Grid {
     let first = Math.max(0, Math.floor(this.scroller.scrollTop / ROW_HEIGHT) - SPARE_ROWS);
     let last = Math.min(this.shown.length, first + Math.ceil(height / ROW_HEIGHT) + 2 * SPARE_ROWS);
     if (printed) { first = 0; last = Math.min(this.shown.length, printed); }
+    const columns = printed ? this.columnsOnPaper() : this.columns;
+    for (const column of this.columns) for (const part of column.shown.parts) part.hidden = !columns.includes(column);
     const rows = document.createDocumentFragment();
     if (!printed) rows.append(this.space(first));
-    for (let place = first; place < last; place += 1) rows.append(this.row(place));
+    for (let place = first; place < last; place += 1) rows.append(this.row(place, columns));
+    const left = [[this.shown.length - last, "rows"], [this.columns.length - columns.length, "columns"]].filter(([count]) => count);
     if (!printed) rows.append(this.space(this.shown.length - last));
-    else if (last < this.shown.length) rows.append(make("tr", {}, make("td", { colspan: this.columns.length, text: `${this.shown.length - last} more rows are in the page on a screen` })));
+    else if (left.length) {
+      const text = `On a screen the page shows ${left.map(([count, what]) => `${count} more ${what}`).join(" and ")}.`;
+      rows.append(make("tr", {}, make("td", { colspan: columns.length, text })));
+    }
     this.body.replaceChildren(rows);
+  }
+
+  // The first columns, as many as a sheet is wide.
+  columnsOnPaper() {
+    let room = PRINTED_WIDTH;
+    return this.columns.filter((column) => { room -= column.shown.width; return room >= 0; });
   }
 
   space(count) {
     return make("tr", { class: "space", "aria-hidden": "true" }, make("td", { colspan: this.columns.length, style: `height:${count * ROW_HEIGHT}px` }));
   }
 
-  row(place) {
+  row(place, columns) {
     const row = this.shown[place];
-    const classes = [this.key ? "can-pick" : "", this.isPicked && this.isPicked(this.table, row) ? "picked" : "", place === this.active ? "active" : ""];
+    const classes = [this.pick ? "can-pick" : "", this.isPicked && this.isPicked(this.table, row) ? "picked" : "", place === this.active ? "active" : ""];
     const line = make("tr", { "data-row": place, "aria-rowindex": place + 1, class: classes.filter(Boolean).join(" ") || null });
-    for (const column of this.columns) {
+    for (const column of columns) {
       const text = column.text(row);
       const cell = make("td", { class: column.isNumber ? "number" : null, title: text.length > 18 ? text : null });
       if (text && /^(precision|dtype)$/.test(column.name)) cell.append(make("i", { class: `swatch p-${/^\w+$/.test(text) ? text : "unknown"}` }));
@@ -197,7 +212,7 @@ class Grid {
   choose(place) {
     this.active = place;
     this.draw();
-    if (this.key && this.pick) this.pick(this.table, this.shown[place]);
+    if (this.pick) this.pick(this.table, this.shown[place]);
   }
 
   // Brings the first picked row into sight.
