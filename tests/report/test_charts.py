@@ -106,8 +106,12 @@ def test_peaks_are_of_the_named_gpu_or_unknown() -> None:
     """A GPU whose data sheet is not written down has no peaks, nor has none at all; near names are told apart."""
     assert peaks_of(None) is None
     assert peaks_of("NVIDIA GeForce RTX 9999") is None
-    known = {name: peaks_of(name) for name in ("NVIDIA L4", "NVIDIA L40S", "NVIDIA H200", "NVIDIA H200 NVL")}
-    assert [peaks.gpu if peaks else None for peaks in known.values()] == ["L4", "L40S", "H200 SXM", "H200 NVL"]
+    names = {
+        "NVIDIA L4": "L4", "NVIDIA L40": "L40", "NVIDIA L40S": "L40S", "NVIDIA A40": "A40", "Tesla T4": "T4",
+        "NVIDIA H200": "H200 SXM", "NVIDIA H200 NVL": "H200 NVL",
+    }  # fmt: skip
+    known = {name: peaks_of(name) for name in names}
+    assert {name: peaks.gpu if peaks else None for name, peaks in known.items()} == names
 
 
 def test_precisions_are_told_apart_without_colour() -> None:

@@ -47,9 +47,12 @@ _PEAKS: tuple[tuple[str, Peaks], ...] = (
     (r"A100.*SXM.*80GB", Peaks("A100 80GB SXM", 19.5, 2039, _tensor(156, 312, None, 624), "NVIDIA A100 data sheet")),
     (r"A100.*(SXM.*40GB|PCI.*40GB)", Peaks("A100 40GB", 19.5, 1555, _tensor(156, 312, None, 624), "NVIDIA A100 data sheet")),
     (r"\bL40S\b", Peaks("L40S", 91.6, 864, _tensor(183, 362.05, 733, 733), f"NVIDIA L40S data sheet; {_HALVED}")),
+    (r"\bL40\b", Peaks("L40", 90.5, 864, _tensor(90.5, 181.05, 362, 362), "NVIDIA L40 data sheet")),
     (r"\bL4\b", Peaks("L4", 30.3, 300, _tensor(60, 121, 242.5, 242.5), f"NVIDIA L4 data sheet; {_HALVED}")),
     (r"\bA10\b", Peaks("A10", 31.2, 600, _tensor(62.5, 125, None, 250), "NVIDIA A10 data sheet")),
+    (r"\bA40\b", Peaks("A40", 37.4, 696, _tensor(74.8, 149.7, None, 299.3), "NVIDIA A40 data sheet")),
     (r"\bA30\b", Peaks("A30", 10.3, 933, _tensor(82, 165, None, 330), "NVIDIA A30 data sheet")),
+    (r"\bT4\b", Peaks("T4", 8.1, 320, _tensor(None, 65, None, 130, bf16=False), "NVIDIA T4 data sheet")),
     (r"\bV100.*SXM2", Peaks("V100 SXM2", 15.7, 900, _tensor(None, 125, None, None, bf16=False), "NVIDIA V100 data sheet")),
 )  # fmt: skip
 
