@@ -49,7 +49,9 @@ def _open(path: str) -> IO[bytes]:
         return sys.stdin.buffer
     place = Path(path)
     if place.is_dir():
-        raise TrtlensError(f"{path} is a folder without a run.json: give a log, files of one run joined by commas, or the folder of a run")
+        raise TrtlensError(
+            f"{path} is a folder without a run.json: give a log, files of one run joined by commas, or the folder of a run"
+        )
     try:
         return place.open("rb")
     except OSError as error:
