@@ -105,7 +105,8 @@ function reformat(run, index) {
 function errors(run, index) {
   const table = run.table("accuracy");
   const rows = table ? table.where("layer_index", index) : [];
-  const text = (row) => `${table.value("tensor", row)}: error ${table.byName.error.text(row) || "unknown"}, ${table.value("verdict", row) || "no verdict"}${
+  const added = (row) => (table.value("error_added", row) === null ? "" : `, of which the layer adds ${table.byName.error_added.text(row)}`);
+  const text = (row) => `${table.value("tensor", row)}: error ${table.byName.error.text(row) || "unknown"}${added(row)}, ${table.value("verdict", row) || "no verdict"}${
     table.value("cause", row) ? `; ${table.value("cause", row)}` : ""}`;
   return rows.length ? titled("Error", listed(rows.map(text))) : [];
 }
