@@ -59,7 +59,7 @@ def chart(table: pa.Table) -> go.Figure:
         traces, height=400, barmode="overlay", annotations=notes,
         xaxis={"title": {"text": f"compared tensors in execution order{exact}"}, "showgrid": False, "anchor": "y2",
                "range": [-0.5, len(rows) - 0.5]},
-        yaxis=log_axis("error (noise over signal)", domain=[0.16, 1]),
+        yaxis=log_axis("error (noise over signal)", nticks=4, domain=[0.16, 1]),
         yaxis2={"domain": [0, 0.08], "showticklabels": False, "showgrid": False, "fixedrange": True},
         shapes=[] if first is None else [{"type": "line", "x0": first, "x1": first, "y0": 0, "y1": 1, "yref": "paper",
                                           "line": {"color": ORANGE, "width": 1.5, "dash": "dash"}}],

@@ -41,7 +41,7 @@ def chart(table: pa.Table) -> go.Figure:
     ]
     return figure(
         traces, annotations=_names(rows), height=360, showlegend=True, xaxis=log_axis("time of the layer [µs]"),
-        yaxis=log_axis("error that it adds"),
+        yaxis=log_axis("error that it adds", nticks=4),
     )  # fmt: skip
 
 

@@ -45,4 +45,4 @@ def _count(reformats: int) -> str:
 def _cost(cost_ms: float | None, untimed: int) -> str:
     if cost_ms is None:
         return "cost unknown"
-    return duration(cost_ms) + (f" without {untimed} of unknown cost" if untimed else "")
+    return (duration(cost_ms) if cost_ms else "no cost") + (f" without {untimed} of unknown cost" if untimed else "")

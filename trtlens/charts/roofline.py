@@ -46,7 +46,7 @@ def chart(run: Run) -> go.Figure:
     return figure(
         traces, height=450, margin={"b": 96},
         xaxis=log_axis("operations per byte (inputs, outputs and weights moved once)", dtick=1),
-        yaxis=log_axis("achieved [10¹² operations/s]"),
+        yaxis=log_axis("achieved [10¹² operations/s]", nticks=4),
         annotations=[{
             "text": note, "xref": "paper", "yref": "paper", "x": 0, "y": 0, "yshift": -56, "xanchor": "left", "yanchor": "top",
             "showarrow": False, "align": "left",

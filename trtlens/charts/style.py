@@ -90,7 +90,7 @@ def duration(time_ms: float) -> str:
 
 def log_axis(title: str, **more: Any) -> dict[str, Any]:
     """A logarithmic axis with few ticks, each written out: Plotly leaves all but one digit off between the powers of ten."""
-    return {"title": {"text": title}, "type": "log", "tickformat": "~g", "nticks": 4, **more}
+    return {"title": {"text": title}, "type": "log", "tickformat": "~g", "nticks": 5, **more}
 
 
 def figure(traces: Iterable[Any], *, height: int = 380, **layout: Any) -> go.Figure:
