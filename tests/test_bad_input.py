@@ -28,7 +28,7 @@ NO_LOGS: dict[str, tuple[Callable[[Path], object], str]] = {
     "engine": (lambda path: path.write_bytes(b"ptrt" + bytes(5000)), "serialized TensorRT engine"),
     "zip": (lambda path: path.write_bytes(b"PK\x03\x04" + bytes(50)), "zip archive"),
     "binary": (lambda path: path.write_bytes(bytes(range(1, 9)) * 1000), "binary data"),
-    "no TensorRT": (lambda path: path.write_text("hello\nworld\n"), "no line of TensorRT"),
+    "no TensorRT": (lambda path: path.write_text("hello\nworld\n"), "nothing that tells of a TensorRT build"),
     "broken gzip": (lambda path: path.write_bytes(gzip.compress(SMALL.read_bytes())[:200]), "decompressed"),
     "broken xz": (lambda path: path.write_bytes(lzma.compress(SMALL.read_bytes())[:200]), "decompressed"),
     "broken inspector": (lambda path: path.write_text('{"Layers": [{"Name": "a", '), "build.log"),

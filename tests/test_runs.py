@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.conftest import CAPTURES
 from trtlens import TABLES, VIEWS, Run, TrtlensError, open_run
 from trtlens.runs import save_run
 
@@ -113,6 +114,16 @@ def test_every_view_answers_any_run(files: list[Path]) -> None:
     for name in VIEWS:
         table = run.view(name)
         assert table.num_columns > 2, name
+
+
+def test_a_profile_alone_names_the_slowest_layers() -> None:
+    """Without the engine's layers the profile's own names and shares answer; precision and kernel stay unknown."""
+    alone = open_run(CAPTURES / "fp16" / "layer-times.json.xz").view("slowest").to_pylist()
+    files = [CAPTURES / "fp16" / name for name in ("verbose.log.xz", "layers.json.xz", "layer-times.json.xz")]
+    whole = open_run(files).view("slowest").to_pylist()
+    assert [row["name"] for row in alone] == [row["name"] for row in whole]
+    assert [row["time_ms"] for row in alone] == [row["time_ms"] for row in whole]
+    assert {row["precision"] for row in alone} == {None}
 
 
 def test_views_of_an_empty_log() -> None:

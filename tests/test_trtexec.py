@@ -394,6 +394,17 @@ def test_profile_tables(version: str) -> None:
     assert reader.total.total_ms == 4.0
 
 
+def test_profile_table_that_begins_at_its_heading() -> None:
+    """An excerpt without the line above the heading has the same layers; over how many iterations is unknown."""
+    _, *rest = TABLES["8.5"].split("\n")
+    reader = read_profile("\n".join(rest))
+    assert [row.layer for row in reader.rows] == ["conv1 + relu (a, b)", "(Unnamed Layer* 5) [Shuffle]"]
+    assert reader.iterations is None
+    reader.feed(TABLES["8.5"].split("\n")[0], 9)
+    reader.feed("something else", 10)
+    assert reader.iterations == 10
+
+
 def test_profile_table_that_is_cut_or_divides_by_zero() -> None:
     """A table without its last row keeps its layers, and a share of nothing is unknown."""
     heading = "=== Profile (1 iterations ) ===\n   Time(ms)     Avg.(ms)   Median(ms)   Time(%)   Layer"
@@ -456,6 +467,7 @@ CORPUS = os.environ.get("TRTLENS_CORPUS", "")
 needs_corpus = pytest.mark.skipif(not CORPUS, reason="TRTLENS_CORPUS does not name a folder of *.log.xz")
 PREFIX = re.compile(r"\s*(?:\[\d\d/\d\d/\d{4}-\d\d:\d\d:\d\d\] )*\[[A-Z]\] ?(?:\[TRT\] ?)?")
 NAME_LAST = re.compile(r"\s*[\d.]+\s+[\d.]+\s+[\d.]+\s+[\d.]+   \S")
+HEADING = re.compile(r"\s*(Layer  .*Time %|Time\(ms\).*  Layer)\s*")
 NAME_FIRST = re.compile(r".*\S\s+\d+\.\d\d\s+\d+\.\d{2,4}(?:\s+\d+\.\d{4})?\s+\d+\.\d$")
 
 
@@ -484,14 +496,12 @@ def test_real_profile_tables_lose_no_layer() -> None:
     """Every profile table in real logs has as many rows as its lines that end or begin in three or four numbers."""
     tables = 0
     for lines in real_logs():
-        starts = [number for number, line in enumerate(lines) if line.startswith("=== Profile (")]
-        shapes = [NAME_LAST if lines[start + 1].lstrip().startswith("Time(ms)") else NAME_FIRST for start in starts]
-        bodies = [
-            sum(1 for _ in takewhile(shape.match, lines[start + 2 :]))
-            for start, shape in zip(starts, shapes, strict=True)
-        ]
-        assert len(read_profile("\n".join(lines)).rows) == sum(bodies) - len(starts)
-        tables += len(starts)
+        heads = [number for number, line in enumerate(lines) if HEADING.fullmatch(line)]
+        shapes = [NAME_LAST if lines[head].lstrip().startswith("Time(ms)") else NAME_FIRST for head in heads]
+        bodies = [[*takewhile(shape.match, lines[head + 1 :])] for head, shape in zip(heads, shapes, strict=True)]
+        totals = sum(bool(re.search(r"(^|\s)Total(\s|$)", body[-1])) for body in bodies if body)
+        assert len(read_profile("\n".join(lines)).rows) == sum(map(len, bodies)) - totals
+        tables += len(heads)
     assert tables > 5
 
 

@@ -74,7 +74,7 @@ def _read_log(path: str, chunks: Iterator[bytes]) -> Log:
     log = reader.finish()
     if not log.reading.counts["tensorrt"]:
         raise TrtlensError(
-            f"{path} holds no line of TensorRT ({log.reading.lines} lines read): build with a verbose logger and keep all "
+            f"{path} holds nothing that tells of a TensorRT build ({log.reading.lines} lines read): build with a verbose logger and keep all "
             "it prints, for example: trtexec --onnx=model.onnx --verbose > build.log 2>&1"
         )
     return log

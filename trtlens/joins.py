@@ -70,8 +70,21 @@ def join_times(run: Run) -> pd.DataFrame:
     return layers.merge(times, on=keys, how="left", validate="one_to_one").drop(columns=["occurrence", "count"])
 
 
+def profiled_layers(run: Run) -> pd.DataFrame:
+    """Build, index, name, ``time_ms`` and ``time_source`` of the layers that a profile times, whatever the engine holds."""
+    return _positions(run).astype({"build": "Int64", "index": "Int64", "name": "string", "time_ms": "Float64"})
+
+
 def _times(run: Run) -> pd.DataFrame:
     """One time for each position of the best source that the run has, with its name's occurrence."""
+    times = _positions(run)
+    times["occurrence"] = times.groupby(["build", "name"]).cumcount()
+    times["count"] = times.groupby(["build", "name"])["name"].transform("size")
+    return times.drop(columns="index").astype({"build": "Int64", "name": "string", "time_ms": "Float64"})
+
+
+def _positions(run: Run) -> pd.DataFrame:
+    """One time for each position of the best source that the run has, in the profile's order."""
     samples = run["layer_times"]
     if samples.num_rows:
         data = samples.to_pandas()
@@ -81,10 +94,7 @@ def _times(run: Run) -> pd.DataFrame:
         profile = run["layer_profile"].to_pandas()
         profile["time_ms"] = profile["median_ms"].fillna(profile["average_ms"])
         times = profile.rename(columns={"source": "time_source"})[["build", "index", "layer", "time_ms", "time_source"]]
-    times = times.sort_values(["build", "index"]).rename(columns={"layer": "name"})
-    times["occurrence"] = times.groupby(["build", "name"]).cumcount()
-    times["count"] = times.groupby(["build", "name"])["name"].transform("size")
-    return times.drop(columns="index").astype({"build": "Int64", "name": "string", "time_ms": "Float64"})
+    return times.sort_values(["build", "index"]).rename(columns={"layer": "name"})
 
 
 def tensor_text(tensors: pd.DataFrame) -> pd.Series:

@@ -115,6 +115,8 @@ def _tuning(run: Run) -> list[Fact]:
 
 
 def _time(build: dict[str, Any]) -> list[Fact]:
+    if not build["is_build"]:
+        return []
     parts = []
     if build["engine_built_s"] is not None:
         parts.append(f"{build['engine_built_s']:.1f} s")

@@ -51,11 +51,12 @@ class ProfileTableReader:
             self._columns = ""
             self.iterations = int(start["iterations"]) if start else None
             return True
-        if self._columns is None:
-            return False
         if not self._columns:
-            self._columns = _columns(text)
-            return self._columns is not None
+            known = _columns(text)
+            if known is not None and self._columns is None:  # an excerpt that begins at the heading
+                self.iterations = None
+            self._columns = known
+            return known is not None
         return self._read(self._columns, text, line)
 
     def _read(self, columns: str, text: str, line: int) -> bool:

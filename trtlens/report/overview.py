@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from trtlens.charts.style import by_precision, colour, duration
 from trtlens.comparison.latency import compare_latency
 from trtlens.comparison.noise import NO_DIFFERENCE
+from trtlens.joins import profiled_layers
 from trtlens.output import shorten, visible
 from trtlens.statistics import summarize
 
@@ -147,9 +148,9 @@ def _latency(subject: Subject) -> str:
             if row is not None:
                 words = f"{statistic} {metric.replace('_', ' ')}, as trtexec prints it; no samples, so no interval"
                 return _big(f"{row['value']:.4f}", row["unit"], words)
-    layers = [row["time_ms"] for row in subject.view("precision").to_pylist() if row["time_ms"] is not None]
-    if layers:
-        return _big(f"{sum(layers):.4g}", "ms", f"{_SUM_OF_LAYERS}: {_HOW_TO_TIME}")
+    layers = profiled_layers(subject.run)["time_ms"].dropna()
+    if len(layers):
+        return _big(f"{layers.sum():.4g}", "ms", f"{_SUM_OF_LAYERS}: {_HOW_TO_TIME}")
     return f'<p class="big none">{_NO_TIMINGS}</p><p class="how">{_HOW_TO_TIME}</p>'
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from trtlens.joins import arrow, layers_with_times, share
+from trtlens.joins import arrow, layers_with_times, profiled_layers, share
 from trtlens.schema import declare
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ COLUMNS = declare(
     "build index",
     """
     build | int | | number of the build
-    index | int | | position in the engine
+    index | int | | position in the engine; in the profile, where the engine's layers are not known
     name | text | | layer
     precision | text | | what the layer computes in
     unit | text | | tensor core or cuda core
@@ -31,10 +31,11 @@ COLUMNS = declare(
 
 
 def table(run: Run) -> pa.Table:
-    """The ten slowest layers of each build, the slowest first; nothing where the run has no times."""
-    if not run["layers"].num_rows:
-        return COLUMNS.empty()
-    layers = layers_with_times(run)
+    """The ten slowest layers of each build, the slowest first; nothing where the run has no times.
+
+    A profile alone names its layers; what they compute in is then unknown.
+    """
+    layers = layers_with_times(run) if run["layers"].num_rows else profiled_layers(run)
     layers["percent"] = share(layers, "time_ms", ["build"])
     layers = layers[layers["time_ms"].notna()].sort_values(["build", "time_ms"], ascending=[True, False])
     return arrow(layers.groupby("build").head(MOST).rename(columns={"tactic_name": "kernel"}), COLUMNS)
