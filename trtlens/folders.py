@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import tempfile
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from trtlens._version import VERSION
 from trtlens.errors import TrtlensError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 RUN_JSON = "run.json"
+GENERATOR = f"trtlens {VERSION}"
+"""What documents name as their generator within their first bytes, in HTML and in JSON."""
+_OURS = re.compile(rb'generator"[^\n]{0,12}"trtlens ')
+_HEAD_BYTES = 4096
 
 
 def write_whole(path: Path, data: bytes | memoryview) -> Path:
@@ -32,6 +38,31 @@ def write_whole(path: Path, data: bytes | memoryview) -> Path:
         temporary.unlink(missing_ok=True)
         raise TrtlensError(f"{path} cannot be written ({error.strerror}): free the place or choose another") from error
     return path
+
+
+def write_document(path: Path, text: str) -> None:
+    """Write a document that names `GENERATOR`; it may replace an older one of trtlens, and nothing else.
+
+    Raises:
+        TrtlensError: something else stands there, or the file cannot be written.
+
+    """
+    if path.is_dir():
+        raise TrtlensError(f"{path} is a folder: give the name of a file")
+    if path.exists() and not _is_ours(path):
+        raise TrtlensError(
+            f"{path} holds something that trtlens did not write, so it is left alone: choose another name"
+        )
+    write_whole(path, text.encode())
+
+
+def _is_ours(path: Path) -> bool:
+    try:
+        with path.open("rb") as file:
+            head = file.read(_HEAD_BYTES)
+    except OSError:
+        return False
+    return not head or _OURS.search(head) is not None
 
 
 @contextmanager

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow.compute as pc
 
 from trtlens.errors import TrtlensError
+from trtlens.folders import GENERATOR
 from trtlens.output import visible
 
 if TYPE_CHECKING:
@@ -49,7 +50,7 @@ def trace_json(run: Run) -> str:
         ),
     ]
     events = ",\n".join(json.dumps(one, allow_nan=False) for one in (*named, *slices))
-    return f'{{"displayTimeUnit": "ns", "otherData": {{"run": {json.dumps(visible(run.name))}}}, "traceEvents": [\n{events}\n]}}\n'
+    return f'{{"displayTimeUnit": "ns", "otherData": {{"generator": "{GENERATOR}", "run": {json.dumps(visible(run.name))}}}, "traceEvents": [\n{events}\n]}}\n'
 
 
 def _name(kind: str, process: int, thread: int, name: str) -> dict[str, Any]:

@@ -55,6 +55,35 @@ def test_runs_without_a_setting_that_differs_make_a_report(tmp_path: Path) -> No
     assert "<h2" in out.read_text("utf-8")
 
 
+@pytest.mark.parametrize(
+    "command",
+    [("report", SMALL), ("export", SMALL, "--to", "perfetto"), ("show", "tensorcores", H200 / "resnet50-fp16")],
+    ids=["report", "trace", "chart"],
+)
+def test_nothing_but_its_own_files_is_replaced(command: tuple[object, ...], tmp_path: Path) -> None:
+    """A file of the user's, a log above all, and a folder are left alone; an older document of trtlens makes way."""
+    where = "--chart" if command[0] == "show" else "-o"
+    out = tmp_path / "out"
+
+    def call() -> tuple[int, str]:
+        result = CliRunner().invoke(app, [*map(str, command), where, str(out)])
+        return result.exit_code, str(result.exception)
+
+    out.write_text("precious")
+    code, told = call()
+    assert code != 0
+    assert "did not write" in told
+    assert out.read_text() == "precious"
+    out.unlink()
+    assert call()[0] == 0
+    first = out.read_bytes()
+    assert call()[0] == 0
+    assert out.read_bytes() == first
+    out.unlink()
+    out.mkdir()
+    assert "is a folder" in call()[1]
+
+
 @pytest.mark.skipif(not _KALEIDO or not _BROWSER, reason="images need kaleido (the extra images) and a Chromium")
 def test_charts_become_images(tmp_path: Path) -> None:
     """Every chart that the run has data for is an image of its own, in both formats."""

@@ -138,23 +138,17 @@ def show(
 
 def _write_chart(run: Run, view: str, path: Path) -> None:
     from trtlens.charts import CHARTS, chart_of_view  # noqa: PLC0415
-    from trtlens.commands.report import write_file  # noqa: PLC0415
+    from trtlens.folders import GENERATOR, write_document  # noqa: PLC0415
     from trtlens.report.subject import read_subject  # noqa: PLC0415
 
     found = chart_of_view(view)
     if found is None:
         drawn = sorted({name for one in CHARTS.values() for name in one.views})
         raise TrtlensError(f"there is no chart of {view}: choose one of {', '.join(drawn)}; or trtlens report for all")
-    figure = found.draw(read_subject(run).run)
-    write_file(
-        path,
-        figure.to_html(
-            include_plotlyjs=True,
-            full_html=True,
-            div_id="chart",
-            config={"displaylogo": False, "showSendToCloud": False},
-        ),
+    page = found.draw(read_subject(run).run).to_html(
+        include_plotlyjs=True, full_html=True, div_id="chart", config={"displaylogo": False, "showSendToCloud": False}
     )
+    write_document(path, page.replace("<head>", f'<head><meta name="generator" content="{GENERATOR}">', 1))
     sys.stderr.write(f"chart written to {path}\n")
 
 

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import os
 import sys
-import tempfile
 from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Optional
 
 import typer
 
-from trtlens.errors import TrtlensError
+from trtlens.folders import write_document
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -52,7 +50,7 @@ def report(
     from trtlens.report import render  # noqa: PLC0415
 
     subjects = _open(runs)
-    write_file(out, render(subjects))
+    write_document(out, render(subjects))
     sys.stderr.write(f"report written to {out}\n")
     for folder, form in ((png, "png"), (svg, "svg")):
         if folder is not None:
@@ -68,7 +66,7 @@ def export(
     from trtlens.trace_events import trace_json  # noqa: PLC0415
 
     (subject,) = _open([run])
-    write_file(out, trace_json(subject.run))
+    write_document(out, trace_json(subject.run))
     sys.stderr.write(f"{to.value} trace written to {out}\n")
 
 
@@ -89,28 +87,3 @@ def _write_images(subjects: Sequence[Subject], folder: Path, form: str) -> None:
     comparison = compare(subjects).comparison if len(subjects) > 1 else None
     files = write_images(subjects, comparison, folder, form)
     sys.stderr.write(f"{len(files)} images written to {folder}\n")
-
-
-def write_file(path: Path, text: str) -> None:
-    """Write a whole file under a temporary name and rename it, so that no half of it is ever seen.
-
-    Raises:
-        TrtlensError: the file cannot be written.
-
-    """
-    try:
-        with tempfile.NamedTemporaryFile(
-            "w", encoding="utf-8", newline="\n", dir=path.parent, prefix=f".{path.name}.", delete=False
-        ) as file:
-            temporary = Path(file.name)
-            file.write(text)
-        temporary.chmod(0o666 & ~_umask())
-        temporary.replace(path)
-    except OSError as error:
-        raise TrtlensError(f"{path} cannot be written ({error}): choose another place with -o") from error
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask

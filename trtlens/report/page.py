@@ -14,6 +14,7 @@ from importlib.resources import files
 from typing import TYPE_CHECKING
 
 from trtlens._version import VERSION
+from trtlens.folders import GENERATOR
 from trtlens.report.encoding import pack, to_json
 from trtlens.report.overview import card, findings, precision_styles, text
 from trtlens.report.payload import Compared, compare, comparison_data, page_data, run_data
@@ -48,6 +49,7 @@ def _render(subjects: Sequence[Subject]) -> str:
     plotly, script = get_plotlyjs(), _script()
     names = " · ".join(subject.name for subject in subjects)
     parts = {
+        "generator": GENERATOR,
         "title": text(names if len(names) <= _MOST_CHARACTERS_IN_TITLE else names[:_MOST_CHARACTERS_IN_TITLE] + "…"),
         "policy": _policy(plotly, script),
         "style": _asset("page.css") + "\n" + precision_styles(),
