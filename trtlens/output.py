@@ -125,32 +125,34 @@ def print_table(table: pa.Table, *, title: str | None = None, columns: Sequence[
     from rich.table import Table  # noqa: PLC0415
 
     out = console()
-    names = [name for name in columns or table.column_names if _worth_showing(name, table)]
-    cells = {name: [_cell(name, value) for value in table[name].to_pylist()] for name in names}
+    names = [name for name in columns or table.column_names if worth_showing(name, table)]
+    cells = {name: [cell_text(name, value) for value in table[name].to_pylist()] for name in names}
     widths = _fit(cells, out.width if sys.stdout.isatty() else None)
     grid = Table(box=SIMPLE_HEAD, title=title, title_justify="left", pad_edge=False, padding=(0, 1))
     for name in names:
-        numeric = all(_is_number(text) for text in cells[name] if text)
-        grid.add_column(_heading(name, table), justify="right" if numeric else "left", no_wrap=True)
+        numeric = all(is_number(text) for text in cells[name] if text)
+        grid.add_column(heading(name, table), justify="right" if numeric else "left", no_wrap=True)
     for row in zip(*(cells[name] for name in names), strict=True):
         grid.add_row(*(_styled(name, shorten(text, widths[name])) for name, text in zip(names, row, strict=True)))
     out.print(grid) if names else out.print("no rows")
 
 
-def _worth_showing(name: str, table: pa.Table) -> bool:
+def worth_showing(name: str, table: pa.Table) -> bool:
     """Columns without any value say nothing, nor does the number of the only build."""
     column = table[name]
     return column.null_count < table.num_rows and not (name == "build" and len(column.unique()) == 1)
 
 
-def _heading(name: str, table: pa.Table) -> str:
+def heading(name: str, table: pa.Table) -> str:
+    """A column's name in words, with its unit in brackets."""
     metadata = table.schema.field(name).metadata or {}
     unit = metadata.get(b"unit", b"").decode()
     stem = name.removesuffix(f"_{unit}") if unit else name
     return f"{stem.replace('_', ' ')} [{unit}]" if unit and stem != name else stem.replace("_", " ")
 
 
-def _cell(name: str, value: Any) -> str:
+def cell_text(name: str, value: Any) -> str:
+    """A value as people read it: four digits, ids in hexadecimal, nothing for null; names do no harm to a terminal."""
     if value is None:
         return ""
     if name == "tactic_id":
@@ -164,7 +166,8 @@ def _cell(name: str, value: Any) -> str:
     return visible(str(value))
 
 
-def _is_number(text: str) -> bool:
+def is_number(text: str) -> bool:
+    """Whether a cell's text is a number, which stands on the right."""
     return text.replace(",", "").replace(".", "").replace("-", "").replace("e+", "").isdigit()
 
 

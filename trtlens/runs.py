@@ -33,6 +33,8 @@ if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
 
+    from trtlens.report.notebook import ShownView
+
 FORMAT = 1
 _TABLES_FOLDER = "tables"
 # Raw files that say something a table holds, in the order in which a captured run's files are read.
@@ -75,6 +77,17 @@ class Run:
         if name not in VIEWS:
             raise TrtlensError(f"there is no view {name!r}: choose one of {', '.join(VIEWS)}")
         return VIEWS[name].load().table(self, **options)
+
+    def show(self, name: str, **options: Any) -> ShownView:
+        """A view as a notebook displays it, with its chart.
+
+        Raises:
+            TrtlensError: no view of that name exists.
+
+        """
+        from trtlens.report.notebook import ShownView  # noqa: PLC0415  the report needs Plotly, a run does not
+
+        return ShownView(self, name, self.view(name, **options))
 
     @cached_property
     def timed_layers(self) -> pd.DataFrame:

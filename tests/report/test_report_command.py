@@ -106,6 +106,7 @@ def test_show_writes_the_chart_of_a_view(tmp_path: Path) -> None:
     result = CliRunner().invoke(app, ["show", "tensorcores", str(H200 / "resnet50-fp16"), "--chart", str(out)])
     assert result.exit_code == 0, result.output
     page = out.read_text("utf-8")
+    assert '"text":"Tensor cores and CUDA cores, resnet50-fp16"' in page
     assert "tensor core" in page
     assert '"showSendToCloud": false' in page
     refused = CliRunner().invoke(app, ["show", "messages", str(H200 / "resnet50-fp16"), "--chart", str(out)])
@@ -145,6 +146,22 @@ def test_hostile_names_make_a_readable_trace() -> None:
     text = trace_json(hostile_run())
     assert "\\u001e" not in text
     assert len(json.loads(text)["traceEvents"]) > 10
+
+
+def test_a_notebook_shows_a_view() -> None:
+    """A view displays its question and rows with meanings on hover; hostile names stay text; its chart is a figure."""
+    shown = captured("resnet50-fp16").show("slowest")
+    html = shown._repr_html_()
+    assert "Which layers take the most time?" in html
+    assert html.count("<tr>") == 11
+    assert 'title="median time of one execution, else the mean">time [ms]' in html
+    assert len(shown.chart().data) >= 2
+    hostile = hostile_run().show("layers")._repr_html_()
+    assert "<script" not in hostile
+    assert "<img" not in hostile
+    with pytest.raises(TrtlensError, match="no chart of messages"):
+        captured("resnet50-fp16").show("messages").chart()
+    assert "no rows" in captured("refused").show("layers")._repr_html_()
 
 
 def test_a_notebook_shows_the_run() -> None:

@@ -16,6 +16,7 @@ from trtlens.comparison.noise import FASTER, NO_DIFFERENCE, SLOWER
 if TYPE_CHECKING:
     from trtlens.comparison.comparison import Comparison, Row
 
+TITLE, QUESTION = "Region by region", "Which parts of the model got faster or slower?"
 _LOOKS = {SLOWER: (ORANGE, "/"), FASTER: (BLUE, ""), NO_DIFFERENCE: (GREY, ".")}
 
 

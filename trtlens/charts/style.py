@@ -27,6 +27,7 @@ BLUE, ORANGE = "#3987d6", "#d97706"
 """Faster and slower, less and more: a pair that all eyes tell apart."""
 
 _LONGEST = 70
+_MARGIN_TOP, _TITLE_HEIGHT = 32, 32
 _FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, sans-serif"
 _NEUTRAL = (0x80, 0x80, 0x88)
 _MUTED = 0.14
@@ -98,6 +99,18 @@ def figure(traces: Iterable[Any], *, height: int = 380, **layout: Any) -> go.Fig
     return go.Figure(list(traces), {"template": THEMES["light"], "height": height, **layout})
 
 
+def with_title(drawn: go.Figure, title: str) -> go.Figure:
+    """The figure with a title above it, for where no page gives it one; a title that it has already follows."""
+    layout = drawn.layout
+    own = layout.title.text
+    above = _MARGIN_TOP if layout.margin.t is None else layout.margin.t
+    return drawn.update_layout(
+        title={"text": plain(title, 120) + (f": {own}" if own else ""), "font": {"size": 15}, "x": 0, "xref": "container",
+               "y": 1, "yref": "container", "yanchor": "top", "pad": {"t": 10, "l": 12}},
+        margin={"t": above + _TITLE_HEIGHT}, height=layout.height + _TITLE_HEIGHT,
+    )  # fmt: skip
+
+
 def _theme(ink: str, faint: str, line: str, paper: str) -> go.layout.Template:
     axis = {
         "gridcolor": line, "zerolinecolor": line, "linecolor": faint, "tickcolor": "rgba(0,0,0,0)", "automargin": True, "ticks": "outside",
@@ -106,7 +119,7 @@ def _theme(ink: str, faint: str, line: str, paper: str) -> go.layout.Template:
     }  # fmt: skip
     layout = {
         "font": {"family": _FONT, "size": 12, "color": ink}, "paper_bgcolor": "rgba(0,0,0,0)",
-        "plot_bgcolor": "rgba(0,0,0,0)", "margin": {"l": 56, "r": 16, "t": 32, "b": 44}, "xaxis": axis, "yaxis": axis,
+        "plot_bgcolor": "rgba(0,0,0,0)", "margin": {"l": 56, "r": 16, "t": _MARGIN_TOP, "b": 44}, "xaxis": axis, "yaxis": axis,
         "hoverlabel": {"font": {"family": _FONT, "size": 12, "color": ink}, "bgcolor": paper, "bordercolor": faint, "align": "left"},
         "modebar": {"bgcolor": "rgba(0,0,0,0)", "color": line, "activecolor": faint},
         "legend": {"traceorder": "normal", "orientation": "h", "y": 1.0, "yanchor": "bottom", "x": 0, "xanchor": "left", "font": {"size": 12}},

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 _WORDS = {"conversion": "reformats and casts", "constant": "copies of constants"}
 _SUMS = ("sum of the layers [µs]", "sum of the tuner's times [µs]")
+TITLE, QUESTION = "From one run to the other", "What makes up the difference of the total time?"
 NO_COMMON_TIMES = "the runs have no times of one kind in common: profile both with trtlens profile, or add --exportProfile files of both"
 
 

@@ -138,6 +138,7 @@ def show(
 
 def _write_chart(run: Run, view: str, path: Path) -> None:
     from trtlens.charts import CHARTS, chart_of_view  # noqa: PLC0415
+    from trtlens.charts.style import with_title  # noqa: PLC0415
     from trtlens.folders import GENERATOR, write_document  # noqa: PLC0415
     from trtlens.report.subject import read_subject  # noqa: PLC0415
 
@@ -145,7 +146,8 @@ def _write_chart(run: Run, view: str, path: Path) -> None:
     if found is None:
         drawn = sorted({name for one in CHARTS.values() for name in one.views})
         raise TrtlensError(f"there is no chart of {view}: choose one of {', '.join(drawn)}; or trtlens report for all")
-    page = found.draw(read_subject(run).run).to_html(
+    subject = read_subject(run)
+    page = with_title(found.draw(subject.run), f"{found.title}, {subject.name}").to_html(
         include_plotlyjs=True, full_html=True, div_id="chart", config={"displaylogo": False, "showSendToCloud": False}
     )
     write_document(path, page.replace("<head>", f'<head><meta name="generator" content="{GENERATOR}">', 1))

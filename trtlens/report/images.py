@@ -7,11 +7,13 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from trtlens.charts import CHARTS, MissingData
+from trtlens.charts.style import with_title
 from trtlens.errors import TrtlensError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
+    from types import ModuleType
 
     from plotly.graph_objects import Figure
 
@@ -69,14 +71,20 @@ def _figures(subjects: Sequence[Subject], comparison: Comparison | None) -> dict
     }  # fmt: skip
     if comparison is not None:
         for number in comparison.others:
-            for name, draw in (("waterfall", waterfall.chart), ("regions", regions.chart)):
-                draws[_file_name(number + 1, comparison.names[number], name)] = partial(draw, comparison, number)
+            for name, module in (("waterfall", waterfall), ("regions", regions)):
+                file = _file_name(number + 1, comparison.names[number], name)
+                draws[file] = partial(_draw_compared, module, comparison, number)
     drawn = {name: _known(draw) for name, draw in draws.items()}
     return {name: figure for name, figure in drawn.items() if figure is not None}
 
 
 def _draw(chart: Chart, subject: Subject) -> Figure:
-    return chart.draw_from(subject.source(chart.reads))
+    return with_title(chart.draw_from(subject.source(chart.reads)), f"{chart.title}, {subject.name}")
+
+
+def _draw_compared(module: ModuleType, comparison: Comparison, number: int) -> Figure:
+    names = f"{comparison.names[number]} against {comparison.names[comparison.baseline]}"
+    return with_title(module.chart(comparison, number), f"{module.TITLE}, {names}")
 
 
 def _known(draw: Callable[[], Figure]) -> Figure | None:

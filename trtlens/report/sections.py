@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from trtlens.charts import CHARTS
+from trtlens.charts import CHARTS, regions, waterfall
 from trtlens.charts.accuracy import NO_ERRORS
 from trtlens.charts.build_time import NO_DURATIONS
 from trtlens.charts.candidates import NO_TUNING
@@ -61,8 +61,7 @@ _READING = {
     "regions": "Bars above zero got slower, below zero faster; the thin line is the interval of the difference with 99 % confidence. Pick one to see its layer.",
 }
 _TITLES = {
-    "waterfall": ("From one run to the other", "What makes up the difference of the total time?"),
-    "regions": ("Region by region", "Which parts of the model got faster or slower?"),
+    "waterfall": (waterfall.TITLE, waterfall.QUESTION), "regions": (regions.TITLE, regions.QUESTION),
     "layers": ("All layers", ""), "tactics": ("Tactics", "What does each layer run, and what would the fastest tactic have saved?"),
     "candidates-table": ("All candidates", "Every tactic that the tuner tried or skipped."),
     "reformats": ("All reformats", ""), "latency-table": ("Figures of the latency", ""), "accuracy-table": ("Compared tensors", ""),
