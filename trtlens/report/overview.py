@@ -26,6 +26,15 @@ _PASSES = (
     ("latency", "host_ms", "host latency of one inference at a time"),
 )
 _LONGEST_NOTE = 300
+_MEANINGS = {
+    "model": "file name of the model",
+    "GPU": "the GPU that the engine was built on",
+    "TensorRT": "release that built the engine, from the log or the record of the run",
+    "precisions allowed": "what the builder might use, as trtexec prints it; which layers do is below",
+    "build": "which build of the log is shown; RUN@2 picks the second",
+    "layers": "layers of the engine, those that launch no kernel included",
+}
+"""What each fact of a card means, on hover."""
 _NOT_STATED = "not stated"
 _NO_TIMINGS = "no timings in this run"
 _HOW_TO_TIME = "trtlens profile times an engine; or add trtexec's --exportTimes and --exportProfile files"
@@ -37,6 +46,7 @@ _UNFINISHED = {
     "failed": "no engine was finished: the build failed",
 }
 """What the record of a captured run says of a build without an engine, by its status."""
+_RATIO = "ratio and difference of the medians of the GPU's time; beyond noise with 99 % confidence"
 _UNIT_LOOKS = {"tensor core": "unit-tensor", "cuda core": "unit-cuda"}
 
 
@@ -69,11 +79,12 @@ def _identity(subject: Subject) -> str:
     facts = subject.facts
     layers = subject.run["layers"].num_rows
     builds = f"{subject.build} of {len(subject.builds)} in the log" if subject.builds else None
-    rows = [
-        ("model", model_of(subject)), ("GPU", facts.get("gpu")), ("TensorRT", facts.get("tensorrt_version")),
-        ("precisions allowed", facts.get("precision_flags")), ("build", builds), ("layers", f"{layers:,}" if layers else None),
-    ]  # fmt: skip
-    return "<dl>" + "".join(f"<dt>{label}</dt><dd>{_known(value)}</dd>" for label, value in rows) + "</dl>"
+    values = {
+        "model": model_of(subject), "GPU": facts.get("gpu"), "TensorRT": facts.get("tensorrt_version"),
+        "precisions allowed": facts.get("precision_flags"), "build": builds, "layers": f"{layers:,}" if layers else None,
+    }  # fmt: skip
+    rows = (f'<dt title="{_MEANINGS[label]}">{label}</dt><dd>{_known(value)}</dd>' for label, value in values.items())
+    return f"<dl>{''.join(rows)}</dl>"
 
 
 def _known(value: Any) -> str:
@@ -118,9 +129,7 @@ def _against(subject: Subject, baseline: Subject) -> str:
     slow, fast = max(found.run_ms, found.base_ms), min(found.run_ms, found.base_ms)
     factor = f"{slow / fast:.2f}x " if fast else ""
     word = found.difference.verdict
-    return (
-        f'<p class="against {word}">{factor}{word} than {text(baseline.name)} ({found.difference.diff_ms:+.4f} ms)</p>'
-    )
+    return f'<p class="against {word}" title="{_RATIO}">{factor}{word} than {text(baseline.name)} ({found.difference.diff_ms:+.4f} ms)</p>'
 
 
 def _circumstances(subject: Subject) -> tuple[Any, ...]:
@@ -155,7 +164,7 @@ def _latency(subject: Subject) -> str:
 
 
 def _big(value: str, unit: str, words: str) -> str:
-    return f'<p class="big">{text(value)}<small> {text(unit)}</small></p><p class="how">{text(words)}</p>'
+    return f'<p class="big" title="{text(words)}">{text(value)}<small> {text(unit)}</small></p><p class="how">{text(words)}</p>'
 
 
 # -- shares --------------------------------------------------------------------------------------------------------
@@ -216,7 +225,8 @@ def _bar(parts: Sequence[tuple[str, float, str]], *, timed: bool) -> str:
         for name, share, weight, look in shown
     )
     keys = "".join(
-        f'<li><i class="{text(look)}"></i>{text(name)} <b>{_percent(share)}</b></li>' for name, share, _, look in shown
+        f'<li title="{text(_said(name, share, weight, timed=timed))}"><i class="{text(look)}"></i>{text(name)} <b>{_percent(share)}</b></li>'
+        for name, share, weight, look in shown
     )
     words = ", ".join(f"{name} {_percent(share)}" for name, share, _, _ in shown)
     return f'<div class="bar" role="img" aria-label="{text(words)}">{segments}</div><ul class="keys">{keys}</ul>'
