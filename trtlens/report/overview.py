@@ -1,4 +1,4 @@
-"""The first screen, as plain HTML that needs no script: what each run is, how long it takes and where the time goes."""
+"""The cards of the first screen, as plain HTML that needs no script: what each run is, how long it takes and where the time goes."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from trtlens.output import shorten, visible
 from trtlens.statistics import summarize
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
 
     from trtlens.report.subject import Subject
     from trtlens.statistics import Statistics
@@ -267,62 +267,3 @@ def precision_styles() -> str:
         )  # fmt: skip
         rules.append(f".p-{name}{{background:{lines}{ink}}}")
     return "\n".join(rules)
-
-
-# -- findings ------------------------------------------------------------------------------------------------------
-
-
-def findings(subjects: Sequence[Subject]) -> str:
-    """The findings of all runs, most costly first, each with what it stands on."""
-    rows = [(place, row) for place, subject in enumerate(subjects) for row in subject.view("findings").to_pylist()]
-    if not rows:
-        return (
-            '<p class="missing">Nothing was found: no rule applies, or the runs hold too little to judge by (a verbose log and a '
-            "profile of the layers let all rules be asked).</p>"
-        )
-    rank = {"high": 0, "medium": 1, "low": 2}
-    rows.sort(
-        key=lambda one: (
-            -(one[1]["at_stake_ms"] or 0.0),
-            rank.get(one[1]["severity"], 3),
-            -(one[1]["at_stake_s"] or 0.0),
-            one[0],
-            one[1]["code"],
-        )
-    )
-    return "".join(_finding(place, row, subjects) for place, row in rows)
-
-
-def _finding(place: int, row: dict[str, Any], subjects: Sequence[Subject]) -> str:
-    stake = row["at_stake_ms"], row["at_stake_s"]
-    cost = duration(stake[0]) if stake[0] is not None else f"{stake[1]:.1f} s of build" if stake[1] is not None else ""
-    run = f'<span class="of">{text(subjects[place].name)}</span>' if len(subjects) > 1 else ""
-    head = (
-        f'<span class="badge {text(row["severity"])}">{text(row["severity"])}</span><span class="what">{text(row["title"])}</span>'
-        f'{run}<span class="cost" title="time at stake">{text(cost)}</span>'
-    )
-    evidence = "".join(f"<li>{text(one)}</li>" for one in row["evidence"] or ())
-    confidence = f' <span class="muted">Confidence: {text(row["confidence"])}.</span>' if row["confidence"] else ""
-    body = (
-        f"<p>{text(row['text'])}{confidence}</p>" + (f"<h4>Evidence</h4><ul>{evidence}</ul>" if evidence else "")
-        + _layers(place, row["layers"] or (), subjects[place])
-        + (f"<h4>Next</h4><p>{text(row['next_check'])}</p>" if row["next_check"] else "")
-    )  # fmt: skip
-    return f'<details class="finding" id="finding-{place}-{text(row["code"])}"><summary>{head}</summary><div>{body}</div></details>'
-
-
-_MOST_BUTTONS = 8
-
-
-def _layers(place: int, names: Iterable[str], subject: Subject) -> str:
-    """Buttons that pick the layers of a finding."""
-    known: dict[str, int] = {}
-    for row in subject.run["layers"].select(["name", "index"]).to_pylist():
-        known.setdefault(row["name"], row["index"])
-    found = [(name, known[name]) for name in names if name in known]
-    buttons = "".join(
-        f'<button type="button" class="pick" data-pick="{place}:{index}">{text(name)}</button>'
-        for name, index in found[:_MOST_BUTTONS]
-    )
-    more = f'<span class="muted">and {len(found) - _MOST_BUTTONS} more</span>' if len(found) > _MOST_BUTTONS else ""
-    return f'<h4>Layers</h4><p class="picks">{buttons}{more}</p>' if buttons else ""

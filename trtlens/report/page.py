@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING
 from trtlens._version import VERSION
 from trtlens.folders import GENERATOR
 from trtlens.report.encoding import pack, to_json
-from trtlens.report.overview import card, findings, precision_styles, text
+from trtlens.report.finding_list import findings
+from trtlens.report.overview import card, precision_styles, text
 from trtlens.report.payload import Compared, compare, comparison_data, page_data, run_data
 from trtlens.report.sections import CHANGED, SECTIONS, navigation, section_html
 
