@@ -168,6 +168,14 @@ def test_a_whole_inference_is_held_against_the_baselines() -> None:
     assert "resnet50-fp16's layers, each timed on its own, take 0.819 ms" in page
 
 
+def test_a_builder_without_a_choice_runs_the_models_types() -> None:
+    """TensorRT-RTX and strongly typed builds take no precision flags: the card says what counts in their place."""
+    run = captured("resnet50-fp16")
+    for facts in ({"library": "tensorrt_rtx"}, {"flags": {"strongly_typed": True}}):
+        typed = Run(run.name, MadeRun([]).run().tables, None, facts)
+        assert "the model's own types" in unescape(render([read_subject(typed)]))
+
+
 def test_layer_times_without_an_inference_are_called_a_sum() -> None:
     """Where layers alone were timed the first screen gives their sum and says what is missing."""
     files = [

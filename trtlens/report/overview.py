@@ -81,10 +81,18 @@ def _identity(subject: Subject) -> str:
     builds = f"{subject.build} of {len(subject.builds)} in the log" if subject.builds else None
     values = {
         "model": model_of(subject), "GPU": facts.get("gpu"), "TensorRT": facts.get("tensorrt_version"),
-        "precisions allowed": facts.get("precision_flags"), "build": builds, "layers": f"{layers:,}" if layers else None,
+        "precisions allowed": facts.get("precision_flags") or _typed(subject), "build": builds, "layers": f"{layers:,}" if layers else None,
     }  # fmt: skip
     rows = (f'<dt title="{_MEANINGS[label]}">{label}</dt><dd>{_known(value)}</dd>' for label, value in values.items())
     return f"<dl>{''.join(rows)}</dl>"
+
+
+def _typed(subject: Subject) -> str | None:
+    """Said where a captured run's builder had no choice: the types that the model states are those that it runs in."""
+    info = subject.run.info
+    asked = info.get("flags")
+    strongly = isinstance(asked, dict) and asked.get("strongly_typed")
+    return "the model's own types" if strongly or info.get("library") == "tensorrt_rtx" else None
 
 
 def _known(value: Any) -> str:
