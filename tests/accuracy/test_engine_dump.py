@@ -16,7 +16,7 @@ from trtlens.accuracy.readers import Dump, open_dump
 from trtlens.capture import backends
 from trtlens.capture.engine_dump import EngineDumpRequest, dump_engine
 from trtlens.capture.inputs import InputRecipe
-from trtlens.capture.marking import choose_method
+from trtlens.capture.marking import InnerTensor, choose_method, refused_outputs
 from trtlens.capture.options import BuildOptions
 from trtlens.capture.plan_difference import compare_plans
 from trtlens.errors import CaptureError, TrtlensError
@@ -194,6 +194,18 @@ def test_a_tensor_without_a_kernel_is_left_out(dumped: Callable[..., Path]) -> N
     dump = open_dump(dumped(notes={"no kernel for": "pool_output"}))
     assert "no kernel" in dump.refused["pool_output"]
     assert "stem/relu_output" in dump.tensors
+
+
+def test_refused_outputs_are_those_of_the_named_layer() -> None:
+    """The words of 8.6, behind other errors, name a layer by its nodes; any other error names nothing."""
+    tensors = [
+        InnerTensor(None, name, producer, 4, None)
+        for name, producer in (("a", "/conv1/Conv"), ("b", "/pool"), ("c", "/other"))
+    ]
+    said = "1: [myelinCache] failed. The timing cache will not be used; 2: Assertion !n->candidateRequirements.empty() failed. "
+    said += "/conv1/Conv + /relu/Relu + /pool requires output to be in floating point precision. No format available"
+    assert refused_outputs(said, tensors) == {"a", "b"}
+    assert refused_outputs("Could not find any implementation for node /other.", tensors) == set()
 
 
 def test_what_tensorrt_refuses_is_told(dumped: Callable[..., Path]) -> None:

@@ -26,7 +26,7 @@ METHODS = ("unfused", "debug", "outputs")
 BOUNDARIES, ALL = "boundaries", "all"
 
 _ONNX_NODE = re.compile(r"\[ONNX Layer: ([^\]\x1e]{1,4000})\]")
-_REFUSED = re.compile(r"failed\. ([^\n]{1,4000}?) requires output to be in floating point precision")
+_REFUSED = re.compile(r"failed\. ((?:(?!failed\. )[^\n]){1,4000}?) requires output to be in floating point precision")
 _KEPT_TYPES = {"fp16": "HALF", "bf16": "BF16"}
 _BYTE_BITS = 8
 
