@@ -47,13 +47,23 @@ def write_document(path: Path, text: str) -> None:
         TrtlensError: something else stands there, or the file cannot be written.
 
     """
+    check_place(path)
+    write_whole(path, text.encode())
+
+
+def check_place(path: Path) -> None:
+    """Ask whether a document may be written there, before the work that makes it.
+
+    Raises:
+        TrtlensError: a folder stands there, or a file that trtlens did not write.
+
+    """
     if path.is_dir():
         raise TrtlensError(f"{path} is a folder: give the name of a file")
     if path.exists() and not _is_ours(path):
         raise TrtlensError(
             f"{path} holds something that trtlens did not write, so it is left alone: choose another name"
         )
-    write_whole(path, text.encode())
 
 
 def _is_ours(path: Path) -> bool:

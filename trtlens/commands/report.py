@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Optional
 
 import typer
 
-from trtlens.folders import write_document
+from trtlens.folders import check_place, write_document
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -49,6 +49,7 @@ def report(
     """Make one HTML file with charts, tables and findings of one or several runs; it needs no network."""
     from trtlens.report import render  # noqa: PLC0415
 
+    check_place(out)
     subjects = _open(runs)
     write_document(out, render(subjects))
     sys.stderr.write(f"report written to {out}\n")
