@@ -47,9 +47,9 @@ def report(
     ] = None,
 ) -> None:
     """Make one HTML file with charts, tables and findings of one or several runs; it needs no network."""
+    check_place(out)
     from trtlens.report import render  # noqa: PLC0415
 
-    check_place(out)
     subjects = _open(runs)
     write_document(out, render(subjects))
     sys.stderr.write(f"report written to {out}\n")
