@@ -162,6 +162,7 @@ def test_a_picked_layer_is_shown_everywhere(opened: Callable[[str], Page]) -> No
     for part in ("Tensors", "Kernel", "Fastest candidates", "ONNX nodes", "Parameters"):
         assert part in panel
     page.until("document.querySelectorAll('#table-layers tr.picked').length === 1")
+    page.show("#chart-timeline")  # figures out of sight follow when they come into it
     page.until("document.querySelector('#chart-timeline .annotation') !== null")
     page.until(f"document.querySelector('#chart-candidates .gtitle').textContent !== {before!r}")
     link = page.run("location.hash")
@@ -232,6 +233,7 @@ def test_another_run_and_another_theme(opened: Callable[[str], Page]) -> None:
     light = page.run(ink)
     theme = page.run("document.documentElement.dataset.theme")
     page.browser.find_element("id", "theme").click()
+    page.show("#chart-timeline")
     page.until(f"{ink} !== {light!r}")
     assert page.run("document.documentElement.dataset.theme") != theme
     assert page.errors() == []

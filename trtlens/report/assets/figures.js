@@ -1,10 +1,11 @@
 // Draws the figures, in the reader's theme, and marks the picked layer in those that show layers.
 
 const CONFIG = {
-  displaylogo: false, showSendToCloud: false, responsive: true, modeBarButtonsToRemove: ["lasso2d", "select2d", "autoScale2d"],
+  displaylogo: false, showSendToCloud: false, modeBarButtonsToRemove: ["lasso2d", "select2d", "autoScale2d"],
   toImageButtonOptions: { format: "svg" },
 };
 const STRIP_SPREAD = 0.28;
+const NEAR = 500; // pixels around the window in which figures are kept up to date
 
 function plainText(text, width = 70) {
   const shown = text.length <= width ? text : `${text.slice(0, Math.ceil(width * 0.55))}…${text.slice(-Math.floor(width * 0.4))}`;
@@ -19,6 +20,31 @@ class Figures {
   constructor(page) {
     this.page = page;
     this.drawn = new Map();
+    this.missed = new Map(); // for plots out of sight: what is to be done when they come into it
+    this.printing = false;
+  }
+
+  // Does something to every plot: at once in sight, else when it comes into sight. The last of a kind counts.
+  each(kind, work) {
+    for (const plot of this.drawn.keys()) {
+      const box = plot.getBoundingClientRect();
+      if (this.printing || (box.bottom > -NEAR && box.top < window.innerHeight + NEAR)) work(plot);
+      else this.missed.set(plot, (this.missed.get(plot) || new Map()).set(kind, work));
+    }
+  }
+
+  catchUp(plot) {
+    const works = this.missed.get(plot) || new Map();
+    this.missed.delete(plot);
+    for (const work of works.values()) work(plot);
+  }
+
+  catchUpAll() {
+    for (const plot of [...this.missed.keys()]) this.catchUp(plot);
+  }
+
+  resize() {
+    this.each("size", (plot) => window.Plotly.Plots.resize(plot));
   }
 
   async draw(place, figure, onPick) {
@@ -40,6 +66,7 @@ class Figures {
     plot.style.height = `${layout.height}px`;
     await window.Plotly.react(plot, traces, layout, { ...CONFIG, displayModeBar: narrow ? false : "hover" });
     if (!this.drawn.has(plot)) plot.on("plotly_click", (event) => { if (event.points.length) onPick(event.points[0]); });
+    this.missed.delete(plot);
     this.explain(place, layout.meta);
     this.drawn.set(plot, { figure, notes: layout.annotations || [] });
     place.dataset.state = "drawn";
@@ -53,12 +80,12 @@ class Figures {
   }
 
   retheme() {
-    for (const plot of this.drawn.keys()) window.Plotly.relayout(plot, { template: this.page.data.themes[this.page.theme] });
+    this.each("theme", (plot) => window.Plotly.relayout(plot, { template: this.page.data.themes[this.page.theme] }));
   }
 
   // An arrow on the point of the layer in every figure; `index` null takes it away.
   mark(index, name) {
-    for (const plot of this.drawn.keys()) this.markIn(plot, index, name);
+    this.each("mark", (plot) => this.markIn(plot, index, name));
   }
 
   markIn(plot, index, name) {

@@ -38,8 +38,9 @@ class Page {
   listen() {
     document.getElementById("theme").addEventListener("click", () => this.setTheme(this.theme === "dark" ? "light" : "dark", true));
     document.getElementById("print").addEventListener("click", () => this.print());
+    window.addEventListener("resize", () => this.later());
     window.addEventListener("beforeprint", () => this.prepareForPrint());
-    window.addEventListener("afterprint", () => { for (const grid of this.grids.values()) grid.draw(); });
+    window.addEventListener("afterprint", () => this.afterPrint());
     document.addEventListener("keydown", (event) => { if (event.key === "Escape" && this.picked !== null) this.pick(null); });
     document.addEventListener("click", (event) => {
       const button = event.target.closest("[data-pick]");
@@ -74,8 +75,11 @@ class Page {
     this.places = [...document.querySelectorAll("[data-chart],[data-table]")];
     this.inSight = new Set();
     const seen = new IntersectionObserver((entries) => {
-      for (const entry of entries) if (entry.isIntersecting && !this.inSight.has(entry.target)) { this.inSight.add(entry.target); this.fill(entry.target); }
-    }, { rootMargin: "500px" });
+      for (const { target } of entries.filter((entry) => entry.isIntersecting)) {
+        if (this.inSight.has(target)) this.figures.catchUp(target.querySelector(".plot"));
+        else { this.inSight.add(target); this.fill(target); }
+      }
+    }, { rootMargin: `${NEAR}px` });
     this.places.forEach((place) => seen.observe(place));
     const links = new Map([...document.querySelectorAll("nav a")].map((link) => [link.getAttribute("href").slice(1), link]));
     const here = new IntersectionObserver((entries) => {
@@ -237,7 +241,7 @@ class Page {
       panel.replaceChildren(make("div", { class: "top" }, make("h2", { text: found.name }), close), ...found.parts.filter(Boolean));
       panel.scrollTop = 0;
     }
-    if (before !== panel.hidden) window.dispatchEvent(new Event("resize"));
+    if (before !== panel.hidden) this.figures.resize();
     this.figures.mark(found ? this.picked : null, found ? found.name : "");
     for (const grid of this.grids.values()) grid.reveal();
     const hash = found ? `#layer-${this.current}-${this.picked}` : location.hash.startsWith("#layer-") ? "#layers" : null;
@@ -277,7 +281,22 @@ class Page {
     window.print();
   }
 
+  // Resizes once for a burst of events.
+  later() {
+    if (this.waiting) return;
+    this.waiting = true;
+    requestAnimationFrame(() => { this.waiting = false; this.figures.resize(); });
+  }
+
+  afterPrint() {
+    this.figures.printing = false;
+    for (const grid of this.grids.values()) grid.draw();
+    this.figures.resize();
+  }
+
   prepareForPrint() {
+    this.figures.printing = true;
+    this.figures.catchUpAll();
     for (const grid of this.grids.values()) grid.draw(PRINTED_ROWS);
     document.querySelectorAll("details.finding").forEach((one) => { one.open = true; });
   }
