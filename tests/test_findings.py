@@ -31,7 +31,7 @@ from tests.doubles.made_logs import (
     runner,
     tactic,
 )
-from trtlens.findings import CODES, RULES
+from trtlens.findings import ADDITIONS, CODES, PAIR_RULES, RULES
 from trtlens.runs import Run, open_run
 
 ROOT = Path(__file__).parents[1]
@@ -49,7 +49,8 @@ def test_docs_explain_every_code_and_no_other() -> None:
     """docs/findings.md has a section for each code that a rule can give."""
     page = (ROOT / "docs" / "findings.md").read_text("utf-8")
     assert sorted(re.findall(r"^### `([\w-]+)`$", page, re.MULTILINE)) == sorted(CODES)
-    assert len(CODES) == len(RULES) == len(set(CODES))
+    assert len(CODES) == len(RULES) + len(PAIR_RULES) == len(set(CODES))
+    assert {addition.__name__ for addition in ADDITIONS} <= {rule.__name__ for rule in RULES}
 
 
 def test_docs_explain_every_verdict() -> None:

@@ -1,13 +1,15 @@
-"""What costs time in an engine or in its build: one small rule a finding, in an explicit tuple.
+"""What costs time in an engine or in its build: one small rule a finding, in explicit tuples.
 
-A rule looks at one build, and at a second run of the same model where there is one; it returns what it found with the
-rows that it stands on. docs/findings.md explains every code.
+A rule of `RULES` looks at one build. A rule of `PAIR_RULES` looks at one build beside a second run of the same model;
+what such a run adds to the findings of a rule of one build is in `ADDITIONS`. Each finding comes with the rows that it
+stands on. docs/findings.md explains every code.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from trtlens.findings import second_run
 from trtlens.findings.comparison import int8_slower_than_fp16
 from trtlens.findings.engine import Engine
 from trtlens.findings.launches import launch_bound, myelin_hides_layers
@@ -17,15 +19,16 @@ from trtlens.findings.tuning import build_time_in_one_layer, unstable_choice, wo
 from trtlens.findings.units import channels_rule_out_tensor_cores, cuda_cores_despite_tensor_cores
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from trtlens.findings.finding import Finding
     from trtlens.runs import Run
 
-    Rule = Callable[[Engine, "Engine | None"], "Finding | None"]
+    Rule = Callable[[Engine], "Finding | None"]
+    PairRule = Callable[[Engine, Engine], "Finding | None"]
+    Addition = Callable[[Finding, Engine, Engine], Finding]
 
 RULES: tuple[Rule, ...] = (
-    int8_slower_than_fp16,
     int8_without_fp16,
     cuda_cores_despite_tensor_cores,
     channels_rule_out_tensor_cores,
@@ -40,23 +43,48 @@ RULES: tuple[Rule, ...] = (
     unstable_choice,
     build_time_in_one_layer,
 )
-"""Every rule, in the order in which they are asked."""
+"""Every rule about one build, in the order in which they are asked."""
 
-CODES = tuple(rule.__name__.replace("_", "-") for rule in RULES)
+PAIR_RULES: tuple[PairRule, ...] = (int8_slower_than_fp16,)
+"""Every rule about one build beside a second run."""
+
+ADDITIONS: tuple[Addition, ...] = (
+    second_run.constants_copied,
+    second_run.int8_without_fp16,
+    second_run.workspace_limit,
+)
+"""What a second run adds to the finding of the rule of the same name."""
+
+
+def _code(rule: Rule | PairRule | Addition) -> str:
+    return rule.__name__.replace("_", "-")
+
+
+CODES = (*map(_code, PAIR_RULES), *map(_code, RULES))
 """The code that each rule gives: its name with hyphens."""
 
 
 def find(run: Run, against: Run | None = None) -> list[tuple[int, Finding]]:
     """The findings of every build of a run; ``against`` is a second run, of which the last build counts."""
-    other = None
-    if against is not None:
-        builds = [row["build"] for row in against["builds"].to_pylist() if row["is_build"]] or [1]
-        other = Engine(against, builds[-1])
+    other = None if against is None else _last_build(against)
     found = []
-    for row in run["builds"].to_pylist():
-        engine = Engine(run, row["build"])
-        for rule in RULES:
-            finding = rule(engine, other)
-            if finding is not None:
-                found.append((row["build"], finding))
+    for number in run["builds"]["build"].to_pylist():
+        engine = Engine(run, number)
+        findings = [rule(engine) for rule in RULES] if other is None else _beside(engine, other)
+        found += [(number, finding) for finding in findings if finding is not None]
     return found
+
+
+def _last_build(run: Run) -> Engine:
+    builds = [row["build"] for row in run["builds"].to_pylist() if row["is_build"]] or [1]
+    return Engine(run, builds[-1])
+
+
+def _beside(engine: Engine, other: Engine) -> Iterable[Finding | None]:
+    """The findings about two runs, and those about the first with what the second adds to them."""
+    yield from (rule(engine, other) for rule in PAIR_RULES)
+    additions = {_code(addition): addition for addition in ADDITIONS}
+    for rule in RULES:
+        finding = rule(engine)
+        add = additions.get(_code(rule))
+        yield finding if finding is None or add is None else add(finding, engine, other)

@@ -16,9 +16,9 @@ _FEWEST_PAIRS = 3
 _SLOWER_COPIES = 1.2
 
 
-def int8_slower_than_fp16(engine: Engine, other: Engine | None) -> Finding | None:
+def int8_slower_than_fp16(engine: Engine, other: Engine) -> Finding | None:
     """An INT8 engine takes longer than an FP16 engine of the same model; where the difference stands."""
-    if other is None or _share_of_int8(engine) <= _MOST_INT8 or _share_of_int8(other) > _MOST_INT8:
+    if _share_of_int8(engine) <= _MOST_INT8 or _share_of_int8(other) > _MOST_INT8:
         return None
     pairs = common_layers(engine, other)
     here, there = engine.total_ms, other.total_ms

@@ -18,7 +18,7 @@ _OPENED_FROM = 9
 """From this release on detailed verbosity lists the kernels of a Myelin region."""
 
 
-def launch_bound(engine: Engine, other: Engine | None) -> Finding | None:  # noqa: ARG001
+def launch_bound(engine: Engine) -> Finding | None:
     """Layers are so short that most of their time is the fixed cost of being launched."""
     floor, total = engine.floor_ms, engine.whole_ms
     if floor is None or not total:
@@ -55,7 +55,7 @@ def launch_bound(engine: Engine, other: Engine | None) -> Finding | None:  # noq
     )  # fmt: skip
 
 
-def myelin_hides_layers(engine: Engine, other: Engine | None) -> Finding | None:  # noqa: ARG001
+def myelin_hides_layers(engine: Engine) -> Finding | None:
     """One Myelin region stands for a large part of the engine, and its kernels are not listed."""
     hidden = [node for node in engine.graph.nodes.values() if node.type == "Myelin"]
     if not hidden:

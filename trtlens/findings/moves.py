@@ -20,7 +20,7 @@ _WORTH_SHARE = 0.03
 _HEAVY_SHARE = 0.1
 
 
-def constants_copied(engine: Engine, other: Engine | None) -> Finding | None:
+def constants_copied(engine: Engine) -> Finding | None:
     """Weights or biases are copied or converted at every inference."""
     found = [r for r in engine.reformats if r.cause == "constant" and r.cost_ms != 0]
     if not found:
@@ -36,20 +36,10 @@ def constants_copied(engine: Engine, other: Engine | None) -> Finding | None:
     text += f"; in all {milliseconds(cost)}{share}" if cost is not None else "; their time is not known"
     text += f". They move {bytes_text(sum(sizes))} in all: what they cost is the launches." if sizes else "."
     evidence = [_evidence(r) for r in found[:_SHOWN]]
-    evidence += _against(other)
     return Finding(
         "constants-copied", _severity(cost, total), counted(len(found), "constant is copied at every inference", "constants are copied at every inference"), text, tuple(evidence),
         "high", ADVICE["constant"], at_stake_ms=cost, layers=tuple(r.node.name for r in found),
     )  # fmt: skip
-
-
-def _against(other: Engine | None) -> list[Evidence]:
-    if other is None:
-        return []
-    there = _costs([r for r in other.reformats if r.cause == "constant" and r.cost_ms])
-    such = counted(len(there), "such copy takes", "such copies take")
-    text = f"in the other run {such} {milliseconds(other.spent(there))}" if there else "the other run has none"
-    return [Evidence(text)]
 
 
 def _evidence(reformat: Reformat) -> Evidence:
@@ -63,7 +53,7 @@ def _severity(cost: float | None, total: float | None) -> str:
     return "high" if cost >= _HEAVY_SHARE * total else "medium" if cost >= _WORTH_SHARE * total else "low"
 
 
-def reformats_cost(engine: Engine, other: Engine | None) -> Finding | None:  # noqa: ARG001
+def reformats_cost(engine: Engine) -> Finding | None:
     """Reformats between layers take a share of the time that is worth looking at."""
     found = [r for r in engine.reformats if r.cause != "constant" and r.cost_ms]
     cost, total = engine.spent(_costs(found)), engine.whole_ms

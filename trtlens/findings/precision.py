@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 from trtlens.explain.wording import counted, milliseconds
 from trtlens.findings.finding import Evidence, Finding
-from trtlens.findings.pairs import common_layers
 
 if TYPE_CHECKING:
     from trtlens.findings.engine import Engine
@@ -29,7 +28,7 @@ _RANGE_WORDS = {
 }  # fmt: skip
 
 
-def int8_without_fp16(engine: Engine, other: Engine | None) -> Finding | None:
+def int8_without_fp16(engine: Engine) -> Finding | None:
     """INT8 was enabled and FP16 was not: what has no INT8 kernel runs in FP32."""
     int8, fp16 = engine.flags.allowed("int8"), engine.flags.allowed("fp16")
     if not int8.enabled or fp16.enabled is not False or engine.flags.allowed("bf16").enabled:
@@ -50,41 +49,25 @@ def int8_without_fp16(engine: Engine, other: Engine | None) -> Finding | None:
         )
         for t in slow[:_SHOWN]
     ]
-    gain = _gain(engine, other)
-    if gain is not None:
-        evidence.append(Evidence(gain[1]))
-    stake = max(in_fp32, gain[0] if gain is not None else 0.0) or None
-    total = engine.total_ms
-    heavy = stake is not None and total is not None and stake >= _WORTH_SHARE * total
     text = (
         f"{counted(len(slow), 'layer that computes runs', 'layers that compute run')} in FP32, {milliseconds(in_fp32)} in all"
         if slow
         else "No layer that computes runs in FP32 here"
     ) + "; layers that are slower in INT8 than they would be in FP16 had no FP16 kernel to choose either."
     return Finding(
-        "int8-without-fp16", "high" if heavy else "medium", "INT8 was enabled without FP16", text, tuple(evidence), "high",
-        "build with both (--int8 --fp16, or --best), and compare: trtlens findings NEW --against OLD", at_stake_ms=stake,
+        "int8-without-fp16", without_fp16_severity(engine, in_fp32), "INT8 was enabled without FP16", text, tuple(evidence), "high",
+        "build with both (--int8 --fp16, or --best), and compare: trtlens findings NEW --against OLD", at_stake_ms=in_fp32 or None,
         layers=tuple(t.node.name for t in slow),
     )  # fmt: skip
 
 
-def _gain(engine: Engine, other: Engine | None) -> tuple[float, str] | None:
-    """What the layers that the other run computes in FP16 would save here, by the two tuners' times."""
-    if other is None:
-        return None
-    pairs = [p for p in common_layers(engine, other) if p.other.row["precision"] == "fp16" and p.tuned is not None]
-    faster = [p for p in pairs if p.tuned is not None and p.tuned[1] < p.tuned[0]]
-    if not faster:
-        return None
-    saved = sum(p.tuned[0] - p.tuned[1] for p in faster if p.tuned is not None)
-    text = (
-        f"the other run computes {len(pairs)} of these layers in FP16: by the two tuners' times {len(faster)} of them are faster "
-        f"there, by {milliseconds(saved)} together (reformats between the precisions not counted)"
-    )
-    return saved, text
+def without_fp16_severity(engine: Engine, stake_ms: float) -> str:
+    """How much it matters that FP16 was not allowed, by the time at stake."""
+    total = engine.total_ms
+    return "high" if stake_ms and total is not None and stake_ms >= _WORTH_SHARE * total else "medium"
 
 
-def missing_scales(engine: Engine, other: Engine | None) -> Finding | None:  # noqa: ARG001  every rule takes both
+def missing_scales(engine: Engine) -> Finding | None:
     """Tensors have no INT8 scale, so that layers around them cannot run in INT8."""
     told = [row for row in engine.messages if row["code"] in _SCALES]
     if not told:
@@ -116,7 +99,7 @@ def missing_scales(engine: Engine, other: Engine | None) -> Finding | None:  # n
     )  # fmt: skip
 
 
-def tf32_in_fp32(engine: Engine, other: Engine | None) -> Finding | None:  # noqa: ARG001
+def tf32_in_fp32(engine: Engine) -> Finding | None:
     """A build that allows FP32 alone computes in TF32, which keeps ten bits of each factor."""
     if any(engine.flags.allowed(p).enabled is not False for p in ("fp16", "bf16", "int8", "fp8")):
         return None
@@ -145,7 +128,7 @@ def tf32_in_fp32(engine: Engine, other: Engine | None) -> Finding | None:  # noq
     )  # fmt: skip
 
 
-def fp16_weights(engine: Engine, other: Engine | None) -> Finding | None:  # noqa: ARG001
+def fp16_weights(engine: Engine) -> Finding | None:
     """Weights do not fit into FP16."""
     told = [row for row in engine.messages if row["code"] in _RANGE]
     if not told:

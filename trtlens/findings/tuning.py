@@ -6,7 +6,6 @@ from collections import defaultdict
 from typing import TYPE_CHECKING, Any
 
 from trtlens.arrays import of_build
-from trtlens.explain.tuner import best
 from trtlens.explain.wording import bytes_text, counted, hexadecimal, milliseconds
 from trtlens.findings.finding import Evidence, Finding
 
@@ -22,62 +21,38 @@ _LARGE_SHARE = 0.2
 _HEAVY_SHARE = 0.5
 
 
-def workspace_limit(engine: Engine, other: Engine | None) -> Finding | None:
+def workspace_limit(engine: Engine) -> Finding | None:
     """Tactics were skipped because they need more workspace than is allowed."""
-    starved: dict[str, list[Candidate]] = defaultdict(list)
-    for layer in engine.tuner.layers():
-        for candidate in engine.tuner.candidates(layer):
-            if candidate.scratch_bytes is not None and candidate.time_ms is None:
-                starved[layer].append(candidate)
+    rows = skipped_for_workspace(engine)
+    layers = tuple(dict.fromkeys(c.layer or "" for c in rows))
     told = [row for row in engine.messages if row["code"] == "workspace-too-small"]
-    if not starved and not told:
+    if not rows and not told:
         return None
-    rows = sorted((c for members in starved.values() for c in members), key=lambda c: -(c.scratch_bytes or 0))
     limit = engine.flags.workspace_bytes()
     evidence = [
         Evidence(f"{c.layer}: tactic {hexadecimal(c.tactic_id or 0)}: {c.reason}", c.line) for c in rows[:_SHOWN]
     ]
     evidence += [Evidence(f"the build's workspace is {bytes_text(limit[0])}", limit[1])] if limit is not None else []
     evidence += [Evidence(row["text"].split("\n", 1)[0], row["line"]) for row in told[:1]]
-    saved = _timed_elsewhere(rows, engine, other)
-    if saved is not None:
-        evidence.append(Evidence(saved[1]))
-    skipped = f"{counted(len(rows), 'tactic', 'tactics')} of {counted(len(starved), 'layer', 'layers')} skipped"
+    skipped = f"{counted(len(rows), 'tactic', 'tactics')} of {counted(len(layers), 'layer', 'layers')} skipped"
     text = skipped if rows else "TensorRT says that tactics were left out"
     text += f"; the largest asks for {bytes_text(rows[0].scratch_bytes or 0)}." if rows else "."
-    text += " How fast they are is not in the log." if saved is None else ""
+    text += " How fast they are is not in this log."
     return Finding(
         "workspace-limit", "medium", "tactics were skipped for want of workspace", text, tuple(evidence), "high",
         "build with a larger workspace (--memPoolSize=workspace:N, in MiB) and compare: trtlens findings NEW --against OLD",
-        at_stake_ms=saved[0] if saved is not None else None, layers=tuple(starved),
+        layers=layers,
     )  # fmt: skip
 
 
-def _timed_elsewhere(rows: list[Candidate], engine: Engine, other: Engine | None) -> tuple[float, str] | None:
-    """What the skipped tactics would save, where the other run timed them."""
-    if other is None:
-        return None
-    saved: dict[str, float] = {}
-    for skipped in rows:
-        timed = [
-            c
-            for c in other.tuner.candidates(skipped.layer or "")
-            if c.tactic_id == skipped.tactic_id and c.formats == skipped.formats
-        ]
-        fastest, runs = best(timed), best([c for c in engine.tuner.candidates(skipped.layer or "") if c.chosen])
-        if fastest is None or runs is None or fastest.time_ms is None or runs.time_ms is None:
-            continue
-        saved[skipped.layer or ""] = max(saved.get(skipped.layer or "", 0.0), runs.time_ms - fastest.time_ms)
-    if not saved:
-        return None
-    total = sum(saved.values())
-    return (
-        total,
-        f"the other run timed tactics that were skipped here: {milliseconds(total)} less in {counted(sum(v > 0 for v in saved.values()), 'layer', 'layers')}",
-    )
+def skipped_for_workspace(engine: Engine) -> list[Candidate]:
+    """Candidates without a time for want of workspace, the one that asks for most first."""
+    every = (candidate for layer in engine.tuner.layers() for candidate in engine.tuner.candidates(layer))
+    found = [candidate for candidate in every if candidate.scratch_bytes is not None and candidate.time_ms is None]
+    return sorted(found, key=lambda candidate: -(candidate.scratch_bytes or 0))
 
 
-def unstable_choice(engine: Engine, other: Engine | None) -> Finding | None:  # noqa: ARG001
+def unstable_choice(engine: Engine) -> Finding | None:
     """Choices that another tactic missed by less than the noise of the measurement."""
     close = []
     for subject in engine.subjects.values():
@@ -114,7 +89,7 @@ def unstable_choice(engine: Engine, other: Engine | None) -> Finding | None:  # 
     )  # fmt: skip
 
 
-def build_time_in_one_layer(engine: Engine, other: Engine | None) -> Finding | None:  # noqa: ARG001
+def build_time_in_one_layer(engine: Engine) -> Finding | None:
     """One layer took a large part of the time that tuning took."""
     table = engine.run["runners"].select(
         ["build", "layer", "is_reformat", "runner", "tactics", "profiling_s", "stamps_s", "line"]

@@ -24,7 +24,7 @@ MULTIPLES = {"fp16": 8, "bf16": 8, "int8": 16, "fp8": 16, "tf32": 4}
 _MATRIX_TYPES = ("Convolution", "Deconvolution", "MatrixMultiply", "FullyConnected", "gemm")
 
 
-def cuda_cores_despite_tensor_cores(engine: Engine, other: Engine | None) -> Finding | None:  # noqa: ARG001
+def cuda_cores_despite_tensor_cores(engine: Engine) -> Finding | None:
     """Layers run on CUDA cores although the tuner timed a tensor core kernel for them that was faster by itself."""
     rows = []
     for subject in engine.subjects.values():
@@ -65,7 +65,7 @@ def _row(subject: Subject, candidate: Candidate) -> Evidence:
     return Evidence(text, candidate.line)
 
 
-def channels_rule_out_tensor_cores(engine: Engine, other: Engine | None) -> Finding | None:  # noqa: ARG001
+def channels_rule_out_tensor_cores(engine: Engine) -> Finding | None:
     """Convolutions and matrix products on CUDA cores whose channel counts no tensor core kernel takes."""
     found = []
     for subject in engine.subjects.values():
