@@ -29,6 +29,10 @@ NO_LOGS: dict[str, tuple[Callable[[Path], object], str]] = {
     "zip": (lambda path: path.write_bytes(b"PK\x03\x04" + bytes(50)), "zip archive"),
     "binary": (lambda path: path.write_bytes(bytes(range(1, 9)) * 1000), "binary data"),
     "no TensorRT": (lambda path: path.write_text("hello\nworld\n"), "nothing that tells of a TensorRT build"),
+    "compressed twice": (
+        lambda path: path.write_bytes(gzip.compress(lzma.compress(SMALL.read_bytes()))),
+        "inside a compressed",
+    ),
     "broken gzip": (lambda path: path.write_bytes(gzip.compress(SMALL.read_bytes())[:200]), "decompressed"),
     "broken xz": (lambda path: path.write_bytes(lzma.compress(SMALL.read_bytes())[:200]), "decompressed"),
     "broken inspector": (lambda path: path.write_text('{"Layers": [{"Name": "a", '), "build.log"),

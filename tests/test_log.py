@@ -282,8 +282,10 @@ def test_latin_1_bytes_stay_in_their_line() -> None:
 
 
 @pytest.mark.parametrize("compress", [gzip.compress, lzma.compress, None], ids=["gz", "xz", "zst"])
-def test_compressed_logs(compress: Callable[[bytes], bytes] | None, tmp_path: Path) -> None:
-    """gzip, xz and zstd are known by content, whatever the file is called."""
+def test_compressed_logs(
+    compress: Callable[[bytes], bytes] | None, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """gzip, xz and zstd are known by content, whatever the file is called, and reading prints nothing."""
     path = tmp_path / "build.log"
     if compress is None:
         with pa.CompressedOutputStream(str(path), "zstd") as stream:
@@ -291,6 +293,8 @@ def test_compressed_logs(compress: Callable[[bytes], bytes] | None, tmp_path: Pa
     else:
         path.write_bytes(compress(SMALL.encode()))
     assert open_run(path)["layers"].num_rows == len(EXPECTED["layers"])
+    gc.collect()
+    assert capfd.readouterr() == ("", "")
 
 
 def test_two_builds_in_one_log() -> None:

@@ -21,6 +21,7 @@ _FOREIGN = (
     (b"\x89PNG", "a picture"), (b"\xff\xd8\xff", "a picture"), (b"GIF8", "a picture"), (b"%PDF", "a PDF"),
     (b"PK\x03\x04", "a zip archive"), (b"ptrt", "a serialized TensorRT engine"), (b"ftrt", "a serialized TensorRT engine"),
     (b"\x7fELF", "a program"), (b"PAR1", "a Parquet file"), (b"SQLite format 3", "a database (of Nsight Systems?)"),
+    *((magic, "a compressed file inside a compressed one") for magic in (b"\x1f\x8b", b"\xfd7zXZ\x00", b"\x28\xb5\x2f\xfd")),
 )  # fmt: skip
 
 
@@ -119,3 +120,6 @@ class _Joined:
 
     def tell(self) -> int:
         raise OSError("not seekable")
+
+    def close(self) -> None:
+        """Nothing to do: who opened the stream closes it."""
