@@ -33,6 +33,8 @@ PARENTHESISED_TENSOR = rf"(?:(?:{PRINTED_DTYPES})\({_SYMBOLS}\)|[A-Z]\w{{0,31}}\
 """Patterns of a type with its dimensions, as 8.5+ and up to 8.4 spell it."""
 _TENSOR = re.compile(rf"{BRACKETED_TENSOR}|{PARENTHESISED_TENSOR}")
 
+LARGEST = 2**63 - 1
+"""The largest extent, stride or size in bytes: what a signed 64-bit number holds."""
 _WORDS = {"two": 2, "four": 4, "eight": 8, "sixteen": 16, "thirty-two": 32}
 _SENTENCE = re.compile(
     r"(?:\((?P<lead>\w{1,32})\)\ )?"  # 11.x: (Linear) (NHWC) (Transposed)
@@ -116,11 +118,12 @@ def layout_name(family: str, spatial_axes: int, vector_width: int) -> str | None
 
 
 def read_int(text: str) -> int | None:
-    """Read a decimal number as TensorRT prints sizes; None for a symbol and for more digits than 64 bits hold."""
+    """Read a decimal number as TensorRT prints sizes; None for a symbol and for what 64 bits do not hold."""
     try:
-        return int(text) if len(text) <= 20 and text.isascii() and "_" not in text else None
+        number = int(text) if len(text) <= 20 and text.isascii() and "_" not in text else None
     except ValueError:
         return None
+    return number if number is not None and -LARGEST <= number <= LARGEST else None
 
 
 def read_dims(text: str) -> Dims:
@@ -213,7 +216,7 @@ def tensor_bytes(dtype: str | None, dims: Dims, vector_width: int | None, vector
     change it. Pass 1 for the unpadded size. Row padding of DLA formats and broadcast strides are not counted.
 
     Returns:
-        None for a dynamic dimension, an unknown type, or padding that cannot be known.
+        None for a dynamic dimension, an unknown type, padding that cannot be known, or a size beyond 64 bits.
     """
     bits = DTYPE_BITS.get(dtype or "")
     sizes = [size for size in dims if size is not None]
@@ -227,4 +230,5 @@ def tensor_bytes(dtype: str | None, dims: Dims, vector_width: int | None, vector
         if vector_axis is None or vector_axis >= len(sizes):
             return None
         sizes[vector_axis] = -(-sizes[vector_axis] // vector_width) * vector_width
-    return -(-math.prod(sizes) * bits // 8)
+    size = -(-math.prod(sizes) * bits // 8)
+    return size if size <= LARGEST else None

@@ -43,11 +43,8 @@ def table(run: Run) -> pa.Table:
     layers = layers_with_times(run)
     tensors = frame(run["layer_tensors"])
     tensors["text"] = tensor_text(tensors)
-    joined = tensors.groupby(["build", "layer_index", "direction"])["text"].agg(", ".join)
     for direction in ("input", "output"):
-        side = joined.xs(direction, level="direction").rename(f"{direction}s") if len(joined) else joined
-        layers = layers.join(side.rename(f"{direction}s"), on=["build", "index"]) if len(joined) else layers.assign(
-            **{f"{direction}s": None}
-        )  # fmt: skip
+        own = tensors[tensors["direction"] == direction].groupby(["build", "layer_index"])["text"].agg(", ".join)
+        layers = layers.join(own.rename(f"{direction}s"), on=["build", "index"])
     layers = layers.rename(columns={"tactic_name": "kernel"}).sort_values(["build", "index"])
     return arrow(layers, COLUMNS)
