@@ -10,12 +10,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from trtlens.arrays import array, to_numpy
+from trtlens.performance import stated_figure
 from trtlens.reformats import NO_WORK
 
 if TYPE_CHECKING:
     from trtlens.runs import Run
 
 _SHOWN_MESSAGES = 6
+_FIGURES = (("gpu_compute_time", "GPU compute"), ("throughput", "throughput"))
 _SEVERE = ("internal error", "error", "warning")
 
 
@@ -134,14 +136,8 @@ def _memory(build: dict[str, Any]) -> list[Fact]:
 
 
 def _latency(run: Run) -> list[Fact]:
-    rows = run["performance"].to_pylist()
-    found = {(row["metric"], row["statistic"]): row for row in rows}
-    facts = []
-    for metric, label in (("gpu_compute_time", "GPU compute"), ("throughput", "throughput")):
-        row = found.get((metric, "median")) or found.get((metric, "value")) or found.get((metric, "mean"))
-        if row is not None:
-            facts.append(Fact(label, f"{row['value']:g} {row['unit']} ({row['statistic']})"))
-    return facts
+    stated = ((label, stated_figure(run, metric)) for metric, label in _FIGURES)
+    return [Fact(label, f"{one.value:g} {one.unit} ({one.statistic})") for label, one in stated if one is not None]
 
 
 def _measured(run: Run) -> list[Fact]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from trtlens.comparison.noise import Difference, influence, judge, standard_error
+from trtlens.performance import stated_figure
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -40,10 +41,9 @@ def compare_latency(run: Run, base: Run) -> Latencies | None:
 
 
 def summarized(run: Run, metric: str) -> float | None:
-    """What trtexec's summary in the log gives for a metric: its median, single value or mean, the first that is there."""
-    rows = run["performance"].to_pylist()
-    found = {row["statistic"]: row["value"] for row in rows if row["metric"] == metric and row["value"] is not None}
-    return next((float(found[name]) for name in ("median", "value", "mean") if name in found), None)
+    """What trtexec's summary in the log gives for a metric."""
+    figure = stated_figure(run, metric)
+    return None if figure is None else figure.value
 
 
 def _samples(run: Run, name: str) -> npt.NDArray[np.float64]:

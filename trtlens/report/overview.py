@@ -12,6 +12,7 @@ from trtlens.comparison.latency import compare_latency
 from trtlens.comparison.noise import NO_DIFFERENCE
 from trtlens.joins import profiled_layers
 from trtlens.output import shorten, visible
+from trtlens.performance import stated_figure
 from trtlens.statistics import summarize
 
 if TYPE_CHECKING:
@@ -158,13 +159,11 @@ def _latency(subject: Subject) -> str:
             "ms",
             f"median {words}: {interval} ({found.count:,} inferences; p99 {found.p99_ms:.4g} ms)",
         )
-    figures = {(row["metric"], row["statistic"]): row for row in subject.run["performance"].to_pylist()}
     for metric in ("gpu_compute_time", "latency"):
-        for statistic in ("median", "mean"):
-            row = figures.get((metric, statistic))
-            if row is not None:
-                words = f"{statistic} {metric.replace('_', ' ')}, as trtexec prints it; no samples, so no interval"
-                return _big(f"{row['value']:.4f}", row["unit"], words)
+        figure = stated_figure(subject.run, metric)
+        if figure is not None:
+            words = f"{figure.statistic} {metric.replace('_', ' ')}, as trtexec prints it; no samples, so no interval"
+            return _big(f"{figure.value:.4f}", figure.unit, words)
     layers = profiled_layers(subject.run)["time_ms"].dropna()
     if len(layers):
         return _big(f"{layers.sum():.4g}", "ms", f"{_SUM_OF_LAYERS}: {_HOW_TO_TIME}")
