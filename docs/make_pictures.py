@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from selenium import webdriver
 
 from trtlens import open_run
-from trtlens.charts import CHARTS, regions, waterfall
+from trtlens.charts import charts_of_comparison, charts_of_run
 from trtlens.comparison import compare_runs
 from trtlens.report import read_subject, render
 from trtlens.report.images import write_figures
@@ -46,12 +46,12 @@ def main() -> None:
 
 def _figures(subjects: dict[str, Subject]) -> dict[str, Figure]:
     figures = {}
-    for name, chart in CHARTS.items():
-        subject = subjects[_DRAWN_FROM.get(name, _USUAL)]
-        figures[name] = chart.draw_from(subject.source(chart.reads))
+    for chart in charts_of_run():
+        subject = subjects[_DRAWN_FROM.get(chart.name, _USUAL)]
+        figures[chart.name] = chart.draw_from(subject.source(chart.reads))
     compared = compare_runs([one.run for one in subjects.values()], names=[one.name for one in subjects.values()])
     number = [*subjects].index(_USUAL)
-    return figures | {"waterfall": waterfall.chart(compared, number), "regions": regions.chart(compared, number)}
+    return figures | {chart.name: chart.draw_from(compared, number) for chart in charts_of_comparison()}
 
 
 def _photograph(page: str, file: Path) -> None:

@@ -6,8 +6,19 @@ from typing import TYPE_CHECKING, Any
 
 import plotly.graph_objects as go
 
-from trtlens.charts import MissingData
-from trtlens.charts.style import GREY, ORANGE, SYMBOLS, UNKNOWN, by_precision, colour, figure, fill, log_axis, plain
+from trtlens.charts.drawing.chart import Chart, MissingData
+from trtlens.charts.drawing.style import (
+    GREY,
+    ORANGE,
+    SYMBOLS,
+    UNKNOWN,
+    by_precision,
+    colour,
+    figure,
+    fill,
+    log_axis,
+    plain,
+)
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -84,3 +95,16 @@ def _hover(row: dict[str, Any]) -> str:
     parts += [f"made by {plain(row['layer'])}, {row['precision'] or 'precision unknown'}"] if row["layer"] else []
     parts += [plain(row["cause"], 100)] if row["cause"] else []
     return "<br>".join(parts)
+
+
+CHART = Chart(
+    chart,
+    title="Error along the network",
+    question="Where does the result go wrong first?",
+    section="accuracy",
+    place=1,
+    reads="accuracy",
+    views=("accuracy",),
+    reading="Each point is a compared tensor, higher is worse, an orange outline is wrong or suspect; the strip below shows the precision of the layer that makes it.",
+    needs="Compared tensors: `trtlens dump`, then `trtlens accuracy REFERENCE DUMP --profile RUN --keep` ([the commands](../accuracy.md#who-is-blamed)). Tensors without any error, such as copied constants, are left out and counted under the axis.",
+)

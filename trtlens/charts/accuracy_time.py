@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import plotly.graph_objects as go
 
-from trtlens.charts import MissingData
 from trtlens.charts.accuracy import NO_ERRORS
-from trtlens.charts.layer_rows import NO_TIMES
-from trtlens.charts.style import GREY, SYMBOLS, UNKNOWN, by_precision, colour, duration, figure, log_axis, plain
+from trtlens.charts.drawing.chart import Chart, MissingData
+from trtlens.charts.drawing.layer_rows import NO_TIMES
+from trtlens.charts.drawing.style import GREY, SYMBOLS, UNKNOWN, by_precision, colour, duration, figure, log_axis, plain
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -69,3 +69,16 @@ def _points(precision: str, rows: list[dict[str, Any]]) -> go.Scatter:
         hovertext=[f"<b>{plain(row['layer'] or '?')}</b><br>{plain(row['tensor'])}<br>{duration(row['time_ms'])}" for row in rows],
         hovertemplate="%{hovertext}<br>adds %{y:.3g}<extra></extra>",
     )  # fmt: skip
+
+
+CHART = Chart(
+    chart,
+    title="Error against time",
+    question="Which layers add much error for little time?",
+    section="accuracy",
+    place=2,
+    reads="accuracy",
+    views=("pins",),
+    reading="Layers to the upper left add much error for little time: run these in a higher precision first (named: the three with most).",
+    needs="Compared tensors, and times of the layers that make them: `--profile RUN --keep` brings both together ([the commands](../accuracy.md#who-is-blamed)).",
+)

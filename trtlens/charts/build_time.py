@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import plotly.graph_objects as go
 
-from trtlens.charts import MissingData
-from trtlens.charts.style import BLUE, figure, plain, stripes
+from trtlens.charts.drawing.chart import Chart, MissingData
+from trtlens.charts.drawing.style import BLUE, figure, plain, stripes
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -50,3 +50,16 @@ def chart(table: pa.Table) -> go.Figure:
         yaxis={"autorange": "reversed", "tickvals": list(range(len(shown))), "ticktext": [plain(row["name"], 44) for _, row in shown]},
         xaxis={"title": {"text": "seconds"}, "rangemode": "tozero"},
     )  # fmt: skip
+
+
+CHART = Chart(
+    chart,
+    title="Where the build's time went",
+    question="Which parts and which layers took the build's time?",
+    section="build",
+    place=1,
+    reads="build",
+    views=("build",),
+    reading="Parts of the build by time stamps, then the layers whose tuning took longest.",
+    needs="Time stamps before the lines of the log (trtexec and `trtlens profile` write them), or the durations that TensorRT states.",
+)

@@ -9,8 +9,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from trtlens.arrays import known_true
-from trtlens.charts import MissingData
-from trtlens.charts.style import SYMBOLS, UNKNOWN, by_precision, colour, duration, figure, log_axis, plain
+from trtlens.charts.drawing.chart import Chart, MissingData
+from trtlens.charts.drawing.style import SYMBOLS, UNKNOWN, by_precision, colour, duration, figure, log_axis, plain
 
 if TYPE_CHECKING:
     from trtlens.runs import Run
@@ -80,3 +80,16 @@ def _strip(place: int, precision: str, rows: list[dict[str, Any]]) -> go.Scatter
 def _hover(row: dict[str, Any]) -> str:
     formats = f"{plain(row['input_formats'] or '?')} → {plain(row['output_formats'] or '?')}"
     return f"<b>{duration(row['time_ms'])}</b><br>{plain(row['tactic_name'] or 'kernel unknown')}<br>{formats}<br>line {row['line']}"
+
+
+CHART = Chart(
+    chart,
+    title="What the tuner tried for one layer",
+    question="What else could the layer have run, and how fast?",
+    section="tuning",
+    place=1,
+    reads="run",
+    views=("tactics", "why", "candidates"),
+    reading="One point a tactic that the tuner timed, left is faster; the blue ring is what the engine runs. A faster point that does not run needed another format, and reformats around it.",
+    needs="The tuner's candidates, from a verbose log of a build that timed tactics. A layer without a record of its own shows the one of the layer that is alike.",
+)

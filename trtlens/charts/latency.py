@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import plotly.graph_objects as go
 
-from trtlens.charts import MissingData
-from trtlens.charts.style import BLUE, GREY, ORANGE, figure, plain
+from trtlens.charts.drawing.chart import Chart, MissingData
+from trtlens.charts.drawing.style import BLUE, GREY, ORANGE, figure, plain
 from trtlens.joins import frame
 
 if TYPE_CHECKING:
@@ -97,3 +97,16 @@ def _readings(readings: list[dict[str, Any]]) -> list[go.Scatter]:
             marker={"symbol": "diamond"}, hovertemplate="%{x}: %{y:.0f} W<extra></extra>",
         ),
     ]  # fmt: skip
+
+
+CHART = Chart(
+    chart,
+    title="Every inference, with the GPU's clock",
+    question="Is the latency steady?",
+    section="latency",
+    place=1,
+    reads="run",
+    views=("latency",),
+    reading="A steady run is a flat band. Steps and slopes come from clocks that move (below), spikes from other work.",
+    needs="Samples of whole inferences (`trtlens profile`, or `--exportTimes`); the lower part needs the readings of the GPU that `trtlens profile` takes. Of more than 2,000 inferences in a pass the smallest and largest of each stretch are drawn: no spike is lost, and the legend says how many are drawn.",
+)

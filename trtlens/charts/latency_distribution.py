@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import plotly.graph_objects as go
 
-from trtlens.charts import MissingData
+from trtlens.charts.drawing.chart import Chart, MissingData
+from trtlens.charts.drawing.style import BLUE, GREY, ORANGE, figure, plain
 from trtlens.charts.latency import NO_SAMPLES
-from trtlens.charts.style import BLUE, GREY, ORANGE, figure, plain
 from trtlens.joins import frame
 from trtlens.statistics import summarize
 
@@ -78,3 +78,15 @@ def _line(median: float, ink: str) -> dict[str, Any]:
 def _told(found: Statistics) -> str:
     low, middle, high = (f"{1000 * one:.2f}" for one in (found.median_low_ms, found.median_ms, found.median_high_ms))
     return f"median {middle} µs [{low} to {high}], p99 {1000 * found.p99_ms:.2f} µs"
+
+
+CHART = Chart(
+    chart,
+    title="Distribution of the latency",
+    question="How sure is the median, and how long is the tail?",
+    section="latency",
+    place=2,
+    reads="run",
+    reading="The dotted line is the median, with the interval that holds it with 95 % confidence.",
+    needs="Samples of whole inferences. What lies beyond the 99.5th percentile is counted in the last bar.",
+)

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import plotly.graph_objects as go
 
-from trtlens.charts import MissingData
-from trtlens.charts.style import BLUE, figure, plain, stripes
+from trtlens.charts.drawing.chart import Chart, MissingData
+from trtlens.charts.drawing.style import BLUE, figure, plain, stripes
 from trtlens.summary import size
 
 if TYPE_CHECKING:
@@ -65,3 +65,16 @@ def _layers(run: Run) -> list[tuple[str, bool, int]]:
         for row in rows for name, column in _PER_LAYER.items() if row[column]
     ]  # fmt: skip
     return sorted(found, key=lambda one: -one[2])[:_MOST_LAYERS]
+
+
+CHART = Chart(
+    chart,
+    title="Memory",
+    question="What does the engine need memory for?",
+    section="memory",
+    place=1,
+    reads="run",
+    views=("memory",),
+    reading="Totals as the build states them; hatched bars are single layers.",
+    needs="The verbose log of a finished build.",
+)

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 import plotly.graph_objects as go
 
-from trtlens.charts import MissingData
+from trtlens.charts.drawing.chart import Chart, MissingData
+from trtlens.charts.drawing.style import BLUE, duration, figure, plain
 from trtlens.charts.reformat_flow import NO_REFORMATS
-from trtlens.charts.style import BLUE, duration, figure, plain
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -46,3 +46,17 @@ def _cost(cost_ms: float | None, untimed: int) -> str:
     if cost_ms is None:
         return "cost unknown"
     return (duration(cost_ms) if cost_ms else "no cost") + (f" without {untimed} of unknown cost" if untimed else "")
+
+
+CHART = Chart(
+    chart,
+    title="Reformats by cause",
+    question="Why are the reformats there, and what do they cost?",
+    section="reformats",
+    place=2,
+    reads="reformat_causes",
+    views=("reformat_causes",),
+    reading="What the reformats of each cause cost in all.",
+    needs="The engine's layers with the formats of their tensors. Widths are costs (measured, else the tuner's) where all are known, else numbers of reformats; a flow that costs nothing is drawn as a hair.",
+    narrow=True,
+)

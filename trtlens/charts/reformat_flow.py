@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import plotly.graph_objects as go
 
-from trtlens.charts import MissingData
-from trtlens.charts.style import colour, duration, figure, plain
+from trtlens.charts.drawing.chart import Chart, MissingData
+from trtlens.charts.drawing.style import colour, duration, figure, plain
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -62,3 +62,17 @@ def chart(table: pa.Table) -> go.Figure:
 def _format(text: str | None) -> str:
     """Type and layout without dimensions."""
     return text.split("[", 1)[0].strip() if text else "unknown format"
+
+
+CHART = Chart(
+    chart,
+    title="Reformats: from which format to which",
+    question="Between which formats is data copied?",
+    section="reformats",
+    place=1,
+    reads="reformats",
+    views=("reformats",),
+    reading="From the format that is made, on the left, to the format that is wanted, on the right; as wide as it costs.",
+    needs="The engine's layers with the formats of their tensors. Widths are costs (measured, else the tuner's) where all are known, else numbers of reformats; a flow that costs nothing is drawn as a hair.",
+    narrow=True,
+)

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import plotly.graph_objects as go
 
-from trtlens.charts import MissingData
-from trtlens.charts.style import BLUE, GREY, ORANGE, duration, figure, plain, stripes
+from trtlens.charts.drawing.chart import Chart, MissingData
+from trtlens.charts.drawing.style import BLUE, GREY, ORANGE, duration, figure, plain, stripes
 from trtlens.charts.waterfall import NO_COMMON_TIMES
 from trtlens.comparison.figures import COMPUTE
 from trtlens.comparison.noise import FASTER, NO_DIFFERENCE, SLOWER
@@ -16,7 +16,6 @@ from trtlens.comparison.noise import FASTER, NO_DIFFERENCE, SLOWER
 if TYPE_CHECKING:
     from trtlens.comparison.comparison import Comparison, Row
 
-TITLE, QUESTION = "Region by region", "Which parts of the model got faster or slower?"
 _LOOKS = {SLOWER: (ORANGE, "/"), FASTER: (BLUE, ""), NO_DIFFERENCE: (GREY, ".")}
 
 
@@ -71,3 +70,15 @@ def _hover(row: Row, comparison: Comparison, number: int) -> str:
     times = [duration(cell.figures.time_ms) if cell.figures.time_ms is not None else "?" for cell in cells]
     precisions = [cell.figures.precision or "?" for cell in cells]
     return f"<b>{plain(row.label)}</b><br>{times[0]} → {times[1]}<br>{precisions[0]} → {precisions[1]}"
+
+
+CHART = Chart(
+    chart,
+    title="Region by region",
+    question="Which parts of the model got faster or slower?",
+    section="changed",
+    place=2,
+    reads="comparison",
+    reading="Bars above zero got slower, below zero faster; the thin line is the interval of the difference with 99 % confidence. Pick one to see its layer.",
+    needs="Two runs or more of one model with times of one kind; the first run is the baseline.",
+)

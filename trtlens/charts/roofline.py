@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING
 
 import plotly.graph_objects as go
 
-from trtlens.charts import MissingData
-from trtlens.charts.layer_rows import NO_LAYERS, NO_TIMES
-from trtlens.charts.layer_work import LayerWork, read_work
-from trtlens.charts.peaks import Peaks, peaks_of
-from trtlens.charts.style import GREY, SYMBOLS, UNKNOWN, by_precision, colour, duration, figure, log_axis, plain
+from trtlens.charts.drawing.chart import Chart, MissingData
+from trtlens.charts.drawing.layer_rows import NO_LAYERS, NO_TIMES
+from trtlens.charts.drawing.layer_work import LayerWork, read_work
+from trtlens.charts.drawing.peaks import Peaks, peaks_of
+from trtlens.charts.drawing.style import GREY, SYMBOLS, UNKNOWN, by_precision, colour, duration, figure, log_axis, plain
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -82,3 +82,15 @@ def _roofs(peaks: Peaks, work: Sequence[LayerWork]) -> list[go.Scatter]:
             name=f"{name}: {rate:,.0f}", hoverinfo="name",
         ))  # fmt: skip
     return lines
+
+
+CHART = Chart(
+    chart,
+    title="Roofline",
+    question="How close does each layer come to what the GPU could do?",
+    section="layers",
+    place=5,
+    reads="run",
+    reading="A layer under the slope is bound by memory, one under the flat part by arithmetic; the distance to the roof is what a better kernel could gain at most. Layer times hold the launch.",
+    needs="Layer times, and the layers' parameters at detailed verbosity (`--profilingVerbosity=detailed`). Operations are counted for convolutions (each weight once at each position) and for matrix products with stated operands, nothing else is guessed. Bytes are inputs, outputs and weights moved once. Peaks stand in `trtlens/charts/drawing/peaks.py` with the data sheet that they come from: dense rates, no sparsity; a GPU that is not in that list gets points without roofs.",
+)

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 
 import plotly.graph_objects as go
 
-from trtlens.charts.shares import read_tree
-from trtlens.charts.style import figure
+from trtlens.charts.drawing.chart import Chart
+from trtlens.charts.drawing.shares import read_tree
+from trtlens.charts.drawing.style import figure
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -26,3 +27,17 @@ def chart(table: pa.Table) -> go.Figure:
     return figure(
         [trace], height=360, margin={"l": 4, "r": 4, "t": 8, "b": 4}, uniformtext={"minsize": 8, "mode": "hide"}
     )
+
+
+CHART = Chart(
+    chart,
+    title="Time by precision, type and kernel, as rings",
+    question="How do precision, type and kernel share the time?",
+    section="layers",
+    place=3,
+    reads="layers",
+    views=("kernels",),
+    reading="The same shares as rings: precision, layer type, kernel.",
+    needs="The engine's layers; areas are times where the run has them, else numbers of layers.",
+    narrow=True,
+)

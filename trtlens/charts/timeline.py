@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 
 import plotly.graph_objects as go
 
-from trtlens.charts.layer_rows import running_layers
-from trtlens.charts.style import by_precision, figure, fill
+from trtlens.charts.drawing.chart import Chart
+from trtlens.charts.drawing.layer_rows import running_layers
+from trtlens.charts.drawing.style import by_precision, figure, fill
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -49,3 +50,16 @@ def chart(table: pa.Table) -> go.Figure:
                "range": [-1, len(layers)]},
         yaxis={"title": {"text": "time [µs]" if timed else "no times: every layer is drawn alike"}, "showticklabels": timed},
     )  # fmt: skip
+
+
+CHART = Chart(
+    chart,
+    title="Layers in execution order",
+    question="Where along the network does the time go, and in which precision?",
+    section="layers",
+    place=1,
+    reads="layers",
+    views=("layers", "slowest"),
+    reading="One bar a layer. Its height is the time, colour and pattern the precision; a triangle marks a reformat. Pick a bar to see all that is known of the layer.",
+    needs="The engine's layers (a verbose log, or `--exportLayerInfo`). Heights need layer times (`--exportProfile`, or `trtlens profile`); without them every bar has the same height and the axis says so.",
+)

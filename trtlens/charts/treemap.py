@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 
 import plotly.graph_objects as go
 
-from trtlens.charts.shares import read_tree
-from trtlens.charts.style import figure
+from trtlens.charts.drawing.chart import Chart
+from trtlens.charts.drawing.shares import read_tree
+from trtlens.charts.drawing.style import figure
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -38,3 +39,16 @@ def chart(table: pa.Table) -> go.Figure:
         margin={"l": 4, "r": 4, "t": 8, "b": 4},
         uniformtext={"minsize": 10, "mode": "hide"},
     )
+
+
+CHART = Chart(
+    chart,
+    title="Time by precision, type and kernel",
+    question="Which precision, layer type and kernel take the time?",
+    section="layers",
+    place=2,
+    reads="layers",
+    views=("precision",),
+    reading="The area is the time. Precisions hold layer types, these hold kernels; pick a kernel to list its layers.",
+    needs="The engine's layers; areas are times where the run has them, else numbers of layers.",
+)

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 
 import plotly.graph_objects as go
 
-from trtlens.charts.layer_rows import running_layers
-from trtlens.charts.style import by_precision, duration, figure, fill
+from trtlens.charts.drawing.chart import Chart
+from trtlens.charts.drawing.layer_rows import running_layers
+from trtlens.charts.drawing.style import by_precision, duration, figure, fill
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -51,3 +52,17 @@ def chart(table: pa.Table) -> go.Figure:
 def _hover(row: str, precision: str, weight: float, layers: float, *, timed: bool) -> str:
     count = f"{int(layers)} layer{'' if layers == 1 else 's'}"
     return f"<b>{row}, {precision}</b><br>{duration(weight) + ', ' if timed else ''}{count}"
+
+
+CHART = Chart(
+    chart,
+    title="Tensor cores and CUDA cores",
+    question="How much of the work runs on tensor cores?",
+    section="layers",
+    place=4,
+    reads="layers",
+    views=("tensorcores",),
+    reading="The share of the time on each unit, by precision; reformats compute nothing and stand apart.",
+    needs="The engine's layers with kernel names; shares are of the time where the run has it, else of the layers.",
+    narrow=True,
+)

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import plotly.graph_objects as go
 
-from trtlens.charts import MissingData
-from trtlens.charts.style import BLUE, GREY, ORANGE, figure, plain
+from trtlens.charts.drawing.chart import Chart, MissingData
+from trtlens.charts.drawing.style import BLUE, GREY, ORANGE, figure, plain
 from trtlens.comparison.parts import split_difference
 
 if TYPE_CHECKING:
@@ -16,7 +16,6 @@ if TYPE_CHECKING:
 
 _WORDS = {"conversion": "reformats and casts", "constant": "copies of constants"}
 _SUMS = ("sum of the layers [µs]", "sum of the tuner's times [µs]")
-TITLE, QUESTION = "From one run to the other", "What makes up the difference of the total time?"
 NO_COMMON_TIMES = "the runs have no times of one kind in common: profile both with trtlens profile, or add --exportProfile files of both"
 
 
@@ -58,3 +57,15 @@ def _label(part: Part) -> str:
     if part.before is None or part.after is None:
         return _WORDS.get(part.kind, plain(part.kind))
     return f"{part.before}, as before" if part.before == part.after else f"{part.before} → {part.after}"
+
+
+CHART = Chart(
+    chart,
+    title="From one run to the other",
+    question="What makes up the difference of the total time?",
+    section="changed",
+    place=1,
+    reads="comparison",
+    reading="From the baseline's time, on the left, to the other run's: what each kind of change costs or saves.",
+    needs="Two runs or more of one model with times of one kind; the first run is the baseline.",
+)

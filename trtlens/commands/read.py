@@ -138,7 +138,7 @@ def show(
 
 def _write_chart(run: Run, view: str, path: Path) -> None:
     from trtlens.charts import CHARTS, chart_of_view  # noqa: PLC0415
-    from trtlens.charts.style import with_title  # noqa: PLC0415
+    from trtlens.charts.drawing.style import with_title  # noqa: PLC0415
     from trtlens.folders import GENERATOR, write_document  # noqa: PLC0415
     from trtlens.report.subject import read_subject  # noqa: PLC0415
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from trtlens.charts.style import duration
+from trtlens.charts.drawing.style import duration
 from trtlens.report.overview import text
 
 if TYPE_CHECKING:

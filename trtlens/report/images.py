@@ -6,14 +6,13 @@ import re
 from functools import partial
 from typing import TYPE_CHECKING
 
-from trtlens.charts import CHARTS, MissingData
-from trtlens.charts.style import with_title
+from trtlens.charts import MissingData, charts_of_comparison, charts_of_run
+from trtlens.charts.drawing.style import with_title
 from trtlens.errors import TrtlensError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
-    from types import ModuleType
 
     from plotly.graph_objects import Figure
 
@@ -63,17 +62,15 @@ def write_figures(figures: Mapping[str, Figure], folder: Path, form: str, *, wid
 
 
 def _figures(subjects: Sequence[Subject], comparison: Comparison | None) -> dict[str, Figure]:
-    from trtlens.charts import regions, waterfall  # noqa: PLC0415
-
     draws: dict[str, Callable[[], Figure]] = {
-        _file_name(place, subject.name, name): partial(_draw, chart, subject)
-        for place, subject in enumerate(subjects, 1) for name, chart in CHARTS.items()
+        _file_name(place, subject.name, chart.name): partial(_draw, chart, subject)
+        for place, subject in enumerate(subjects, 1) for chart in charts_of_run()
     }  # fmt: skip
     if comparison is not None:
         for number in comparison.others:
-            for name, module in (("waterfall", waterfall), ("regions", regions)):
-                file = _file_name(number + 1, comparison.names[number], name)
-                draws[file] = partial(_draw_compared, module, comparison, number)
+            for chart in charts_of_comparison():
+                file = _file_name(number + 1, comparison.names[number], chart.name)
+                draws[file] = partial(_draw_compared, chart, comparison, number)
     drawn = {name: _known(draw) for name, draw in draws.items()}
     return {name: figure for name, figure in drawn.items() if figure is not None}
 
@@ -82,9 +79,9 @@ def _draw(chart: Chart, subject: Subject) -> Figure:
     return with_title(chart.draw_from(subject.source(chart.reads)), f"{chart.title}, {subject.name}")
 
 
-def _draw_compared(module: ModuleType, comparison: Comparison, number: int) -> Figure:
+def _draw_compared(chart: Chart, comparison: Comparison, number: int) -> Figure:
     names = f"{comparison.names[number]} against {comparison.names[comparison.baseline]}"
-    return with_title(module.chart(comparison, number), f"{module.TITLE}, {names}")
+    return with_title(chart.draw_from(comparison, number), f"{chart.title}, {names}")
 
 
 def _known(draw: Callable[[], Figure]) -> Figure | None:

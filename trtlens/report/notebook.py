@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from trtlens.charts import chart_of_view
-from trtlens.charts.style import with_title
+from trtlens.charts.drawing.style import with_title
 from trtlens.errors import TrtlensError
 from trtlens.output import cell_text, heading, is_number, worth_showing
 from trtlens.report.overview import card, precision_styles, text

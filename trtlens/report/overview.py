@@ -7,7 +7,7 @@ from html import escape
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
-from trtlens.charts.style import by_precision, colour, duration
+from trtlens.charts.drawing.style import by_precision, colour, duration
 from trtlens.comparison.latency import compare_latency
 from trtlens.comparison.noise import NO_DIFFERENCE
 from trtlens.joins import profiled_layers

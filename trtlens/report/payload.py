@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from trtlens.charts import CHARTS, MissingData
-from trtlens.charts.style import PATTERNS, SYMBOLS, THEMES, colour
+from trtlens.charts import MissingData, charts_of_comparison, charts_of_run
+from trtlens.charts.drawing.style import PATTERNS, SYMBOLS, THEMES, colour
 from trtlens.errors import TrtlensError
 from trtlens.output import visible
 from trtlens.report.encoding import encode_figure, encode_table
@@ -75,7 +75,7 @@ def run_data(subject: Subject) -> dict[str, Any]:
     layers = run["layers"].select(["index", "onnx_nodes", "parameters", "tactic_name"]).to_pylist()
     return {
         "tables": tables,
-        "figures": {name: drawn(partial(_draw, chart, subject)) for name, chart in CHARTS.items()},
+        "figures": {chart.name: drawn(partial(_draw, chart, subject)) for chart in charts_of_run()},
         "nodes": {str(row["index"]): [visible(one) for one in row["onnx_nodes"]] for row in layers if row["onnx_nodes"]},
         "parameters": {str(row["index"]): visible(row["parameters"]) for row in layers if row["parameters"]},
         "kernels": {visible(name): _kernel(name) for name in _kernels(run["layers"]["tactic_name"])},
@@ -131,7 +131,6 @@ def compare(subjects: Sequence[Subject]) -> Compared:
 
 def comparison_data(compared: Compared, count: int) -> dict[str, Any]:
     """Figures for each run that is held against the baseline, and the tables of all."""
-    from trtlens.charts import regions, waterfall  # noqa: PLC0415
     from trtlens.comparison.wide import settings_table  # noqa: PLC0415
     from trtlens.views import changes  # noqa: PLC0415
     from trtlens.views import compare as compare_view  # noqa: PLC0415
@@ -142,8 +141,7 @@ def comparison_data(compared: Compared, count: int) -> dict[str, Any]:
     return {
         "figures": [
             {} if number == comparison.baseline else {
-                "waterfall": drawn(partial(waterfall.chart, comparison, number)),
-                "regions": drawn(partial(regions.chart, comparison, number)),
+                chart.name: drawn(partial(chart.draw_from, comparison, number)) for chart in charts_of_comparison()
             }
             for number in range(count)
         ],

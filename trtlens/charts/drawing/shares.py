@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from trtlens.charts.layer_rows import running_layers
-from trtlens.charts.style import duration, fills, plain
+from trtlens.charts.drawing.layer_rows import running_layers
+from trtlens.charts.drawing.style import duration, fills, plain
 from trtlens.output import visible
 from trtlens_parsers.kernels import read_kernel
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from trtlens.charts import MissingData
-from trtlens.charts.style import UNKNOWN, duration, plain
+from trtlens.charts.drawing.style import UNKNOWN, duration, plain
 from trtlens.joins import frame, work_of
 
 if TYPE_CHECKING:

@@ -1,0 +1,70 @@
+"""The declaration of a chart, from which the report's sections and docs/charts are made."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from trtlens.errors import TrtlensError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from plotly.graph_objects import Figure
+
+    from trtlens.runs import Run
+
+RUN, COMPARISON = "run", "comparison"
+SECTIONS = {
+    "changed": "What changed", "layers": "Layers", "tuning": "Tuning", "reformats": "Reformats", "latency": "Latency",
+    "accuracy": "Accuracy", "memory": "Memory", "build": "Build",
+}  # fmt: skip
+"""Sections of the report in their order: anchor and title."""
+
+
+class MissingData(TrtlensError):  # noqa: N818  it is no fault of anyone's: the report prints it in the chart's place
+    """The run does not hold what a chart draws; the message says what is missing and how to get it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Chart:
+    """What a chart's module declares as ``CHART``.
+
+    Attributes:
+        draw_from: its function: takes what it reads (for a comparison also the number of the run), gives a figure,
+            raises `MissingData`.
+        title: its heading.
+        question: what it answers.
+        section: section of the report that it stands in, of `SECTIONS`.
+        place: place among the charts of that section, from 1.
+        reads: view whose table it draws; ``run``; or ``comparison``.
+        reading: how to read it.
+        needs: what it draws from and how to get that, in Markdown; for docs/charts.
+        views: views and tables whose ``--chart`` it is.
+        narrow: whether two of its kind stand side by side where there is room.
+    """
+
+    draw_from: Callable[..., Figure]
+    title: str
+    question: str
+    section: str
+    place: int
+    reads: str
+    reading: str
+    needs: str
+    views: tuple[str, ...] = ()
+    narrow: bool = False
+
+    @property
+    def name(self) -> str:
+        """Name of the chart: its module's."""
+        return self.draw_from.__module__.rpartition(".")[2]
+
+    def draw(self, run: Run, **options: Any) -> Figure:
+        """Draw a chart that reads a run or one of its views.
+
+        Raises:
+            MissingData: the run does not hold what the chart draws.
+
+        """
+        return self.draw_from(run if self.reads == RUN else run.view(self.reads), **options)
