@@ -15,6 +15,7 @@ types:
 bench:
     .venv/bin/python benchmarks/reading.py
 
-# Write docs/tables.md from the declarations.
+# Write docs/tables.md and docs/charts from the declarations.
 docs:
     .venv/bin/python docs/make_tables.py
+    .venv/bin/python docs/make_charts.py
