@@ -43,6 +43,8 @@ def array(values: Iterable[Any], arrow: pa.DataType) -> pa.Array:
     if pa.types.is_string(arrow):
         buffers, children = _texts(items if missing is None else ["" if item is None else item for item in items]), None
     elif pa.types.is_list(arrow):
+        if not {str, dict}.isdisjoint(map(type, items)):
+            raise TypeError("a list of values is a text or an object")
         lists = [() if item is None else item for item in items]
         buffers, children = [_offsets(lists)], [array(list(chain.from_iterable(lists)), arrow.value_type)]
     elif pa.types.is_boolean(arrow):

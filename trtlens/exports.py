@@ -10,7 +10,7 @@ import pyarrow as pa
 from trtlens.dump_tables import comparison_table, dump_tables
 from trtlens.errors import TrtlensError
 from trtlens.tables import TABLES
-from trtlens_parsers.captured import GpuState, RunTimes, read_captured, recognise_captured
+from trtlens_parsers.captured import CAPTURED_KINDS, GpuState, RunTimes, read_captured, recognise_captured
 from trtlens_parsers.dump_index import DumpIndex, KeptComparison, read_kept, recognise_index
 from trtlens_parsers.errors import FormatError
 from trtlens_parsers.exports import LayerTimes, ProfileExport, TimesExport, read_export, recognise
@@ -20,6 +20,9 @@ from trtlens_parsers.text import decode_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
+
+_LARGEST_BYTES = 256 << 20
+"""A document's size: `--exportTimes` of 800,000 inferences."""
 
 Export = InspectorRecord | ProfileExport | TimesExport | LayerTimes | RunTimes | GpuState | DumpIndex | KeptComparison
 
@@ -35,19 +38,33 @@ def read_json(path: str, kind: str, chunks: Iterable[bytes]) -> Export:
     """Read a document of a kind that `kind_of` names.
 
     Raises:
-        TrtlensError: the file is not what its beginning says.
+        TrtlensError: the file is not what its beginning says, or is larger than a document may be.
 
     """
-    text = decode_bytes(b"".join(chunks).removeprefix(b"\xef\xbb\xbf"))
+    text = decode_bytes(_joined(path, chunks).removeprefix(b"\xef\xbb\xbf"))
     try:
         if kind == "inspector":
             return read_inspector(text)
         if kind in ("dump", "accuracy"):
             return read_kept(text, kind)
-        return read_captured(text, kind) if recognise_captured(text[:200]) else read_export(text, kind)
+        return read_captured(text, kind) if kind in CAPTURED_KINDS else read_export(text, kind)
     except FormatError as error:
         where = f"{path}, line {error.line}" if error.line else path
         raise TrtlensError(f"{where}: {error}") from error
+
+
+def _joined(path: str, chunks: Iterable[bytes]) -> bytes:
+    """The whole document; a small file can expand to any size, so what is too large is told before it is held."""
+    parts, size = [], 0
+    for chunk in chunks:
+        size += len(chunk)
+        if size > _LARGEST_BYTES:
+            raise TrtlensError(
+                f"{path} holds more than {_LARGEST_BYTES >> 20} MiB (decompressed), too much for one document: export fewer "
+                "inferences, or save the tensors as npz"
+            )
+        parts.append(chunk)
+    return b"".join(parts)
 
 
 # -- the inspector's layers ------------------------------------------------------------------------------------------

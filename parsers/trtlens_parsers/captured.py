@@ -6,13 +6,24 @@ All are JSON objects that begin with ``{"format":1,``: `times.json` and `latency
 
 from __future__ import annotations
 
-import json
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from trtlens_parsers.errors import FormatError
 from trtlens_parsers.exports import LayerTimes
+from trtlens_parsers.json_text import (
+    finite,
+    number_of,
+    object_of,
+    parse_json,
+    required_text,
+    rows_of,
+    spelled,
+    texts_of,
+    truth_of,
+    whole_of,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -20,6 +31,8 @@ if TYPE_CHECKING:
 FORMAT = 1
 _START = re.compile(r'\{\s*"format"\s*:\s*\d+\s*,\s*"(header|layers|limits)"')
 _KINDS = {"header": "run_times", "layers": "captured_layers", "limits": "gpu_state"}
+CAPTURED_KINDS = frozenset(_KINDS.values())
+"""What `recognise_captured` may tell."""
 THROTTLING = frozenset(
     {
         "software power cap",
@@ -47,7 +60,6 @@ class RunTimes:
     """All inferences of one pass: ``timing`` (queued back to back) or ``latency`` (one at a time)."""
 
     pass_name: str
-    header: dict[str, Any]
     rows: tuple[RunTime, ...]
 
 
@@ -70,9 +82,8 @@ class GpuReading:
 
 @dataclass(frozen=True, slots=True)
 class GpuState:
-    """The readings of one capture in order, and what the GPU may do at most."""
+    """The readings of one capture in order."""
 
-    limits: dict[str, Any]
     readings: tuple[GpuReading, ...]
 
 
@@ -89,45 +100,53 @@ def read_captured(text: str, kind: str) -> RunTimes | LayerTimes | GpuState:
         FormatError: the document is broken, or of a newer format.
 
     """
+    document = parse_json(text, kind.replace("_", " "))
+    number = whole_of(document, "format") if isinstance(document, dict) else None
+    if number is not None and number > FORMAT:
+        raise FormatError(f"format {number} is newer than this trtlens reads ({FORMAT}): update trtlens")
     try:
-        document = json.loads(text)
-        if document["format"] != FORMAT:
-            raise FormatError(
-                f"format {document['format']} is newer than this trtlens reads ({FORMAT}): update trtlens"
-            )
         return _READERS[kind](document)
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        if isinstance(error, FormatError):
-            raise
-        raise FormatError(
-            f"the file that trtlens profile wrote is damaged ({type(error).__name__}: {error})"
-        ) from error
+    except FormatError as error:
+        raise FormatError(f"the file that trtlens profile wrote is damaged ({error}): profile again") from None
 
 
 def _run_times(document: dict[str, Any]) -> RunTimes:
-    rows = (RunTime(s["gpu_ms"], s["host_ms"], s["enqueue_ms"], s.get("queue_dry")) for s in document["samples"])
-    return RunTimes(str(document["header"]["pass"]), dict(document["header"]), tuple(rows))
+    rows = (
+        RunTime(
+            gpu_ms=number_of(row, "gpu_ms"),
+            host_ms=number_of(row, "host_ms"),
+            enqueue_ms=number_of(row, "enqueue_ms"),
+            queue_dry=truth_of(row, "queue_dry"),
+        )
+        for row in rows_of(document, "samples")
+    )
+    return RunTimes(required_text(object_of(document, "header"), "pass"), tuple(rows))
 
 
 def _layer_times(document: dict[str, Any]) -> LayerTimes:
     """Rows of executions turned into one row a layer; names may repeat."""
-    columns = list(zip(*document["times_ms"], strict=True)) or [()] * len(document["layers"])
-    return LayerTimes(tuple(zip(map(str, document["layers"]), columns, strict=True)))
+    layers, executions = texts_of(document, "layers") or (), document.get("times_ms")
+    if not isinstance(executions, list) or not all(isinstance(row, list) for row in executions):
+        raise FormatError(f"times_ms is no list of lists: {spelled(executions)}")
+    odd = next((number for number, row in enumerate(executions) if len(row) != len(layers)), None)
+    if odd is not None:
+        raise FormatError(f"execution {odd} has {len(executions[odd])} times for {len(layers)} layers")
+    columns = zip(*([finite(value, "a time") for value in row] for row in executions), strict=True)
+    return LayerTimes(tuple(zip(layers, columns if executions else [()] * len(layers), strict=True)))
 
 
 def _gpu_state(document: dict[str, Any]) -> GpuState:
-    return GpuState(dict(document["limits"] or {}), tuple(_reading(row) for row in document["readings"]))
+    return GpuState(tuple(_reading(row) for row in rows_of(document, "readings")))
 
 
 def _reading(row: dict[str, Any]) -> GpuReading:
-    reasons = row["clock_reasons"]
     return GpuReading(
-        moment=row["moment"],
-        sm_clock_mhz=row["sm_clock_mhz"],
-        memory_clock_mhz=row["memory_clock_mhz"],
-        power_w=row["power_w"],
-        temperature_c=row["temperature_c"],
-        clock_reasons=None if reasons is None else tuple(reasons),
+        moment=required_text(row, "moment"),
+        sm_clock_mhz=whole_of(row, "sm_clock_mhz"),
+        memory_clock_mhz=whole_of(row, "memory_clock_mhz"),
+        power_w=number_of(row, "power_w"),
+        temperature_c=whole_of(row, "temperature_c"),
+        clock_reasons=texts_of(row, "clock_reasons"),
     )
 
 

@@ -8,13 +8,22 @@ unless it stays inside the folder of the index.
 
 from __future__ import annotations
 
-import json
 import math
 import re
 from dataclasses import dataclass, fields
 from typing import Any
 
 from trtlens_parsers.errors import FormatError
+from trtlens_parsers.json_text import (
+    is_shape,
+    optional_text,
+    parse_json,
+    required_text,
+    rows_of,
+    spelled,
+    texts_of,
+    whole_of,
+)
 
 DUMP_FORMAT = 1
 ACCURACY_FORMAT = 1
@@ -25,7 +34,6 @@ _KINDS = (
     ("accuracy", re.compile(r'\{\s{0,99}"trtlens_accuracy"\s{0,9}:')),
 )
 _LARGEST_EXTENT = 2**62
-_MOST_EXTENTS = 64
 _EXTREMES = 6  # the first fields of TensorRanges are numbers or None, the others counts
 
 
@@ -130,12 +138,12 @@ def read_index(text: str) -> DumpIndex:
     """
     document = _document(text, "trtlens_dump", DUMP_FORMAT)
     return DumpIndex(
-        source=_text(document, "source") or "unknown",
-        label=_text(document, "label") or "a dump",
-        precision=_text(document, "precision"),
-        inputs_sha256=_text(document, "inputs_sha256"),
-        tensors=tuple(_tensor(row) for row in _rows(document, "tensors")),
-        nodes=tuple(_node(row) for row in _rows(document, "nodes")),
+        source=optional_text(document, "source") or "unknown",
+        label=optional_text(document, "label") or "a dump",
+        precision=optional_text(document, "precision"),
+        inputs_sha256=optional_text(document, "inputs_sha256"),
+        tensors=tuple(_tensor(row) for row in rows_of(document, "tensors")),
+        nodes=tuple(_node(row) for row in rows_of(document, "nodes")),
     )
 
 
@@ -147,57 +155,38 @@ def read_comparison(text: str) -> KeptComparison:
 
     """
     document = _document(text, "trtlens_accuracy", ACCURACY_FORMAT)
-    return KeptComparison(_text(document, "reference") or "unknown", tuple(_rows(document, "rows")))
+    rows = tuple({name: _known(value) for name, value in row.items()} for row in rows_of(document, "rows"))
+    return KeptComparison(optional_text(document, "reference") or "unknown", rows)
+
+
+def _known(value: Any) -> Any:
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _document(text: str, key: str, newest: int) -> dict[str, Any]:
-    try:
-        document = json.loads(text.lstrip("\ufeff"))
-    except (ValueError, RecursionError) as error:
-        raise FormatError(f"the document with {key} is not JSON ({error})", getattr(error, "lineno", None)) from None
-    number = document.get(key) if isinstance(document, dict) else None
-    if not isinstance(number, int):
+    document = parse_json(text, key)
+    number = whole_of(document, key) if isinstance(document, dict) else None
+    if number is None:
         raise FormatError(f"the document has no {key}")
     if number > newest:
         raise FormatError(f"{key} is {number}, this trtlens reads up to {newest}: update trtlens")
     return dict(document)
 
 
-def _rows(document: dict[str, Any], key: str) -> list[dict[str, Any]]:
-    rows = document.get(key, [])
-    if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
-        raise FormatError(f"{key} is no list of objects")
-    return rows
-
-
-def _text(row: dict[str, Any], key: str) -> str | None:
-    value = row.get(key)
-    if value is not None and not isinstance(value, str):
-        raise FormatError(f"{key} is no text: {value!r:.60}")
-    return value
-
-
-def _required(row: dict[str, Any], key: str) -> str:
-    value = _text(row, key)
-    if value is None:
-        raise FormatError(f"a row has no {key}; it has {sorted(row)[:9]}")
-    return value
-
-
 def _tensor(row: dict[str, Any]) -> DumpedTensor:
     """One row; what is wrong with its shape or its file is told as the reason why it was skipped."""
-    name = _required(row, "name")
-    shape, file = row.get("shape"), _text(row, "file")
+    name = required_text(row, "name")
+    shape, file = row.get("shape"), optional_text(row, "file")
     refused = _refused_shape(shape) or _refused_file(file)
     return DumpedTensor(
         name=name,
-        role=_required(row, "role"),
-        dtype=_text(row, "dtype"),
+        role=required_text(row, "role"),
+        dtype=optional_text(row, "dtype"),
         shape=None if shape is None or refused else tuple(shape),
         file=None if refused else file,
-        skipped=refused or _text(row, "skipped"),
-        producer=_text(row, "producer"),
-        op=_text(row, "op"),
+        skipped=refused or optional_text(row, "skipped"),
+        producer=optional_text(row, "producer"),
+        op=optional_text(row, "op"),
         ranges=_ranges(row.get("ranges")),
     )
 
@@ -205,15 +194,11 @@ def _tensor(row: dict[str, Any]) -> DumpedTensor:
 def _refused_shape(value: Any) -> str | None:
     if value is None:
         return None
-    if not isinstance(value, list) or not all(map(_is_extent, value)) or len(value) > _MOST_EXTENTS:
+    if not is_shape(value):
         return "its shape is no list of extents"
     if math.prod(value) > _LARGEST_EXTENT:
         return "its shape has more elements than any memory holds"
     return None
-
-
-def _is_extent(value: Any) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= _LARGEST_EXTENT
 
 
 def _refused_file(file: str | None) -> str | None:
@@ -241,8 +226,7 @@ def _is_number(value: Any) -> bool:
 
 
 def _node(row: dict[str, Any]) -> DumpedNode:
-    ends = [row.get(key) for key in ("inputs", "outputs")]
-    if not all(isinstance(end, list) and all(isinstance(name, str) for name in end) for end in ends):
-        raise FormatError(f"node {row.get('name')!r:.60} has no lists of inputs and outputs")
-    inputs, outputs = (tuple(end) for end in ends if isinstance(end, list))
-    return DumpedNode(_required(row, "name"), _required(row, "op"), inputs, outputs)
+    inputs, outputs = (texts_of(row, key) for key in ("inputs", "outputs"))
+    if inputs is None or outputs is None:
+        raise FormatError(f"node {spelled(row.get('name'))} has no lists of inputs and outputs")
+    return DumpedNode(required_text(row, "name"), required_text(row, "op"), inputs, outputs)

@@ -11,13 +11,21 @@ from __future__ import annotations
 
 import base64
 import binascii
-import json
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from trtlens_parsers.dump_text import read_values
 from trtlens_parsers.errors import FormatError
+from trtlens_parsers.json_text import (
+    MOST_EXTENTS,
+    is_shape,
+    object_of,
+    optional_text,
+    parse_json,
+    required_text,
+    spelled,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -89,7 +97,7 @@ def read_run_results(text: str) -> tuple[Iteration, ...]:
         FormatError: the document is no JSON, or holds no run results.
 
     """
-    document = _parse(text, "Polygraphy")
+    document = parse_json(text, "Polygraphy")
     if isinstance(document, list):
         return tuple(
             Iteration("inputs", number, tuple(_encoded(name, value) for name, value in feed.items()))
@@ -105,11 +113,12 @@ def read_run_results(text: str) -> tuple[Iteration, ...]:
 def _iterations(entry: Any) -> Iterator[Iteration]:
     if not (isinstance(entry, list) and len(entry) == 2 and isinstance(entry[1], list)):
         raise FormatError("the Polygraphy document holds a runner that is no pair of a name and its iterations")
+    runner = entry[0] if isinstance(entry[0], str) else spelled(entry[0])
     for number, iteration in enumerate(entry[1]):
         outputs = iteration.get("outputs") if isinstance(iteration, dict) else None
         if not isinstance(outputs, dict):
-            raise FormatError(f"iteration {number} of runner {entry[0]!r:.60} holds no outputs")
-        yield Iteration(str(entry[0]), number, tuple(_encoded(name, value) for name, value in outputs.items()))
+            raise FormatError(f"iteration {number} of runner {runner!r:.60} holds no outputs")
+        yield Iteration(runner, number, tuple(_encoded(name, value) for name, value in outputs.items()))
 
 
 def _encoded(name: str, value: Any) -> EncodedTensor:
@@ -121,7 +130,7 @@ def _encoded(name: str, value: Any) -> EncodedTensor:
         return EncodedTensor(name, None, TORCH_REFUSED)
     payload = value.get("array")
     if not isinstance(payload, str):
-        return EncodedTensor(name, None, f"it is a {value.get('polygraphy_class')!r:.40} without an array in it")
+        return EncodedTensor(name, None, f"it is {spelled(value.get('polygraphy_class'))} without an array in it")
     return EncodedTensor(name, _payload(payload), None)
 
 
@@ -146,7 +155,9 @@ def read_outputs(text: str) -> tuple[OutputTensor, ...]:
     lines = text.lstrip("\ufeff").split("\n")
     names = [match[1] for line in lines if (match := _OUTPUT_NAME.fullmatch(line.rstrip("\r")))]
     if not names:
-        return tuple(_output(entry) for entry in _list(_parse(text, "--exportOutput"), "--exportOutput"))
+        return tuple(
+            _output(entry) for entry in _list(parse_json(text, "--exportOutput", constant=float), "--exportOutput")
+        )
     dimensions = [match[1] for line in lines if (match := _OUTPUT_DIMENSIONS.fullmatch(line.rstrip("\r")))]
     values = [match[1] for line in lines if (match := _OUTPUT_VALUES.fullmatch(line.rstrip("\r")))]
     if not len(names) == len(dimensions) == len(values):
@@ -163,19 +174,19 @@ def read_outputs(text: str) -> tuple[OutputTensor, ...]:
 def _output(entry: Any) -> OutputTensor:
     if not isinstance(entry, dict) or not isinstance(entry.get("values"), list):
         raise FormatError("an entry of the --exportOutput document has no values")
-    values = entry["values"]
-    if not all(isinstance(value, (int, float)) for value in values):
-        raise FormatError(f"the values of {entry.get('name')!r:.60} are not all numbers")
+    name, values = required_text(entry, "name"), entry["values"]
+    if not {int, float}.issuperset(map(type, values)):
+        raise FormatError(f"the values of {name!r:.60} are not all numbers")
     try:
         numbers = tuple(map(float, values))
     except OverflowError as error:
-        raise FormatError(f"the values of {entry.get('name')!r:.60} hold a number that no float holds") from error
-    return OutputTensor(str(entry.get("name")), _dimensions(str(entry.get("dimensions", ""))), numbers)
+        raise FormatError(f"the values of {name!r:.60} hold a number that no float holds") from error
+    return OutputTensor(name, _dimensions(optional_text(entry, "dimensions") or ""), numbers)
 
 
 def _dimensions(text: str) -> tuple[int, ...]:
     parts = text.split("x") if text else []
-    if not all(_EXTENT.fullmatch(part) for part in parts):
+    if len(parts) > MOST_EXTENTS or not all(_EXTENT.fullmatch(part) for part in parts):
         raise FormatError(f"{text[:60]!r} are no dimensions such as 1x10")
     return tuple(int(part) for part in parts)
 
@@ -187,32 +198,22 @@ def read_summary(text: str) -> tuple[SummarizedTensor, ...]:
         FormatError: the document is no JSON (a tensor's name is written without escapes) or lists no tensors.
 
     """
-    document = _parse(text, "tensor summary")
+    document = parse_json(text, "tensor summary")
     if not isinstance(document, dict):
         raise FormatError("the tensor summary is no object")
     return tuple(_summarized(entry) for entry in _list(document.get("tensors"), "tensor summary"))
 
 
 def _summarized(entry: Any) -> SummarizedTensor:
-    shape = entry.get("shape") if isinstance(entry, dict) else None
-    if not isinstance(shape, list) or not all(isinstance(extent, int) and extent >= 0 for extent in shape):
+    if not isinstance(entry, dict) or not is_shape(entry.get("shape")):
         raise FormatError("an entry of the tensor summary has no shape")
-    files = entry.get("files", {})
-    known = {str(kind): str(name) for kind, name in files.items()} if isinstance(files, dict) else {}
-    return SummarizedTensor(str(entry.get("name")), tuple(shape), str(entry.get("type")), known)
+    files = {kind: name for kind, name in object_of(entry, "files").items() if isinstance(name, str)}
+    return SummarizedTensor(
+        required_text(entry, "name"), tuple(entry["shape"]), optional_text(entry, "type") or "", files
+    )
 
 
 def _list(document: Any, what: str) -> list[Any]:
     if not isinstance(document, list):
         raise FormatError(f"the {what} document holds no list of tensors")
     return document
-
-
-def _parse(text: str, what: str) -> Any:
-    try:
-        return json.loads(text.lstrip("\ufeff"), strict=False)
-    except json.JSONDecodeError as error:
-        message = f"the {what} document is not JSON: {error.msg} in line {error.lineno}, column {error.colno}"
-        raise FormatError(message, error.lineno) from None
-    except (RecursionError, ValueError) as error:
-        raise FormatError(f"the {what} document cannot be read as JSON ({error})") from None

@@ -8,18 +8,18 @@ which no JSON reader takes. Layer times are an object: layer name -> one time in
 
 from __future__ import annotations
 
-import json
-import math
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from trtlens_parsers.errors import FormatError
+from trtlens_parsers.json_text import finite, parse_json, spelled
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 _HEAD = 1 << 16
+_LARGEST_COUNT = 10**18
 # trtexec writes a blank before each colon and one layer a line; any other spelling comes from a JSON library.
 _TRTEXEC_COUNT = re.compile(r'\[\s{0,9}\{ "count" : (\d{1,18}) \}\s{0,9}\n')
 _TRTEXEC_ROW = re.compile(
@@ -138,7 +138,7 @@ def read_profile(text: str) -> ProfileExport:
     count = _TRTEXEC_COUNT.match(text.lstrip("\ufeff"))
     if count:
         return ProfileExport(int(count[1]), tuple(_trtexec_rows(text)))
-    rows = _objects(_parse(text, "profile"), "profile")
+    rows = _objects(text, "profile")
     counted = dict(rows[0]) if rows and [key for key, _ in rows[0]] == ["count"] else {}
     return ProfileExport(
         count=_count(counted["count"]) if counted else None,
@@ -153,7 +153,7 @@ def read_times(text: str) -> TimesExport:
         FormatError: it is another document, or a row of it is broken.
     """
     numbers = _BARE_CONSTANT.sub("null", text) if "nan" in text or "inf" in text else text
-    rows = _objects(_parse(numbers, "times"), "times")
+    rows = _objects(numbers, "times")
     return TimesExport(tuple(_times_row(dict(row)) for row in rows))
 
 
@@ -163,10 +163,10 @@ def read_layer_times(text: str) -> LayerTimes:
     Raises:
         FormatError: it is another document, or a time is no number.
     """
-    document = _parse(text, "layer times")
+    document = parse_json(text, "layer times", members=_Members)
     if not isinstance(document, _Members) or not all(isinstance(times, list) for _, times in document):
         raise FormatError("the layer times are no object of layer names with lists of times")
-    return LayerTimes(tuple((name, tuple(map(_ms, times))) for name, times in document))
+    return LayerTimes(tuple((name, tuple(finite(time_ms, "a time") for time_ms in times)) for name, times in document))
 
 
 class _Members(list[tuple[str, Any]]):
@@ -175,17 +175,8 @@ class _Members(list[tuple[str, Any]]):
     __slots__ = ()
 
 
-def _parse(text: str, what: str) -> Any:
-    try:
-        return json.loads(text.lstrip("\ufeff"), strict=False, object_pairs_hook=_Members, parse_int=float)
-    except json.JSONDecodeError as error:
-        message = f"the {what} document is not JSON: {error.msg} in line {error.lineno}, column {error.colno}"
-        raise FormatError(message, error.lineno) from None
-    except RecursionError:
-        raise FormatError(f"the {what} document is nested too deeply to be trtexec's") from None
-
-
-def _objects(document: Any, what: str) -> list[_Members]:
+def _objects(text: str, what: str) -> list[_Members]:
+    document = parse_json(text, what, members=_Members)
     if not isinstance(document, list) or isinstance(document, _Members):
         raise FormatError(f"the {what} document is no list of objects")
     if not all(isinstance(row, _Members) for row in document):
@@ -208,7 +199,7 @@ def _trtexec_rows(text: str) -> Iterator[ProfileRow]:
 
 def _printed_ms(printed: str | None, line: int) -> float | None:
     try:
-        return None if printed is None else _finite(float(printed))
+        return None if printed is None else finite(float(printed), "a time")
     except ValueError:
         raise FormatError(f"line {line} of the profile holds a time that is no number: {printed!r:.60}", line) from None
 
@@ -216,8 +207,8 @@ def _printed_ms(printed: str | None, line: int) -> float | None:
 def _profile_row(row: dict[str, Any]) -> ProfileRow:
     name = row.get("name")
     if not isinstance(name, str) or "timeMs" not in row:
-        raise FormatError(f"a row of the profile has no name or no timeMs; it has {sorted(row)[:8]}")
-    times = (_ms(row.get(key)) for key in ("timeMs", "averageMs", "medianMs", "percentage"))
+        raise FormatError(f"a row of the profile has no name or no timeMs; it has {sorted(row)[:8]!r:.200}")
+    times = (finite(row.get(key), "a time") for key in ("timeMs", "averageMs", "medianMs", "percentage"))
     return ProfileRow(name, *times)
 
 
@@ -229,23 +220,12 @@ _TIMES_KEYS = (
 
 def _times_row(row: dict[str, Any]) -> TimesRow:
     if "computeMs" not in row:
-        raise FormatError(f"a row of the times has no computeMs; it has {sorted(row)[:8]}")
-    return TimesRow(*(_ms(row.get(key)) for key in _TIMES_KEYS))
-
-
-def _ms(value: Any) -> float | None:
-    if value is None:
-        return None
-    if not isinstance(value, float):
-        raise FormatError(f"a time is no number: {value!r:.60}")
-    return _finite(value)
-
-
-def _finite(value: float) -> float | None:
-    return value if math.isfinite(value) else None
+        raise FormatError(f"a row of the times has no computeMs; it has {sorted(row)[:8]!r:.200}")
+    return TimesRow(*(finite(row.get(key), "a time") for key in _TIMES_KEYS))
 
 
 def _count(value: Any) -> int:
-    if not isinstance(value, float) or not value.is_integer():
-        raise FormatError(f"the count of the profile is no whole number: {value!r:.60}")
-    return int(value)
+    count = finite(value, "the count of the profile")
+    if count is None or not 0 <= count < _LARGEST_COUNT or not count.is_integer():
+        raise FormatError(f"the count of the profile is no whole number: {spelled(value)}")
+    return int(count)

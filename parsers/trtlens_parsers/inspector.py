@@ -8,7 +8,6 @@ in the same records, so that an engine reads alike from `--exportLayerInfo`, `--
 
 from __future__ import annotations
 
-import json
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -16,6 +15,7 @@ from typing import TYPE_CHECKING
 from trtlens_parsers.dtypes import read_dtype
 from trtlens_parsers.errors import FormatError
 from trtlens_parsers.formats import read_format
+from trtlens_parsers.json_text import parse_json
 from trtlens_parsers.layers import LayerRecord, bracketed_dims, layer_of_fields, read_layer
 from trtlens_parsers.oneline import TENSOR_LISTS, read_io_tensor_fields, text_of
 
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from trtlens_parsers.oneline import Fields, TensorFields
 
 _SECTIONS = ("Layers:", "Bindings:", "I/O Tensors:", "Engine Metadata:")
+_MOST_LAYERS = 1_000_000
 _STRING_LINE = re.compile(r'^(,?[ \t]*"[^"\n]{1,64}": ")([^\n]*)("[ \t\r]{0,9},?)$', re.MULTILINE)
 
 
@@ -113,18 +114,15 @@ def read_inspector(text: str) -> InspectorRecord:
 def _load(text: str) -> _Json:
     try:
         return _parse(text)
-    except json.JSONDecodeError as plain:
+    except FormatError as plain:
         try:  # TensorRT does not escape: a quote or backslash in a name or in metadata breaks the document
             return _parse(_STRING_LINE.sub(_escaped, text))
-        except json.JSONDecodeError:
-            message = f"the layer information is not JSON: {plain.msg} in line {plain.lineno}, column {plain.colno}"
-            raise FormatError(message, plain.lineno) from None
+        except FormatError:
+            raise plain from None
 
 
 def _parse(text: str) -> _Json:
-    loaded: _Json = json.loads(
-        text, strict=False, object_pairs_hook=_Members, parse_int=_Number, parse_float=_Number, parse_constant=_Number
-    )
+    loaded: _Json = parse_json(text, "layer information", members=_Members, number=_Number, constant=_Number)
     return loaded
 
 
@@ -138,6 +136,7 @@ def _from_json(document: _Json) -> InspectorRecord:
     rows = members.get("Layers")
     if not isinstance(rows, list):
         raise FormatError('the layer information has no list "Layers": it is not what IEngineInspector prints')
+    _check_count(len(rows))
     layers: list[LayerRecord] = []
     unreadable: list[str] = []
     for row in rows:
@@ -160,12 +159,18 @@ def _from_json(document: _Json) -> InspectorRecord:
     )
 
 
+def _check_count(layers: int) -> None:
+    if layers > _MOST_LAYERS:
+        raise FormatError(f"the layer information has {layers:,} layers, more than any engine: is it TensorRT's?")
+
+
 def _rows(members: dict[str, _Json], key: str) -> list[_Json]:
     rows = members.get(key)
     return rows if isinstance(rows, list) else []
 
 
 def _from_text(text: str) -> InspectorRecord:
+    _check_count(text.count("\n"))
     rows: dict[str, list[str]] = {section: [] for section in _SECTIONS}
     section = None
     for line in text.split("\n"):
