@@ -311,9 +311,11 @@ def _bindings(builds: Sequence[Build]) -> pa.Table:
 
 
 def _reading(log: Log, file: str) -> pa.Table:
-    examples = {"unread": log.reading.unread, "foreign": log.reading.foreign}
-    kinds = list(log.reading.counts)
+    reading = log.reading
+    unfinished = ((reading.lines, reading.unfinished),) if reading.unfinished else ()
+    examples = {"unread": reading.unread, "foreign": reading.foreign, "unfinished": unfinished}
+    kinds = list(reading.counts)
     return TABLES["reading"].table({
-        "file": [file] * len(kinds), "kind": kinds, "lines": [log.reading.counts[kind] for kind in kinds],
+        "file": [file] * len(kinds), "kind": kinds, "lines": [reading.counts[kind] for kind in kinds],
         "examples": [[f"{number}: {text}" for number, text in examples.get(kind, ())] for kind in kinds],
     })  # fmt: skip

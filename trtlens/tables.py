@@ -216,8 +216,8 @@ _SPECS = (
         index | int | | position in the model, from 0
         name | text | | node name
         op | text | | operator
-        inputs | texts | | input tensors; empty text for one that is not set
-        outputs | texts | | output tensors
+        inputs | texts | | input tensors, empty text for one that is not set; null where the log lacks their line
+        outputs | texts | | output tensors; null where the log lacks their line
         {_LINE}
         """,
     ),
@@ -475,9 +475,9 @@ _SPECS = (
         "reading", "how the lines of the files were read", "file kind",
         """
         file | text | | file
-        kind | text | | tensorrt, ignored (known, holds nothing for a table), foreign (another program's), unread, blank
+        kind | text | | tensorrt, ignored (known, holds nothing for a table), foreign (another program's), unread, unfinished (a last line without its end: nothing is read of it), blank
         lines | int | | lines of this kind
-        examples | texts | | first lines of this kind, with their numbers (unread and foreign)
+        examples | texts | | first lines of this kind, with their numbers (unread, foreign and unfinished)
         """,
     ),
 )  # fmt: skip

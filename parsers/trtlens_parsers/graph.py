@@ -42,7 +42,7 @@ class GraphReader:
         """Keep the node whose outputs line the log's end cut off."""
         if self._node is not None:
             name, op, inputs, line = self._node
-            self.nodes.append(Node(name, op, inputs, (), line))
+            self.nodes.append(Node(name, op, inputs, None, line))
             self._node = None
 
     def node(self, text: str, line: int) -> bool:
@@ -60,7 +60,7 @@ class GraphReader:
             self.nodes.append(Node(name, op, self._node[2], tensors, self._node[3]))
             self._node = None
         else:
-            self.nodes.append(Node(name, op, (), tensors, line))
+            self.nodes.append(Node(name, op, None, tensors, line))
         return True
 
     def after(self, text: str, line: int) -> bool:

@@ -47,7 +47,7 @@ class LogReader:
         self._width = 0
         self._block = ""  # the block that bare lines belong to: layers, layer names, bindings, graph dump
         self._stamp: float | None = None
-        self._counts = {"tensorrt": 0, "ignored": 0, "foreign": 0, "unread": 0, "blank": 0}
+        self._counts = {"tensorrt": 0, "ignored": 0, "foreign": 0, "unread": 0, "unfinished": 0, "blank": 0}
         self._unread: list[tuple[int, str]] = []
         self._foreign: list[tuple[int, str]] = []
         self._kernels = KernelNames()
@@ -61,8 +61,15 @@ class LogReader:
         self._scan(self._decoder.feed(data))
 
     def finish(self) -> Log:
-        """Read the last line and close the last build."""
-        self._scan(self._decoder.finish())
+        """Close the last build.
+
+        What stands behind the last line end is no whole line: it may end inside a number or a name, so nothing is read
+        of it but that it is there.
+        """
+        rest = "".join(self._decoder.finish())
+        if rest:
+            self._line += 1
+            self._counts["unfinished" if rest.strip() else "blank"] += 1
         self._builds.append(self._build.close(self._line))
         if not self._prefixed:  # no line had a prefix, so none can be told to be another program's
             self._counts["unread"] += self._counts["foreign"]
@@ -70,7 +77,14 @@ class LogReader:
             self._unread, self._foreign = self._foreign, []
         # handlers are methods of this object: it would keep itself and all records alive until cycles are looked for
         self._handlers, self._learnt, self._infixes = {}, {}, ()
-        reading = Reading(self._line, self._counts, tuple(self._unread), tuple(self._foreign), self._decoder.overlong)
+        reading = Reading(
+            self._line,
+            self._counts,
+            tuple(self._unread),
+            tuple(self._foreign),
+            self._decoder.overlong,
+            rest.strip()[:_EXAMPLE_WIDTH] or None,
+        )
         return Log(tuple(self._builds), reading)
 
     # -- lines -----------------------------------------------------------------------------------------------------

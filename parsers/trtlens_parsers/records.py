@@ -122,12 +122,12 @@ class Region(NamedTuple):
 
 
 class Node(NamedTuple):
-    """One ONNX node as the parser read it, with the tensors' shapes as printed."""
+    """One ONNX node as the parser read it; inputs or outputs are None where the log lacks the line that lists them."""
 
     name: str
     op: str
-    inputs: tuple[str, ...]
-    outputs: tuple[str, ...]
+    inputs: tuple[str, ...] | None
+    outputs: tuple[str, ...] | None
     line: int
 
 
@@ -258,13 +258,17 @@ class Build:
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """How the lines of a log were read: counts by ``tensorrt`` (read), ``ignored``, ``foreign``, ``unread``, ``blank``."""
+    """How the lines of a log were read: counts by ``tensorrt`` (read), ``ignored``, ``foreign``, ``unread``, ``unfinished``, ``blank``.
+
+    ``unfinished`` is the text behind the last line end, of which nothing was read; None where the log ends in a line end.
+    """
 
     lines: int
     counts: dict[str, int]
     unread: tuple[tuple[int, str], ...]
     foreign: tuple[tuple[int, str], ...]
     overlong: int
+    unfinished: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -117,7 +117,7 @@ class LineDecoder:
         return self._lines(decode_bytes(block))
 
     def finish(self) -> list[str]:
-        """The last line, if the log does not end in a line end."""
+        """What stands behind the last line end: one text, or none where the log ends in a line end."""
         if self._decoder is not None:
             rest, self._tail_text = self._tail_text, ""
             return self._lines(rest) if rest else []

@@ -1,0 +1,111 @@
+"""A log that ends anywhere: nothing is said that the whole log does not say, and nothing is read of half a line."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.doubles.made_logs import INT8_BUILD, PREFIX, WORKSPACE_BUILD, log, run_of, strategies_build
+from trtlens_parsers.log import read_log
+
+FIXTURES = Path(__file__).parents[1] / "fixtures"
+BANNER = "&&&& {0} TensorRT.trtexec [TensorRT v8601] # trtexec --onnx=a.onnx --fp16"
+WHOLE = {
+    "8.6": (FIXTURES / "small-build" / "verbose.log").read_text(),
+    "6.0": (FIXTURES / "layer-information-6.0" / "verbose.log").read_text(),
+    "8.6 with int8": INT8_BUILD,
+    "8.4": WORKSPACE_BUILD,
+    "10.16 with strategies": strategies_build(),
+    "trtexec": "\n".join((
+        BANNER.format("RUNNING"),
+        "[11/20/2026-22:01:25] [I] === Build Options ===",
+        "[11/20/2026-22:01:25] [I] Precision: FP32+FP16",
+        "[11/20/2026-22:01:25] [I] Engine built in 11.5 sec.",
+        "[11/20/2026-22:01:25] [I] === Performance summary ===",
+        "[11/20/2026-22:01:25] [I] Throughput: 1250.5 qps",
+        "[11/20/2026-22:01:25] [I] GPU Compute Time: min = 1.25 ms, max = 2.5 ms, mean = 1.5 ms, median = 1.375 ms",
+        "[11/20/2026-22:01:25] [I] === Profile (781 iterations ) ===",
+        "[11/20/2026-22:01:25] [I]    Time(ms)     Avg.(ms)   Median(ms)   Time(%)   Layer",
+        "[11/20/2026-22:01:25] [I]      135.15       0.0093       0.0092       1.8   conv1 + relu",
+        "[11/20/2026-22:01:25] [I]      135.15       0.0093       0.0092       1.8   Total",
+        BANNER.format("PASSED"),
+        "",
+    )),
+}  # fmt: skip
+
+
+@settings(max_examples=120, deadline=None)
+@given(name=st.sampled_from(sorted(WHOLE)), part=st.floats(0, 1))
+def test_half_a_line_says_nothing(name: str, part: float) -> None:
+    """A log cut inside a line says what it says when cut at that line's beginning; the half line is counted."""
+    data = WHOLE[name].encode()
+    cut = round(part * len(data))
+    begin = data.rfind(b"\n", 0, cut) + 1
+    half, whole_lines = read_log(data[:cut]), read_log(data[:begin])
+    assert [_said(build) for build in half.builds] == [_said(build) for build in whole_lines.builds]
+    assert half.reading.counts["unfinished"] == bool(data[begin:cut].strip())
+    assert half.reading.lines == whole_lines.reading.lines + (cut > begin)
+
+
+def _said(build: Any) -> dict[str, Any]:
+    return {name: getattr(build, name) for name in build.__slots__ if name not in {"last_line", "tactics"}} | {
+        "tactics": (build.tactics.lines, build.tactics.codes, repr(build.tactics.times_ms), build.tactics.remarks)
+    }
+
+
+TORN = {
+    "a time": ("Tactic: 0x00000000000003e8 Time: 0.", "candidates"),
+    "a fusion": ("ConvReluFusion: Fusing conv1 with relu, rea", "fusions"),
+    "a layer": ("Layer(Reformat): a, Tactic: 0x0000000000000000, x (Half[1,2]) -> y (Half[1,2])", "layers"),
+    "a node": ("conv1 [Conv] outputs: [conv1_out -> (8, 64, 112", "nodes"),
+    "a pass": ("After vertical fusions: 2", "passes"),
+    "a size": ("Total Activation Memory: 264", "builds"),
+}
+
+
+@pytest.mark.parametrize("torn", TORN)
+def test_a_line_without_its_end_is_no_fact(torn: str) -> None:
+    """The last line of a log that breaks off may end inside a number or a name: it becomes no row, and is shown as it is."""
+    text, table = TORN[torn]
+    before = log("Building graph using backend strategy 0", "=============== Computing costs for conv1")
+    whole, cut = run_of(before), run_of(before + PREFIX + text)
+    assert cut[table].drop_columns(["last_line"] if table == "builds" else []).to_pylist() == [
+        {name: value for name, value in row.items() if name != "last_line"} for row in whole[table].to_pylist()
+    ]
+    (row,) = [row for row in cut["reading"].to_pylist() if row["kind"] == "unfinished"]
+    assert (row["lines"], row["examples"]) == (1, [f"3: {PREFIX}{text}"])
+
+
+# -- cut between lines ---------------------------------------------------------------------------------------------
+
+_SUMS = {"builds", "reading", "phases"}
+"""Tables whose rows sum up what was read so far."""
+_OPEN = {"runners", "combinations"}
+"""Tables whose last row is still being filled where the log ends."""
+
+
+@pytest.mark.parametrize("name", WHOLE)
+def test_a_log_cut_at_a_line_says_nothing_else_than_the_whole(name: str) -> None:
+    """Every row of a log cut behind any of its lines is one of the whole log's, with values left out at most."""
+    lines = WHOLE[name].splitlines(keepends=True)
+    whole = {table: rows.to_pylist() for table, rows in run_of("".join(lines)).tables.items()}
+    for count in range(1, len(lines), max(len(lines) // 12, 1)):
+        cut = run_of("".join(lines[:count]))
+        for table in sorted(whole.keys() - _SUMS):
+            rows = cut[table].to_pylist()
+            for row in rows[:-1] if table in _OPEN else rows:
+                assert any(_is_part(row, other) for other in whole[table]), (table, count, row)
+
+
+def _is_part(row: dict[str, Any], other: dict[str, Any]) -> bool:
+    return all(
+        value is None
+        or value == other[name]
+        or name == "last_line"
+        or (name == "text" and other[name].startswith(value))
+        for name, value in row.items()
+    )
