@@ -150,6 +150,8 @@ HOSTILE: dict[str, tuple[bytes, str]] = {
     "void": (npy(np.zeros(2, "V2")), "numpy lacks"),
     "code": (header_of("{'descr': __import__('os').system('true'), 'fortran_order': False, 'shape': (1,)}\n"), "header"),
     "deep": (header_of("(" * 5000 + ")" * 5000), "header"),
+    "dimensions": (header_of(f"{{'descr': '<f4', 'fortran_order': False, 'shape': {(1,) * 300}, }}\n"), "300"),
+    "tokens": (header_of("{'descr': '<f4', 'fortran_order': False, 'shape': (1L,\n"), "header"),
     "cut": (npy(np.zeros(64, np.float32))[:100], "header"),
     "version": (b"\x93NUMPY\x09\x00\x10\x00" + b" " * 40, "format 9.0"),
 }  # fmt: skip

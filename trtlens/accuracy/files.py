@@ -8,6 +8,7 @@ from __future__ import annotations
 import io
 import math
 import zipfile
+from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
@@ -24,6 +25,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
+    from trtlens.accuracy.npy import NpyHeader
+    from trtlens.accuracy.tensors import Source
+
 Entry = tuple[str, "Tensor | str"]
 """A tensor's name with the tensor, or with the reason why it was refused."""
 
@@ -32,7 +36,6 @@ _JSON_LIMIT_BYTES = 2 << 30
 _LOADED_LIMIT_BYTES = 1 << 30
 _KNOWN_SUFFIXES = (".npy", ".npz", ".txt", ".json")
 _ZIP = b"PK\x03\x04"
-_BROKEN_ZIP = (OSError, EOFError, RuntimeError, NotImplementedError, ValueError, MemoryError, zipfile.BadZipFile)
 
 _Record = TypeVar("_Record")
 
@@ -129,29 +132,31 @@ def _archive(path: Path) -> Iterator[Entry]:
     try:
         with zipfile.ZipFile(path) as archive:
             members = [info for info in archive.infolist() if not info.is_dir()]
-    except _BROKEN_ZIP as error:
+    except Exception as error:  # zipfile's, and those of what it reads with
         raise TrtlensError(f"{path} is a broken archive ({error}): write it again with numpy.savez") from error
     for info in members:
         name = info.filename.removesuffix(".npy")
-        try:
-            yield name, _member(path, info, name)
-        except UnreadableTensor as reason:
-            yield name, str(reason)
+        yield from _guarded(name, partial(_member, path, info, name))
 
 
 def _member(path: Path, info: zipfile.ZipInfo, name: str) -> Tensor:
     try:
         with zipfile.ZipFile(path) as archive, archive.open(info) as stream:
             header = read_header(stream, info.file_size)
-            if not header.fortran:
-                source = ArchiveMember(path, info.filename, header.dtype, header.size)
-                return Tensor(name, header.name, header.shape, source)
-            if info.file_size > _LOADED_LIMIT_BYTES:
-                raise UnreadableTensor("it is in Fortran order and too large to be turned: save it in C order")
-            values = np.frombuffer(stream.read(), header.dtype).reshape(header.shape, order="F")
-    except _BROKEN_ZIP as error:
+            return Tensor(name, header.name, header.shape, _member_source(path, archive, info, header))
+    except UnreadableTensor:
+        raise
+    except Exception as error:
         raise UnreadableTensor(f"it cannot be read from the archive ({error})") from error
-    return Tensor(name, header.name, header.shape, InMemory(values))
+
+
+def _member_source(path: Path, archive: zipfile.ZipFile, info: zipfile.ZipInfo, header: NpyHeader) -> Source:
+    """The member read as a stream, or at once where its order has to be turned."""
+    if not header.fortran:
+        return ArchiveMember(path, info.filename, header.dtype, header.size)
+    if info.file_size > _LOADED_LIMIT_BYTES:
+        raise UnreadableTensor("it is in Fortran order and too large to be turned: save it in C order")
+    return InMemory(header.values(archive.read(info)))
 
 
 # -- text ------------------------------------------------------------------------------------------------------------
@@ -182,22 +187,20 @@ def _run_results(path: Path, runner: str | None) -> Iterator[Entry]:
         raise TrtlensError(f"{path} holds several runners: choose with {path}#NAME one of {', '.join(runners)}")
     first = next((iteration for iteration in iterations if runner in (None, iteration.runner)), None)
     for tensor in first.tensors if first is not None else ():
-        yield tensor.name, _encoded(tensor)
+        yield from _guarded(tensor.name, partial(_encoded, tensor))
 
 
-def _encoded(tensor: EncodedTensor) -> Tensor | str:
+def _encoded(tensor: EncodedTensor) -> Tensor:
     if tensor.npy is None:
-        return tensor.refused or "it holds no array"
+        raise UnreadableTensor(tensor.refused or "it holds no array")
     try:
         data = _unzipped(tensor.npy)
         header = read_header(io.BytesIO(data), len(data))
-        flat = np.frombuffer(data, header.dtype, math.prod(header.shape), header.size)
-    except UnreadableTensor as reason:
-        return str(reason)
-    except (*_BROKEN_ZIP, IndexError) as error:
-        return f"its array cannot be read ({error})"
-    values = flat.reshape(header.shape, order="F" if header.fortran else "C")
-    return Tensor(tensor.name, header.name, header.shape, InMemory(values))
+        return Tensor(tensor.name, header.name, header.shape, InMemory(header.values(data)))
+    except UnreadableTensor:
+        raise
+    except Exception as error:
+        raise UnreadableTensor(f"its array cannot be read ({error})") from error
 
 
 def _unzipped(data: bytes) -> bytes:
@@ -213,4 +216,5 @@ def _unzipped(data: bytes) -> bytes:
 
 def _outputs(path: Path) -> Iterator[Entry]:
     for output in parsed(path, read_outputs):
-        yield output.name, Tensor(output.name, None, output.shape, InMemory(np.array(output.values, np.float64)))
+        values = InMemory(np.array(output.values, np.float64))
+        yield from _guarded(output.name, partial(Tensor, output.name, None, output.shape, values))

@@ -1,28 +1,33 @@
-"""The headers of numpy's files (format 1.0 and 2.0), read without ever unpickling and checked against the file's size.
+"""numpy's files (npy of format 1.0 and 2.0, npz), read without ever unpickling and checked against the file's size.
 
-An array of objects is a pickle; a type that numpy lacks (BF16, FP8) is written as void, from which the type cannot be
-told. Both are refused with the reason. https://numpy.org/neps/nep-0001-npy-format.html
+An array of objects is a pickle and is refused. Nothing is taken from a header but what the bytes behind it can fill, so a
+damaged or hostile file costs no memory. https://numpy.org/neps/nep-0001-npy-format.html
 """
 
 from __future__ import annotations
 
+import io
 import math
+import zipfile
 from dataclasses import dataclass
-from tokenize import TokenError
-from typing import IO, Any
+from typing import IO, TYPE_CHECKING, Any
 
 import numpy as np
 
 from trtlens.accuracy.encodings import dtype_name
 from trtlens.accuracy.tensors import UnreadableTensor
+from trtlens.errors import TrtlensError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from numpy.typing import NDArray
 
 MAGIC = b"\x93NUMPY"
 
 _LARGEST_HEADER = 10_000
-# numpy repairs headers of Python 2 with the tokenizer, which has an error of its own.
-_BROKEN = (
-    ValueError, TypeError, KeyError, SyntaxError, EOFError, OSError, RecursionError, MemoryError, OverflowError, TokenError,
-)  # fmt: skip
+_READERS = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,47 +35,99 @@ class NpyHeader:
     """What stands before the values: `size` is in bytes, `fortran` says that the first index runs fastest."""
 
     dtype: np.dtype[Any]
-    name: str
     shape: tuple[int, ...]
     fortran: bool
     size: int
+
+    @property
+    def name(self) -> str:
+        """The type as trtlens spells it.
+
+        Raises:
+            UnreadableTensor: the type has no numbers that can be compared.
+
+        """
+        name = dtype_name(self.dtype)
+        if name is not None:
+            return name
+        if self.dtype.kind == "V" and self.dtype.names is None:
+            raise UnreadableTensor(
+                f"its type is one that numpy lacks, saved as {self.dtype.itemsize} raw bytes a value: save it as float32"
+            )
+        raise UnreadableTensor(f"its type {str(self.dtype)[:60]} holds no numbers that can be compared")
+
+    def values(self, data: bytes) -> NDArray[Any]:
+        """The array of a whole file's bytes, in its shape."""
+        flat = np.frombuffer(data, self.dtype, math.prod(self.shape), self.size)
+        return flat.reshape(self.shape, order="F" if self.fortran else "C")
 
 
 def read_header(stream: IO[bytes], size_bytes: int) -> NpyHeader:
     """Read the header of an npy file of that size from its beginning.
 
     Raises:
-        UnreadableTensor: it is none, holds objects or a type that has no number, or states more values than there are.
+        UnreadableTensor: it is none, holds objects, or states more values than there are.
 
     """
     try:
-        version = np.lib.format.read_magic(stream)
-        read = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}.get(version)
-        if read is None:
-            raise UnreadableTensor(f"its npy format {version[0]}.{version[1]} is only used for records of named fields")
-        shape, fortran, dtype = read(stream, max_header_size=_LARGEST_HEADER)
-        header = stream.tell()
-    except _BROKEN as error:
+        # numpy reads as much as the header claims to be long, which a small archive can expand to gigabytes
+        head = io.BytesIO(stream.read(_LARGEST_HEADER + len(MAGIC) + 6))
+        version = np.lib.format.read_magic(head)
+        found = _READERS[version](head, max_header_size=_LARGEST_HEADER) if version in _READERS else None
+    except (
+        Exception
+    ) as error:  # numpy evaluates the header: besides ValueError comes what its tokenizer, zlib, lzma raise
         raise UnreadableTensor(f"its npy header cannot be read ({str(error)[:120]})") from error
-    name = _checked_type(dtype)
-    if not all(extent >= 0 for extent in shape):
-        raise UnreadableTensor(f"its npy header states the shape {list(shape)}")
-    needed = math.prod(shape) * dtype.itemsize
-    if needed > size_bytes - header:
-        raise UnreadableTensor(
-            f"its shape {list(shape)} of {name} takes {needed} bytes and the file holds {size_bytes - header}"
-        )
-    return NpyHeader(dtype, name, tuple(int(extent) for extent in shape), bool(fortran) and len(shape) > 1, header)
+    if found is None:
+        raise UnreadableTensor(f"its npy format {version[0]}.{version[1]} is only used for records of named fields")
+    shape, fortran, dtype = found
+    header = NpyHeader(dtype, tuple(map(int, shape)), bool(fortran) and len(shape) > 1, head.tell())
+    _check(header, size_bytes)
+    return header
 
 
-def _checked_type(dtype: np.dtype[Any]) -> str:
-    if dtype.hasobject:
+def _check(header: NpyHeader, size_bytes: int) -> None:
+    if header.dtype.hasobject:
         raise UnreadableTensor("it holds pickled objects, which could run code: save plain numbers")
-    name = dtype_name(dtype)
-    if name is None and dtype.kind == "V" and dtype.names is None:
+    if not all(extent >= 0 for extent in header.shape):
+        raise UnreadableTensor(f"its npy header states the shape {list(header.shape)}")
+    needed = math.prod(header.shape) * header.dtype.itemsize
+    if needed > size_bytes - header.size:
         raise UnreadableTensor(
-            f"its type is one that numpy lacks, saved as {dtype.itemsize} raw bytes a value: save it as float32"
+            f"its shape {list(header.shape)} of {str(header.dtype)[:60]} takes {needed} bytes and the file holds "
+            f"{size_bytes - header.size}"
         )
-    if name is None:
-        raise UnreadableTensor(f"its type {str(dtype)[:60]} holds no numbers that can be compared")
-    return name
+
+
+def load_arrays(path: Path) -> dict[str, NDArray[Any]]:
+    """Every array of an npz file by its name; that of an npy file under the empty name.
+
+    Raises:
+        TrtlensError: the file cannot be read, or one of its arrays is broken, no array, or holds objects.
+
+    """
+    try:
+        with path.open("rb") as stream:
+            if stream.read(len(MAGIC)) != MAGIC:
+                return dict(_members(stream))
+        return {"": _array(path.read_bytes())}
+    except FileNotFoundError as error:
+        raise TrtlensError(f"{path} cannot be read ({error.strerror}): check the name") from error
+    except Exception as error:  # what numpy, zipfile and the decompressors raise has no common class
+        raise TrtlensError(f"{path} cannot be read as arrays of numpy ({error}): write it with numpy.savez") from error
+
+
+def _members(stream: IO[bytes]) -> Iterator[tuple[str, NDArray[Any]]]:
+    with zipfile.ZipFile(stream) as archive:
+        for info in archive.infolist():
+            name = info.filename.removesuffix(".npy")
+            try:
+                with archive.open(info) as member:
+                    read_header(member, info.file_size)
+                yield name, _array(archive.read(info))
+            except UnreadableTensor as reason:
+                raise UnreadableTensor(f"{name}: {reason}") from reason
+
+
+def _array(data: bytes) -> NDArray[Any]:
+    return read_header(io.BytesIO(data), len(data)).values(data)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import math
 import zipfile
-import zlib
 from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING, Any, Protocol
 
@@ -30,7 +29,8 @@ CHUNK = 1 << 15
 """Elements in a chunk: what several float64 copies of leave room for in a core's cache."""
 
 _TEXT_BYTES = 1 << 20
-_UNREADABLE = (OSError, EOFError, ValueError, RuntimeError, NotImplementedError, zipfile.BadZipFile, zlib.error)
+_MOST_DIMENSIONS = 32
+"""What every numpy can hold: 2.0 raised it to 64."""
 
 
 class UnreadableTensor(Exception):  # noqa: N818  the reason why a row has no numbers, not an error of the program
@@ -46,12 +46,24 @@ class Source(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Tensor:
-    """A tensor of a dump; `dtype` is None where the file does not state it and numbers come as they are."""
+    """A tensor of a dump; `dtype` is None where the file does not state it and numbers come as they are.
+
+    Raises:
+        UnreadableTensor: it has more dimensions than numpy holds.
+
+    """
 
     name: str
     dtype: str | None
     shape: Shape
     source: Source
+
+    def __post_init__(self) -> None:
+        """Refuse the shape before anything is made of it."""
+        if len(self.shape) > _MOST_DIMENSIONS:
+            raise UnreadableTensor(
+                f"its shape has {len(self.shape)} dimensions, more than the {_MOST_DIMENSIONS} of numpy"
+            )
 
     @property
     def elements(self) -> int:
@@ -152,7 +164,7 @@ class MappedFile:
             return
         try:
             flat = np.memmap(self.path, self.dtype, "r", self.offset, (count,))
-        except _UNREADABLE as error:
+        except Exception as error:
             raise UnreadableTensor(f"{self.path.name} cannot be mapped ({error})") from error
         if not self.fortran:
             plain = flat.view(np.ndarray)
@@ -181,7 +193,7 @@ class ArchiveMember:
                 while data := _read_exactly(file, units * self.dtype.itemsize):
                     whole = len(data) - len(data) % self.dtype.itemsize
                     yield np.frombuffer(data[:whole], self.dtype)
-        except (*_UNREADABLE, KeyError) as error:
+        except Exception as error:  # zipfile's, and those of the decompressors: zlib.error, LZMAError
             raise UnreadableTensor(f"{self.member} in {self.path.name} cannot be read ({error})") from error
 
 

@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     Batch = dict[str, np.ndarray]
 
 _ALGORITHMS = {"entropy": "IInt8EntropyCalibrator2", "minmax": "IInt8MinMaxCalibrator"}
+_NUMBERS = "fiub"
+"""Kinds of numpy types that can be fed: floats, integers, truth values."""
 _UNKNOWN = "nothing says which model and data it was made from"
 _OTHER = {"model": "another model", "data": "other data", "method": "another method"}
 
@@ -55,6 +57,8 @@ class CalibrationData:
         """Whole batches for these inputs, and what had to be left out; raises TrtlensError where shapes do not fit."""
         columns = {}
         for spec in inputs:
+            if 0 in spec.shape:
+                raise TrtlensError(f"input {spec.name} is {spec.shape}, which holds no values: give --shapes")
             arrays = self.arrays.get(spec.name, self.arrays.get("", ()) if len(inputs) == 1 else ())
             if not arrays:
                 have = ", ".join(name for name in self.arrays if name) or "one unnamed input"
@@ -74,29 +78,25 @@ def load_calibration_data(path: Path) -> CalibrationData:
     """Read an `.npz` or a folder of `.npy` files; raises TrtlensError where there is none, or nothing in it."""
     try:
         arrays = dict(_read(path))
-    except (OSError, ValueError) as error:
-        raise TrtlensError(
-            f"{path} cannot be read as calibration data ({error}): give an .npz or .npy files"
-        ) from error
+    except OSError as error:
+        raise TrtlensError(f"{path} cannot be read ({error.strerror}): give an .npz or .npy files") from error
     if not any(arrays.values()):
         raise TrtlensError(f"{path} holds no arrays: give an .npz, or a folder of .npy files")
+    odd = next((array.dtype for items in arrays.values() for array in items if array.dtype.kind not in _NUMBERS), None)
+    if odd is not None:
+        raise TrtlensError(f"{path} holds an array of type {str(odd)[:60]}, which are no numbers: save them as float32")
     return CalibrationData(path, arrays, _hash_arrays(arrays))
 
 
 def _read(path: Path) -> Iterator[tuple[str, list[np.ndarray]]]:
     """Arrays by input; the name is empty where the files do not tell it."""
-    import numpy as np  # noqa: PLC0415  reading a log must not import it
+    from trtlens.accuracy.npy import load_arrays  # noqa: PLC0415  reading a log must not import numpy
 
     if path.is_dir():
-        yield "", [np.load(file) for file in sorted(path.glob("*.npy"))]
-        for folder in sorted(item for item in path.iterdir() if item.is_dir()):
-            yield folder.name, [np.load(file) for file in sorted(folder.glob("*.npy"))]
-    elif path.suffix == ".npy":
-        yield "", [np.load(path)]
+        for name, folder in [("", path), *sorted((item.name, item) for item in path.iterdir() if item.is_dir())]:
+            yield name, [array for file in sorted(folder.glob("*.npy")) for array in load_arrays(file).values()]
     else:
-        with np.load(path) as archive:
-            for name in sorted(archive.files):
-                yield name, [archive[name]]
+        yield from ((name, [array]) for name, array in sorted(load_arrays(path).items()))
 
 
 def _hash_arrays(arrays: Mapping[str, Iterable[np.ndarray]]) -> str:

@@ -24,13 +24,13 @@ from __future__ import annotations
 
 import math
 import re
-import zipfile
 import zlib
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from trtlens.accuracy import npy
 from trtlens.capture.input_types import PACKED, accepts, from_floats, raw_values, storage_type, stored_shape
 from trtlens.capture.io_tensors import ChosenShapes, IoTensor, Shape, shape_text
 from trtlens.errors import TrtlensError
@@ -51,9 +51,6 @@ _WHOLE = {
 }
 _IDS_END = 100
 _BYTES = {"INT8": (-128, 128), "UINT8": (0, 256)}
-
-# what numpy, zipfile and zlib raise on damaged, encrypted or pickled archives
-_UNREADABLE = (OSError, ValueError, EOFError, RuntimeError, MemoryError, zipfile.BadZipFile, zlib.error)
 
 _MASK = re.compile(r"mask", re.IGNORECASE)
 _TOKEN_TYPE = re.compile(r"token_?type|segment", re.IGNORECASE)
@@ -95,16 +92,10 @@ def load_arrays(file: Path | None) -> dict[str, NDArray[np.generic]]:
     """Every array of an npz file by its name, nothing for no file; raises TrtlensError where it cannot be read."""
     if file is None:
         return {}
-    try:
-        with file.open("rb") as stream:
-            archive = np.load(stream, allow_pickle=False)
-            if isinstance(archive, np.lib.npyio.NpzFile):
-                return {name: archive[name] for name in archive.files}
-    except FileNotFoundError:
-        raise TrtlensError(f"no such file: {file}") from None
-    except _UNREADABLE as error:
-        raise TrtlensError(f"{file} is not an npz file of plain arrays ({error}): write it with numpy.savez") from error
-    raise TrtlensError(f"{file} holds one unnamed array: save one per input with numpy.savez(file, name=array)")
+    arrays = npy.load_arrays(file)
+    if "" in arrays:
+        raise TrtlensError(f"{file} holds one unnamed array: save one per input with numpy.savez(file, name=array)")
+    return arrays
 
 
 def make_inputs(
