@@ -142,7 +142,7 @@ def test_profile_rows_of_no_layer_are_reported() -> None:
     odd = MadeRun(chain("a"), profile={"a": 0.2, "something else": 0.05})
     comparison = compared(odd, odd)
     assert comparison.times[0].total_ms == pytest.approx(0.25)
-    assert "50.0 us of run0's profile belongs to no layer" in told(comparison)
+    assert "50.0 µs of run0's profile belongs to no layer" in told(comparison)
 
 
 def test_the_tuner_stands_in_where_nothing_was_profiled() -> None:
@@ -154,7 +154,7 @@ def test_the_tuner_stands_in_where_nothing_was_profiled() -> None:
     assert [(row["time_ms"], row["verdict"], row["judged_on"]) for row in rows] == [
         (0.1, "faster", "tuner"), (0.1, "no difference seen", "tuner"),
     ]  # fmt: skip
-    assert "The tuner's times of run1's tactics add up to 0.200 ms" in told(comparison)
+    assert "The tuner's times of run1's tactics add up to 200 µs" in told(comparison)
 
 
 def test_measured_and_tuned_times_are_not_mixed() -> None:
@@ -246,17 +246,17 @@ def test_drift_is_told_with_its_place() -> None:
     drifts = [sentence for sentence in fairness(comparison) if "drift" in sentence]
     assert len(drifts) == 1
     assert "times of run1 drift: its last 20 executions are 20 % slower" in drifts[0]
-    assert "+40 us of it in layers that compute" in drifts[0]
+    assert "+40.0 µs of it in layers that compute" in drifts[0]
 
 
 def test_the_faster_run_hears_what_it_leaves_on_the_table() -> None:
     """Regions where the slower run is faster are what the faster one could gain."""
     one = MadeRun(chain("a", "b"), constant(0.3, 0.1))
     other = MadeRun(chain("a", "b"), constant(0.1, 0.15))
-    assert "On the table: run1, the faster one, would gain 50.0 us (20.0 %) if it ran 1 region as run0 does" in told(
+    assert "On the table: run1, the faster one, would gain 50.0 µs (20.0 %) if it ran 1 region as run0 does" in told(
         compared(one, other)
     )
-    assert "On the table: run0, the faster one, would gain 50.0 us" in told(compared(other, one))
+    assert "On the table: run0, the faster one, would gain 50.0 µs" in told(compared(other, one))
 
 
 def test_any_run_can_be_the_baseline() -> None:

@@ -90,7 +90,7 @@ def test_the_tuner_prices_reformats_without_a_profile() -> None:
     ]
     assert (row["cost_source"], row["cost_ms"], row["time_ms"]) == ("tuner", 0.0160899, None)
     assert row["cause"] == "slower kernel"
-    assert "0.0441293 ms against 0.044056 ms" in row["detail"]
+    assert "44.13 µs against 44.06 µs" in row["detail"]
 
 
 # -- causes, one by one ----------------------------------------------------------------------------------------------
@@ -186,7 +186,7 @@ def test_a_kernel_that_takes_the_tensor_as_it_is_was_slower() -> None:
     """The reader's record has a time for the producer's format: then the detour is a choice, with both times and lines."""
     row = tuned_reader(header(f"{FLOAT} -> {INT8}"), runner("conv"), tactic(FLOAT_KERNEL, 0x77, 0.0663), chose(0x77))
     assert row["cause"] == "slower kernel"
-    assert "took 0.0663 ms against 0.0137 ms" in row["detail"]
+    assert "took 66.3 µs against 13.7 µs" in row["detail"]
 
 
 def test_a_cache_that_answered_leaves_the_cause_open() -> None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from trtlens.fitting import Fitting, Known
 from trtlens.matching import EngineLayer, Match, Matcher
 from trtlens.operands import NO_OPERANDS, Operands, operands_of_layers, stated_formats
+from trtlens.quantities import tactic_text
 from trtlens.reformats import NO_WORK
 from trtlens.tried import Tried
 
@@ -168,7 +169,7 @@ class Chooser:
     def _not_timed(self, tactic_id: int, groups: Sequence[int]) -> str:
         bare = sum(group not in self.tried.positions for group in groups)
         cache = f"; the timing cache answered for {bare} of its {len(groups)} format combinations" if bare else ""
-        return f"tactic 0x{tactic_id:016x} was not timed under this layer's name{cache}"
+        return f"{tactic_text(tactic_id)} was not timed under this layer's name{cache}"
 
     # -- by its tensors ----------------------------------------------------------------------------------------------
 
@@ -197,7 +198,7 @@ class Chooser:
     def _undecided(self, layer: _Open, known: Known) -> str:
         choice = layer.choice
         fitting = self._fitting.fitting(choice.open_groups, choice.match, layer.operands, known)
-        what = "the region" if choice.match.by != "name" else f"tactic 0x{layer.row['tactic_id']:016x}"
+        what = "the region" if choice.match.by != "name" else tactic_text(layer.row["tactic_id"])
         if not fitting:
             return f"{what} was timed, but in no format combination that the engine's tensors have"
         lines = ", ".join(str(self.tried.rows["line"][group]) for group in fitting[:_MOST_LINES])

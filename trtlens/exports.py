@@ -9,6 +9,7 @@ import pyarrow as pa
 
 from trtlens.dump_tables import comparison_table, dump_tables
 from trtlens.errors import TrtlensError
+from trtlens.quantities import byte_size
 from trtlens.tables import TABLES
 from trtlens_parsers.captured import CAPTURED_KINDS, GpuState, RunTimes, read_captured, recognise_captured
 from trtlens_parsers.dump_index import DumpIndex, KeptComparison, read_kept, recognise_index
@@ -60,7 +61,7 @@ def _joined(path: str, chunks: Iterable[bytes]) -> bytes:
         size += len(chunk)
         if size > _LARGEST_BYTES:
             raise TrtlensError(
-                f"{path} holds more than {_LARGEST_BYTES >> 20} MiB (decompressed), too much for one document: export fewer "
+                f"{path} holds more than {byte_size(_LARGEST_BYTES)} (decompressed), too much for one document: export fewer "
                 "inferences, or save the tensors as npz"
             )
         parts.append(chunk)

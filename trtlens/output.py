@@ -11,6 +11,7 @@ from enum import Enum
 from typing import IO, TYPE_CHECKING, Any
 
 from trtlens.errors import TrtlensError
+from trtlens.quantities import hexadecimal
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -85,7 +86,7 @@ def _plain(row: dict[str, Any]) -> dict[str, Any]:
 
 
 def _hex(value: int | None) -> str | None:
-    return None if value is None else f"0x{value:016x}"
+    return None if value is None else hexadecimal(value)
 
 
 def _json_escape(match: re.Match[str]) -> str:
@@ -156,7 +157,7 @@ def cell_text(name: str, value: Any) -> str:
     if value is None:
         return ""
     if name == "tactic_id":
-        return f"0x{value:016x}"
+        return hexadecimal(value)
     if isinstance(value, float):
         return f"{value:.4g}" if abs(value) < 1000 else f"{value:,.1f}"
     if isinstance(value, bool):

@@ -9,8 +9,9 @@ from trtlens.arrays import of_build
 from trtlens.combinations import NOT_SHOWN
 from trtlens.engine_graph import CONSTANT, EngineGraph, Node
 from trtlens.explain.tuner import Tuner
-from trtlens.explain.wording import counted, formats_text, milliseconds
+from trtlens.explain.wording import counted, formats_text
 from trtlens.operands import boundary_of
+from trtlens.quantities import durations
 from trtlens_parsers.strides import read_strides_list
 
 if TYPE_CHECKING:
@@ -190,12 +191,9 @@ class Situation:
         if timed:
             fastest = min(timed, key=lambda row: row["time_ms"])
             chosen = next((row for row in known if row["chosen"]), None)
-            beside = (
-                f" against {milliseconds(chosen['time_ms'])} in the formats it has"
-                if chosen and chosen["time_ms"]
-                else ""
-            )
-            detail = f"the fastest kernel of {neighbour.name} that {verb} {short} took {milliseconds(fastest['time_ms'])}{beside}"
+            times = [fastest["time_ms"], *([chosen["time_ms"]] if chosen and chosen["time_ms"] else [])]
+            told = " against ".join(durations(*times)) + (" in the formats it has" if len(times) > 1 else "")
+            detail = f"the fastest kernel of {neighbour.name} that {verb} {short} took {told}"
             return "slower kernel", detail, [fastest["candidate_line"], *([chosen["line"]] if chosen else [])]
         if any(row["outcome"] == NOT_SHOWN for row in rows):
             return None

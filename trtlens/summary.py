@@ -11,9 +11,11 @@ import pyarrow.compute as pc
 
 from trtlens.arrays import array, to_numpy
 from trtlens.performance import stated_figure
+from trtlens.quantities import byte_size, duration, interval, seconds
 from trtlens.reformats import NO_WORK
 
 if TYPE_CHECKING:
+    from trtlens.performance import Figure
     from trtlens.runs import Run
 
 _SHOWN_MESSAGES = 6
@@ -121,23 +123,27 @@ def _time(build: dict[str, Any]) -> list[Fact]:
         return []
     parts = []
     if build["engine_built_s"] is not None:
-        parts.append(f"{build['engine_built_s']:.1f} s")
+        parts.append(seconds(build["engine_built_s"]))
     elif build["started_s"] is not None and build["finished_s"] > build["started_s"]:
         parts.append(f"{build['finished_s'] - build['started_s']:.0f} s by the time stamps")
     if build["tactic_selection_s"] is not None:
-        parts.append(f"tactic selection {build['tactic_selection_s']:.1f} s")
+        parts.append(f"tactic selection {seconds(build['tactic_selection_s'])}")
     return [Fact("build time", ", ".join(parts))] if parts else []
 
 
 def _memory(build: dict[str, Any]) -> list[Fact]:
     kinds = {"activations": "activation_bytes", "weights": "weights_bytes", "scratch": "scratch_bytes"}
-    parts = [f"{name} {size(build[column])}" for name, column in kinds.items() if build[column] is not None]
+    parts = [f"{name} {byte_size(build[column])}" for name, column in kinds.items() if build[column] is not None]
     return [Fact("memory", ", ".join(parts))] if parts else []
 
 
 def _latency(run: Run) -> list[Fact]:
     stated = ((label, stated_figure(run, metric)) for metric, label in _FIGURES)
-    return [Fact(label, f"{one.value:g} {one.unit} ({one.statistic})") for label, one in stated if one is not None]
+    return [Fact(label, f"{_figure(one)} ({one.statistic})") for label, one in stated if one is not None]
+
+
+def _figure(figure: Figure) -> str:
+    return duration(figure.value) if figure.unit == "ms" else f"{figure.value:g} {figure.unit}"
 
 
 def _measured(run: Run) -> list[Fact]:
@@ -148,12 +154,9 @@ def _measured(run: Run) -> list[Fact]:
     found = summarize(to_numpy(times["gpu_ms"].drop_null())) if times.num_rows else None
     if found is None:
         return []
-    interval = f"[{found.median_low_ms:.4g}, {found.median_high_ms:.4g}]"
-    return [
-        Fact(
-            "GPU time", f"{found.median_ms:.4g} ms median {interval}, p99 {found.p99_ms:.4g} ms, {found.count} samples"
-        )
-    ]
+    ends = interval(found.median_low_ms, found.median_high_ms)
+    told = f"{duration(found.median_ms)} median ({ends} with 95 % confidence), p99 {duration(found.p99_ms)}"
+    return [Fact("GPU time", f"{told}, {found.count:,} samples")]
 
 
 def _messages(run: Run) -> tuple[tuple[str, str, int, str], ...]:
@@ -174,13 +177,3 @@ def _counted(column: pa.ChunkedArray, most: int) -> str:
     shown = [f"{count} {'unknown' if value is None else value}" for value, count in counts[:most]]
     rest = sum(count for _, count in counts[most:])
     return ", ".join(shown) + (f", {rest} other" if rest else "")
-
-
-def size(count: int) -> str:
-    """Bytes as people read them: ``61.3 MiB``."""
-    value, unit = float(count), "B"
-    for unit in ("B", "KiB", "MiB", "GiB"):
-        if value < 1024 or unit == "GiB":
-            break
-        value /= 1024
-    return f"{value:.0f} {unit}" if unit == "B" else f"{value:.1f} {unit}"

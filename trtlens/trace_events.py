@@ -15,6 +15,7 @@ import pyarrow.compute as pc
 from trtlens.errors import TrtlensError
 from trtlens.folders import GENERATOR
 from trtlens.output import visible
+from trtlens.quantities import hexadecimal
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -106,6 +107,6 @@ def _group(rows: list[dict[str, Any]], start: float) -> Iterator[dict[str, Any]]
     yield _slice(_TUNER, 0, start, length, rows[0]["layer"] or "?", {"candidates": len(rows)})
     for row in rows:
         args = {key: row[key] for key in ("precision", "unit", "input_formats", "output_formats", "runner", "line")}
-        args |= {"tactic": None if row["tactic_id"] is None else f"0x{row['tactic_id']:016x}", "runs": row["chosen"]}
+        args |= {"tactic": None if row["tactic_id"] is None else hexadecimal(row["tactic_id"]), "runs": row["chosen"]}
         yield _slice(_TUNER, 0, start, 1000 * row["time_ms"], row["tactic_name"] or row["runner"] or "tactic", args)
         start += 1000 * row["time_ms"]

@@ -164,8 +164,8 @@ def test_a_whole_inference_is_held_against_the_baselines() -> None:
     """The card and the sentences tell one ratio of inferences; the sum of the layers is told apart from it."""
     page = unescape(render([read_subject(captured(name)) for name in ("resnet50-fp32", "resnet50-fp16")]))
     assert "5.20x faster than resnet50-fp32" in page
-    assert "One inference takes resnet50-fp16 0.508 ms on the GPU, resnet50-fp32 2.642 ms: 5.20x faster" in page
-    assert "resnet50-fp16's layers, each timed on its own, take 0.819 ms" in page
+    assert "One inference takes resnet50-fp16 508 µs on the GPU, resnet50-fp32 2.64 ms: 5.20x faster" in page
+    assert "resnet50-fp16's layers, each timed on its own, take 819 µs" in page
 
 
 def test_a_builder_without_a_choice_runs_the_models_types() -> None:

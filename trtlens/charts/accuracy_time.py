@@ -10,7 +10,8 @@ import plotly.graph_objects as go
 from trtlens.charts.accuracy import NO_ERRORS
 from trtlens.charts.drawing.chart import Chart, MissingData
 from trtlens.charts.drawing.layer_rows import NO_TIMES
-from trtlens.charts.drawing.style import GREY, SYMBOLS, UNKNOWN, by_precision, colour, duration, figure, log_axis, plain
+from trtlens.charts.drawing.style import GREY, SYMBOLS, UNKNOWN, by_precision, colour, figure, log_axis, plain
+from trtlens.quantities import duration
 
 if TYPE_CHECKING:
     import pyarrow as pa

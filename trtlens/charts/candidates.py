@@ -10,7 +10,8 @@ import pyarrow.compute as pc
 
 from trtlens.arrays import known_true
 from trtlens.charts.drawing.chart import Chart, MissingData
-from trtlens.charts.drawing.style import SYMBOLS, UNKNOWN, by_precision, colour, duration, figure, log_axis, plain
+from trtlens.charts.drawing.style import SYMBOLS, UNKNOWN, by_precision, colour, figure, log_axis, plain
+from trtlens.quantities import duration
 
 if TYPE_CHECKING:
     from trtlens.runs import Run

@@ -11,6 +11,7 @@ from trtlens.charts.drawing.chart import Chart, MissingData
 from trtlens.charts.drawing.style import BLUE, GREY, ORANGE, figure, plain
 from trtlens.charts.latency import NO_SAMPLES
 from trtlens.joins import frame
+from trtlens.quantities import duration, interval
 from trtlens.statistics import summarize
 
 if TYPE_CHECKING:
@@ -76,8 +77,8 @@ def _line(median: float, ink: str) -> dict[str, Any]:
 
 
 def _told(found: Statistics) -> str:
-    low, middle, high = (f"{1000 * one:.2f}" for one in (found.median_low_ms, found.median_ms, found.median_high_ms))
-    return f"median {middle} µs [{low} to {high}], p99 {1000 * found.p99_ms:.2f} µs"
+    ends = interval(found.median_low_ms, found.median_high_ms)
+    return f"median {duration(found.median_ms)} [{ends}], p99 {duration(found.p99_ms)}"
 
 
 CHART = Chart(

@@ -8,7 +8,7 @@ import plotly.graph_objects as go
 
 from trtlens.charts.drawing.chart import Chart, MissingData
 from trtlens.charts.drawing.style import BLUE, figure, plain, stripes
-from trtlens.summary import size
+from trtlens.quantities import byte_size
 
 if TYPE_CHECKING:
     from trtlens.runs import Run
@@ -38,7 +38,7 @@ def chart(run: Run) -> go.Figure:
         y=[f"{place} {name}" for place, (name, _, _) in enumerate(rows)], x=[value / 2**20 for _, _, value in rows], orientation="h",
         marker={"color": [BLUE if total else "#7c5cad" for _, total, _ in rows],
                 "pattern": stripes(["" if total else "/" for _, total, _ in rows])},
-        text=[size(value) for _, _, value in rows], textposition="outside", cliponaxis=False,
+        text=[byte_size(value) for _, _, value in rows], textposition="outside", cliponaxis=False,
         customdata=[f"{value:,} bytes" for _, _, value in rows],
         hovertemplate="%{text} (%{customdata})<extra></extra>",
     )  # fmt: skip

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 import plotly.graph_objects as go
 
 from trtlens.charts.drawing.chart import Chart, MissingData
-from trtlens.charts.drawing.style import BLUE, duration, figure, plain
+from trtlens.charts.drawing.style import BLUE, figure, plain
 from trtlens.charts.reformat_flow import NO_REFORMATS
+from trtlens.quantities import duration
 
 if TYPE_CHECKING:
     import pyarrow as pa

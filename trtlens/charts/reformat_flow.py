@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 import plotly.graph_objects as go
 
 from trtlens.charts.drawing.chart import Chart, MissingData
-from trtlens.charts.drawing.style import colour, duration, figure, plain
+from trtlens.charts.drawing.style import colour, figure, plain
+from trtlens.quantities import duration
 
 if TYPE_CHECKING:
     import pyarrow as pa

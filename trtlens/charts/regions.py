@@ -8,10 +8,11 @@ import numpy as np
 import plotly.graph_objects as go
 
 from trtlens.charts.drawing.chart import Chart, MissingData
-from trtlens.charts.drawing.style import BLUE, GREY, ORANGE, duration, figure, plain, stripes
+from trtlens.charts.drawing.style import BLUE, GREY, ORANGE, figure, plain, stripes
 from trtlens.charts.waterfall import NO_COMMON_TIMES
 from trtlens.comparison.figures import COMPUTE
 from trtlens.comparison.noise import FASTER, NO_DIFFERENCE, SLOWER
+from trtlens.quantities import duration
 
 if TYPE_CHECKING:
     from trtlens.comparison.comparison import Comparison, Row

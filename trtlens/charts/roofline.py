@@ -10,7 +10,8 @@ from trtlens.charts.drawing.chart import Chart, MissingData
 from trtlens.charts.drawing.layer_rows import NO_LAYERS, NO_TIMES
 from trtlens.charts.drawing.layer_work import LayerWork, read_work
 from trtlens.charts.drawing.peaks import Peaks, peaks_of
-from trtlens.charts.drawing.style import GREY, SYMBOLS, UNKNOWN, by_precision, colour, duration, figure, log_axis, plain
+from trtlens.charts.drawing.style import GREY, SYMBOLS, UNKNOWN, by_precision, colour, figure, log_axis, plain
+from trtlens.quantities import duration
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -8,7 +8,8 @@ import plotly.graph_objects as go
 
 from trtlens.charts.drawing.chart import Chart
 from trtlens.charts.drawing.layer_rows import running_layers
-from trtlens.charts.drawing.style import by_precision, duration, figure, fill
+from trtlens.charts.drawing.style import by_precision, figure, fill
+from trtlens.quantities import duration
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -13,6 +13,7 @@ from trtlens.commands.progress import shown_progress
 from trtlens.commands.read import FormatOption, print_run
 from trtlens.errors import CaptureError, TrtlensError
 from trtlens.output import Format, visible, write_table
+from trtlens.quantities import duration, interval
 
 if TYPE_CHECKING:
     from trtlens.capture.build import BuiltRun
@@ -135,14 +136,14 @@ def _print_answer(built: BuiltRun, result: TimingResult | None) -> None:
 
 def _latency(result: TimingResult) -> str:
     gpu = result.gpu
-    text = f"GPU time {gpu.median_ms:.4f} ms median [{gpu.median_low_ms:.4f}, {gpu.median_high_ms:.4f}]"
-    text += f", p99 {gpu.p99_ms:.4f} ms, {result.throughput_per_s:.0f} inferences/s, {gpu.count} samples"
+    ends = interval(gpu.median_low_ms, gpu.median_high_ms)
+    text = f"GPU time {duration(gpu.median_ms)} median ({ends} with 95 % confidence), p99 {duration(gpu.p99_ms)}"
+    text += f", {result.throughput_per_s:.0f} inferences/s, {gpu.count:,} samples"
     if result.latency is not None:
-        text += f"; one at a time {result.latency.median_ms:.4f} ms"
+        text += f"; one at a time {duration(result.latency.median_ms)}"
     if result.layer_sum is not None and result.layer_sum_ratio is not None:
-        text += (
-            f"\nlayers add up to {result.layer_sum.median_ms:.4f} ms, {result.layer_sum_ratio:.2f} times the GPU time"
-        )
+        layers = duration(result.layer_sum.median_ms)
+        text += f"\nlayers add up to {layers}, {result.layer_sum_ratio:.2f} times the GPU time"
     return text
 
 

@@ -12,6 +12,7 @@ import typer
 from trtlens.commands.read import BuildOption, FormatOption  # noqa: TC001  typer reads annotations at run time
 from trtlens.errors import TrtlensError
 from trtlens.output import Format, console, visible, write_table
+from trtlens.quantities import duration, seconds
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -176,8 +177,8 @@ def _print_findings(rows: list[dict[str, Any]]) -> None:
 
     out = console()
     for row in rows:
-        stake = f"  {row['at_stake_ms']:.4g} ms at stake" if row["at_stake_ms"] is not None else ""
-        stake = f"{stake}  {row['at_stake_s']:.4g} s of build time" if row["at_stake_s"] is not None else stake
+        stake = f"  {duration(row['at_stake_ms'])} at stake" if row["at_stake_ms"] is not None else ""
+        stake = f"{stake}  {seconds(row['at_stake_s'])} of build time" if row["at_stake_s"] is not None else stake
         style = _SEVERITY_STYLES.get(row["severity"], "")
         out.print(
             Text.assemble((row["severity"], style), "  ", (row["code"], "bold"), f"  {visible(row['title'])}{stake}"),

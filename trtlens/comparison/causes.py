@@ -10,6 +10,8 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from trtlens.quantities import hexadecimal
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -123,8 +125,8 @@ def _tactic(base: Figures, run: Figures) -> Change | None:
     return None
 
 
-def _text(tactic: str | int | None) -> str:
-    return f"0x{tactic:016x}" if isinstance(tactic, int) else str(tactic)
+def _text(kernel: str | int | None) -> str:
+    return hexadecimal(kernel) if isinstance(kernel, int) else str(kernel)
 
 
 def _kernels(figures: Figures) -> str | None:

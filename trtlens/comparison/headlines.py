@@ -12,7 +12,7 @@ from trtlens.comparison.latency import compare_latency
 from trtlens.comparison.noise import CONFIDENCE_PERCENT, FASTER, NO_DIFFERENCE, SLOWER
 from trtlens.comparison.parts import split_difference
 from trtlens.comparison.settings import fairness
-from trtlens.summary import size
+from trtlens.quantities import byte_size, duration, signed_duration
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -70,7 +70,7 @@ def _inference(comparison: Comparison, number: int) -> Iterable[str]:
     if found is None:
         return
     name, base_name = comparison.names[number], comparison.names[comparison.baseline]
-    told = f"One inference takes {name} {_ms(found.run_ms)} on the GPU, {base_name} {_ms(found.base_ms)}"
+    told = f"One inference takes {name} {duration(found.run_ms)} on the GPU, {base_name} {duration(found.base_ms)}"
     if found.difference is None:
         yield f"{told}; noise cannot be told without samples."
         return
@@ -94,31 +94,31 @@ def _total(comparison: Comparison, number: int) -> str:
     kind = (
         f"The tuner's times of {name}'s tactics add up to" if tuner else f"{name}'s layers, each timed on its own, take"
     )
-    change = f"{_ms(run.figures.time_ms)}, {base_name}'s {_ms(base.figures.time_ms)}"
+    change = f"{duration(run.figures.time_ms)}, {base_name}'s {duration(base.figures.time_ms)}"
     return f"{kind} {change}: {_verdict(comparison, run.difference, run.figures.time_ms, base.figures.time_ms)}."
 
 
 def _interval(comparison: Comparison, difference: Difference) -> str:
     if difference.low_ms is None or difference.high_ms is None:
-        return _signed(difference.diff_ms) + (", from summaries" if comparison.judged_on == "summary" else "")
-    ends = f"{_signed(difference.low_ms)} to {_signed(difference.high_ms)}"
-    return f"{_signed(difference.diff_ms)}; with {CONFIDENCE_PERCENT} % confidence {ends}"
+        return signed_duration(difference.diff_ms) + (", from summaries" if comparison.judged_on == "summary" else "")
+    ends = f"{signed_duration(difference.low_ms)} to {signed_duration(difference.high_ms)}"
+    return f"{signed_duration(difference.diff_ms)}; with {CONFIDENCE_PERCENT} % confidence {ends}"
 
 
 def _parts(comparison: Comparison, number: int, difference: Difference) -> Iterable[str]:
     """How the difference is made up, parts of little weight added up."""
     parts = split_difference(comparison, number)
     worth = [part for part in parts if abs(part.difference.diff_ms) >= _SMALL_SHARE * abs(difference.diff_ms)]
-    listed = [f"{_signed(part.difference.diff_ms)} {_part(part)}" for part in worth[:_MOST_PARTS]]
+    listed = [f"{signed_duration(part.difference.diff_ms)} {_part(part)}" for part in worth[:_MOST_PARTS]]
     rest = difference.diff_ms - sum(part.difference.diff_ms for part in worth[:_MOST_PARTS])
     if abs(rest) >= _SMALL_SHARE * abs(difference.diff_ms):
-        listed.append(f"{_signed(rest)} everything else")
+        listed.append(f"{signed_duration(rest)} everything else")
     if listed:
-        yield f"The layers' difference of {_signed(difference.diff_ms)} is made up of: {'; '.join(listed)}."
+        yield f"The layers' difference of {signed_duration(difference.diff_ms)} is made up of: {'; '.join(listed)}."
 
 
 def _part(part: Part) -> str:
-    times = f"{_ms(part.base_ms)} before, {_ms(part.run_ms)} now"
+    times = f"{duration(part.base_ms)} before, {duration(part.run_ms)} now"
     noise = "; within noise" if part.difference.verdict == NO_DIFFERENCE else ""
     if part.kind == COMPUTE:
         change = f"in {part.before} as before" if part.before == part.after else f"from {part.before} to {part.after}"
@@ -139,14 +139,14 @@ def _slower(comparison: Comparison, number: int) -> Iterable[str]:
         causes[main_cause(comparison, row, number) or "no change explains it"].append(row)
     ranked = sorted(causes.items(), key=lambda item: -sum(_diff(row, number) for row in item[1]))
     for words, rows in ranked[:_MOST_REASONS]:
-        cost = _signed(sum(_diff(row, number) for row in rows))
+        cost = signed_duration(sum(_diff(row, number) for row in rows))
         each = "each " if len(rows) > 1 else "it "
-        worst = ", ".join(f"{row.short} {_signed(_diff(row, number))}" for row in rows[:_MOST_SLOWER])
+        worst = ", ".join(f"{row.short} {signed_duration(_diff(row, number))}" for row in rows[:_MOST_SLOWER])
         more = f" and {len(rows) - _MOST_SLOWER} more" if len(rows) > _MOST_SLOWER else ""
         yield f"Slower, {cost} in {_regions(len(rows))}; {each}{words}: {worst}{more}."
     others = ranked[_MOST_REASONS:]
     if others:
-        cost = _signed(sum(_diff(row, number) for _, rows in others for row in rows))
+        cost = signed_duration(sum(_diff(row, number) for _, rows in others for row in rows))
         yield f"Slower for other reasons: {cost} in {_regions(sum(len(rows) for _, rows in others))} (see the changes)."
 
 
@@ -164,7 +164,7 @@ def _left_over(comparison: Comparison, number: int) -> Iterable[str]:
         return
     total = min(base_total, run_total)
     yield (
-        f"On the table: {comparison.names[leader]}, the faster one, would gain {_ms(gain)} ({100 * gain / total:.1f} %) if it ran "
+        f"On the table: {comparison.names[leader]}, the faster one, would gain {duration(gain)} ({100 * gain / total:.1f} %) if it ran "
         f"{_regions(len(behind))} as {comparison.names[other]} does, reformats in between not counted."
     )
 
@@ -199,7 +199,7 @@ def _memory(comparison: Comparison, number: int) -> Iterable[str]:
     kinds = {"activations": "activation_bytes", "weights": "weights_bytes", "scratch": "scratch_bytes"}
     pairs = {words: (rows[0][0][column], rows[1][0][column]) for words, column in kinds.items()}
     listed = [
-        f"{words} {size(after)} (before {size(before)})"
+        f"{words} {byte_size(after)} (before {byte_size(before)})"
         for words, (before, after) in pairs.items()
         if before is not None and after is not None and before != after
     ]
@@ -232,10 +232,10 @@ def _aligned(comparison: Comparison) -> Iterable[str]:
         left = [one for one in comparison.left if one.entry.side == number]
         if left:
             times = [one.figures.time_ms for one in left if one.figures.time_ms is not None]
-            spent = f", {_ms(sum(times))} of its time" if times else ""
+            spent = f", {duration(sum(times))} of its time" if times else ""
             yield f"{len(left)} of {len(comparison.sides[number].layers)} layers of {name} could not be aligned{spent}: {left[0].name}, .."
         if comparison.times[number].outside_ms:
-            yield f"{_ms(comparison.times[number].outside_ms)} of {name}'s profile belongs to no layer of its engine."
+            yield f"{duration(comparison.times[number].outside_ms)} of {name}'s profile belongs to no layer of its engine."
         if comparison.sides[number].profiles > 1:
             side = comparison.sides[number]
             yield f"{name} holds {side.profiles} optimisation profiles; profile {side.profile} is compared."
@@ -248,11 +248,3 @@ def _diff(row: Row, number: int) -> float:
 
 def _regions(count: int) -> str:
     return f"{count} region{'' if count == 1 else 's'}"
-
-
-def _ms(value: float) -> str:
-    return f"{value:.3f} ms" if abs(value) >= 0.1 else f"{1000 * value:.1f} us"
-
-
-def _signed(value: float) -> str:
-    return ("+" if value > 0 else "-" if value < 0 else "") + _ms(abs(value))

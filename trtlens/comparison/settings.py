@@ -15,6 +15,7 @@ import numpy as np
 
 from trtlens.comparison.figures import COMPUTE, CONSTANT, CONVERSION
 from trtlens.comparison.noise import TIMER_MS, UNSAMPLED_SHARE
+from trtlens.quantities import duration, signed_duration
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -224,7 +225,7 @@ def _drift(comparison: Comparison, number: int) -> list[str]:
     if abs(last - first) <= max(_DRIFT_SHARE * first, TIMER_MS * len(samples) ** 0.5):
         return []
     way = "faster" if last < first else "slower"
-    change = f"{100 * abs(last - first) / first:.0f} % {way} than its first {third} ({last:.3f} against {first:.3f} ms)"
+    change = f"{100 * abs(last - first) / first:.0f} % {way} than its first {third} ({duration(last)} against {duration(first)})"
     told = f"the times of {comparison.names[number]} drift: its last {third} executions are {change}"
     return [f"{told}{_drifting_part(comparison, number, samples)}. {_UNSTEADY}"]
 
@@ -237,7 +238,7 @@ def _drifting_part(comparison: Comparison, number: int, samples: npt.NDArray[np.
     roles = np.array(comparison.measures[number].roles)
     parts = {words: float(change[roles == role].sum()) for role, words in _ROLES.items()}
     words, most = max(parts.items(), key=lambda part: abs(part[1]))
-    return f", {1000 * most:+.0f} us of it in {words}" if abs(most) > abs(sum(parts.values())) / 2 else ""
+    return f", {signed_duration(most)} of it in {words}" if abs(most) > abs(sum(parts.values())) / 2 else ""
 
 
 def _sources(comparison: Comparison) -> list[str]:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from trtlens.explain.wording import change_text, milliseconds
+from trtlens.explain.wording import change_text
+from trtlens.quantities import duration, durations
 from trtlens_parsers.strides import read_strides_list
 
 if TYPE_CHECKING:
@@ -72,11 +73,12 @@ def _verdict_text(faster: Candidate, total: float, around: Around, chosen_ms: fl
             "whole graph and prints no sums."
         )
     costs = [f"{_cost_text(cost)}" for cost in around.added] + [f"less {_cost_text(cost)}" for cost in around.removed]
-    sums = f"{milliseconds(faster.time_ms or 0.0)} and {' and '.join(costs)}, {milliseconds(total)} in all"
+    in_all, now = durations(total, chosen_ms)
+    sums = f"{duration(faster.time_ms or 0.0)} and {' and '.join(costs)}, {in_all} in all against {now}"
     if total >= chosen_ms:
-        return f"but the reformats around it cost more than it saves: {sums} against {milliseconds(chosen_ms)}."
+        return f"but the reformats around it cost more than it saves: {sums}."
     return (
-        f"and still faster with the reformats around it ({sums} against {milliseconds(chosen_ms)}). The log does not say why "
+        f"and still faster with the reformats around it ({sums}). The log does not say why "
         "it was not taken: the builder sums over the whole graph and prints no sums."
     )
 
@@ -88,6 +90,6 @@ def _cost_text(cost: ReformatCost) -> str:
         else f", timed on {cost.timed_on or 'another tensor'}, which has the same strides"
     )
     return (
-        f"{milliseconds(cost.time_ms or 0.0)} for {change_text(cost.before, cost.after)} of "
+        f"{duration(cost.time_ms or 0.0)} for {change_text(cost.before, cost.after)} of "
         f"{cost.tensor} (line {cost.line}{other})"
     )

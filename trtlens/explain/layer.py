@@ -9,15 +9,8 @@ from trtlens.explain.around import Detour
 from trtlens.explain.precisions import precision_statements
 from trtlens.explain.statements import Statement, say
 from trtlens.explain.tuner import Candidate, best
-from trtlens.explain.wording import (
-    bytes_text,
-    combination_text,
-    compared,
-    counted,
-    hexadecimal,
-    listed_lines,
-    milliseconds,
-)
+from trtlens.explain.wording import combination_text, compared, counted, listed_lines
+from trtlens.quantities import byte_size, duration, durations, hexadecimal, tactic_text
 from trtlens.reformat_causes import ADVICE, NO_KERNEL
 from trtlens.reformats import NO_WORK
 
@@ -67,7 +60,7 @@ def _running(subject: Subject) -> str:
     row, chosen = subject.node.row, subject.chosen
     if subject.node.type in NO_WORK:
         timed = (
-            f", although the tuner timed {chosen.runner} for it ({milliseconds(chosen.time_ms)})"
+            f", although the tuner timed {chosen.runner} for it ({duration(chosen.time_ms)})"
             if chosen and chosen.time_ms
             else ""
         )
@@ -82,9 +75,9 @@ def _running(subject: Subject) -> str:
     if chosen is not None and subject.region is None:
         text = f"{text}; {combination_text(*chosen.formats)}"
         if chosen.time_ms is not None:
-            text = f"{text}; the tuner measured {milliseconds(chosen.time_ms)}{_cached(chosen)}"
+            text = f"{text}; the tuner measured {duration(chosen.time_ms)}{_cached(chosen)}"
     if subject.node.time_ms is not None:
-        text = f"{text}; the profile {milliseconds(subject.node.time_ms)} ({subject.node.time_source})"
+        text = f"{text}; the profile {duration(subject.node.time_ms)} ({subject.node.time_source})"
     return f"{text}."
 
 
@@ -110,7 +103,7 @@ def _region(subject: Subject) -> Statement:
 def _cause(reformat: Reformat) -> Statement:
     """What a reformat costs and why it is there."""
     cost = (
-        f"It costs {milliseconds(reformat.cost_ms)} ({reformat.cost_source})"
+        f"It costs {duration(reformat.cost_ms)} ({reformat.cost_source})"
         if reformat.cost_ms and reformat.cost_source is not None
         else "It launches nothing"
         if reformat.cost_source == NO_KERNEL
@@ -174,8 +167,8 @@ def _rank(candidate: Candidate, count: int, subject: Subject) -> Statement:
     of = f", best of {count}" if count > 1 else ""
     split = f" ({candidate.runner})" if candidate.runner else ""
     text = (
-        f"{milliseconds(candidate.time_ms or 0.0)}  {precision}{unit}, {combination_text(*candidate.formats)}, tactic "
-        f"{hexadecimal(candidate.tactic_id or 0)}{split}{of}{runs}"
+        f"{duration(candidate.time_ms or 0.0)}  {precision}{unit}, {combination_text(*candidate.formats)}, "
+        f"{tactic_text(candidate.tactic_id)}{split}{of}{runs}"
     )
     return say("candidate", text, candidate=candidate, verdict="runs" if runs else "tried")
 
@@ -194,7 +187,7 @@ def _operations(subject: Subject) -> list[Statement]:
         if fastest is not None and fastest.time_ms is not None:
             text = (
                 f"Inside, Myelin timed {counted(len(candidates), 'kernel', 'kernels')} for the operation {op}: the fastest is {fastest.kernel} at "
-                f"{milliseconds(fastest.time_ms)}; which one the engine runs is not in the log."
+                f"{duration(fastest.time_ms)}; which one the engine runs is not in the log."
             )
             statements.append(say("note", text, candidate=fastest, verdict="operation"))
     return statements
@@ -210,10 +203,10 @@ def _fastest(subject: Subject) -> list[Statement]:
     if fastest.time_ms >= chosen.time_ms:
         text = "Nothing that was timed for this layer was faster, in any format."
         return [say("fastest", text, candidate=chosen, verdict="fastest")]
-    saved = milliseconds(chosen.time_ms - fastest.time_ms)
+    saved = duration(chosen.time_ms - fastest.time_ms)
     detour = Detour.of(fastest, subject)
     text = (
-        f"The fastest timed in any format is tactic {hexadecimal(fastest.tactic_id or 0)} at {milliseconds(fastest.time_ms)} "
+        f"The fastest timed in any format is {tactic_text(fastest.tactic_id)} at {duration(fastest.time_ms)} "
         f"({combination_text(*fastest.formats)}): what runs is {compared(chosen.time_ms, fastest.time_ms, 'that')}, by {saved}. "
         f"It was faster by itself, {detour.text}"
     )
@@ -232,13 +225,11 @@ def _within_formats(subject: Subject, chosen: Candidate) -> list[Statement]:
         assert second is not None and second.time_ms is not None  # noqa: PT018, S101  there are two or more
         text = (
             f"In its own formats it is the fastest of {len(rivals)}; the next is "
-            f"{compared(second.time_ms, chosen.time_ms, 'it')} (tactic {hexadecimal(second.tactic_id or 0)})."
+            f"{compared(second.time_ms, chosen.time_ms, 'it')} ({tactic_text(second.tactic_id)})."
         )
         return [say("fastest", text, second.line, candidate=chosen, verdict="fastest in its formats")]
-    text = (
-        f"In its own formats tactic {hexadecimal(first.tactic_id or 0)} took {milliseconds(first.time_ms)}, less than what "
-        f"runs ({milliseconds(chosen.time_ms)}); the log does not say why it was not taken."
-    )
+    took, now = durations(first.time_ms, chosen.time_ms)
+    text = f"In its own formats {tactic_text(first.tactic_id)} took {took}, less than what runs ({now}); the log does not say why it was not taken."
     return [say("fastest", text, chosen.line, candidate=first, verdict="unexplained")]
 
 
@@ -251,10 +242,10 @@ def _skipped(subject: Subject, flags: Flags) -> list[Statement]:
     if starved:
         most = max(starved, key=lambda c: c.scratch_bytes or 0)
         limit = flags.workspace_bytes()
-        allowed = f" The build's limit is {bytes_text(limit[0])} (line {limit[1]})." if limit is not None else ""
+        allowed = f" The build's limit is {byte_size(limit[0])} (line {limit[1]})." if limit is not None else ""
         text = (
             f"{counted(len(starved), 'tactic was', 'tactics were')} skipped for want of memory: the largest needs "
-            f"{bytes_text(most.scratch_bytes or 0)} ({most.reason}).{allowed} How fast they are is not known."
+            f"{byte_size(most.scratch_bytes or 0)} ({most.reason}).{allowed} How fast they are is not known."
         )
         lines = [c.line for c in starved] + ([limit[1]] if limit is not None else [])
         statements.append(say("skipped", text, *lines, candidate=most, verdict="workspace"))

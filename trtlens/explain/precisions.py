@@ -8,15 +8,8 @@ from trtlens.combinations import NO_VALID, NOT_SHOWN
 from trtlens.explain.around import Detour
 from trtlens.explain.statements import Statement, say
 from trtlens.explain.tuner import Candidate, best, offers
-from trtlens.explain.wording import (
-    bytes_text,
-    combination_text,
-    compared,
-    counted,
-    hexadecimal,
-    listed_lines,
-    milliseconds,
-)
+from trtlens.explain.wording import combination_text, compared, counted, listed_lines
+from trtlens.quantities import byte_size, duration, tactic_text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -54,8 +47,8 @@ def _lost(precision: str, fastest: Candidate, subject: Subject) -> Statement:
     assert fastest.time_ms is not None  # noqa: S101  best() returns timed candidates only
     name = precision.upper()
     unnamed = f" of {fastest.runner}, kernel not named" if fastest.precision_from == "formats" else ""
-    where = f"{combination_text(*fastest.formats)}, tactic {hexadecimal(fastest.tactic_id or 0)}{unnamed}"
-    text = f"{name}: the best took {milliseconds(fastest.time_ms)} ({where})"
+    where = f"{combination_text(*fastest.formats)}, {tactic_text(fastest.tactic_id)}{unnamed}"
+    text = f"{name}: the best took {duration(fastest.time_ms)} ({where})"
     if subject.chosen is None or subject.chosen.time_ms is None:
         reason = "which candidate the engine runs is not known, so the two cannot be compared"
         return say("precision", f"{text}; {reason}.", verdict="not comparable", candidate=fastest, precision=precision)
@@ -76,7 +69,7 @@ def _never_timed(precision: str, candidates: Sequence[Candidate], subject: Subje
     if starved:
         most = max(starved, key=lambda c: c.scratch_bytes or 0)
         text = (
-            f"{name}: {counted(len(starved), 'tactic was', 'tactics were')} skipped for want of workspace (up to {bytes_text(most.scratch_bytes or 0)}; "
+            f"{name}: {counted(len(starved), 'tactic was', 'tactics were')} skipped for want of workspace (up to {byte_size(most.scratch_bytes or 0)}; "
             f"{listed_lines([c.line for c in starved])}), and none was timed."
         )
         return say(
@@ -114,7 +107,7 @@ def _no_implementation(name: str, precision: str, offered: Sequence[Mapping[str,
     if unnamed:
         fastest = min(unnamed, key=lambda row: row["time_ms"])
         text = (
-            f"{name}: {counted(len(unnamed), 'format combination that reads it was', 'format combinations that read it were')} timed, at best in {milliseconds(fastest['time_ms'])} "
+            f"{name}: {counted(len(unnamed), 'format combination that reads it was', 'format combinations that read it were')} timed, at best in {duration(fastest['time_ms'])} "
             f"({combination_text(fastest['input_formats'], fastest['output_formats'])}, line {fastest['candidate_line']}); the log "
             "does not name their kernels, so what they compute in cannot be told."
         )

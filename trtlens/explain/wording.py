@@ -10,11 +10,6 @@ NOTHING = "nothing"
 _MOST_OPERANDS = 4
 
 
-def milliseconds(time_ms: float) -> str:
-    """A time as TensorRT prints it: six significant digits."""
-    return f"{time_ms:.6g} ms"
-
-
 def compared(time_ms: float, base_ms: float, base: str) -> str:
     """A time beside another: ``31 % slower than BASE``, ``as fast as BASE``, ``4.8 times as slow as BASE``."""
     if base_ms <= 0 or time_ms == base_ms:
@@ -29,11 +24,6 @@ def compared(time_ms: float, base_ms: float, base: str) -> str:
 def counted(count: int, one: str, many: str) -> str:
     """A number with what it counts: ``1 layer runs``, ``1,200 layers run``."""
     return f"{count:,} {one if count == 1 else many}"
-
-
-def hexadecimal(tactic_id: int) -> str:
-    """A tactic id as TensorRT 8.4 and later print it."""
-    return f"0x{tactic_id:016x}"
 
 
 @lru_cache(maxsize=4096)
@@ -76,15 +66,6 @@ def change_text(before: str, after: str) -> str:
     """Two formats in short; in full where only the strides differ: ``Float to Int8:32``."""
     left, right = formats_text(before), formats_text(after)
     return f"{left} to {right}" if left != right else f"{before} to {after}"
-
-
-def bytes_text(count: int) -> str:
-    """Bytes exactly, and in MiB or GiB where that is easier to read."""
-    if count < 2**20:
-        return f"{count:,} bytes"
-    return (
-        f"{count:,} bytes ({count / 2**20:.4g} MiB)" if count < 2**30 else f"{count:,} bytes ({count / 2**30:.4g} GiB)"
-    )
 
 
 def listed_lines(lines: list[int], most: int = 3) -> str:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from trtlens.explain.wording import milliseconds
 from trtlens.findings.finding import Evidence, Finding
 from trtlens.findings.pairs import Pair, common_layers, same_work
+from trtlens.quantities import duration
 
 if TYPE_CHECKING:
     from trtlens.findings.engine import Engine
@@ -32,20 +32,19 @@ def int8_slower_than_fp16(engine: Engine, other: Engine) -> Finding | None:
         return None
     parts = _parts(engine, other)
     evidence = [
-        Evidence(f"{name}: {milliseconds(a)} here (layers: {m}), {milliseconds(b)} there ({n})")
-        for name, a, m, b, n in parts
+        Evidence(f"{name}: {duration(a)} here (layers: {m}), {duration(b)} there ({n})") for name, a, m, b, n in parts
     ]
     evidence += _about_kernels(pairs)
     evidence += _about_launches(engine, other)
     evidence += _about_machine(engine, other)
     largest = max(parts, key=lambda part: part[1] - part[3])
     text = (
-        f"The layers take {milliseconds(here)} here and {milliseconds(there)} in the other run ({engine.source} times). Of the "
-        f"{milliseconds(here - there)} more, {milliseconds(largest[1] - largest[3])} stand in {largest[0]}."
+        f"The layers take {duration(here)} here and {duration(there)} in the other run ({engine.source} times). Of the "
+        f"{duration(here - there)} more, {duration(largest[1] - largest[3])} stand in {largest[0]}."
     )
     text += _verdict(engine, other, pairs)
     return Finding(
-        "int8-slower-than-fp16", "high", f"INT8 is slower than the other run, by {milliseconds(here - there)} in {milliseconds(here)}",
+        "int8-slower-than-fp16", "high", f"INT8 is slower than the other run, by {duration(here - there)} in {duration(here)}",
         text, tuple(evidence), "high" if engine.is_profiled else "medium",
         "build INT8 with FP16 enabled beside it; then take away what costs per layer: copies of constants (constants-copied), "
         "launches (launch-bound: CUDA graph, larger batch); time both engines as a whole too, without a profiler", at_stake_ms=here - there,
@@ -96,8 +95,8 @@ def _about_kernels(pairs: list[Pair]) -> list[Evidence]:
         if times:
             faster = sum(a < b for a, b in times)
             text = (
-                f"{len(times)} computing layers that both engines have take {milliseconds(sum(a for a, _ in times))} here and "
-                f"{milliseconds(sum(b for _, b in times))} there {name}; {faster} are faster here"
+                f"{len(times)} computing layers that both engines have take {duration(sum(a for a, _ in times))} here and "
+                f"{duration(sum(b for _, b in times))} there {name}; {faster} are faster here"
             )
             rows.append(Evidence(text))
     return rows
@@ -110,7 +109,7 @@ def _about_launches(engine: Engine, other: Engine) -> list[Evidence]:
             floor, count = one.floor_ms
             rows.append(Evidence(
                 f"{label}, {len(one.launched)} layers launch a kernel; the {count} smallest copies, which move 64 KiB or less, take "
-                f"{milliseconds(floor)} (median): if every launch costs that, {_fixed_share(one):.0f} % of {milliseconds(one.total_ms)} "
+                f"{duration(floor)} (median): if every launch costs that, {_fixed_share(one):.0f} % of {duration(one.total_ms)} "
                 "pass without any work done"
             ))  # fmt: skip
     return rows
@@ -143,9 +142,9 @@ def _verdict(engine: Engine, other: Engine, pairs: list[Pair]) -> str:
     if times:
         here, there = sum(a for a, _ in times), sum(b for _, b in times)
         if here >= there:
-            text += f" INT8 gains nothing in the kernels either: by the tuners' times they take {milliseconds(here)} against {milliseconds(there)}."
+            text += f" INT8 gains nothing in the kernels either: by the tuners' times they take {duration(here)} against {duration(there)}."
         else:
-            text += f" The kernels themselves are faster in INT8: {milliseconds(here)} against {milliseconds(there)} by the tuners' times."
+            text += f" The kernels themselves are faster in INT8: {duration(here)} against {duration(there)} by the tuners' times."
     if engine.floor_ms is not None and other.floor_ms is not None:
         text += (
             f" Layers this short pay for being launched, whatever the precision: about {_fixed_share(engine):.0f} % of the time here, "

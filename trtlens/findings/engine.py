@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from trtlens.arrays import of_build
 from trtlens.explain.subject import Build, Subject
-from trtlens.explain.wording import milliseconds
+from trtlens.quantities import duration
 from trtlens.reformat_causes import Reformat, ReformatReader
 from trtlens.reformats import NO_WORK
 
@@ -142,7 +142,7 @@ class Engine:
         """What shares are taken of, in words, and from which times."""
         if not self.profiler_ms:
             return f"of the time of all layers ({self.source} times)"
-        added = milliseconds(self.profiler_ms)
+        added = duration(self.profiler_ms)
         return f"of an inference (measured times, each less the {added} that profiling adds to a launch on average)"
 
     @property

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from trtlens.explain.wording import milliseconds
 from trtlens.findings.finding import Evidence, Finding
+from trtlens.quantities import duration
 
 if TYPE_CHECKING:
     from trtlens.engine_graph import Node
@@ -26,7 +26,7 @@ def launch_bound(engine: Engine) -> Finding | None:
     launches = len(engine.launched)
     fixed = engine.spent(min(timed.time_ms, floor[0]) for timed in engine.launched)
     profiling = (
-        f"profiling adds {milliseconds(engine.profiler_ms)} to each launch on average, which is taken off"
+        f"profiling adds {duration(engine.profiler_ms)} to each launch on average, which is taken off"
         if engine.profiler_ms
         else "profiling itself adds to it"
     )
@@ -34,18 +34,18 @@ def launch_bound(engine: Engine) -> Finding | None:
         return None
     times = sorted(timed.time_ms for timed in engine.launched)
     text = (
-        f"The {floor[1]} smallest copies, which move 64 KiB or less, take {milliseconds(floor[0])} (median, {engine.source} times). "
-        f"{launches} layers launch a kernel: if each pays that much for being launched, {milliseconds(fixed)} of "
-        f"{milliseconds(total)} ({100 * fixed / total:.0f} %) pass without any work done. A faster precision cannot save that part; "
+        f"The {floor[1]} smallest copies, which move 64 KiB or less, take {duration(floor[0])} (median, {engine.source} times). "
+        f"{launches} layers launch a kernel: if each pays that much for being launched, {duration(fixed)} of "
+        f"{duration(total)} ({100 * fixed / total:.0f} %) pass without any work done. A faster precision cannot save that part; "
         f"{profiling}."
     )
     evidence = [
-        Evidence(f"half of the {launches} layers take less than {milliseconds(times[launches // 2])}"),
-        Evidence(f"the smallest copies take {milliseconds(floor[0])}, median of {floor[1]}"),
+        Evidence(f"half of the {launches} layers take less than {duration(times[launches // 2])}"),
+        Evidence(f"the smallest copies take {duration(floor[0])}, median of {floor[1]}"),
     ]
     smallest = min((t for t in engine.launched if t.node.is_reformat), key=lambda t: t.time_ms)
     evidence.append(
-        Evidence(f"{smallest.node.name}: {milliseconds(smallest.time_ms)} {smallest.source}", smallest.node.row["line"])
+        Evidence(f"{smallest.node.name}: {duration(smallest.time_ms)} {smallest.source}", smallest.node.row["line"])
     )
     return Finding(
         "launch-bound", "high" if fixed >= _HEAVY_SHARE * total else "medium", f"up to {100 * fixed / total:.0f} % of the time is the cost of launching layers",
@@ -72,7 +72,7 @@ def myelin_hides_layers(engine: Engine) -> Finding | None:
             Evidence(f"it holds {held} of the model's {nodes} nodes" if nodes else f"it holds {held} nodes")
         )
     part = (
-        f" takes {milliseconds(time_ms)}, {100 * share:.0f} % of the known time"
+        f" takes {duration(time_ms)}, {100 * share:.0f} % of the known time"
         if time_ms is not None and share is not None
         else " has no known time"
     )

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from typing import TYPE_CHECKING
 
-from trtlens.explain.wording import bytes_text, counted, milliseconds
+from trtlens.explain.wording import counted
 from trtlens.findings.finding import Evidence, Finding
+from trtlens.quantities import byte_size, duration
 from trtlens.reformat_causes import ADVICE
 
 if TYPE_CHECKING:
@@ -33,8 +34,8 @@ def constants_copied(engine: Engine) -> Finding | None:
     text = counted(
         len(found), "copy of a constant runs at every inference", "copies of constants run at every inference"
     )
-    text += f"; in all {milliseconds(cost)}{share}" if cost is not None else "; their time is not known"
-    text += f". They move {bytes_text(sum(sizes))} in all: what they cost is the launches." if sizes else "."
+    text += f"; in all {duration(cost)}{share}" if cost is not None else "; their time is not known"
+    text += f". They move {byte_size(sum(sizes))} in all: what they cost is the launches." if sizes else "."
     evidence = [_evidence(r) for r in found[:_SHOWN]]
     return Finding(
         "constants-copied", _severity(cost, total), counted(len(found), "constant is copied at every inference", "constants are copied at every inference"), text, tuple(evidence),
@@ -43,7 +44,7 @@ def constants_copied(engine: Engine) -> Finding | None:
 
 
 def _evidence(reformat: Reformat) -> Evidence:
-    cost = f": {milliseconds(reformat.cost_ms)} {reformat.cost_source}" if reformat.cost_ms is not None else ""
+    cost = f": {duration(reformat.cost_ms)} {reformat.cost_source}" if reformat.cost_ms is not None else ""
     return Evidence(f"{reformat.node.name}: {reformat.detail}{cost}", reformat.node.row["line"])
 
 
@@ -64,7 +65,7 @@ def reformats_cost(engine: Engine) -> Finding | None:
         causes[reformat.cause].append(reformat)
     ranked = sorted(causes.items(), key=lambda item: -engine.spent(_costs(item[1])))
     evidence = [
-        Evidence(f"{len(members)} for {cause}: {milliseconds(engine.spent(_costs(members)))}; {ADVICE[cause]}")
+        Evidence(f"{len(members)} for {cause}: {duration(engine.spent(_costs(members)))}; {ADVICE[cause]}")
         for cause, members in ranked[:_SHOWN]
     ]
     found.sort(key=lambda r: -(r.cost_ms or 0.0))
@@ -72,7 +73,7 @@ def reformats_cost(engine: Engine) -> Finding | None:
     kinds = Counter(r.node.row["reformat_kind"] or "not shown" for r in found)
     listed = ", ".join(f"{count} {kind}" for kind, count in kinds.most_common())
     text = (
-        f"{counted(len(found), 'reformat takes', 'reformats take')} {milliseconds(cost)}, {100 * cost / total:.1f} % {engine.share_of}; "
+        f"{counted(len(found), 'reformat takes', 'reformats take')} {duration(cost)}, {100 * cost / total:.1f} % {engine.share_of}; "
         f"what they change: {listed}."
     )
     return Finding(

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from trtlens.explain.wording import counted, milliseconds
+from trtlens.explain.wording import counted
 from trtlens.findings.finding import Evidence, Finding
+from trtlens.quantities import duration
 
 if TYPE_CHECKING:
     from trtlens.findings.engine import Engine
@@ -44,13 +45,13 @@ def int8_without_fp16(engine: Engine) -> Finding | None:
     ]
     evidence += [
         Evidence(
-            f"{t.node.name} computes in {str(t.node.row['precision']).upper()}: {milliseconds(t.time_ms)} {t.source}",
+            f"{t.node.name} computes in {str(t.node.row['precision']).upper()}: {duration(t.time_ms)} {t.source}",
             t.node.row["line"],
         )
         for t in slow[:_SHOWN]
     ]
     text = (
-        f"{counted(len(slow), 'layer that computes runs', 'layers that compute run')} in FP32, {milliseconds(in_fp32)} in all"
+        f"{counted(len(slow), 'layer that computes runs', 'layers that compute run')} in FP32, {duration(in_fp32)} in all"
         if slow
         else "No layer that computes runs in FP32 here"
     ) + "; layers that are slower in INT8 than they would be in FP16 had no FP16 kernel to choose either."
@@ -84,7 +85,7 @@ def missing_scales(engine: Engine) -> Finding | None:
     evidence = [Evidence(row["text"].split("\n", 1)[0], row["line"]) for row in told[:_SHOWN]]
     evidence += [
         Evidence(f"{n.name} computes in {n.row['precision'] or 'an unknown precision'}"
-                 + (f": {milliseconds(times[n.name])}" if n.name in times else ""), n.row["line"])
+                 + (f": {duration(times[n.name])}" if n.name in times else ""), n.row["line"])
         for n in ranked[:_SHOWN]
     ]  # fmt: skip
     text = (
@@ -120,7 +121,9 @@ def tf32_in_fp32(engine: Engine) -> Finding | None:
     evidence = [Evidence(f"{node.name} runs {node.row['tactic_name']}", node.row["line"]) for node in nodes[:_SHOWN]]
     text = f"{counted(len(nodes), 'layer computes', 'layers compute')} in TF32. Products lose 13 of FP32's 23 mantissa bits; sums stay FP32."
     if compared:
-        text += f" By the tuner's times the fastest FP32 kernels of {compared} of them would take {milliseconds(saved)} more."
+        text += (
+            f" By the tuner's times the fastest FP32 kernels of {compared} of them would take {duration(saved)} more."
+        )
     return Finding(
         "tf32-in-fp32", "low", counted(len(nodes), "layer of an FP32 build computes in TF32", "layers of an FP32 build compute in TF32"), text, tuple(evidence), "high",
         "where the result must be FP32, build with --noTF32 and compare the outputs", at_stake_ms=None,

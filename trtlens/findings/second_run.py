@@ -6,11 +6,12 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from trtlens.explain.tuner import best
-from trtlens.explain.wording import counted, milliseconds
+from trtlens.explain.wording import counted
 from trtlens.findings.finding import Evidence, Finding
 from trtlens.findings.pairs import common_layers
 from trtlens.findings.precision import without_fp16_severity
 from trtlens.findings.tuning import skipped_for_workspace
+from trtlens.quantities import duration
 
 if TYPE_CHECKING:
     from trtlens.findings.engine import Engine
@@ -20,7 +21,7 @@ def constants_copied(finding: Finding, _engine: Engine, other: Engine) -> Findin
     """How many constants the other run copies."""
     there = [r.cost_ms for r in other.reformats if r.cause == "constant" and r.cost_ms]
     such = counted(len(there), "such copy takes", "such copies take")
-    text = f"in the other run {such} {milliseconds(other.spent(there))}" if there else "the other run has none"
+    text = f"in the other run {such} {duration(other.spent(there))}" if there else "the other run has none"
     return replace(finding, evidence=(*finding.evidence, Evidence(text)))
 
 
@@ -34,7 +35,7 @@ def int8_without_fp16(finding: Finding, engine: Engine, other: Engine) -> Findin
     stake = max(finding.at_stake_ms or 0.0, saved)
     text = (
         f"the other run computes {len(pairs)} of these layers in FP16: by the two tuners' times {len(faster)} of them are faster "
-        f"there, by {milliseconds(saved)} together (reformats between the precisions not counted)"
+        f"there, by {duration(saved)} together (reformats between the precisions not counted)"
     )
     severity = without_fp16_severity(engine, stake)
     return replace(finding, evidence=(*finding.evidence, Evidence(text)), at_stake_ms=stake, severity=severity)
@@ -55,6 +56,6 @@ def workspace_limit(finding: Finding, engine: Engine, other: Engine) -> Finding:
     total, faster = sum(saved.values()), sum(gain > 0 for gain in saved.values())
     text = (
         "the other run timed tactics that were skipped here: "
-        f"{milliseconds(total)} less in {counted(faster, 'layer', 'layers')}"
+        f"{duration(total)} less in {counted(faster, 'layer', 'layers')}"
     )
     return replace(finding, evidence=(*finding.evidence, Evidence(text)), at_stake_ms=total)

@@ -6,8 +6,9 @@ from collections import defaultdict
 from typing import TYPE_CHECKING, Any
 
 from trtlens.arrays import of_build
-from trtlens.explain.wording import bytes_text, counted, hexadecimal, milliseconds
+from trtlens.explain.wording import counted
 from trtlens.findings.finding import Evidence, Finding
+from trtlens.quantities import byte_size, duration, hexadecimal, tactic_text
 
 if TYPE_CHECKING:
     from trtlens.explain.tuner import Candidate
@@ -29,14 +30,12 @@ def workspace_limit(engine: Engine) -> Finding | None:
     if not rows and not told:
         return None
     limit = engine.flags.workspace_bytes()
-    evidence = [
-        Evidence(f"{c.layer}: tactic {hexadecimal(c.tactic_id or 0)}: {c.reason}", c.line) for c in rows[:_SHOWN]
-    ]
-    evidence += [Evidence(f"the build's workspace is {bytes_text(limit[0])}", limit[1])] if limit is not None else []
+    evidence = [Evidence(f"{c.layer}: {tactic_text(c.tactic_id)}: {c.reason}", c.line) for c in rows[:_SHOWN]]
+    evidence += [Evidence(f"the build's workspace is {byte_size(limit[0])}", limit[1])] if limit is not None else []
     evidence += [Evidence(row["text"].split("\n", 1)[0], row["line"]) for row in told[:1]]
     skipped = f"{counted(len(rows), 'tactic', 'tactics')} of {counted(len(layers), 'layer', 'layers')} skipped"
     text = skipped if rows else "TensorRT says that tactics were left out"
-    text += f"; the largest asks for {bytes_text(rows[0].scratch_bytes or 0)}." if rows else "."
+    text += f"; the largest asks for {byte_size(rows[0].scratch_bytes or 0)}." if rows else "."
     text += " How fast they are is not in this log."
     return Finding(
         "workspace-limit", "medium", "tactics were skipped for want of workspace", text, tuple(evidence), "high",
@@ -74,8 +73,8 @@ def unstable_choice(engine: Engine) -> Finding | None:
         return None
     judged = sum(s.chosen is not None and s.twin is None for s in engine.subjects.values())
     evidence = [
-        Evidence(f"{node.name}: {milliseconds(chosen.time_ms or 0.0)} runs ({hexadecimal(chosen.tactic_id or 0)}, line {chosen.line}), "
-                 f"{milliseconds(rival.time_ms or 0.0)} for {hexadecimal(rival.tactic_id or 0)}", rival.line)
+        Evidence(f"{node.name}: {duration(chosen.time_ms or 0.0)} runs ({hexadecimal(chosen.tactic_id or 0)}, line {chosen.line}), "
+                 f"{duration(rival.time_ms or 0.0)} for {hexadecimal(rival.tactic_id or 0)}", rival.line)
         for node, chosen, rival in close[:_SHOWN]
     ]  # fmt: skip
     text = (

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 from trtlens.explain.around import Detour
 from trtlens.explain.tuner import best
-from trtlens.explain.wording import combination_text, counted, hexadecimal, milliseconds
+from trtlens.explain.wording import combination_text, counted
 from trtlens.findings.finding import Evidence, Finding
+from trtlens.quantities import duration, durations, tactic_text
 
 if TYPE_CHECKING:
     from trtlens.engine_graph import Node
@@ -44,7 +45,7 @@ def cuda_cores_despite_tensor_cores(engine: Engine) -> Finding | None:
     evidence = [_row(subject, candidate) for subject, candidate, _ in faster[:_SHOWN]]
     text = (
         f"{counted(len(rows), 'layer runs', 'layers run')} on CUDA cores although a tensor core kernel was timed for it; for "
-        f"{len(faster)} the tensor core kernel was faster by itself, by {milliseconds(saved)} in all. What stood against it is in the evidence."
+        f"{len(faster)} the tensor core kernel was faster by itself, by {duration(saved)} in all. What stood against it is in the evidence."
     )
     total = engine.total_ms
     severity = "high" if total is not None and saved >= _WORTH_SHARE * total else "low"
@@ -58,9 +59,10 @@ def cuda_cores_despite_tensor_cores(engine: Engine) -> Finding | None:
 def _row(subject: Subject, candidate: Candidate) -> Evidence:
     assert subject.chosen is not None and subject.chosen.time_ms is not None and candidate.time_ms is not None  # noqa: PT018, S101
     detour = Detour.of(candidate, subject)
+    took, now = durations(candidate.time_ms, subject.chosen.time_ms)
     text = (
-        f"{subject.node.name}: tactic {hexadecimal(candidate.tactic_id or 0)} on tensor cores took {milliseconds(candidate.time_ms)} "
-        f"({combination_text(*candidate.formats)}), {milliseconds(subject.chosen.time_ms)} runs (line {subject.chosen.line}), {detour.text}"
+        f"{subject.node.name}: {tactic_text(candidate.tactic_id)} on tensor cores took {took} "
+        f"({combination_text(*candidate.formats)}), what runs {now} (line {subject.chosen.line}), {detour.text}"
     )
     return Evidence(text, candidate.line)
 
@@ -79,7 +81,7 @@ def channels_rule_out_tensor_cores(engine: Engine) -> Finding | None:
     stake = sum(times.values()) or None
     evidence = [
         Evidence(
-            f"{node.name}: {text}" + (f"; {milliseconds(times[node.index])}" if node.index in times else ""),
+            f"{node.name}: {text}" + (f"; {duration(times[node.index])}" if node.index in times else ""),
             node.row["line"],
         )
         for node, text, _ in found[:_SHOWN]

@@ -17,6 +17,7 @@ import numpy as np
 import pyarrow as pa
 
 from trtlens.output import visible
+from trtlens.quantities import hexadecimal
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -52,7 +53,7 @@ def _column(described: pa.Field, values: pa.ChunkedArray) -> dict[str, Any]:
         "doc": metadata.get(b"doc", b"").decode() or None,
     }
     if described.name == "tactic_id" or described.name.endswith("_tactic_id"):
-        return known | _texts(values, lambda one: f"0x{one:016x}")
+        return known | _texts(values, hexadecimal)
     if pa.types.is_boolean(described.type):
         return known | _texts(values.cast(pa.int8()), lambda one: "yes" if one else "no")
     if pa.types.is_integer(described.type):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from trtlens.charts.drawing.style import duration
+from trtlens.quantities import duration, seconds
 from trtlens.report.overview import text
 
 if TYPE_CHECKING:
@@ -38,7 +38,9 @@ def findings(subjects: Sequence[Subject]) -> str:
 
 def _finding(place: int, row: dict[str, Any], subjects: Sequence[Subject]) -> str:
     stake = row["at_stake_ms"], row["at_stake_s"]
-    cost = duration(stake[0]) if stake[0] is not None else f"{stake[1]:.1f} s of build" if stake[1] is not None else ""
+    cost = (
+        duration(stake[0]) if stake[0] is not None else f"{seconds(stake[1])} of build" if stake[1] is not None else ""
+    )
     run = f'<span class="of">{text(subjects[place].name)}</span>' if len(subjects) > 1 else ""
     head = (
         f'<span class="badge {text(row["severity"])}">{text(row["severity"])}</span><span class="what">{text(row["title"])}</span>'

@@ -7,12 +7,13 @@ from html import escape
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
-from trtlens.charts.drawing.style import by_precision, colour, duration
+from trtlens.charts.drawing.style import by_precision, colour
 from trtlens.comparison.latency import compare_latency
 from trtlens.comparison.noise import NO_DIFFERENCE
 from trtlens.joins import profiled_layers
 from trtlens.output import shorten, visible
 from trtlens.performance import stated_figure
+from trtlens.quantities import duration, interval, signed_duration
 from trtlens.statistics import summarize
 
 if TYPE_CHECKING:
@@ -138,7 +139,7 @@ def _against(subject: Subject, baseline: Subject) -> str:
     slow, fast = max(found.run_ms, found.base_ms), min(found.run_ms, found.base_ms)
     factor = f"{slow / fast:.2f}x " if fast else ""
     word = found.difference.verdict
-    return f'<p class="against {word}" title="{_RATIO}">{factor}{word} than {text(baseline.name)} ({found.difference.diff_ms:+.4f} ms)</p>'
+    return f'<p class="against {word}" title="{_RATIO}">{factor}{word} than {text(baseline.name)} ({signed_duration(found.difference.diff_ms)})</p>'
 
 
 def _circumstances(subject: Subject) -> tuple[Any, ...]:
@@ -153,24 +154,24 @@ def _latency(subject: Subject) -> str:
     sampled = _sampled(subject)
     if sampled is not None:
         words, found = sampled
-        interval = f"{found.median_low_ms:.5g} to {found.median_high_ms:.5g} ms with 95 % confidence"
+        ends = f"{interval(found.median_low_ms, found.median_high_ms)} with 95 % confidence"
         return _big(
-            f"{found.median_ms:.4g}",
-            "ms",
-            f"median {words}: {interval} ({found.count:,} inferences; p99 {found.p99_ms:.4g} ms)",
+            duration(found.median_ms),
+            f"median {words}: {ends} ({found.count:,} inferences; p99 {duration(found.p99_ms)})",
         )
     for metric in ("gpu_compute_time", "latency"):
         figure = stated_figure(subject.run, metric)
         if figure is not None:
             words = f"{figure.statistic} {metric.replace('_', ' ')}, as trtexec prints it; no samples, so no interval"
-            return _big(f"{figure.value:.4f}", figure.unit, words)
+            return _big(duration(figure.value) if figure.unit == "ms" else f"{figure.value:g} {figure.unit}", words)
     layers = profiled_layers(subject.run)["time_ms"].dropna()
     if len(layers):
-        return _big(f"{layers.sum():.4g}", "ms", f"{_SUM_OF_LAYERS}: {_HOW_TO_TIME}")
+        return _big(duration(layers.sum()), f"{_SUM_OF_LAYERS}: {_HOW_TO_TIME}")
     return f'<p class="big none">{_NO_TIMINGS}</p><p class="how">{_HOW_TO_TIME}</p>'
 
 
-def _big(value: str, unit: str, words: str) -> str:
+def _big(quantity: str, words: str) -> str:
+    value, _, unit = quantity.partition(" ")
     return f'<p class="big" title="{text(words)}">{text(value)}<small> {text(unit)}</small></p><p class="how">{text(words)}</p>'
 
 

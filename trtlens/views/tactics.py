@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from trtlens.arrays import known_true, of_build
 from trtlens.engine_graph import read_graph
 from trtlens.explain.tuner import Tuner
+from trtlens.quantities import duration
 from trtlens.reformats import NO_WORK
 from trtlens.schema import declare
 
@@ -154,5 +155,5 @@ def _sums(build: int, rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     sums["record"] = f"{len(counted)} of {len(rows)} layers"
     if left:
         rest = sum(row["measured_ms"] for row in left)
-        sums["chosen_reason"] = f"the profile has {rest:.6g} ms more in {len(left)} layers without the tuner's time"
+        sums["chosen_reason"] = f"the profile has {duration(rest)} more in {len(left)} layers without the tuner's time"
     return sums

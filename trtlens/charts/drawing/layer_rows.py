@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from trtlens.charts import MissingData
-from trtlens.charts.drawing.style import UNKNOWN, duration, plain
+from trtlens.charts.drawing.style import UNKNOWN, plain
 from trtlens.joins import frame, work_of
+from trtlens.quantities import duration
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -6,8 +6,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from trtlens.charts.drawing.layer_rows import running_layers
-from trtlens.charts.drawing.style import duration, fills, plain
+from trtlens.charts.drawing.style import fills, plain
 from trtlens.output import visible
+from trtlens.quantities import duration
 from trtlens_parsers.kernels import read_kernel
 
 if TYPE_CHECKING:

@@ -84,11 +84,6 @@ def plain(text: object, width: int = _LONGEST) -> str:
     return shown.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
 
-def duration(time_ms: float) -> str:
-    """A time in the unit that reads best."""
-    return f"{time_ms:.3f} ms" if abs(time_ms) >= 0.1 else f"{1000 * time_ms:.2f} µs"
-
-
 def log_axis(title: str, **more: Any) -> dict[str, Any]:
     """A logarithmic axis with few ticks, each written out: Plotly leaves all but one digit off between the powers of ten."""
     return {"title": {"text": title}, "type": "log", "tickformat": "~g", "nticks": 5, **more}
