@@ -12,12 +12,11 @@ from typing import Any
 
 import numpy as np
 
-from trtlens.comparison import Comparison, compare_runs
+from trtlens.comparison import Comparison, change_table, compare_runs, region_table
 from trtlens.comparison.gate import judge_checks, read_check
 from trtlens.comparison.headlines import tell
 from trtlens.runs import Run
 from trtlens.tables import TABLES
-from trtlens.views import changes, compare
 
 
 def make_run(name: str, layers: int, executions: int, seed: int) -> Run:
@@ -107,8 +106,8 @@ def main() -> None:
     print(f"  align and measure  {time.perf_counter() - start:6.2f} s")
     check = read_check("latency > +3%")
     steps: dict[str, Any] = {
-        "regions": compare.table,
-        "changes": changes.table,
+        "regions": region_table.table,
+        "changes": change_table.table,
         "headlines": tell,
         "a check": lambda c: judge_checks(c, [check]),
     }

@@ -16,11 +16,10 @@ import pytest
 
 from tests.conftest import CAPTURES, captured
 from trtlens import Run, open_run
-from trtlens.comparison import Comparison, compare_runs
+from trtlens.comparison import Comparison, change_table, compare_runs, region_table
 from trtlens.comparison.headlines import tell
 from trtlens.comparison.noise import NO_DIFFERENCE
 from trtlens.comparison.parts import split_difference
-from trtlens.views import changes, compare
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -43,7 +42,7 @@ def raw_medians(name: str) -> dict[str, float]:
 def test_all_profiled_time_is_in_regions() -> None:
     """The region table adds up to each run's profiled total, to the microsecond, and nothing is left over."""
     comparison = compared(*NAMES)
-    rows = compare.table(comparison).to_pylist()
+    rows = region_table.table(comparison).to_pylist()
     assert comparison.left == ()
     for name in NAMES:
         total = sum(row["time_ms"] for row in rows if row["run"] == name)
@@ -129,7 +128,7 @@ def test_parts_add_up_to_the_difference() -> None:
 def test_changes_explain_every_difference_that_is_more_than_noise() -> None:
     """For each region that is slower or faster, its changes add up to its difference, the largest change first."""
     comparison = compared(*NAMES)
-    rows = changes.table(comparison).to_pylist()
+    rows = change_table.table(comparison).to_pylist()
     times = [abs(row["diff_ms"]) for row in rows if row["diff_ms"] is not None]
     assert times == sorted(times, reverse=True)
     for row in comparison.rows:
@@ -144,9 +143,9 @@ def test_changes_explain_every_difference_that_is_more_than_noise() -> None:
 def test_every_view_has_its_declared_columns_and_key() -> None:
     """Columns never come and go, and the declared key identifies a row of the regions."""
     comparison = compared(*NAMES)
-    assert compare.table(comparison).schema == compare.COLUMNS.schema
-    assert changes.table(comparison).schema == changes.COLUMNS.schema
-    keys = [(row["region"], row["run"]) for row in compare.table(comparison).to_pylist()]
+    assert region_table.table(comparison).schema == region_table.COLUMNS.schema
+    assert change_table.table(comparison).schema == change_table.COLUMNS.schema
+    keys = [(row["region"], row["run"]) for row in region_table.table(comparison).to_pylist()]
     assert len(keys) == len(set(keys)) == 55 * 3
 
 
@@ -177,7 +176,7 @@ def test_logs_alone_stand_on_the_tuner_and_say_so() -> None:
     """Without profiles, times are those of the tactics that the tuner chose; they carry no interval and are called so."""
     runs = [open_run(CAPTURES / name / "verbose.log.xz") for name in ("fp32", "fp16")]
     comparison = compare_runs(runs, names=("fp32", "fp16"))
-    rows = compare.table(comparison).to_pylist()
+    rows = region_table.table(comparison).to_pylist()
     assert {row["time_source"] for row in rows} == {"tuner"}
     assert {row["low_ms"] for row in rows} == {None}
     assert {row["judged_on"] for row in rows if row["run"] == "fp16"} == {"tuner"}

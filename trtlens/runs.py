@@ -76,7 +76,7 @@ class Run:
         """
         if name not in VIEWS:
             raise TrtlensError(f"there is no view {name!r}: choose one of {', '.join(VIEWS)}")
-        return VIEWS[name].load().table(self, **options)
+        return VIEWS[name].table(self, **options)
 
     def show(self, name: str, **options: Any) -> ShownView:
         """A view as a notebook displays it, with its chart.

@@ -19,14 +19,11 @@ from trtlens.charts.drawing.style import (
     log_axis,
     plain,
 )
+from trtlens.views import VIEWS
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-NO_ERRORS = (
-    "no tensors were compared in this run: trtlens dump keeps them, and trtlens accuracy REFERENCE DUMP --profile RUN --keep keeps the "
-    "comparison in this run (without --profile: in the dump)"
-)
 _FLOOR = 1e-9
 """An error of 0 has no place on a logarithmic axis: it is drawn here, and the hover text tells the truth."""
 
@@ -42,7 +39,7 @@ def chart(table: pa.Table) -> go.Figure:
     """
     compared = [row for row in table.to_pylist() if row["error"] is not None]
     if not compared:
-        raise MissingData(NO_ERRORS)
+        raise MissingData(VIEWS["accuracy"].empty)
     rows = [row for row in compared if row["error"] > 0] or compared
     exact = f"; {len(compared) - len(rows)} without any error are left out" if len(rows) < len(compared) else ""
     x = list(range(len(rows)))

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 import plotly.graph_objects as go
 
-from trtlens.charts.accuracy import NO_ERRORS
 from trtlens.charts.drawing.chart import Chart, MissingData
 from trtlens.charts.drawing.layer_rows import NO_TIMES
 from trtlens.charts.drawing.style import GREY, SYMBOLS, UNKNOWN, by_precision, colour, figure, log_axis, plain
 from trtlens.quantities import duration
+from trtlens.views import VIEWS
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -32,7 +32,7 @@ def chart(table: pa.Table) -> go.Figure:
     """
     compared = [row for row in table.to_pylist() if row["error_added"] is not None]
     if not compared:
-        raise MissingData(NO_ERRORS)
+        raise MissingData(VIEWS["accuracy"].empty)
     rows = [row for row in compared if row["time_ms"] and row["layer_index"] is not None and row["error_added"] > 0]
     if not rows:
         raise MissingData(f"no compared tensor that adds error is made by a layer with a time: {NO_TIMES}")

@@ -8,16 +8,13 @@ import plotly.graph_objects as go
 
 from trtlens.charts.drawing.chart import Chart, MissingData
 from trtlens.charts.drawing.style import BLUE, figure, plain, stripes
+from trtlens.views import VIEWS
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 _MOST = 10
 _KINDS = {"part": ("parts of the build", BLUE, ""), "layer": ("tuning of a layer", "#7c5cad", "/")}
-NO_DURATIONS = (
-    "no durations are known: TensorRT states them at info level, and time stamps stand before the lines of trtexec and of "
-    "trtlens profile"
-)
 
 
 def chart(table: pa.Table) -> go.Figure:
@@ -34,7 +31,7 @@ def chart(table: pa.Table) -> go.Figure:
         :_MOST
     ]
     if not shown:
-        raise MissingData(NO_DURATIONS)
+        raise MissingData(VIEWS["build"].empty)
     traces = []
     for kind, (name, ink, shape) in _KINDS.items():
         here = [(place, row) for place, (one, row) in enumerate(shown) if one == kind]

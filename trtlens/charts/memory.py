@@ -9,6 +9,7 @@ import plotly.graph_objects as go
 from trtlens.charts.drawing.chart import Chart, MissingData
 from trtlens.charts.drawing.style import BLUE, figure, plain, stripes
 from trtlens.quantities import byte_size
+from trtlens.views import VIEWS
 
 if TYPE_CHECKING:
     from trtlens.runs import Run
@@ -19,9 +20,6 @@ _TOTALS = {
 }  # fmt: skip
 _PER_LAYER = {"scratch": "scratch_bytes", "device persistent": "device_persistent_bytes"}
 _MOST_LAYERS = 12
-NO_MEMORY = (
-    "no memory is stated: the totals and the layers' memory are in the log at verbose level, when an engine is finished"
-)
 
 
 def chart(run: Run) -> go.Figure:
@@ -33,7 +31,7 @@ def chart(run: Run) -> go.Figure:
     """
     rows = _totals(run) + _layers(run)
     if not rows:
-        raise MissingData(NO_MEMORY)
+        raise MissingData(VIEWS["memory"].empty)
     bar = go.Bar(
         y=[f"{place} {name}" for place, (name, _, _) in enumerate(rows)], x=[value / 2**20 for _, _, value in rows], orientation="h",
         marker={"color": [BLUE if total else "#7c5cad" for _, total, _ in rows],

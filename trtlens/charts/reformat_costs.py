@@ -8,8 +8,8 @@ import plotly.graph_objects as go
 
 from trtlens.charts.drawing.chart import Chart, MissingData
 from trtlens.charts.drawing.style import BLUE, figure, plain
-from trtlens.charts.reformat_flow import NO_REFORMATS
 from trtlens.quantities import duration
+from trtlens.views import VIEWS
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -24,7 +24,7 @@ def chart(table: pa.Table) -> go.Figure:
     """
     rows = [row for row in table.to_pylist() if row["region"] is None]
     if not rows:
-        raise MissingData(NO_REFORMATS)
+        raise MissingData(VIEWS["reformats"].empty)
     timed = any(row["cost_ms"] is not None for row in rows)
     values = [1000 * (row["cost_ms"] or 0.0) if timed else row["reformats"] for row in rows]
     bar = go.Bar(

@@ -10,13 +10,10 @@ import plotly.graph_objects as go
 from trtlens.charts.drawing.chart import Chart, MissingData
 from trtlens.charts.drawing.style import colour, figure, plain
 from trtlens.quantities import duration
+from trtlens.views import VIEWS
 
 if TYPE_CHECKING:
     import pyarrow as pa
-
-NO_REFORMATS = (
-    "no reformats are known in this engine: there are none, or the log holds no layers (they are at verbose level)"
-)
 
 
 def chart(table: pa.Table) -> go.Figure:
@@ -28,7 +25,7 @@ def chart(table: pa.Table) -> go.Figure:
     """
     rows = table.to_pylist()
     if not rows:
-        raise MissingData(NO_REFORMATS)
+        raise MissingData(VIEWS["reformats"].empty)
     timed = all(row["cost_ms"] is not None for row in rows) and sum(row["cost_ms"] for row in rows) > 0
     flows: dict[tuple[str, str, str], list[dict[str, Any]]] = defaultdict(list)
     for row in rows:

@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING
 import plotly.graph_objects as go
 
 from trtlens.charts.drawing.chart import Chart, MissingData
-from trtlens.charts.drawing.layer_rows import NO_LAYERS, NO_TIMES
+from trtlens.charts.drawing.layer_rows import NO_TIMES
 from trtlens.charts.drawing.layer_work import LayerWork, read_work
 from trtlens.charts.drawing.peaks import Peaks, peaks_of
 from trtlens.charts.drawing.style import GREY, SYMBOLS, UNKNOWN, by_precision, colour, figure, log_axis, plain
 from trtlens.quantities import duration
+from trtlens.views import VIEWS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -35,7 +36,7 @@ def chart(run: Run) -> go.Figure:
     work = read_work(run)
     if not work:
         timed = run["layer_times"].num_rows or run["layer_profile"].num_rows
-        raise MissingData(NO_LAYERS if not run["layers"].num_rows else _NO_WORK if timed else NO_TIMES)
+        raise MissingData(VIEWS["layers"].empty if not run["layers"].num_rows else _NO_WORK if timed else NO_TIMES)
     gpus = run["builds"]["gpu"].drop_null().to_pylist()
     peaks = peaks_of(gpus[-1] if gpus else None)
     traces = [_points(precision, [one for one in work if (one.precision or UNKNOWN) == precision])

@@ -107,9 +107,9 @@ def _place(wanted: str, arguments: list[RunArgument], names: list[str]) -> int:
 
 
 def _table(comparison: Comparison, *, regions: bool) -> pa.Table:
-    from trtlens.views import changes, compare  # noqa: PLC0415
+    from trtlens.comparison import change_table, region_table  # noqa: PLC0415
 
-    return compare.table(comparison) if regions else changes.table(comparison)
+    return region_table.table(comparison) if regions else change_table.table(comparison)
 
 
 def _list_quantities(form: CompareFormat) -> None:
@@ -142,15 +142,17 @@ def _finish(outcomes: list[Outcome], *, strict: bool) -> None:
 
 
 def _print(comparison: Comparison, *, regions: bool, top: int) -> None:
+    from trtlens.comparison import change_table  # noqa: PLC0415
     from trtlens.comparison.headlines import tell  # noqa: PLC0415
     from trtlens.comparison.wide import changes_shown, region_table, settings_table  # noqa: PLC0415
-    from trtlens.views import changes  # noqa: PLC0415
 
     for section in tell(comparison):
         _print_section(section)
     rows, hidden = changes_shown(comparison, top)
     if rows:
-        print_table(changes.COLUMNS.table(changes.columns(comparison, rows)), title="Changes", columns=_CHANGE_COLUMNS)
+        print_table(
+            change_table.COLUMNS.table(change_table.columns(comparison, rows)), title="Changes", columns=_CHANGE_COLUMNS
+        )
     if hidden:
         sys.stdout.write(f"{hidden} more changes: --top 0 shows them all\n\n")
     settings = settings_table(comparison)

@@ -131,9 +131,8 @@ def compare(subjects: Sequence[Subject]) -> Compared:
 
 def comparison_data(compared: Compared, count: int) -> dict[str, Any]:
     """Figures for each run that is held against the baseline, and the tables of all."""
+    from trtlens.comparison import change_table, region_table  # noqa: PLC0415
     from trtlens.comparison.wide import settings_table  # noqa: PLC0415
-    from trtlens.views import changes  # noqa: PLC0415
-    from trtlens.views import compare as compare_view  # noqa: PLC0415
 
     comparison = compared.comparison
     if comparison is None:
@@ -146,8 +145,8 @@ def comparison_data(compared: Compared, count: int) -> dict[str, Any]:
             for number in range(count)
         ],
         "tables": {
-            "changes": _of_regions(comparison, changes.table(comparison), _LEAD_CHANGES),
-            "compare": _of_regions(comparison, compare_view.table(comparison), _LEAD_REGIONS),
+            "changes": _of_regions(comparison, change_table.table(comparison), _LEAD_CHANGES),
+            "compare": _of_regions(comparison, region_table.table(comparison), _LEAD_REGIONS),
             "settings": encode_table(settings_table(comparison)),
         },
     }  # fmt: skip

@@ -6,15 +6,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from trtlens.charts import CHARTS
-from trtlens.charts.accuracy import NO_ERRORS
-from trtlens.charts.build_time import NO_DURATIONS
 from trtlens.charts.candidates import NO_TUNING
 from trtlens.charts.drawing.chart import SECTIONS as TITLES
-from trtlens.charts.drawing.layer_rows import NO_LAYERS
-from trtlens.charts.latency import NO_SAMPLES
-from trtlens.charts.memory import NO_MEMORY
-from trtlens.charts.reformat_flow import NO_REFORMATS
 from trtlens.report.overview import text
+from trtlens.views import VIEWS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -24,7 +19,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """One part of the page, by the anchor that links to it: its charts declare themselves, its tables stand here."""
+    """One part of the page, by the anchor that links to it; ``tables`` are views and others, in their order."""
 
     anchor: str
     tables: tuple[str, ...]
@@ -51,27 +46,23 @@ SECTIONS = (
 )
 CHANGED = Section("changed", ("changes", "compare", "settings"))
 
-_TITLES = {
-    "layers": ("All layers", ""), "tactics": ("Tactics", "What does each layer run, and what would the fastest tactic have saved?"),
-    "candidates-table": ("All candidates", "Every tactic that the tuner tried or skipped."),
-    "reformats": ("All reformats", ""), "latency-table": ("Figures of the latency", ""), "accuracy-table": ("Compared tensors", ""),
-    "pins": ("Layers to keep in FP32", ""), "overflow": ("What FP16 would not hold", ""), "memory-table": ("Layers that need memory", ""),
-    "build": ("Parts, runners and layers of the build", ""), "messages": ("Messages of the build", ""),
-    "changes": ("All changes", ""), "compare": ("All regions", ""), "settings": ("Settings that differ", ""),
-}  # fmt: skip
-_LARGEST_FIRST = {"layers": "time_ms", "tactics": "regret_ms", "reformats": "cost_ms"}
-"""The column of a table by which its rows stand at first, the largest on top; a click on a heading sorts anew."""
-EMPTY = {
-    "layers": NO_LAYERS,
-    "tactics": "no tactics can be told: this needs the engine's layers and the tuner's times, both from a verbose log",
-    "candidates": NO_TUNING, "reformats": NO_REFORMATS, "latency": NO_SAMPLES, "accuracy": NO_ERRORS, "pins": NO_ERRORS,
-    "overflow": "no ranges of values are known: trtlens dump of the FP32 model writes them",
-    "memory": NO_MEMORY, "build": NO_DURATIONS,
-    "messages": "the build printed no warning, no error and no message with a known meaning",
-    "changes": "no change was found between the runs", "compare": "no regions are known",
-    "settings": "no setting that the runs state differs",
-}  # fmt: skip
-"""What stands in the place of a table without rows: what is missing, and how to get it."""
+
+@dataclass(frozen=True, slots=True)
+class _Table:
+    """A table of the page that is no view of a run: a raw table, or one of the comparison."""
+
+    heading: str
+    empty: str
+    lead: str = ""
+    largest_first: str | None = None
+
+
+_OTHER_TABLES = {
+    "candidates": _Table("All candidates", NO_TUNING, "Every tactic that the tuner tried or skipped."),
+    "changes": _Table("All changes", "no change was found between the runs"),
+    "compare": _Table("All regions", "no regions are known"),
+    "settings": _Table("Settings that differ", "no setting that the runs state differs"),
+}
 
 
 def navigation(*, several: bool) -> str:
@@ -104,12 +95,12 @@ def _chart(chart: Chart, scope: str) -> str:
 
 
 def _table(name: str, scope: str) -> str:
-    title, question = _TITLES.get(f"{name}-table", _TITLES.get(name, (name, "")))
-    first = f' data-sort="{_LARGEST_FIRST[name]}"' if name in _LARGEST_FIRST else ""
-    words = f'<p class="question">{text(question)}</p>' if question else ""
+    table = VIEWS[name] if name in VIEWS else _OTHER_TABLES[name]
+    first = f' data-sort="{table.largest_first}"' if table.largest_first else ""
+    lead = f'<p class="question">{text(table.lead)}</p>' if table.lead else ""
     return (
-        f'<div class="block" id="table-{name}" data-table="{name}" data-scope="{scope}" data-empty="{text(EMPTY[name])}"{first}>'
-        f'<h3><a href="#table-{name}">{text(title)}</a></h3>{words}<div class="grid"></div></div>'
+        f'<div class="block" id="table-{name}" data-table="{name}" data-scope="{scope}" data-empty="{text(table.empty)}"{first}>'
+        f'<h3><a href="#table-{name}">{text(table.heading)}</a></h3>{lead}<div class="grid"></div></div>'
     )
 
 

@@ -1,67 +1,85 @@
-"""One file a question: each view module has ``table(run) -> pyarrow.Table``, pure and sorted.
+"""Views, one module a question: ``table(run) -> pyarrow.Table``, pure and sorted, and its declaration ``VIEW``.
 
-Views never import one another; what two of them share stands in a module beside this package.
+Every module here is a view; views never import one another: what two of them share stands on a lower floor.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from importlib import import_module
-from typing import TYPE_CHECKING, Protocol, cast
+from pkgutil import iter_modules
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
     import pyarrow as pa
-
-    from trtlens.runs import Run
-
-
-class ViewModule(Protocol):
-    """What a view's module offers."""
-
-    def table(self, run: Run) -> pa.Table:
-        """Answer the question for one run."""
 
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """A view by name, with the question that it answers; its module is loaded on first use."""
+    """What a view's module declares as ``VIEW``.
 
-    name: str
+    Attributes:
+        table: its function: takes a run, gives the rows.
+        question: what it answers.
+        place: place in the list of views, from 1.
+        heading: what stands above its table in the report, and ``lead`` below that.
+        empty: what the table says without rows: what is missing, and how to get it.
+        largest_first: column by which the report's rows stand at first, the largest on top.
+    """
+
+    table: Callable[..., pa.Table]
     question: str
+    place: int
+    heading: str = ""
+    lead: str = ""
+    empty: str = ""
+    largest_first: str | None = None
 
-    def load(self) -> ViewModule:
-        """The view's module."""
-        return cast("ViewModule", import_module(f"trtlens.views.{self.name}"))
+    @property
+    def name(self) -> str:
+        """Name of the view: its module's."""
+        return self.table.__module__.rpartition(".")[2]
 
 
-_VIEWS = (
-    View("layers", "Which layers does the engine run, in which precision, with which kernel, how long?"),
-    View("slowest", "Which layers take the most time?"),
-    View("precision", "How many layers compute in which precision, and how much of the time is theirs?"),
-    View("tensorcores", "What runs on tensor cores, what on CUDA cores although a tensor core kernel was timed?"),
-    View("kernels", "Which kernel families does the engine consist of?"),
-    View("tactics", "Which tactic does each layer run, and what would the fastest that was timed have saved?"),
-    View("why", "Why does a layer run what it runs, and what did everything else that was tried cost?"),
-    View("findings", "What costs time here, what puts the result at risk, and what should be checked next?"),
-    View(
-        "reformats", "Which layers only change type or layout, between whom, what do they cost, and why are they there?"
-    ),
-    View("reformat_causes", "What do reformats cost in all, by cause and by part of the network?"),
-    View("fusions", "What did the builder do to the network before tuning?"),
-    View("memory", "Which layers need memory beside their tensors?"),
-    View("build", "Where did the build's time go?"),
-    View("messages", "Which warnings and errors did the build print, and what do they mean?"),
-    View("latency", "How long does one inference take?"),
-    View(
-        "accuracy",
-        "Which tensor goes wrong first, in which layer and precision, and how much error does each layer add?",
-    ),
-    View(
-        "overflow",
-        "Which tensors, weights and sums would FP16 not hold, and which power of two brings them into range?",
-    ),
-    View("pins", "Which few layers to keep in FP32: how much error does each add for the time that it saves?"),
-)
+class _Views(Mapping[str, View]):
+    """Every view by name, in the order of their places; a module is imported when its view is asked for."""
 
-VIEWS: dict[str, View] = {view.name: view for view in _VIEWS}
+    def __getitem__(self, name: str) -> View:
+        if name not in _names():
+            raise KeyError(name)
+        return _load(name)
+
+    def __contains__(self, name: object) -> bool:
+        return name in _names()
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(_in_order())
+
+    def __len__(self) -> int:
+        return len(_names())
+
+
+@cache
+def _names() -> frozenset[str]:
+    return frozenset(module.name for module in iter_modules(__path__))
+
+
+@cache
+def _in_order() -> tuple[str, ...]:
+    return tuple(sorted(_names(), key=lambda name: (_load(name).place, name)))
+
+
+@cache
+def _load(name: str) -> View:
+    declared = getattr(import_module(f"trtlens.views.{name}"), "VIEW", None)
+    if not isinstance(declared, View):
+        raise TypeError(f"trtlens/views/{name}.py declares no VIEW: every module of trtlens/views is a view")
+    return declared
+
+
+VIEWS: Mapping[str, View] = _Views()
 """Every view by name."""

@@ -9,6 +9,7 @@ import pandas as pd
 from trtlens.joins import arrow, frame, layers_with_times
 from trtlens.schema import declare
 from trtlens.tensor_layers import places_of_tensors
+from trtlens.views import View
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -82,3 +83,12 @@ def _places(run: Run, build: int, rows: pd.DataFrame) -> pd.DataFrame:
 
 def _no_places() -> pd.DataFrame:
     return pd.DataFrame({"layer_index": pd.array([], dtype="Int64"), "joined_by": pd.array([], dtype="string")})
+
+
+VIEW = View(
+    table,
+    question="Which tensor goes wrong first, in which layer and precision, and how much error does each layer add?",
+    place=16,
+    heading="Compared tensors",
+    empty="no tensors were compared in this run: trtlens dump keeps them, and trtlens accuracy REFERENCE DUMP --profile RUN --keep keeps the comparison in this run (without --profile: in the dump)",
+)

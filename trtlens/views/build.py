@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from trtlens.arrays import of_build
 from trtlens.combinations import NOT_SHOWN
 from trtlens.schema import declare
+from trtlens.views import View
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -126,3 +127,12 @@ def _cache(run: Run, build: int, tuning: Sequence[dict[str, Any]], source: str) 
         "percent": 100 * seconds / total if total else None, "tactics": sum(row["timed"] for row in timed),
         "note": "; ".join(notes) or None, "line": told[0]["line"] if told else None,
     }]  # fmt: skip
+
+
+VIEW = View(
+    table,
+    question="Where did the build's time go?",
+    place=13,
+    heading="Parts, runners and layers of the build",
+    empty="no durations are known: TensorRT states them at info level, and time stamps stand before the lines of trtexec and of trtlens profile",
+)

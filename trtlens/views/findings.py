@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from trtlens.findings import find
 from trtlens.findings.finding import COLUMNS, findings_table
+from trtlens.views import View
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -18,3 +19,10 @@ __all__ = ["COLUMNS", "table"]
 def table(run: Run, against: Run | None = None) -> pa.Table:
     """Findings of each build, severe ones first, then by the time at stake; ``against`` is a second run to compare with."""
     return findings_table(find(run, against))
+
+
+VIEW = View(
+    table,
+    question="What costs time here, what puts the result at risk, and what should be checked next?",
+    place=8,
+)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from trtlens.views import View
+
 if TYPE_CHECKING:
     import pyarrow as pa
 
@@ -13,3 +15,10 @@ if TYPE_CHECKING:
 def table(run: Run) -> pa.Table:
     """Fusions and other changes of the graph, in the order in which the builder made them."""
     return run["fusions"].sort_by([("build", "ascending"), ("line", "ascending")])
+
+
+VIEW = View(
+    table,
+    question="What did the builder do to the network before tuning?",
+    place=11,
+)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from trtlens.joins import arrow, layers_with_times, share, work_of
 from trtlens.schema import declare
+from trtlens.views import View
 from trtlens_parsers.kernels import read_kernel
 
 if TYPE_CHECKING:
@@ -48,3 +49,10 @@ def table(run: Run) -> pa.Table:
     rows["time_percent"] = share(rows, "time_ms", ["build"])
     rows = rows.sort_values(["build", "time_ms", "layers"], ascending=[True, False, False])
     return arrow(rows, COLUMNS)
+
+
+VIEW = View(
+    table,
+    question="Which kernel families does the engine consist of?",
+    place=5,
+)

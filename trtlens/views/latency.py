@@ -9,6 +9,7 @@ import pandas as pd
 from trtlens.joins import arrow, frame
 from trtlens.schema import declare
 from trtlens.statistics import summarize
+from trtlens.views import View
 
 if TYPE_CHECKING:
     import numpy as np
@@ -82,3 +83,12 @@ def _statistics(times: NDArray[np.float64]) -> dict[str, float]:
         "median": found.median_ms, "mean": found.mean_ms, "min": found.min_ms, "max": found.max_ms,
         "p90": found.p90_ms, "p95": found.p95_ms, "p99": found.p99_ms, "samples": found.count,
     }  # fmt: skip
+
+
+VIEW = View(
+    table,
+    question="How long does one inference take?",
+    place=15,
+    heading="Figures of the latency",
+    empty="no inference was timed in this run: trtlens profile times them, or add the file of trtexec --exportTimes; the averages of trtexec's performance summary, where the log holds them, are in the table latency",
+)

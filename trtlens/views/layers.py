@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from trtlens.joins import arrow, frame, layers_with_times, tensor_text
 from trtlens.schema import declare
+from trtlens.views import View
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -48,3 +49,13 @@ def table(run: Run) -> pa.Table:
         layers = layers.join(own.rename(f"{direction}s"), on=["build", "index"])
     layers = layers.rename(columns={"tactic_name": "kernel"}).sort_values(["build", "index"])
     return arrow(layers, COLUMNS)
+
+
+VIEW = View(
+    table,
+    question="Which layers does the engine run, in which precision, with which kernel, how long?",
+    place=1,
+    heading="All layers",
+    empty="no layers are known: the log ends before the engine's layers, or was not written at verbose level; keep the whole log of trtexec --verbose (or trtlens profile), or add the file of --exportLayerInfo",
+    largest_first="time_ms",
+)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from trtlens.joins import arrow, frame
 from trtlens.schema import declare
+from trtlens.views import View
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -32,3 +33,12 @@ def table(run: Run) -> pa.Table:
     rows = rows[(rows[_SIZES].fillna(0) > 0).any(axis=1)]
     rows = rows.sort_values(["build", *_SIZES, "line"], ascending=[True, False, False, False, True])
     return arrow(rows, COLUMNS)
+
+
+VIEW = View(
+    table,
+    question="Which layers need memory beside their tensors?",
+    place=12,
+    heading="Layers that need memory",
+    empty="no memory is stated: the totals and the layers' memory are in the log at verbose level, when an engine is finished",
+)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from trtlens.joins import arrow, frame
 from trtlens.schema import declare
+from trtlens.views import View
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -45,3 +46,12 @@ def table(run: Run) -> pa.Table:
 def _distinct(values: object) -> list[str] | None:
     names = list(dict.fromkeys(values.dropna()))  # type: ignore[attr-defined]
     return names or None
+
+
+VIEW = View(
+    table,
+    question="Which warnings and errors did the build print, and what do they mean?",
+    place=14,
+    heading="Messages of the build",
+    empty="the build printed no warning, no error and no message with a known meaning",
+)

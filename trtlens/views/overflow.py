@@ -8,6 +8,7 @@ from trtlens.accuracy.overflow import find_overflow, make_model
 from trtlens.accuracy.remedies import FITS, NEAR
 from trtlens.dump_tables import dumped_tensors, onnx_nodes
 from trtlens.schema import declare
+from trtlens.views import View
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -60,3 +61,12 @@ def _rows(run: Run, build: int, *, everything: bool) -> list[dict[str, Any]]:
         }
         for index, found in enumerate(shown)
     ]  # fmt: skip
+
+
+VIEW = View(
+    table,
+    question="Which tensors, weights and sums would FP16 not hold, and which power of two brings them into range?",
+    place=17,
+    heading="What FP16 would not hold",
+    empty="no ranges of values are known: trtlens dump of the FP32 model writes them",
+)

@@ -9,6 +9,7 @@ from trtlens.fp32_times import fp32_times
 from trtlens.joins import layers_with_times
 from trtlens.schema import declare
 from trtlens.tensor_layers import held_nodes, places_of_tensors
+from trtlens.views import View
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -114,3 +115,12 @@ def _pin(
         nodes=nodes,
         cause=row["cause"],
     )
+
+
+VIEW = View(
+    table,
+    question="Which few layers to keep in FP32: how much error does each add for the time that it saves?",
+    place=18,
+    heading="Layers to keep in FP32",
+    empty="no tensors were compared in this run: trtlens dump keeps them, and trtlens accuracy REFERENCE DUMP --profile RUN --keep keeps the comparison in this run (without --profile: in the dump)",
+)

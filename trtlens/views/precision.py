@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from trtlens.joins import arrow, layers_with_times, share, work_of
 from trtlens.schema import declare
+from trtlens.views import View
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -38,3 +39,10 @@ def table(run: Run) -> pa.Table:
     rows["time_percent"] = share(rows, "time_ms", ["build"])
     rows = rows.sort_values(["build", "work", "time_ms", "layers"], ascending=[True, True, False, False])
     return arrow(rows, COLUMNS)
+
+
+VIEW = View(
+    table,
+    question="How many layers compute in which precision, and how much of the time is theirs?",
+    place=3,
+)

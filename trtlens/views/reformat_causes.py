@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from trtlens.reformat_causes import ADVICE, MEASURED, Reformat, ReformatReader
 from trtlens.schema import declare
+from trtlens.views import View
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -82,3 +83,10 @@ def _row(
         "measured": len(measured), "untimed": len(found) - len(known),
         "percent": 100 * sum(r.cost_ms or 0.0 for r in measured) / total if total and measured else None, "advice": None,
     }  # fmt: skip
+
+
+VIEW = View(
+    table,
+    question="What do reformats cost in all, by cause and by part of the network?",
+    place=10,
+)

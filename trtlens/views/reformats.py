@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from trtlens.reformat_causes import ADVICE, Reformat, ReformatReader
 from trtlens.schema import declare
+from trtlens.views import View
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -90,3 +91,13 @@ def _padded(source: Tensor | None, target: Tensor | None) -> int | None:
     if channels is None or width < 2 or channels % width == 0 or source.vector_width == width:
         return None
     return -(-channels // width) * width
+
+
+VIEW = View(
+    table,
+    question="Which layers only change type or layout, between whom, what do they cost, and why are they there?",
+    place=9,
+    heading="All reformats",
+    empty="no reformats are known in this engine: there are none, or the log holds no layers (they are at verbose level)",
+    largest_first="cost_ms",
+)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from trtlens.joins import arrow, layers_with_times, profiled_layers, share
 from trtlens.schema import declare
+from trtlens.views import View
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -39,3 +40,10 @@ def table(run: Run) -> pa.Table:
     layers["percent"] = share(layers, "time_ms", ["build"])
     layers = layers[layers["time_ms"].notna()].sort_values(["build", "time_ms"], ascending=[True, False])
     return arrow(layers.groupby("build").head(MOST).rename(columns={"tactic_name": "kernel"}), COLUMNS)
+
+
+VIEW = View(
+    table,
+    question="Which layers take the most time?",
+    place=2,
+)

@@ -10,6 +10,7 @@ from trtlens.explain.tuner import Tuner
 from trtlens.quantities import duration
 from trtlens.reformats import NO_WORK
 from trtlens.schema import declare
+from trtlens.views import View
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -157,3 +158,14 @@ def _sums(build: int, rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         rest = sum(row["measured_ms"] for row in left)
         sums["chosen_reason"] = f"the profile has {duration(rest)} more in {len(left)} layers without the tuner's time"
     return sums
+
+
+VIEW = View(
+    table,
+    question="Which tactic does each layer run, and what would the fastest that was timed have saved?",
+    place=6,
+    heading="Tactics",
+    lead="What does each layer run, and what would the fastest tactic have saved?",
+    empty="no tactics can be told: this needs the engine's layers and the tuner's times, both from a verbose log",
+    largest_first="regret_ms",
+)

@@ -10,6 +10,7 @@ import pyarrow.compute as pc
 
 from trtlens.joins import arrow, frame, layers_with_times, share, work_of
 from trtlens.schema import declare
+from trtlens.views import View
 from trtlens_parsers.kernels import TENSOR_CORE
 
 if TYPE_CHECKING:
@@ -69,3 +70,10 @@ def _fastest_on_tensor_cores(candidates: pa.Table) -> pd.DataFrame:
     ordered = timed.select(["build", "layer", "time_ms"]).to_pandas().sort_values("time_ms", kind="stable")
     first = ordered.drop_duplicates(["build", "layer"]).index
     return frame(timed.select(["build", "layer", "tactic_name", "time_ms", "line"]).take(pa.array(first)))
+
+
+VIEW = View(
+    table,
+    question="What runs on tensor cores, what on CUDA cores although a tensor core kernel was timed?",
+    place=4,
+)

@@ -9,6 +9,7 @@ from trtlens.explain.ranking import ranking
 from trtlens.explain.selection import select
 from trtlens.explain.statements import COLUMNS, statements_table
 from trtlens.explain.subject import Build
+from trtlens.views import View
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -42,3 +43,10 @@ def rank(run: Run, layer: str = "*") -> pa.Table:
 
     """
     return ranking(run, select(run, layer))
+
+
+VIEW = View(
+    table,
+    question="Why does a layer run what it runs, and what did everything else that was tried cost?",
+    place=7,
+)

@@ -8,15 +8,12 @@ from trtlens.charts import MissingData
 from trtlens.charts.drawing.style import UNKNOWN, plain
 from trtlens.joins import frame, work_of
 from trtlens.quantities import duration
+from trtlens.views import VIEWS
 
 if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
 
-NO_LAYERS = (
-    "no layers are known: the log ends before the engine's layers, or was not written at verbose level; keep the whole log of "
-    "trtexec --verbose (or trtlens profile), or add the file of --exportLayerInfo"
-)
 NO_TIMES = "no timings in this run: add the file of trtexec --exportProfile, or profile with trtlens profile"
 
 
@@ -28,7 +25,7 @@ def running_layers(table: pa.Table) -> pd.DataFrame:
 
     """
     if not table.num_rows:
-        raise MissingData(NO_LAYERS)
+        raise MissingData(VIEWS["layers"].empty)
     layers = frame(table)
     layers["work"] = work_of(layers)
     layers["shown"] = layers["precision"].fillna(UNKNOWN)
