@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from trtlens.capture.model import is_large, load_onnx, nodes_fitting, save_onnx
+from trtlens.capture.onnx_faults import fault_of, in_short, telling_faults
 from trtlens.capture.onnx_rewriting import (
     FLOAT,
     FLOAT16,
@@ -83,8 +84,13 @@ def asks_conversion(options: BuildOptions) -> bool:
 def convert_model(model: Path, options: BuildOptions, recorder: Recorder) -> Path:
     """The model to build: the given one, or `converted.onnx` in the run with the precisions that were asked for.
 
-    Raises TrtlensError where a package is missing or the model cannot be converted.
+    Raises TrtlensError where a package is missing, the model is broken, or it cannot be converted.
     """
+    with telling_faults(model, "converting it"):
+        return _converted(model, options, recorder)
+
+
+def _converted(model: Path, options: BuildOptions, recorder: Recorder) -> Path:
     half = half_precision(options)
     proto = load_onnx(model, f"converting a model to {half or 'int8'}")
     quantized = quantize_model(proto, model, options, half, recorder)
@@ -113,7 +119,7 @@ def _convert_half(
     if original and importlib.util.find_spec("modelopt") is not None:
         result, conversion = _autocast(proto, model, half, options)
     else:
-        result, conversion = _cast_by_operator(proto, half, options)
+        result, conversion = _cast_by_operator(proto, model, half, options)
     recorder.note(conversion.sentence())
     return result
 
@@ -131,7 +137,12 @@ def _autocast(proto: Any, model: Path, half: str, options: BuildOptions) -> tupl
         "calibration_data": str(data) if data is not None and data.suffix == ".npz" else None,
     }
     known = inspect.signature(convert_to_mixed_precision).parameters
-    result = convert_to_mixed_precision(**{name: value for name, value in wanted.items() if name in known})
+    try:
+        result = convert_to_mixed_precision(**{name: value for name, value in wanted.items() if name in known})
+    except Exception as error:  # its errors have no common class below Exception
+        raise TrtlensError(
+            f"ModelOpt cannot convert {model} ({fault_of(model) or in_short(error)}): export the model in {half}"
+        ) from error
     return result, _describe("ModelOpt AutoCast", half, proto, result, 0)
 
 
@@ -142,7 +153,7 @@ def _fp32_nodes(proto: Any) -> tuple[str, ...]:
     return tuple(node.name for node in proto.graph.node if node.op_type != "Cast" and floats & set(node.output))
 
 
-def _cast_by_operator(proto: Any, half: str, options: BuildOptions) -> tuple[Any, Conversion]:
+def _cast_by_operator(proto: Any, model: Path, half: str, options: BuildOptions) -> tuple[Any, Conversion]:
     """onnxconverter-common turns everything to FP16 except the operators that have no FP16 form, and what we keep."""
     try:
         from onnxconverter_common import float16  # noqa: PLC0415  only where TensorRT has no precision flags
@@ -158,23 +169,33 @@ def _cast_by_operator(proto: Any, half: str, options: BuildOptions) -> tuple[Any
     full = {tensor.name: tensor for tensor in copy(prepared).graph.initializer} if half == "bf16" else {}
     infer_types(prepared)
     clipped = count_overflowing(prepared, blocked) if half == "fp16" else 0
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # each clipped weight is warned of; they are counted instead
-        result = float16.convert_float_to_float16(
-            prepared,
-            min_positive_val=_FP16_SMALLEST,
-            max_finite_val=FP16_LARGEST,
-            keep_io_types=True,
-            disable_shape_infer=True,
-            node_block_list=sorted(kept),
-            check_fp16_ready=False,
-        )
+    result = _as_float16(float16, prepared, model, kept)
     check_types(result, half)
     if half == "bf16":
         as_bfloat16(
             result, full
         )  # afterwards: ONNX itself allows BF16 in a Conv from operator set 22 on, TensorRT in any
     return result, _describe("onnxconverter-common", half, proto, result, clipped)
+
+
+def _as_float16(float16: Any, prepared: Any, model: Path, kept: set[str]) -> Any:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # each clipped weight is warned of; they are counted instead
+        try:
+            return float16.convert_float_to_float16(
+                prepared,
+                min_positive_val=_FP16_SMALLEST,
+                max_finite_val=FP16_LARGEST,
+                keep_io_types=True,
+                disable_shape_infer=True,
+                node_block_list=sorted(kept),
+                check_fp16_ready=False,
+            )
+        except Exception as error:  # it asserts, and looks nodes up that may not be there
+            raise TrtlensError(
+                f"onnxconverter-common cannot convert {model} ({fault_of(model) or in_short(error)}): install "
+                "nvidia-modelopt, or export the model in that precision"
+            ) from error
 
 
 def _describe(tool: str, half: str, before: Any, after: Any, clipped: int) -> Conversion:

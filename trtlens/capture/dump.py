@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from trtlens.capture.emulate import dump_emulated
 from trtlens.capture.inputs import InputRecipe
 from trtlens.capture.model import check_model, identify_model, is_engine, load_onnx, require_onnx
+from trtlens.capture.onnx_faults import telling_faults
 from trtlens.capture.onnx_graphs import inner_tensors
 from trtlens.capture.onnx_inputs import make_feeds
 from trtlens.capture.onnxruntime_session import require_onnxruntime
@@ -74,11 +75,12 @@ def dump_run(
     if is_engine(model):
         raise TrtlensError(f"{model} is an engine, which ONNX Runtime cannot run: give the ONNX model")
     runtime = require_onnxruntime("a reference" if request.emulate is None else f"emulating {request.emulate}")
-    feeds = make_feeds(load_onnx(model, "dumping tensors", weights=False), request.shapes, request.recipe)
+    with telling_faults(model, "running it"):
+        feeds = make_feeds(load_onnx(model, "dumping tensors", weights=False), request.shapes, request.recipe)
     options = _emulated_options(request)
     facts = {**_facts(model, options, command), "library": "onnxruntime", "library_version": runtime.__version__}
     recorder = create_recorder(out, facts, force=force)
-    with finishing(recorder):
+    with finishing(recorder), telling_faults(model, "running it"):
         for note in feeds.notes:
             recorder.note(note)
         feeds.save(recorder.folder)
@@ -148,6 +150,7 @@ def _described(onnx: Any, info: Any) -> tuple[str | None, tuple[int | str, ...] 
     kind = None if info is None else info.type.tensor_type
     if kind is None or not kind.elem_type:
         return None, None
-    name = onnx.TensorProto.DataType.Name(kind.elem_type).lower()
+    known = onnx.TensorProto.DataType.DESCRIPTOR.values_by_number.get(kind.elem_type)
+    name = None if known is None else known.name.lower()
     dims = tuple(dim.dim_value if dim.HasField("dim_value") else dim.dim_param or "?" for dim in kind.shape.dim)
-    return {"float": "fp32", "float16": "fp16", "bfloat16": "bf16", "double": "fp64"}.get(name, name), dims
+    return {"float": "fp32", "float16": "fp16", "bfloat16": "bf16", "double": "fp64"}.get(name or "", name), dims

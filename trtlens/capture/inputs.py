@@ -50,6 +50,8 @@ _WHOLE = {
     "BOOL": (0, 1),
 }
 _IDS_END = 100
+_MOST_VALUES = 2**40
+"""Values of one input: terabytes, which numpy refuses with an error of another class than what memory does not hold."""
 _BYTES = {"INT8": (-128, 128), "UINT8": (0, 256)}
 
 _MASK = re.compile(r"mask", re.IGNORECASE)
@@ -114,7 +116,7 @@ def make_inputs(
     return {
         tensor.name: _checked(tensor, loaded[tensor.name], chosen.inputs[tensor.name], recipe)
         if tensor.name in loaded
-        else np.asarray(_made(tensor, chosen, recipe))  # arithmetic on arrays without dimensions gives bare numbers
+        else _fitting(tensor, chosen, recipe)
         for tensor in inputs
     }
 
@@ -151,6 +153,18 @@ def _checked(
             f"{shape_text(expected)} here: save that shape, or give another one with --shapes",
         )
     return raw_values(tensor.dtype, array)
+
+
+def _fitting(tensor: IoTensor, chosen: ChosenShapes, recipe: InputRecipe) -> NDArray[np.generic]:
+    shape = chosen.inputs[tensor.name]
+    try:
+        if math.prod(shape) <= _MOST_VALUES:
+            return np.asarray(
+                _made(tensor, chosen, recipe)
+            )  # arithmetic on arrays without dimensions gives bare numbers
+    except MemoryError:
+        pass
+    raise TrtlensError(f"input {tensor.name!r} is {shape_text(shape)}, more than memory holds: give it a smaller shape")
 
 
 def _made(tensor: IoTensor, chosen: ChosenShapes, recipe: InputRecipe) -> NDArray[np.generic]:

@@ -49,9 +49,10 @@ def check_model(model: Path) -> None:
 def identify_model(model: Path) -> dict[str, Any]:
     """The `model` entry of `run.json`: path, size, SHA-256, and those of external weight files.
 
-    `external` is None where it is not known, because the `onnx` package is not there or cannot read the file.
+    `external` is None where it is not known, because the `onnx` package is not there or cannot read the file; a hash in it is
+    None where the file is not there, or lies outside of the model's folder and is left alone.
     """
-    external: dict[str, str] | None = {}
+    external: dict[str, str | None] | None = {}
     if not is_engine(model):
         external = _hash_external(model)
     return {
@@ -90,11 +91,19 @@ def load_onnx(model: Path, purpose: str, *, weights: bool = True) -> Any:
     """The model as a ModelProto; raises TrtlensError where the file is no ONNX model or weights are missing."""
     onnx = require_onnx(purpose)
     try:
-        proto = onnx.load(str(model), load_external_data=weights)
+        proto = onnx.load(str(model), load_external_data=False)
+        named = _locations(proto.graph) if weights else ()
+        outside = next((name for name in named if _beside(model, name) is None), None)
+        if weights and outside is None:
+            onnx.load_external_data_for_model(proto, str(model.parent))
     except Exception as error:  # protobuf's own error class differs between its implementations
         raise TrtlensError(f"{model} is not an ONNX model that can be read ({error}): export it again") from error
     if not proto.graph.node:
         raise TrtlensError(f"{model} is not an ONNX model with any node: export it again")
+    if outside is not None:
+        raise TrtlensError(
+            f"{model} names weights outside of its folder ({outside[:80]!r}): move them beside the model"
+        )
     return proto
 
 
@@ -152,17 +161,42 @@ def save_onnx(proto: Any, path: Path) -> None:
     )
 
 
-def _hash_external(model: Path) -> dict[str, str] | None:
+def _hash_external(model: Path) -> dict[str, str | None] | None:
     try:
         proto = load_onnx(model, "finding external weights", weights=False)
     except TrtlensError:
         return None
-    return {name: hash_file(path) for name in sorted(set(_locations(proto))) if (path := model.parent / name).is_file()}
+    return {name: _hash_beside(model, name) for name in sorted(set(_locations(proto.graph)))}
 
 
-def _locations(proto: Any) -> Iterator[str]:
-    """The external files that initializers name; constants inside nodes cannot be external."""
-    for tensor in proto.graph.initializer:
-        for entry in tensor.external_data:
-            if entry.key == "location":
-                yield entry.value
+def _hash_beside(model: Path, name: str) -> str | None:
+    path = _beside(model, name)
+    try:
+        return hash_file(path) if path is not None and path.is_file() else None
+    except OSError:
+        return None
+
+
+def _beside(model: Path, name: str) -> Path | None:
+    """The file that a model names for its weights, None where that lies outside of the model's folder."""
+    try:
+        path = (model.parent / name).resolve()
+        return path if path.is_relative_to(model.parent.resolve()) else None
+    except (OSError, ValueError, RuntimeError):  # a name too long, with a NUL, of links in a circle
+        return None
+
+
+def _locations(graph: Any) -> Iterator[str]:
+    """The external files that weights name, and tensors inside nodes and inside their graphs."""
+    for tensor in graph.initializer:
+        yield from _location(tensor)
+    for node in graph.node:
+        for attribute in node.attribute:
+            for tensor in (attribute.t, *attribute.tensors):
+                yield from _location(tensor)
+            for inner in (attribute.g, *attribute.graphs):
+                yield from _locations(inner)
+
+
+def _location(tensor: Any) -> Iterator[str]:
+    return (entry.value for entry in tensor.external_data if entry.key == "location")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from trtlens.capture.onnx_faults import in_short
 from trtlens.errors import TrtlensError
 
 if TYPE_CHECKING:
@@ -54,7 +55,7 @@ class CpuModel:
             )
         except Exception as error:  # its own classes, all derived from Exception, and protobuf's at 2 GiB
             raise TrtlensError(
-                f"ONNX Runtime cannot load the model ({_shortened(error)}): check it with onnx.checker"
+                f"ONNX Runtime cannot load the model ({in_short(error)}): check it with onnx.checker"
             ) from error
         self.outputs: tuple[str, ...] = tuple(output.name for output in self._session.get_outputs())
 
@@ -64,9 +65,5 @@ class CpuModel:
             return dict(zip(self.outputs, self._session.run(None, dict(feeds)), strict=True))
         except Exception as error:
             raise TrtlensError(
-                f"ONNX Runtime cannot run the model ({_shortened(error)}): check the inputs' shapes and values"
+                f"ONNX Runtime cannot run the model ({in_short(error)}): check the inputs' shapes and values"
             ) from error
-
-
-def _shortened(error: Exception) -> str:
-    return " ".join(str(error).split())[:300]

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from trtlens.capture.calibration import InputSpec, load_calibration_data
 from trtlens.capture.model import holds_qdq, is_large, load_onnx, nodes_fitting, require_onnx, save_onnx
+from trtlens.capture.onnx_faults import fault_of, in_short
 from trtlens.capture.patterns import lookup
 from trtlens.errors import TrtlensError
 
@@ -233,5 +234,10 @@ def _by_modelopt(
             "output_path": str(target),
         }
         known = inspect.signature(quantize).parameters
-        quantize(**{name: value for name, value in wanted.items() if name in known})
+        try:
+            quantize(**{name: value for name, value in wanted.items() if name in known})
+        except Exception as error:  # its errors have no common class below Exception
+            raise TrtlensError(
+                f"ModelOpt cannot quantize {model} ({fault_of(model) or in_short(error)}): give one with Q/DQ layers"
+            ) from error
         return load_onnx(target, "quantizing a model")
