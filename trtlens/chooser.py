@@ -8,6 +8,7 @@ from math import isnan
 from typing import TYPE_CHECKING, Any
 
 from trtlens.fitting import Fitting, Known
+from trtlens.kept import kept_rows
 from trtlens.matching import EngineLayer, Match, Matcher
 from trtlens.operands import NO_OPERANDS, Operands, operands_of_layers, stated_formats
 from trtlens.quantities import tactic_text
@@ -100,13 +101,8 @@ class Chooser:
 
     def _added_reformats(self) -> list[dict[str, Any]]:
         """Reformats that the builder announced; only those of the strategy whose engine was kept."""
-        rows: list[dict[str, Any]] = self._tables["added_reformats"].to_pylist()
-        kept = self.tried.kept
-        return [
-            row
-            for row in rows
-            if row["build"] not in kept or kept[row["build"]]["line"] <= row["line"] <= kept[row["build"]]["last_line"]
-        ]
+        rows: list[dict[str, Any]] = kept_rows(self._tables, "added_reformats").to_pylist()
+        return rows
 
     def _choose_build(
         self, build: int, rows: Sequence[dict[str, Any]], operands: Sequence[Operands], known: Known
@@ -137,7 +133,7 @@ class Chooser:
                 timed.add(layer)
         nodes = {
             row["layer"]: frozenset(row["onnx_nodes"] or ())
-            for row in self._tables["regions"].to_pylist()
+            for row in kept_rows(self._tables, "regions").to_pylist()
             if row["build"] == build and row["layer"] in timed
         }
         return Matcher(timed, operations, nodes)

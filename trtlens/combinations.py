@@ -23,6 +23,7 @@ NOT_SHOWN_REASON = "the timing cache answered, and this version prints no line f
 NO_VALID = "no valid tactics"
 ONLY_OPTION = "the only option"
 _KEYS = ("build", "layer", "input_formats", "output_formats")
+_OWN = ("strategy", "profile")
 _NO_STRATEGY = -1
 
 
@@ -35,12 +36,12 @@ class Grouping:
     """
 
     def __init__(self, tables: Mapping[str, pa.Table]) -> None:
-        candidates, headers, strategies = tables["candidates"], tables["combinations"], tables["strategies"]
+        candidates, headers = tables["candidates"], tables["combinations"]
         self._codes: dict[str, dict[Any, int]] = {name: {} for name in _KEYS}
-        self.rows: dict[str, list[Any]] = {name: headers[name].to_pylist() for name in (*_KEYS, "strategy", "line")}
+        self.rows: dict[str, list[Any]] = {name: headers[name].to_pylist() for name in (*_KEYS, *_OWN, "line")}
         header_strategies = to_numpy(filled(headers["strategy"], _NO_STRATEGY))
         lines = to_numpy(candidates["line"])
-        own_strategies = _strategy_of(to_numpy(candidates["build"]), lines, strategies)
+        own_strategies = to_numpy(filled(candidates["strategy"], _NO_STRATEGY))
         header_keys, keys = self._keys(headers, header_strategies), self._keys(candidates, own_strategies)
         self.of_candidate = _latest_header(header_keys, np.asarray(self.rows["line"], np.int64), keys, lines)
         is_operation = to_numpy(candidates["op"].is_valid())
@@ -73,10 +74,8 @@ class Grouping:
         lengths = np.diff(np.append(starts, len(sort)))
         self.of_candidate[headless[sort]] = len(self.rows["line"]) + np.repeat(rank, lengths)
         firsts = headless[first[order]]
-        for name in (*_KEYS, "line"):
+        for name in (*_KEYS, *_OWN, "line"):
             self.rows[name] += candidates[name].take(of_numpy(firsts)).to_pylist()
-        numbers = keys[firsts, -1].tolist()
-        self.rows["strategy"] += [None if number == _NO_STRATEGY else number for number in numbers]
 
 
 def decoded(column: pa.ChunkedArray) -> list[Any]:
@@ -86,16 +85,6 @@ def decoded(column: pa.ChunkedArray) -> list[Any]:
         return list(array.to_pylist())
     values = [*array.dictionary.to_pylist(), None]
     return [values[code] for code in filled(array.indices, len(values) - 1).to_pylist()]
-
-
-def _strategy_of(builds: np.ndarray, lines: np.ndarray, strategies: pa.Table) -> np.ndarray:
-    """The backend strategy that was being tried at each line."""
-    if not strategies.num_rows:
-        return np.full(len(lines), _NO_STRATEGY, np.int64)
-    starts, owners, numbers = (to_numpy(strategies[name]) for name in ("line", "build", "strategy"))
-    places = np.searchsorted(starts, lines, side="right") - 1
-    inside = (places >= 0) & (owners[places] == builds)
-    return np.where(inside, numbers[places], _NO_STRATEGY)
 
 
 def _latest_header(

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from trtlens.arrays import known_true, of_build
+from trtlens.kept import kept_rows
 from trtlens.operands import boundary_of, read_combination
 
 if TYPE_CHECKING:
@@ -163,7 +164,7 @@ def _add_formats(graph: EngineGraph, run: Run) -> None:
             if len(own) == len(strided):
                 for tensor, form in zip(own, strided, strict=True):
                     graph.formats.setdefault(tensor.name, Format(form.format.text, row["line"]))
-    for row in _rows(run["added_reformats"], graph.build):
+    for row in _rows(kept_rows(run, "added_reformats"), graph.build):
         boundary = boundary_of(row["tensor"])
         before, after = Format(row["input_format"], row["line"]), Format(row["output_format"], row["line"])
         behind = boundary is not None and boundary[1] == "output"

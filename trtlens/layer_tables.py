@@ -9,6 +9,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from trtlens.reformats import is_reformat, reformat_kind
+from trtlens.stretches import of_engine
 from trtlens.tables import TABLES
 from trtlens_parsers.formats import tensor_bytes
 from trtlens_parsers.strides import read_strides
@@ -90,7 +91,8 @@ def _bytes(tensor: TensorRecord) -> int | None:
 
 def _rows(build: Build, named: Mapping[int, set[int]]) -> list[Row]:
     kernels = _Kernels(build, named)
-    strides = {added.tensor: (added.input_format, added.output_format) for added in build.added_reformats}
+    added_reformats = of_engine(build, build.added_reformats)
+    strides = {added.tensor: (added.input_format, added.output_format) for added in added_reformats}
     rows = []
     for index, engine_layer in enumerate(_merged(build)):
         layer = _with_strides(engine_layer.layer, strides, innermost_first=(build.version or "8").startswith("7"))
@@ -176,7 +178,7 @@ class _Kernels:
         self._named = named
         self._chosen = {(layer, kernel.tactic_id): kernel.name for layer, kernel in build.chosen_kernels}
         self._blocks: dict[str | None, list[TuningBlock]] = defaultdict(list)
-        for block in build.blocks:
+        for block in of_engine(build, build.blocks):
             self._blocks[block.layer].append(block)
 
     def name_of(self, layer: LayerRecord) -> str | None:

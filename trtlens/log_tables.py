@@ -8,9 +8,13 @@ import numpy as np
 import pyarrow as pa
 
 from trtlens.arrays import array, of_numpy
+from trtlens.build_table import builds_table
 from trtlens.layer_tables import layer_tables
+from trtlens.phases import all_phases
 from trtlens.schema import LABEL
+from trtlens.stretches import KEYS, key_columns
 from trtlens.tables import TABLES
+from trtlens.totals import totals_table
 from trtlens.tuning_tables import combinations_table, stamped_seconds, strategies_table
 from trtlens_parsers.records import Remark, TuningBlock
 
@@ -21,9 +25,6 @@ if TYPE_CHECKING:
 
 _TIMED = Remark("timed", None)
 _AS_IS: Mapping[str, str] = {}  # records whose fields bear the columns' names
-_BUILD_SCALARS = (
-    "activation_bytes", "weights_bytes", "scratch_bytes", "host_persistent_bytes", "device_persistent_bytes",
-)  # fmt: skip
 
 
 def log_tables(log: Log, file: str) -> dict[str, pa.Table]:
@@ -31,11 +32,11 @@ def log_tables(log: Log, file: str) -> dict[str, pa.Table]:
     builds = log.builds
     blocks = _Blocks(builds)
     return {
-        "builds": _builds(builds),
+        "builds": builds_table(builds),
         "candidates": _candidates(builds, blocks),
         "reformat_candidates": _reformat_candidates(builds, blocks),
         "runners": _runners(builds, blocks),
-        "phases": _phases(builds),
+        "phases": _plain("phases", builds, all_phases),
         "reading": _reading(log, file),
         "passes": _plain("passes", builds, lambda b: b.passes),
         "nodes": _plain("nodes", builds, lambda b: b.nodes),
@@ -44,6 +45,7 @@ def log_tables(log: Log, file: str) -> dict[str, pa.Table]:
         "strategies": strategies_table(builds),
         "regions": _plain("regions", builds, lambda b: b.regions),
         "memory": _plain("memory", builds, lambda b: b.memory),
+        "totals": totals_table(builds),
         "messages": _plain("messages", builds, lambda b: b.messages),
         "dynamic_ranges": _plain("dynamic_ranges", builds, lambda b: b.ranges),
         "added_reformats": _plain("added_reformats", builds, lambda b: b.added_reformats),
@@ -66,6 +68,7 @@ def _plain(
     own = {
         "build": of_numpy(_repeated([build.number for build in builds], [len(group) for group in groups])),
         "index": [index for group in groups for index in range(len(group))],
+        **(_keys_of(builds, groups) if KEYS[0] in TABLES[name].schema.names else {}),
     }
     return TABLES[name].table({
         column.name: own[column.name] if column.name in own else fields.get(renamed.get(column.name, column.name), ())
@@ -73,56 +76,12 @@ def _plain(
     })  # fmt: skip
 
 
+def _keys_of(builds: Sequence[Build], groups: Sequence[Sequence[Any]]) -> Mapping[str, pa.Array]:
+    return key_columns(builds, [np.array([record.line for record in group], np.int64) for group in groups])
+
+
 def _repeated(numbers: Sequence[int], counts: Sequence[int]) -> np.ndarray:
     return np.repeat(np.array(numbers, np.int64), np.array(counts, np.int64))
-
-
-def _builds(builds: Sequence[Build]) -> pa.Table:
-    rows = [_build_row(build) for build in builds]
-    return TABLES["builds"].table({c.name: [row[c.name] for row in rows] for c in TABLES["builds"].columns})
-
-
-def _build_row(build: Build) -> dict[str, Any]:
-    seconds = {phase.name: phase.seconds for phase in build.phases}
-    scalars = {name: _whole(build.scalars.get(name)) for name in _BUILD_SCALARS}
-    return {
-        "build": build.number,
-        "tensorrt_version": build.version,
-        "version_line": build.version_line,
-        "wrapper": build.wrapper,
-        "command": build.command,
-        "state": build.state,
-        "first_line": build.first_line,
-        "last_line": build.last_line,
-        "is_build": build.is_build,
-        "is_calibration": "calibration" in seconds,
-        "complete": build.complete,
-        "started_s": build.moments[0].stamp_s if build.moments else None,
-        "finished_s": build.moments[-1].stamp_s if build.moments else None,
-        "tactic_selection_s": seconds.get("tactic selection"),
-        "engine_generation_s": seconds.get("engine generation"),
-        "engine_built_s": seconds.get("engine built"),
-        "layer_count": _layer_count(build),
-        "gpu": _option(build, "Selected Device"),
-        "precision_flags": _option(build, "Precision"),
-        **scalars,
-    }
-
-
-def _whole(value: float | None) -> int | None:
-    return None if value is None else int(value)
-
-
-def _layer_count(build: Build) -> int | None:
-    rows = build.layers or build.detailed_layers or build.layer_names
-    if rows:
-        return len(rows)
-    left = {done.layers_after for done in build.passes if done.name == "reformat layers"}
-    return left.pop() if len(left) == 1 else None
-
-
-def _option(build: Build, key: str) -> str | None:
-    return next((row.value for row in build.options if row.key == key and row.value), None)
 
 
 # -- tuning --------------------------------------------------------------------------------------------------------
@@ -138,6 +97,7 @@ class _Blocks:
         self.of_build = _repeated([build.number for build in builds], [len(build.blocks) for build in builds])
         self.is_reformat = np.fromiter(self.column["is_reformat"], bool, len(blocks))
         self.start, self.stop = (np.fromiter(self.column[name], np.int64, len(blocks)) for name in ("start", "stop"))
+        self.keys = key_columns(builds, [np.array([block.line for block in b.blocks], np.int64) for b in builds])
         self._labels: dict[str, pa.Array] = {}
 
     def label(self, name: str) -> pa.Array:
@@ -164,6 +124,10 @@ class _Tried:
 
     def builds(self) -> pa.Array:
         return of_numpy(self._blocks.of_build[self._rows])
+
+    def keys(self) -> dict[str, pa.Array]:
+        """Strategy and profile of each tactic's block."""
+        return {name: column.take(self._takes) for name, column in self._blocks.keys.items()}
 
     def label(self, name: str) -> pa.Array:
         """A text of each tactic's block."""
@@ -218,7 +182,7 @@ def _candidates(builds: Sequence[Build], blocks: _Blocks) -> pa.Table:
     count = len(tried.lines)
     nothing = pa.nulls(count, pa.string())
     return TABLES["candidates"].table({
-        "build": tried.builds(), "layer": tried.label("layer"), "op": tried.label("op"),
+        "build": tried.builds(), **tried.keys(), "layer": tried.label("layer"), "op": tried.label("op"),
         "input_formats": tried.label("input_formats"), "output_formats": tried.label("output_formats"),
         "runner": tried.label("runner"),
         "tactic_id": tried.ids, "tactic_name": tried.names, "split_k": tried.splits, "time_ms": tried.times,
@@ -230,7 +194,7 @@ def _candidates(builds: Sequence[Build], blocks: _Blocks) -> pa.Table:
 def _reformat_candidates(builds: Sequence[Build], blocks: _Blocks) -> pa.Table:
     tried = _Tried(builds, blocks, reformats=True)
     return TABLES["reformat_candidates"].table({
-        "build": tried.builds(), "source": tried.ends(0), "target": tried.ends(1),
+        "build": tried.builds(), **tried.keys(), "source": tried.ends(0), "target": tried.ends(1),
         "input_formats": tried.label("input_formats"), "output_formats": tried.label("output_formats"),
         "runner": tried.label("runner"), "tactic_id": tried.ids, "tactic_name": tried.names,
         "time_ms": tried.times, "outcome": tried.outcomes, "reason": tried.reasons, "line": tried.lines,
@@ -247,7 +211,7 @@ def _runners(builds: Sequence[Build], blocks: _Blocks) -> pa.Table:
     return TABLES["runners"].table({
         **{name: blocks.column[name] for name in ("is_reformat", "profiling_s", "line")},
         **{name: blocks.label(name) for name in ("layer", "runner", "input_formats", "output_formats")},
-        "build": of_numpy(blocks.of_build), "tactics": of_numpy(blocks.stop - blocks.start), "timed": timed,
+        "build": of_numpy(blocks.of_build), **blocks.keys, "tactics": of_numpy(blocks.stop - blocks.start), "timed": timed,
         "best_ms": best, "stamps_s": [seconds for build in builds for seconds in stamped_seconds(build)],
     })  # fmt: skip
 
@@ -269,25 +233,6 @@ def _best_times(builds: Sequence[Build]) -> tuple[pa.Array, pa.Array]:
 
 
 # -- the rest ------------------------------------------------------------------------------------------------------
-
-
-def _phases(builds: Sequence[Build]) -> pa.Table:
-    rows = [
-        (build.number, phase.name, phase.seconds, "stated", phase.line) for build in builds for phase in build.phases
-    ]
-    for build in builds:
-        rows += _stamped_phases(build)
-    columns = ("build", "name", "seconds", "source", "line")
-    return TABLES["phases"].table({name: [row[i] for row in rows] for i, name in enumerate(columns)})
-
-
-def _stamped_phases(build: Build) -> list[tuple[int, str, float, str, int]]:
-    """Seconds between time stamps, given to the phase that was running when the later stamp came."""
-    spans: dict[str, list[float]] = {}
-    for before, after in zip(build.moments, build.moments[1:], strict=False):
-        span = spans.setdefault(after.phase, [0.0, after.line])
-        span[0] += max(after.stamp_s - before.stamp_s, 0.0)
-    return [(build.number, name, seconds, "stamps", int(line)) for name, (seconds, line) in spans.items()]
 
 
 def _layer_profile(builds: Sequence[Build]) -> pa.Table:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from trtlens.arrays import known_true, of_build
 from trtlens.engine_graph import EngineGraph, Node, read_graph
 from trtlens.explain.reformat_costs import ReformatCosts
+from trtlens.kept import kept_rows
 from trtlens.reformat_situation import Lookups, Situation
 
 if TYPE_CHECKING:
@@ -81,7 +82,7 @@ class ReformatReader:
     def __init__(self, run: Run, build: int, graph: EngineGraph | None = None) -> None:
         self.graph = graph or read_graph(run, build)
         self._lookups = Lookups(run, self.graph)
-        candidates = run["reformat_candidates"]
+        candidates = kept_rows(run, "reformat_candidates")
         self._costs = ReformatCosts(of_build(candidates, build))
         self._times = _candidate_times(run, build)
 

@@ -10,6 +10,7 @@ from trtlens.combinations import NOT_SHOWN
 from trtlens.engine_graph import CONSTANT, EngineGraph, Node
 from trtlens.explain.tuner import Tuner
 from trtlens.explain.wording import counted, formats_text
+from trtlens.kept import kept_rows
 from trtlens.operands import boundary_of
 from trtlens.quantities import durations
 from trtlens_parsers.strides import read_strides_list
@@ -36,7 +37,8 @@ class Lookups:
     def __init__(self, run: Run, graph: EngineGraph) -> None:
         self.graph = graph
         self._tuner = Tuner(run, graph.build)
-        nodes, bindings, fusions = (of_build(run[name], graph.build) for name in ("nodes", "bindings", "fusions"))
+        nodes, bindings = of_build(run["nodes"], graph.build), of_build(run["bindings"], graph.build)
+        fusions = of_build(kept_rows(run, "fusions"), graph.build)
         self._ops = {row["name"]: row for row in nodes.select(["name", "op", "line"]).to_pylist()}
         self._bindings = set(bindings["name"].to_pylist())
         self._copies = {

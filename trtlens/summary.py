@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from trtlens.arrays import array, to_numpy
+from trtlens.kept import kept_rows
 from trtlens.performance import stated_figure
 from trtlens.quantities import byte_size, duration, interval, seconds
 from trtlens.reformats import NO_WORK
@@ -161,7 +162,7 @@ def _measured(run: Run) -> list[Fact]:
 
 def _messages(run: Run) -> tuple[tuple[str, str, int, str], ...]:
     """Severity, code, count and first line of text: errors first, then what was said most often."""
-    rows = [row for row in run["messages"].to_pylist() if row["severity"] in _SEVERE or row["code"]]
+    rows = [row for row in kept_rows(run, "messages").to_pylist() if row["severity"] in _SEVERE or row["code"]]
     counts = Counter((row["severity"], row["code"] or row["text"].split("\n", 1)[0]) for row in rows)
     first = {(row["severity"], row["code"] or row["text"].split("\n", 1)[0]): row for row in reversed(rows)}
     rank = {name: position for position, name in enumerate(_SEVERE)}

@@ -8,6 +8,8 @@ from __future__ import annotations
 from trtlens.schema import TableSpec, declare
 
 _BUILD = "build | int | | number of the build in the log, from 1"
+_STRATEGY = "strategy | int | | backend strategy that it is of (8.6 on); null for none"
+_PROFILE = "profile | int | | optimisation profile that it is of, from 0; null where the log does not say"
 _LINE = "line | int | | line of the log, from 1; null where the row came from another file"
 
 _SPECS = (
@@ -27,15 +29,15 @@ _SPECS = (
         complete | bool | | whether engine generation completed
         started_s | float | s | first time stamp, seconds since 1970 in the log's own clock
         finished_s | float | s | last time stamp, seconds since 1970 in the log's own clock
-        tactic_selection_s | float | s | seconds that TensorRT states for formats and tactics selection
-        engine_generation_s | float | s | seconds that TensorRT states for engine generation
+        tactic_selection_s | float | s | seconds that TensorRT states for formats and tactics selection of the strategy that was kept, all profiles together; null where the log does not tell which it was
+        engine_generation_s | float | s | seconds that TensorRT states for engine generation, of the strategy that was kept
         engine_built_s | float | s | seconds that trtexec states for the whole build
         layer_count | int | | engine layers: rows of the layer information, else what the last pass left
-        activation_bytes | int | bytes | total activation memory
-        weights_bytes | int | bytes | total weights memory
-        scratch_bytes | int | bytes | scratch memory
-        host_persistent_bytes | int | bytes | total host persistent memory
-        device_persistent_bytes | int | bytes | total device persistent memory
+        activation_bytes | int | bytes | total activation memory of the strategy that was kept, the largest of its profiles; to 8.1 with the workspace in it; null where the log does not tell which it was
+        weights_bytes | int | bytes | total weights memory, likewise
+        scratch_bytes | int | bytes | scratch memory, likewise
+        host_persistent_bytes | int | bytes | total host persistent memory, likewise
+        device_persistent_bytes | int | bytes | total device persistent memory, likewise
         gpu | text | | GPU as trtexec names it
         precision_flags | text | | precisions that the build was allowed, as trtexec prints them
         """,
@@ -85,6 +87,8 @@ _SPECS = (
         "candidates", "one tactic that the tuner tried or skipped for a layer", "build line",
         f"""
         {_BUILD}
+        {_STRATEGY}
+        {_PROFILE}
         layer | label | | layer as the tuner names it
         op | label | | operation inside a Myelin subgraph
         input_formats | label | | dtype and strides of the inputs
@@ -107,6 +111,8 @@ _SPECS = (
         "reformat_candidates", "one tactic that the tuner tried for a reformat", "build line",
         f"""
         {_BUILD}
+        {_STRATEGY}
+        {_PROFILE}
         source | label | | tensor before the reformat, <in> for any; null to 8.0
         target | label | | tensor behind the reformat, <out> for any; null to 8.0
         input_formats | label | | dtype and strides before
@@ -124,6 +130,8 @@ _SPECS = (
         "runners", "one runner tried for one layer or reformat in one format combination", "build line",
         f"""
         {_BUILD}
+        {_STRATEGY}
+        {_PROFILE}
         layer | label | | layer, or the reformat's two ends
         is_reformat | bool | | whether a reformat was timed
         runner | label | | runner
@@ -141,6 +149,8 @@ _SPECS = (
         "choices", "the runner that won one format combination of one layer or reformat", "build line",
         f"""
         {_BUILD}
+        {_STRATEGY}
+        {_PROFILE}
         layer | label | | layer; null for a reformat
         is_reformat | bool | | whether a reformat was timed
         input_formats | label | | dtype and strides of the inputs
@@ -156,7 +166,8 @@ _SPECS = (
         {_BUILD}
         layer | label | | layer as the tuner names it; null where the log does not (8.2 to 8.5, all times from the cache)
         layer_index | int | | index of the first engine layer that is this layer, or a part of it; null for none
-        strategy | int | | backend strategy that was being tried (8.6 on)
+        {_STRATEGY}
+        {_PROFILE}
         input_formats | label | | dtype and strides of the inputs
         output_formats | label | | dtype and strides of the outputs
         outcome | text | | timed, cached (time from a cache), skipped, failed, or not shown: the cache answered without a line
@@ -204,6 +215,8 @@ _SPECS = (
         "regions", "one subgraph that Myelin compiles, as the tuner names it", "build line",
         f"""
         {_BUILD}
+        {_STRATEGY}
+        {_PROFILE}
         layer | text | | name of the region
         onnx_nodes | texts | | ONNX nodes that it holds
         {_LINE}
@@ -225,6 +238,8 @@ _SPECS = (
         "fusions", "one change that the builder reported to its graph", "build line",
         f"""
         {_BUILD}
+        {_STRATEGY}
+        {_PROFILE}
         kind | text | | fused, merged, removed, copied, retargeted, retyped
         pass | text | | optimisation pass
         sources | texts | | layers or tensors that it took
@@ -237,6 +252,8 @@ _SPECS = (
         f"""
         {_BUILD}
         index | int | | position, from 0
+        {_STRATEGY}
+        {_PROFILE}
         name | text | | pass
         layers_after | int | | layers that it left
         {_LINE}
@@ -246,6 +263,8 @@ _SPECS = (
         "memory", "one engine layer's memory line; layers without memory have none", "build line",
         f"""
         {_BUILD}
+        {_STRATEGY}
+        {_PROFILE}
         layer | text | | layer
         host_persistent_bytes | int | bytes | host persistent memory
         device_persistent_bytes | int | bytes | device persistent memory
@@ -254,9 +273,23 @@ _SPECS = (
         """,
     ),
     declare(
+        "totals", "one size that the build states of a whole engine", "build line",
+        f"""
+        {_BUILD}
+        {_STRATEGY}
+        {_PROFILE}
+        name | text | | activation, weights, scratch, host persistent, device persistent
+        bytes | int | bytes | size
+        superseded | bool | | whether the same report states it again below: 8.2 to 8.5 print the activation memory at first with the whole workspace limit in it
+        {_LINE}
+        """,
+    ),
+    declare(
         "messages", "a warning, an error, or a line with a known meaning", "build line",
         f"""
         {_BUILD}
+        {_STRATEGY}
+        {_PROFILE}
         severity | text | | internal error, error, warning, info, verbose, unknown
         code | text | | what it means, see docs/messages.md; null for a message without a known meaning
         text | text | | the message, its lines joined
@@ -282,6 +315,8 @@ _SPECS = (
         "added_reformats", "a reformat that the builder put before or behind a layer", "build line",
         f"""
         {_BUILD}
+        {_STRATEGY}
+        {_PROFILE}
         tensor | text | | the new tensor, named after the layer that wanted it
         source | text | | the tensor it is made from
         input_format | text | | dtype and strides before
@@ -293,6 +328,8 @@ _SPECS = (
         "phases", "seconds of a part of the build, as TensorRT states them or as the time stamps show", "build source name line",
         f"""
         {_BUILD}
+        {_STRATEGY}
+        {_PROFILE}
         name | text | | part of the build
         seconds | float | s | duration
         source | text | | stated (by a line), stamps (differences of time stamps, whole seconds)

@@ -9,6 +9,7 @@ import numpy as np
 
 from trtlens.arrays import filled, of_numpy, positions_by_code, to_numpy
 from trtlens.combinations import ONLY_OPTION, Grouping, decoded
+from trtlens.kept import is_rejected
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -27,7 +28,7 @@ class Tried:
         rows: columns of the combinations.
         positions: candidates of each combination that has any.
         groups: combinations of each layer, by build and name, those of strategies that were not kept left out.
-        operations: candidates of each operation inside a Myelin region, by build, region and operation.
+        operations: candidates of each operation inside a Myelin region, by build, region and operation; likewise.
         lines: line of each candidate.
         times: milliseconds of each candidate; NaN for none.
     """
@@ -40,9 +41,10 @@ class Tried:
         self.lines = to_numpy(candidates["line"])
         self._texts = {name: candidates[name] for name in ("tactic_name", "runner", "reason")}
         self.positions = positions_by_code(grouping.of_candidate)
-        self.operations = _by_operation(candidates, grouping.of_candidate)
+        operations = np.flatnonzero((grouping.of_candidate < 0) & ~is_rejected(tables, candidates))
+        self.operations = _by_operation(candidates, operations)
         strategies = tables["strategies"].to_pylist()
-        self.kept = {row["build"]: row for row in strategies if row["kept"] is True}
+        self._rejected = {(row["build"], row["strategy"]) for row in strategies if row["kept"] is False}
         self.groups: dict[tuple[int, str], list[int]] = defaultdict(list)
         for group, (build, layer) in enumerate(zip(self.rows["build"], self.rows["layer"], strict=True)):
             if layer is not None and not self._is_rejected(group):
@@ -58,8 +60,7 @@ class Tried:
         return value
 
     def _is_rejected(self, group: int) -> bool:
-        kept = self.kept.get(self.rows["build"][group])
-        return kept is not None and self.rows["strategy"][group] not in {kept["strategy"], None}
+        return (self.rows["build"][group], self.rows["strategy"][group]) in self._rejected
 
     def rejected_groups(self) -> list[int]:
         """Combinations of strategies whose engine was not kept."""
@@ -112,10 +113,9 @@ class Tried:
         return [p for p in positions if self.lines[p] > start and (end is None or self.lines[p] < end)]
 
 
-def _by_operation(candidates: pa.Table, groups: np.ndarray) -> dict[tuple[int, str | None, str], list[int]]:
+def _by_operation(candidates: pa.Table, positions: np.ndarray) -> dict[tuple[int, str | None, str], list[int]]:
     """Positions of the candidates of each operation, by build, region and operation."""
     operations: dict[tuple[int, str | None, str], list[int]] = defaultdict(list)
-    positions = np.flatnonzero(groups < 0)
     rows = candidates.select(["build", "layer", "op"]).take(of_numpy(positions))
     for position, *key in zip(positions.tolist(), *(decoded(column) for column in rows.columns), strict=True):
         operations[key[0], key[1], key[2]].append(position)

@@ -2,56 +2,48 @@
 
 from __future__ import annotations
 
-from bisect import bisect_right
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
 
+from trtlens.stretches import key_columns
 from trtlens.tables import TABLES
 from trtlens_parsers.records import Combination
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from trtlens_parsers.records import Build
+    from trtlens_parsers.records import Build, Strategy
 
 
 def combinations_table(builds: Sequence[Build]) -> pa.Table:
     """Format headers as the log prints them; `trtlens.choices` fills in what was tried below each of them."""
     rows = [row for build in builds for row in build.combinations]
     fields = zip(*rows, strict=True) if rows else [()] * len(Combination._fields)
+    lines = [np.array([row.line for row in build.combinations], np.int64) for build in builds]
     return TABLES["combinations"].table({
         **{column.name: pa.nulls(len(rows), column.arrow) for column in TABLES["combinations"].columns},
         **dict(zip(Combination._fields, fields, strict=True)),
         "build": [build.number for build in builds for _ in build.combinations],
-        "strategy": [number for build in builds for number in _strategy_numbers(build)],
+        **key_columns(builds, lines),
     })  # fmt: skip
 
 
-def _strategy_numbers(build: Build) -> list[int | None]:
-    """The backend strategy that each combination was tried in; None above the first one."""
-    if not build.strategies:
-        return [None] * len(build.combinations)
-    starts = [tried.line for tried in build.strategies]
-    numbers = [None, *(tried.number for tried in build.strategies)]
-    return [numbers[bisect_right(starts, row.line)] for row in build.combinations]
-
-
 def strategies_table(builds: Sequence[Build]) -> pa.Table:
-    """Backend strategies in the order of the log, each up to the line before the next."""
-    rows = [
-        (build.number, tried, last)
-        for build in builds
-        for tried, last in zip(
-            build.strategies, [*(later.line - 1 for later in build.strategies[1:]), build.last_line], strict=False
-        )
-    ]
+    """Backend strategies in the order of the log, each with the last line that is about it."""
+    rows = [(build.number, tried, _last_line(build, tried)) for build in builds for tried in build.strategies]
     return TABLES["strategies"].table({
         "build": [number for number, _, _ in rows], "strategy": [tried.number for _, tried, _ in rows],
         "estimate": [tried.estimate for _, tried, _ in rows], "kept": [tried.kept for _, tried, _ in rows],
         "last_line": [last for _, _, last in rows], "line": [tried.line for _, tried, _ in rows],
     })  # fmt: skip
+
+
+def _last_line(build: Build, tried: Strategy) -> int:
+    """The line before the first stretch below its beginning that is another strategy's, or none's."""
+    ends = (part.line - 1 for part in build.stretches if part.line > tried.line and part.strategy != tried.number)
+    return next(ends, build.last_line)
 
 
 def stamped_seconds(build: Build) -> list[float | None]:

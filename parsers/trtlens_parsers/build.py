@@ -12,6 +12,7 @@ from trtlens_parsers.messages import classify
 from trtlens_parsers.performance import PerformanceReader
 from trtlens_parsers.profile_table import ProfileTableReader
 from trtlens_parsers.records import Build, EngineLayer, Message, Moment
+from trtlens_parsers.strategies import StrategyReader
 from trtlens_parsers.trtexec_options import OptionsReader
 
 if TYPE_CHECKING:
@@ -30,6 +31,7 @@ class OpenBuild:
     tuning: TuningReader
     graph: GraphReader = field(default_factory=GraphReader)
     memory: MemoryReader = field(default_factory=MemoryReader)
+    strategies: StrategyReader = field(default_factory=StrategyReader)
     options: OptionsReader = field(default_factory=OptionsReader)
     performance: PerformanceReader = field(default_factory=PerformanceReader)
     profile: ProfileTableReader = field(default_factory=ProfileTableReader)
@@ -45,6 +47,8 @@ class OpenBuild:
     command: str | None = None
     state: str | None = None
     generated: bool = False
+    inferring: bool = False
+    blocks_before: int = 0  # tuning blocks of the strategies before the one that is being tried
 
     def add_layer(self, text: str, line: int) -> bool:
         """Keep a row of the engine layer information; False where the row is cut or no such row."""
@@ -96,13 +100,20 @@ class OpenBuild:
         """Whether anything of a build or of an engine was read yet."""
         return self._is_build() or bool(self.layer_names or self.performance.rows or self.options.rows)
 
+    def begin_strategy(self) -> None:
+        """The builder starts over with another backend strategy: nothing is tuned or generated of it yet."""
+        self.generated = self.tuning.selection_done = False
+        self.blocks_before = self.tuning.block_count
+
     def phase(self) -> str:
         """The part of the build that is running at this line."""
-        if self.generated:
+        if self.inferring:
             return "inference"
+        if self.generated:
+            return "after engine generation"
         if self.tuning.selection_done:
             return "engine generation"
-        if self.tuning.blocks or self.tuning.choices:
+        if self.tuning.block_count > self.blocks_before:
             return "tactic selection"
         if self.graph.passes:
             return "graph optimization"
@@ -135,7 +146,6 @@ class OpenBuild:
             version_line=self.version_line,
             command=self.command,
             state=self.state,
-            scalars=self.memory.scalars,
             layers=tuple(self.layers),
             detailed_layers=tuple(self.detailed_layers),
             layer_names=tuple(self.layer_names),
@@ -143,14 +153,16 @@ class OpenBuild:
             blocks=tuple(self.tuning.blocks),
             choices=tuple(self.tuning.choices),
             combinations=tuple(self.tuning.combinations),
-            strategies=tuple(self.tuning.strategies.strategies),
-            regions=tuple(self.tuning.strategies.regions),
+            strategies=tuple(self.strategies.strategies),
+            stretches=tuple(self.strategies.stretches),
+            regions=tuple(self.strategies.regions),
             tactics=self.tuning.tactics,
             chosen_kernels=tuple(self.tuning.chosen),
             nodes=tuple(self.graph.nodes),
             fusions=tuple(self.graph.fusions),
             passes=tuple(self.graph.passes),
             memory=tuple(self.memory.layers),
+            totals=tuple(self.memory.totals),
             messages=tuple(self.messages),
             ranges=tuple(self.memory.ranges),
             added_reformats=tuple(self.graph.added_reformats),
@@ -165,4 +177,4 @@ class OpenBuild:
     def _is_build(self) -> bool:
         """Whether TensorRT built an engine here, as far as the log shows (a loaded engine is not a build)."""
         found = self.tuning.blocks or self.graph.passes or self.graph.nodes or self.layers or self.memory.phases
-        return bool(found) or "activation_bytes" in self.memory.scalars
+        return bool(found or self.memory.totals)

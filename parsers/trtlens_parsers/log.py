@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from trtlens_parsers.build import OpenBuild
+from trtlens_parsers.dispatch import KEY, dispatch_table
 from trtlens_parsers.ignored import is_dump_row, is_ignored, is_ignored_within
 from trtlens_parsers.layers import is_layer_line
 from trtlens_parsers.messages import MESSAGE_SCREEN
@@ -31,8 +32,6 @@ _BARE = Prefix("bare", "unknown", certain=False, length=0, stamp_s=None)
 _TACTIC = "Tactic"
 _NAMED_TACTIC = "Tactic Name: "
 _MOST_PREFIXES = 100_000
-_KEY = 6
-"""Characters of a message that choose its reader; every reader then checks the whole line itself."""
 
 
 class LogReader:
@@ -106,7 +105,7 @@ class LogReader:
                     continue
                 width = prefix.length
             text = line[width:]
-            key = text[:_KEY]
+            key = text[:KEY]
             if key == _TACTIC and text.startswith(_NAMED_TACTIC):
                 run = self._build.tuning.timed_run(lines, index - 1, width, number)
                 if run:
@@ -151,7 +150,7 @@ class LogReader:
         return self._other(text, prefix, number)
 
     def _other(self, text: str, prefix: Prefix, number: int) -> str:
-        learnt = self._learnt.get(text[:_KEY])
+        learnt = self._learnt.get(text[:KEY])
         if learnt is not None and learnt[0] in text and learnt[1](text, number):
             return "tensorrt"
         if not prefix.certain and self._build.read_section(text, number):
@@ -162,7 +161,7 @@ class LogReader:
             return "ignored"
         for infix, handler in self._infixes:
             if infix in text and handler(text, number):
-                self._learnt[text[:_KEY]] = infix, handler
+                self._learnt[text[:KEY]] = infix, handler
                 return "tensorrt"
         if not text.strip():
             return "blank"
@@ -190,7 +189,7 @@ class LogReader:
             return "tensorrt"
         if self._block == "layers" and build.extend_layer(text):
             return "tensorrt"
-        handler = self._handlers.get(text[:_KEY])
+        handler = self._handlers.get(text[:KEY])
         if handler is not None and handler(text, number):
             return "tensorrt"
         if self._block == "bindings":
@@ -204,14 +203,16 @@ class LogReader:
 
     def _open_build(self, line: int) -> None:
         self._build = build = OpenBuild(len(self._builds) + 1, line, TuningReader(self._kernels))
-        self._handlers = {
-            **build.memory.handlers, **build.graph.handlers, **build.tuning.handlers,
+        own: dict[str, Handler] = {
             "&&&& R": self._banner, "&&&& P": self._banner, "&&&& F": self._banner, "&&&& W": self._banner,
             "Tensor": self._version, "Loaded": self._version, "Origin": self._original, "Adding": self._adding, "Parsin": self._parser,
             "Import": self._parser, "Search": self._parser, "Regist": self._parser, "Engine": self._engine,
-            "Layers": self._layers, "Layer(": build.add_layer, "Layer:": self._layer, "Name: ": build.add_layer,
+            "Layers": self._layers, "Layer(": build.add_layer, "Layer:": build.add_layer, "Name: ": build.add_layer,
             "Bindin": self._bindings, "Format": self._selected, "GRAPH ": self._dump, "SYMBOL": self._dump,
+            "Buildi": self._strategy, "Starti": self._inference,
         }  # fmt: skip
+        readers = (build.strategies, build.memory, build.graph, build.tuning)  # the first also looks at lines of others
+        self._handlers = dispatch_table(own, *(reader.handlers for reader in readers))
         # Lines that begin with a layer's or a runner's name: what stands behind the name tells them.
         self._infixes = (
             (" has no valid tactics ", build.tuning.no_valid), (" profiling completed in ", build.tuning.done), ("] inputs: ", build.graph.node),
@@ -260,7 +261,18 @@ class LogReader:
         return False
 
     def _adding(self, text: str, line: int) -> bool:
-        return self._parser(text, line) if text.startswith("Adding network") else self._build.graph.added(text, line)
+        return text.startswith("Adding network") and self._parser(text, line)
+
+    def _strategy(self, text: str, line: int) -> bool:  # noqa: ARG002  a handler is called with the line
+        """``Building graph using backend strategy N``: what was tuned and generated before is another try's."""
+        if text.startswith("Building graph using backend strategy "):
+            self._build.begin_strategy()
+        return False
+
+    def _inference(self, text: str, line: int) -> bool:  # noqa: ARG002
+        """``Starting inference``: trtexec runs the engine."""
+        self._build.inferring |= text.startswith("Starting inference")
+        return False
 
     def _engine(self, text: str, line: int) -> bool:
         """``Engine Layer Information:`` opens the engine's rows; other lines about the engine are sizes and seconds."""
@@ -269,21 +281,13 @@ class LogReader:
                 self._next_build(line)
             self._block = "layers"
             return True
-        if not self._build.memory.stated(text, line):
-            return False
         self._build.generated |= "generation completed" in text
-        return True
+        return False
 
-    def _selected(self, text: str, line: int) -> bool:
+    def _selected(self, text: str, line: int) -> bool:  # noqa: ARG002
         """``Formats and tactics selection completed``: what is named from here on are the chosen kernels."""
-        if not self._build.memory.stated(text, line):
-            return False
-        self._build.tuning.selection_done = True
-        return True
-
-    def _layer(self, text: str, line: int) -> bool:
-        """``Layer: NAME ..``: a memory line (8.2 on), or a row of the engine's layers in TensorRT 6.0."""
-        return self._build.memory.layer(text, line) or self._build.add_layer(text, line)
+        self._build.tuning.selection_done |= text.startswith("Formats and tactics selection completed")
+        return False
 
     def _layers(self, text: str, line: int) -> bool:  # noqa: ARG002
         """``Layers:``: the detailed rows, or bare names when the engine was built with names only."""

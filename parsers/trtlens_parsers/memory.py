@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from trtlens_parsers.records import DynamicRange, LayerMemory, Phase
+from trtlens_parsers.records import DynamicRange, LayerMemory, Phase, Total
 
 if TYPE_CHECKING:
     from trtlens_parsers.records import Handler
@@ -16,15 +16,15 @@ _LAYER = re.compile(
 _FLOAT = r"\d{1,15}(?:\.\d{0,15})?(?:e[+-]?\d{1,3})?"
 _NUMBER = rf"({_FLOAT})"
 
-# What a build states once (or once a backend strategy): the line's form and the scalar's name.
-_SCALARS = (
-    (re.compile(rf"Total Activation Memory: {_BYTES}"), "activation_bytes"),
-    (re.compile(rf"Total Weights Memory: {_BYTES}"), "weights_bytes"),
-    (re.compile(rf"(?:Total|Max) Scratch Memory: {_BYTES}"), "scratch_bytes"),
-    (re.compile(rf"Total Host Persistent Memory: {_BYTES}"), "host_persistent_bytes"),
-    (re.compile(rf"Total Device Persistent Memory: {_BYTES}"), "device_persistent_bytes"),
-    (re.compile(r"Detected (\d{1,6}) inputs"), "input_count"),
+# What a build states of an engine, once for each strategy and optimisation profile: the line's form and the size's name.
+_TOTALS = (
+    (re.compile(rf"Total Activation Memory: {_BYTES}"), "activation"),
+    (re.compile(rf"Total Weights Memory: {_BYTES}"), "weights"),
+    (re.compile(rf"(?:Total|Max) Scratch Memory: {_BYTES}"), "scratch"),
+    (re.compile(rf"Total Host Persistent Memory: {_BYTES}"), "host persistent"),
+    (re.compile(rf"Total Device Persistent Memory: {_BYTES}"), "device persistent"),
 )
+_DETECTED = re.compile(r"Detected \d{1,6} inputs? and \d{1,6} output network tensors")
 # Seconds that TensorRT prints for a part of the build.
 _PHASES = (
     (re.compile(rf"Graph construction and optimization completed in {_NUMBER} seconds"), "graph optimization"),
@@ -48,47 +48,39 @@ _SCALE = re.compile(r"Quantization\(scale: \{([^{}]{0,200})\}, zero-point: \{([^
 
 
 class MemoryReader:
-    """Collects one build's memory lines, scalars, phases and INT8 ranges.
+    """Collects one build's memory lines, totals, phases and INT8 ranges, of whatever strategy or profile they are.
 
-    One 10.16 build can try several backend strategies, each with its own totals; ``scalars`` are those of the strategy
-    that the builder kept, and a value is missing where several strategies state different ones and no line tells which.
+    ``detected`` is whether the builder counted the engine's inputs and outputs, which it does when tactics are selected.
     """
 
     def __init__(self) -> None:
         self.layers: list[LayerMemory] = []
+        self.totals: list[Total] = []
         self.phases: list[Phase] = []
         self.ranges: list[DynamicRange] = []
-        self._kept: dict[str, float] | None = None
-        self._tried: list[dict[str, float]] = [{}]
+        self.detected = False
 
     @property
     def handlers(self) -> dict[str, Handler]:
         """The reader of each line, by how the line begins."""
         return {
-            "Layer:": self.layer, "Settin": self.range, "User o": self.scale, "INT8 I": self.calibrated, "Buildi": self.strategy,
-            "Use ba": self.keep, "Chose ": self.keep, "Skip b": self.drop,
+            "Layer:": self.layer, "Settin": self.range, "User o": self.scale, "INT8 I": self.calibrated,
             **dict.fromkeys(_STARTS, self.stated),
         }  # fmt: skip
 
-    @property
-    def scalars(self) -> dict[str, float]:
-        """What the build states of itself, by scalar name."""
-        if self._kept is not None:
-            return self._kept
-        names = {name for tried in self._tried for name in tried}
-        stated = {name: {tried[name] for tried in self._tried if name in tried} for name in names}
-        return {name: values.pop() for name, values in stated.items() if len(values) == 1}
-
     def stated(self, text: str, line: int) -> bool:
         """A total, a count or the seconds of a phase."""
-        for pattern, name in _SCALARS:
+        for pattern, name in _TOTALS:
             if match := pattern.match(text):
-                self._tried[-1][name] = float(match[1])
+                self.totals.append(Total(name, int(match[1]), line))
                 return True
         for pattern, name in _PHASES:
             if match := pattern.match(text):
                 self.phases.append(Phase(name, float(match[1]), line))
                 return True
+        if _DETECTED.match(text):
+            self.detected = True
+            return True
         return False
 
     def layer(self, text: str, line: int) -> bool:
@@ -99,25 +91,6 @@ class MemoryReader:
         name, host, device, scratch = match.groups()
         self.layers.append(LayerMemory(name, int(host), int(device), int(scratch) if scratch else None, line))
         return True
-
-    def strategy(self, text: str, line: int) -> bool:  # noqa: ARG002
-        """``Building graph using backend strategy N`` (8.6 on)."""
-        if not text.startswith("Building graph using backend strategy"):
-            return False
-        if self._tried[-1]:
-            self._tried.append({})
-        return True
-
-    def keep(self, text: str, line: int) -> bool:  # noqa: ARG002
-        """``Use backend strategy 4 .. as the initial choice``, ``Chose this engine with backend strategy 3 ..``."""
-        if "backend strategy" not in text:
-            return False
-        self._kept = self._tried[-1]
-        return True
-
-    def drop(self, text: str, line: int) -> bool:  # noqa: ARG002
-        """``Skip backend strategy 2since ..`` (the blank is missing in 10.16)."""
-        return text.startswith("Skip backend strategy")
 
     def range(self, text: str, line: int) -> bool:
         """``Setting dynamic range for X to [-2,2]`` and ``Setting a default quantization params .. for X``."""

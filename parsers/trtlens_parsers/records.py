@@ -113,6 +113,17 @@ class Strategy(NamedTuple):
     line: int
 
 
+class Stretch(NamedTuple):
+    """The lines of a build from ``line`` to the next stretch, all of one strategy and one optimisation profile.
+
+    Either is None for lines that are of none: what the builder says before the first one, and of the engine as a whole.
+    """
+
+    line: int
+    strategy: int | None
+    profile: int | None
+
+
 class Region(NamedTuple):
     """A subgraph that Myelin compiles, with the names of its ONNX nodes."""
 
@@ -146,6 +157,14 @@ class Pass(NamedTuple):
 
     name: str
     layers_after: int
+    line: int
+
+
+class Total(NamedTuple):
+    """A size of a whole engine: activation, weights, scratch, host persistent, device persistent."""
+
+    name: str
+    bytes: int
     line: int
 
 
@@ -229,7 +248,6 @@ class Build:
     version_line: int | None
     command: str | None
     state: str | None
-    scalars: dict[str, float]
     layers: tuple[EngineLayer, ...]
     detailed_layers: tuple[EngineLayer, ...]
     layer_names: tuple[tuple[str, int | None], ...]
@@ -238,6 +256,7 @@ class Build:
     choices: tuple[Choice, ...]
     combinations: tuple[Combination, ...]
     strategies: tuple[Strategy, ...]
+    stretches: tuple[Stretch, ...]
     regions: tuple[Region, ...]
     tactics: Tactics
     chosen_kernels: tuple[tuple[str | None, Kernel], ...]
@@ -245,6 +264,7 @@ class Build:
     fusions: tuple[Fusion, ...]
     passes: tuple[Pass, ...]
     memory: tuple[LayerMemory, ...]
+    totals: tuple[Total, ...]
     messages: tuple[Message, ...]
     ranges: tuple[DynamicRange, ...]
     added_reformats: tuple[AddedReformat, ...]

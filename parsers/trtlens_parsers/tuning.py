@@ -10,7 +10,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from trtlens_parsers.records import Choice, Combination, Kernel, Remark, Tactics, TuningBlock
-from trtlens_parsers.strategies import StrategyReader
 from trtlens_parsers.tactic_lines import (
     CACHED,
     COST_ROW,
@@ -60,7 +59,6 @@ class TuningReader:
         self.blocks: list[TuningBlock] = []
         self.choices: list[Choice] = []
         self.combinations: list[Combination] = []
-        self.strategies = StrategyReader()
         self.chosen: list[tuple[str | None, Kernel]] = []
         self.selection_done = False
         self._layer: str | None = None
@@ -87,13 +85,18 @@ class TuningReader:
             "Tactic": self.tactic, "------": self.dashes, "******": self.stars, "======": self.equals,
             ">>>>>>": self.chose, "Fast s": self.fast_skip, "Fastes": self.fastest, "Skippi": self.skipping,
             "UNSUPP": self.error_skip, " (fore": self.myelin, "Set Ta": self.named, "Optimi": self.cached_or_done,
-            "Error ": self.error_skip, "Error[": self.error_skip, **self.strategies.handlers,
+            "Error ": self.error_skip, "Error[": self.error_skip,
         }  # fmt: skip
 
     @property
     def tactics(self) -> Tactics:
         """The tactics so far, as columns."""
         return self._store.columns
+
+    @property
+    def block_count(self) -> int:
+        """Runners, or combinations that one of them won, so far."""
+        return max(len(self.blocks) + (self._open is not None), len(self.choices))
 
     def finish(self) -> None:
         """Close the blocks that the log's end left open."""

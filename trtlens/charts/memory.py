@@ -8,6 +8,7 @@ import plotly.graph_objects as go
 
 from trtlens.charts.drawing.chart import Chart, MissingData
 from trtlens.charts.drawing.style import BLUE, figure, plain, stripes
+from trtlens.kept import kept_rows
 from trtlens.quantities import byte_size
 from trtlens.views import VIEWS
 
@@ -57,7 +58,7 @@ def _totals(run: Run) -> list[tuple[str, bool, int]]:
 
 
 def _layers(run: Run) -> list[tuple[str, bool, int]]:
-    rows: list[dict[str, Any]] = run["memory"].to_pylist()
+    rows: list[dict[str, Any]] = kept_rows(run, "memory").to_pylist()
     found = [
         (f"{plain(row['layer'] or '?', 44)}: {name}", False, row[column])
         for row in rows for name, column in _PER_LAYER.items() if row[column]

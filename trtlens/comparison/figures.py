@@ -10,6 +10,7 @@ import numpy as np
 
 from trtlens.comparison.noise import influence, standard_error, timer_error
 from trtlens.comparison.times import TUNER
+from trtlens.kept import kept_rows
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -170,7 +171,7 @@ def _roles(side: Side, number: int, alignment: Alignment) -> tuple[str, ...]:
 def _memory(side: Side) -> tuple[dict[str, int], dict[str, int]]:
     scratch: dict[str, int] = {}
     persistent: dict[str, int] = {}
-    for row in side.run["memory"].to_pylist():
+    for row in kept_rows(side.run, "memory").to_pylist():
         if row["scratch_bytes"] is not None:
             scratch[row["layer"]] = max(row["scratch_bytes"], scratch.get(row["layer"], 0))
         if row["device_persistent_bytes"] is not None:

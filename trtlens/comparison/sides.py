@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow.compute as pc
 
 from trtlens.errors import TrtlensError
+from trtlens.kept import kept_rows
 from trtlens.reformats import NO_WORK
 
 if TYPE_CHECKING:
@@ -172,10 +173,10 @@ def _nodes(run: Run) -> tuple[OnnxNode, ...]:
 
 
 def _fusions(run: Run) -> tuple[tuple[tuple[str, ...], str | None], ...]:
-    rows = _columns(run["fusions"], "kind", "sources", "result")
+    rows = _columns(kept_rows(run, "fusions"), "kind", "sources", "result")
     return tuple((tuple(sources or ()), result) for kind, sources, result in rows if kind in {"fused", "merged"})
 
 
 def _foreign(run: Run) -> dict[str, tuple[str, ...]]:
-    rows = _columns(run["regions"], "layer", "onnx_nodes")
+    rows = _columns(kept_rows(run, "regions"), "layer", "onnx_nodes")
     return {str(layer): tuple(nodes) for layer, nodes in rows if layer and nodes}

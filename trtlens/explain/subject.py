@@ -11,6 +11,7 @@ from trtlens.engine_graph import EngineGraph, Node, read_graph
 from trtlens.explain.flags import Flags
 from trtlens.explain.reformat_costs import ReformatCosts
 from trtlens.explain.tuner import Candidate, Tuner
+from trtlens.kept import kept_rows
 from trtlens.reformat_causes import Reformat, ReformatReader
 
 if TYPE_CHECKING:
@@ -57,7 +58,7 @@ class Build:
         self.tuner = Tuner(run, number)
         self.flags = Flags(run, number, self.tuner)
         self._run = run
-        reformats, messages = run["reformat_candidates"], run["messages"]
+        reformats, messages = kept_rows(run, "reformat_candidates"), kept_rows(run, "messages")
         self.costs = ReformatCosts(of_build(reformats, number))
         self._messages: list[dict[str, Any]] = of_build(messages, number).to_pylist()
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -13,6 +12,7 @@ import pyarrow.compute as pc
 from trtlens.arrays import array, filled, of_build, to_numpy
 from trtlens.combinations import NO_VALID
 from trtlens.explain.rows import LabelledRows
+from trtlens.kept import kept_rows
 from trtlens_parsers.strides import read_strides_list
 
 if TYPE_CHECKING:
@@ -66,14 +66,14 @@ class Tuner:
 
     def __init__(self, run: Run, build: int) -> None:
         self.build = build
-        candidates, combinations = run["candidates"], run["combinations"]
-        self._candidates = of_build(candidates, build).combine_chunks()
-        self._combinations = of_build(combinations, build).combine_chunks()
-        strategies = [row for row in run["strategies"].to_pylist() if row["build"] == build and row["kept"] is True]
-        self._candidate_rows = LabelledRows(self._candidates, "layer")
-        self._combination_rows = LabelledRows(self._combinations, "layer")
+        self._candidates, self._combinations = (
+            of_build(run[name], build).combine_chunks() for name in ("candidates", "combinations")
+        )
+        self._candidate_rows, self._combination_rows = (
+            LabelledRows(of_build(kept_rows(run, name), build).combine_chunks(), "layer")
+            for name in ("candidates", "combinations")
+        )
         self._read: dict[str, list[Candidate]] = {}
-        self._span = (strategies[-1]["line"], strategies[-1]["last_line"]) if strategies else (0, sys.maxsize)
 
     def candidates(self, layer: str) -> list[Candidate]:
         """A layer's candidates in the order of the log, operations inside a Myelin region included.
@@ -82,15 +82,12 @@ class Tuner:
         """
         if layer not in self._read:
             rows = self._candidate_rows.values(layer, _COLUMNS)
-            self._read[layer] = [_candidate(row) for row in rows if self._is_kept(row[-1])]
+            self._read[layer] = [_candidate(row) for row in rows]
         return self._read[layer]
 
     def combinations(self, layer: str) -> list[dict[str, Any]]:
         """A layer's format combinations in the order of the log, those of strategies that were not kept left out."""
-        return [row for row in self._combination_rows.of(layer) if self._is_kept(row["line"])]
-
-    def _is_kept(self, line: int) -> bool:
-        return self._span[0] <= line <= self._span[1]
+        return self._combination_rows.of(layer)
 
     def layers(self) -> list[str]:
         """Names of the layers that the tuner timed or tried, in the order of the log."""

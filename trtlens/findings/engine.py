@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from trtlens.arrays import of_build
 from trtlens.explain.subject import Build, Subject
+from trtlens.kept import kept_rows
 from trtlens.quantities import duration
 from trtlens.reformat_causes import Reformat, ReformatReader
 from trtlens.reformats import NO_WORK
@@ -51,7 +52,7 @@ class Engine:
     @cached_property
     def messages(self) -> list[dict[str, Any]]:
         """The build's messages that have a known meaning."""
-        table = self.run["messages"]
+        table = kept_rows(self.run, "messages")
         rows: list[dict[str, Any]] = of_build(table, self.number).to_pylist()
         return [row for row in rows if row["code"] is not None]
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from trtlens.findings.finding import Evidence, Finding
+from trtlens.kept import kept_rows
 from trtlens.quantities import duration
 
 if TYPE_CHECKING:
@@ -85,7 +86,9 @@ def myelin_hides_layers(engine: Engine) -> Finding | None:
 
 def _held(engine: Engine, node: Node) -> int:
     rows = [
-        row for row in engine.run["regions"].to_pylist() if row["build"] == engine.number and row["layer"] == node.name
+        row
+        for row in kept_rows(engine.run, "regions").to_pylist()
+        if row["build"] == engine.number and row["layer"] == node.name
     ]
     return len(rows[0]["onnx_nodes"] or ()) if rows else 0
 

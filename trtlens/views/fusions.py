@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from trtlens.kept import kept_rows
 from trtlens.views import View
 
 if TYPE_CHECKING:
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
 
 def table(run: Run) -> pa.Table:
     """Fusions and other changes of the graph, in the order in which the builder made them."""
-    return run["fusions"].sort_by([("build", "ascending"), ("line", "ascending")])
+    return kept_rows(run, "fusions").sort_by([("build", "ascending"), ("line", "ascending")])
 
 
 VIEW = View(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from trtlens.joins import arrow, frame
+from trtlens.kept import kept_rows
 from trtlens.schema import declare
 from trtlens.views import View
 
@@ -17,6 +18,8 @@ COLUMNS = declare(
     "view memory", "one layer that needs memory beside its tensors", "build line",
     """
     build | int | | number of the build
+    strategy | int | | backend strategy that it is of; null for none
+    profile | int | | optimisation profile that it is of, from 0; null where the log does not say
     layer | text | | layer
     scratch_bytes | int | bytes | scratch memory while the layer runs
     device_persistent_bytes | int | bytes | device memory that the layer keeps
@@ -28,10 +31,11 @@ _SIZES = ["scratch_bytes", "device_persistent_bytes", "host_persistent_bytes"]
 
 
 def table(run: Run) -> pa.Table:
-    """Layers by scratch, then by persistent memory; layers without a memory line need none or are not stated."""
-    rows = frame(run["memory"])
+    """Layers of the strategy that was kept by scratch, then by persistent memory; those without a line need none or are not stated."""
+    rows = frame(kept_rows(run, "memory"))
     rows = rows[(rows[_SIZES].fillna(0) > 0).any(axis=1)]
-    rows = rows.sort_values(["build", *_SIZES, "line"], ascending=[True, False, False, False, True])
+    by = ["build", "strategy", "profile", *_SIZES, "line"]
+    rows = rows.sort_values(by, ascending=[True, True, True, False, False, False, True])
     return arrow(rows, COLUMNS)
 
 

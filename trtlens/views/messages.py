@@ -14,9 +14,10 @@ if TYPE_CHECKING:
     from trtlens.runs import Run
 
 COLUMNS = declare(
-    "view messages", "one kind of message: the same severity and code, or the same text", "build severity code text",
+    "view messages", "one kind of message: the same severity and code, or the same text", "build strategy severity code text",
     """
     build | int | | number of the build
+    strategy | int | | backend strategy during which it was printed; null for none
     severity | text | | internal error, error, warning, info, verbose, unknown
     code | text | | what it means, see docs/messages.md; null for a message without a known meaning
     count | int | | how often it was printed
@@ -33,7 +34,7 @@ def table(run: Run) -> pa.Table:
     """Messages grouped by severity and meaning, the most severe first, then in the order of the log."""
     rows = frame(run["messages"])
     rows["kind"] = rows["code"].fillna(rows["text"])
-    groups = rows.groupby(["build", "severity", "kind"], sort=False, dropna=False)
+    groups = rows.groupby(["build", "strategy", "severity", "kind"], sort=False, dropna=False)
     merged = groups.agg(
         code=("code", "first"), count=("line", "size"), text=("text", "first"), line=("line", "first"),
         layers=("layer", _distinct), tensors=("tensor", _distinct),
