@@ -1,19 +1,22 @@
-"""The command line: the only place that turns errors into one line on stderr and an exit code.
-
-Exit codes: 0 done; 1 a check that the user asked for failed; 2 wrong usage or unreadable input; 3 TensorRT or CUDA failed.
-"""
+"""The command line: the only place that turns errors into one line on stderr and an exit code (`trtlens.exits`)."""
 
 from __future__ import annotations
 
-import os
 import sys
-from typing import Annotated, Optional
+from typing import TYPE_CHECKING, Annotated, Optional
 
 import typer
 
 from trtlens._version import VERSION
 from trtlens.commands import accuracy, capture, compare, dump, kernel, read, report, why
-from trtlens.errors import TrtlensError
+from trtlens.exits import exit_code
+from trtlens.stops import STOPS
+from trtlens.streams import prepare_streams
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+_DEBUG = "--debug"
 
 app = typer.Typer(
     name="trtlens",
@@ -45,21 +48,39 @@ def options(
         Optional[bool],  # noqa: UP045  typer reads annotations at run time, on Python 3.10 too
         typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and stop."),
     ] = None,
+    debug: Annotated[bool, typer.Option(_DEBUG, help="Print the traceback of an error.")] = False,
 ) -> None:
     """Reads what TensorRT says while it builds: precision, tactics, reformats, memory and time, layer by layer."""
 
 
 def main() -> None:
     """Run the command line and leave the process with its exit code."""
+    prepare_streams()
+    STOPS.install()
+    arguments, debug = _without_debug(sys.argv[1:])
     try:
-        app()
-    except TrtlensError as error:
-        from trtlens.output import visible  # noqa: PLC0415
+        code = _run(arguments)
+        sys.stdout.flush()
+    except BaseException as error:  # noqa: BLE001  whatever it is, it becomes an exit code
+        code = exit_code(error, debug=debug)
+    sys.exit(code)
 
-        sys.stderr.write(f"trtlens: {visible(str(error))}\n")
-        sys.exit(error.exit_code)
-    except KeyboardInterrupt:
-        sys.exit(130)
-    except BrokenPipeError:  # the reader of our output has gone: `trtlens show ... | head`
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(0)
+
+def _without_debug(arguments: Sequence[str]) -> tuple[list[str], bool]:
+    """The arguments without ``--debug``, which may stand before or behind the command, and whether it was there."""
+    end = arguments.index("--") if "--" in arguments else len(arguments)
+    kept = [text for text in arguments[:end] if text != _DEBUG]
+    return [*kept, *arguments[end:]], len(kept) < end
+
+
+def _run(arguments: list[str]) -> int:
+    """The exit code of the command; raises what it raised."""
+    try:
+        app(args=arguments)
+    except SystemExit as end:
+        if STOPS.received is not None:  # typer makes 130 of every signal
+            raise KeyboardInterrupt from None
+        if isinstance(end.__context__, BrokenPipeError):  # typer makes 1 of it, which says that a check failed
+            raise end.__context__ from None
+        return end.code if isinstance(end.code, int) else 0
+    return 0

@@ -1,4 +1,4 @@
-"""The one class of error that a user may see as a single line; everything else is a bug and keeps its traceback."""
+"""The one class of error that a user may see as a single line; everything else is a bug, whose traceback `exits` keeps."""
 
 from __future__ import annotations
 
@@ -17,3 +17,8 @@ class CaptureError(TrtlensError):
     """TensorRT or CUDA failed while building or running an engine."""
 
     exit_code = 3
+
+
+def reason(error: OSError | ValueError) -> str:
+    """What is wrong with a file in a few words; errors that Python raises itself have no ``strerror``."""
+    return getattr(error, "strerror", None) or str(error)

@@ -8,7 +8,7 @@ import json
 import re
 import sys
 from enum import Enum
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any, TextIO
 
 from trtlens.errors import TrtlensError
 from trtlens.quantities import hexadecimal
@@ -50,16 +50,20 @@ def write_table(table: pa.Table, form: Format, *, title: str | None = None) -> N
     if form is Format.PARQUET:
         _write_parquet(table)
     elif form is Format.JSON:
-        sys.stdout.write(to_json(table) + "\n")
+        sys.stdout.write(to_json(table, ascii_only=not _holds_any_letter(sys.stdout)) + "\n")
     elif form is Format.CSV:
         sys.stdout.write(to_csv(table))
     else:
         print_table(table, title=title)
 
 
-def to_json(table: pa.Table) -> str:
+def _holds_any_letter(stream: TextIO) -> bool:
+    return (stream.encoding or "utf-8").lower().startswith("utf")
+
+
+def to_json(table: pa.Table, *, ascii_only: bool = False) -> str:
     """One array of objects, a line each, with the table's column names; unknown is null."""
-    rows = (json.dumps(_plain(row), ensure_ascii=False, allow_nan=False) for row in table.to_pylist())
+    rows = (json.dumps(_plain(row), ensure_ascii=ascii_only, allow_nan=False) for row in table.to_pylist())
     # json escapes C0 controls only; C1 controls and text-direction marks would reach the terminal as they are.
     return _CONTROL.sub(_json_escape, "[" + ",\n ".join(rows) + "]")
 

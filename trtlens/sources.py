@@ -9,7 +9,7 @@ import zlib
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, cast
 
-from trtlens.errors import TrtlensError
+from trtlens.errors import TrtlensError, reason
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -36,7 +36,7 @@ def read_chunks(path: str) -> Iterator[bytes]:
     """
     stream = _open(path)
     with stream:
-        head = stream.read(CHUNK_BYTES)
+        head = _first_bytes(path, stream)
         if not head:
             raise TrtlensError(f"{path} is empty: give a verbose TensorRT log")
         try:
@@ -48,15 +48,21 @@ def read_chunks(path: str) -> Iterator[bytes]:
 def _open(path: str) -> IO[bytes]:
     if path == STDIN:
         return sys.stdin.buffer
-    place = Path(path)
-    if place.is_dir():
+    try:
+        return Path(path).open("rb")
+    except IsADirectoryError as error:
         raise TrtlensError(
             f"{path} is a folder without a run.json: give a log, files of one run joined by commas, or the folder of a run"
-        )
+        ) from error
+    except (OSError, ValueError) as error:  # ValueError: a NUL in the name
+        raise TrtlensError(f"{path} cannot be read ({reason(error)}): check the name") from error
+
+
+def _first_bytes(path: str, stream: IO[bytes]) -> bytes:
     try:
-        return place.open("rb")
-    except OSError as error:
-        raise TrtlensError(f"{path} cannot be read ({error.strerror}): check the name") from error
+        return stream.read(CHUNK_BYTES)
+    except OSError as error:  # /proc/self/mem, a closed standard input
+        raise TrtlensError(f"{path} cannot be read ({reason(error)}): check the name") from error
 
 
 def _decompressed(stream: IO[bytes], head: bytes) -> Iterator[bytes]:
