@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
+import threading
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
 from tests.conftest import CAPTURES
 from trtlens import TABLES, VIEWS, Run, TrtlensError, open_run
-from trtlens.runs import save_run
+from trtlens.cli import app
+from trtlens.runs import check_save, save_run
 
 FIXTURES = Path(__file__).parents[1] / "fixtures"
 SMALL = FIXTURES / "small-build" / "verbose.log"
@@ -81,6 +85,35 @@ def test_nothing_is_overwritten(tmp_path: Path) -> None:
     save_run(run, second, [str(SMALL)], force=True)
     assert json.loads((second / "run.json").read_text())["format"] == 1
     assert sorted(path.name for path in tmp_path.iterdir()) == ["run", "second"]
+
+
+def test_a_run_is_kept_from_a_pipe(tmp_path: Path) -> None:
+    """A log that can be read but once is kept all the same, under its name."""
+    pipe, out = tmp_path / "build.log", tmp_path / "run"
+    os.mkfifo(pipe)
+    writer = threading.Thread(target=lambda: pipe.write_bytes(SMALL.read_bytes()))
+    writer.start()
+    result = CliRunner().invoke(app, ["parse", str(pipe), "-o", str(out)])
+    writer.join()
+    assert result.exit_code == 0, result.output
+    assert (out / "build.log").read_bytes() == SMALL.read_bytes()
+
+
+@pytest.mark.parametrize("name", ["run.json", "tables", "Run.JSON"])
+def test_files_of_a_run_own_names_are_not_kept(name: str, tmp_path: Path) -> None:
+    """A log that is called as the run's own file would be overwritten: it is refused before it is read."""
+    log = tmp_path / name
+    log.write_text("not read at all")
+    with pytest.raises(TrtlensError, match="rename"):
+        check_save(tmp_path / "run", [str(log)])
+
+
+def test_a_place_is_refused_before_the_log_is_read(tmp_path: Path) -> None:
+    """Where a run cannot be kept, no time is spent on its log."""
+    (tmp_path / "run").write_text("mine")
+    result = CliRunner().invoke(app, ["parse", "-", "-o", str(tmp_path / "run")], input="no log at all")
+    assert isinstance(result.exception, TrtlensError)
+    assert "is a file" in str(result.exception)
 
 
 def test_a_save_that_fails_leaves_nothing(tmp_path: Path) -> None:

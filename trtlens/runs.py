@@ -14,15 +14,16 @@ from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 
 from trtlens._version import VERSION
 from trtlens.arrays import of_build
 from trtlens.captured_facts import with_captured_facts
-from trtlens.errors import TrtlensError
-from trtlens.folders import RUN_JSON, new_folder
+from trtlens.errors import TrtlensError, reason
+from trtlens.folders import check_folder, new_folder, whole_file
 from trtlens.ingest import join_documents, read_document
 from trtlens.lazy_tables import LazyTables
+from trtlens.run_files import RUN_JSON, is_run
 from trtlens.sources import STDIN
 from trtlens.tables import TABLES
 from trtlens.views import VIEWS
@@ -39,7 +40,8 @@ FORMAT = 1
 _TABLES_FOLDER = "tables"
 # Raw files that say something a table holds, in the order in which a captured run's files are read.
 _RAW_SUFFIXES = frozenset({".log", ".txt", ".json", ".gz", ".xz", ".zst"})
-_NOT_READ = frozenset({RUN_JSON})
+_STDIN_NAME = "verbose.log"
+_OWN_NAMES = frozenset({RUN_JSON, _TABLES_FOLDER})
 
 
 @dataclass(frozen=True)
@@ -141,7 +143,7 @@ def open_run(paths: str | Path | Sequence[str | Path], *, build: int | None = No
 
     """
     names = [str(paths)] if isinstance(paths, (str, Path)) else [str(path) for path in paths]
-    if len(names) == 1 and (Path(names[0]) / RUN_JSON).is_file():
+    if len(names) == 1 and is_run(Path(names[0])):
         return _open_folder(Path(names[0]))
     tables = _read_tables(names, build)
     return Run("standard input" if names == [STDIN] else Path(names[0]).name, tables)
@@ -192,19 +194,31 @@ def _read_info(folder: Path) -> dict[str, Any]:
 
 def _raw_files(folder: Path, info: Mapping[str, Any]) -> list[Path]:
     named = [folder / name for name in info.get("raw", ()) if Path(name).name == name]
-    found = named or sorted(p for p in folder.iterdir() if p.suffix in _RAW_SUFFIXES and p.name not in _NOT_READ)
+    found = named or sorted(p for p in folder.iterdir() if p.suffix in _RAW_SUFFIXES and p.name != RUN_JSON)
     return [path for path in found if path.is_file() and path.stat().st_size]
+
+
+def check_save(out: Path, raw: Sequence[str], *, force: bool = False) -> None:
+    """Ask whether these files can be kept as a run in ``out``, before they are read.
+
+    Raises:
+        TrtlensError: `trtlens.folders.check_folder` refuses ``out``, or the files' names do not fit into one run.
+
+    """
+    check_folder(out, force=force)
+    _kept_names(raw)
 
 
 def save_run(run: Run, out: Path, raw: Sequence[str], *, force: bool = False) -> None:
     """Write a run folder with copies of the raw files; the folder appears whole or not at all.
 
     Raises:
-        TrtlensError: ``out`` holds something already and ``force`` is not given, or cannot be written.
+        TrtlensError: `check_save` refuses, a raw file cannot be read, or ``out`` cannot be written.
 
     """
+    names = _kept_names(raw)
     with new_folder(out, force=force) as folder:
-        copies = [_copy(name, folder) for name in raw if name != STDIN]
+        copies = [_copy(path, folder / name) for name, path in names.items()]
         _write_tables(run, folder)
         info = {
             "format": FORMAT, "kind": "parse", "trtlens": VERSION, "tables_by": VERSION, "status": "done",
@@ -221,17 +235,52 @@ def _write_tables(run: Run, folder: Path) -> None:
         pq.write_table(table, folder / _TABLES_FOLDER / f"{name}.parquet", compression="zstd")
 
 
-def _copy(name: str, folder: Path) -> str:
-    target = folder / Path(name).name
-    if target.exists():
-        raise TrtlensError(f"two of the files are called {target.name}: rename one, a run holds each name once")
-    shutil.copyfile(name, target)
+def _kept_names(raw: Sequence[str]) -> dict[str, str]:
+    """The files by the names that they get in a run.
+
+    Raises:
+        TrtlensError: one is a folder, has a name that the run itself needs, or the name of another.
+
+    """
+    names: dict[str, str] = {}
+    for path in raw:
+        name = _STDIN_NAME if path == STDIN else Path(path).name
+        if Path(path).is_dir():
+            raise TrtlensError(f"{path} is a folder: a run is kept from its files; to keep this one, copy the folder")
+        if name.casefold() in _OWN_NAMES:
+            raise TrtlensError(f"{path} has the name of what a run writes itself: rename the file")
+        if name in names:
+            raise TrtlensError(f"two of the files are called {name}: rename one, a run holds each name once")
+        names[name] = path
+    return names
+
+
+def _copy(path: str, target: Path) -> str:
+    try:
+        source = Path(path).open("rb")  # noqa: SIM115  closed below, where errors are those of the copy
+    except OSError as error:
+        raise TrtlensError(f"{path} cannot be read ({reason(error)}): check the name") from error
+    with source, target.open("xb") as copy:
+        shutil.copyfileobj(source, copy)
     return target.name
 
 
-def spool_stdin(folder: Path) -> Path:
-    """Standard input as a file, so that a run that is made from it can keep it."""
-    path = folder / "verbose.log"
-    with path.open("wb") as file:
-        shutil.copyfileobj(sys.stdin.buffer, file)
-    return path
+def spooled(name: str, folder: Path) -> str:
+    """The name of a file with that content that can be read twice: standard input and pipes are copied into the folder.
+
+    Raises:
+        TrtlensError: the copy cannot be written.
+
+    """
+    if name == STDIN:
+        return str(_spool(sys.stdin.buffer, folder / _STDIN_NAME))
+    if not Path(name).is_fifo():
+        return name
+    with Path(name).open("rb") as stream:
+        return str(_spool(stream, folder / Path(name).name))
+
+
+def _spool(stream: IO[bytes], target: Path) -> Path:
+    with whole_file(target) as file:
+        shutil.copyfileobj(stream, file)
+    return target

@@ -6,7 +6,8 @@ import json
 from typing import TYPE_CHECKING
 
 from trtlens.errors import TrtlensError
-from trtlens.folders import RUN_JSON, write_whole
+from trtlens.folders import write_whole
+from trtlens.run_files import RUN_JSON
 from trtlens_parsers.dump_index import ACCURACY_FORMAT
 
 if TYPE_CHECKING:

@@ -22,7 +22,7 @@ from trtlens.accuracy.encodings import api_dtype
 from trtlens.accuracy.files import Entry, npy_tensor, open_file, parsed, raw_tensor
 from trtlens.accuracy.tensors import Tensor, TextFile, UnreadableTensor
 from trtlens.errors import TrtlensError
-from trtlens.folders import RUN_JSON
+from trtlens.run_files import is_run
 from trtlens_parsers.dump_index import DumpedTensor, DumpIndex, read_index
 from trtlens_parsers.dump_json import SummarizedTensor, read_summary
 
@@ -111,7 +111,7 @@ def _open_folder(folder: Path) -> Dump:
     if (folder / SUMMARY_JSON).is_file():
         summarized = parsed(folder / SUMMARY_JSON, read_summary)
         return _collected(folder.name, "debug tensors", (_debug_tensor(folder, row) for row in summarized))
-    if (folder / RUN_JSON).is_file():
+    if is_run(folder):
         raise TrtlensError(f"{folder} is a run without dumped tensors: make them with `trtlens dump`")
     return _collected(folder.name, "folder", _folder_entries(folder))
 

@@ -17,7 +17,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from trtlens._version import VERSION
-from trtlens.folders import RUN_JSON, new_folder, write_whole
+from trtlens.folders import new_folder, write_whole
+from trtlens.run_files import RUN_JSON
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

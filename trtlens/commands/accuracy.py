@@ -135,13 +135,13 @@ def _nodes_of(model: Path) -> tuple[DumpedNode, ...]:
 def _run_with(name: str, profile: str | None, errors: Errors) -> Run:
     """The run, or the profiled one, with the comparison among its tables."""
     from trtlens.dump_tables import errors_table  # noqa: PLC0415
-    from trtlens.folders import RUN_JSON  # noqa: PLC0415
     from trtlens.ingest import join_documents  # noqa: PLC0415
+    from trtlens.run_files import is_run  # noqa: PLC0415
     from trtlens.runs import Run, open_run  # noqa: PLC0415
 
     if profile is not None:
         run = open_run(profile)
-    elif (Path(name) / RUN_JSON).is_file():
+    elif is_run(Path(name)):
         run = open_run(name)
     else:
         run = Run(Path(name).name, join_documents([]))

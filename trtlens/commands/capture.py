@@ -14,6 +14,7 @@ from trtlens.commands.read import FormatOption, print_run
 from trtlens.errors import CaptureError, TrtlensError
 from trtlens.output import Format, visible, write_table
 from trtlens.quantities import duration, interval
+from trtlens.run_files import is_run
 
 if TYPE_CHECKING:
     from trtlens.capture.build import BuiltRun
@@ -72,7 +73,7 @@ def _profile_one(
     options = parse_options({**build_values(flags), **({"shapes": shapes} if shapes else {})})
     timing = _timing_options(flags)
     backend = find_backend()
-    source = model / "engine.plan" if (model / "run.json").is_file() else model
+    source = model / "engine.plan" if is_run(model) else model
     try:
         with shown_progress() as progress:
             built = build_run(source, out, options, progress=progress, backend=backend, force=force)
@@ -151,7 +152,7 @@ def _print_failure(out: Path) -> None:
     """What the log says of a build that failed: the last errors and what their codes mean."""
     from trtlens.runs import open_run  # noqa: PLC0415
 
-    if not (out / "run.json").is_file():
+    if not is_run(out):
         return
     try:
         rows = open_run(out)["messages"].to_pylist()

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Optional
 import typer
 
 from trtlens.errors import TrtlensError
+from trtlens.folders import GENERATOR, check_place, write_document
 from trtlens.output import Format, console, visible, write_table
 
 if TYPE_CHECKING:
@@ -46,21 +47,22 @@ def parse(
     form: FormatOption = Format.TABLE,
 ) -> None:
     """Read a log, and the JSON files of the same run, and say what the build did."""
-    from trtlens.runs import open_run, save_run  # noqa: PLC0415
+    from trtlens.runs import open_run  # noqa: PLC0415
 
-    with tempfile.TemporaryDirectory() as spool:
-        files = [_spooled(name, spool) if out is not None else name for name in files]
-        run = open_run(files, build=build)
-        if out is not None:
-            save_run(run, out, files, force=force)
-            sys.stderr.write(f"run kept in {out}\n")
+    run = open_run(files, build=build) if out is None else _kept(files, out, build, force=force)
     _print_parsed(run if build is None else run.build(build), form, unread=unread)
 
 
-def _spooled(name: str, spool: str) -> str:
-    from trtlens.runs import spool_stdin  # noqa: PLC0415
+def _kept(files: list[str], out: Path, build: int | None, *, force: bool) -> Run:
+    from trtlens.runs import check_save, open_run, save_run, spooled  # noqa: PLC0415
 
-    return str(spool_stdin(Path(spool))) if name == "-" else name
+    with tempfile.TemporaryDirectory() as spool:
+        check_save(out, files, force=force)
+        files = [spooled(name, Path(spool)) for name in files]
+        run = open_run(files, build=build)
+        save_run(run, out, files, force=force)
+    sys.stderr.write(f"run kept in {visible(str(out))}\n")
+    return run
 
 
 def _print_parsed(run: Run, form: Format, *, unread: bool) -> None:
@@ -125,6 +127,8 @@ def show(
         raise TrtlensError(
             f"there is no view {view!r}: choose one of {', '.join(VIEWS)}; or a table: {', '.join(TABLES)}"
         )
+    if chart is not None:
+        check_place(chart)
     opened = open_run(run)
     opened = opened if build is None else opened.build(build)
     if chart is not None:
@@ -139,7 +143,6 @@ def show(
 def _write_chart(run: Run, view: str, path: Path) -> None:
     from trtlens.charts import CHARTS, chart_of_view  # noqa: PLC0415
     from trtlens.charts.drawing.style import with_title  # noqa: PLC0415
-    from trtlens.folders import GENERATOR, write_document  # noqa: PLC0415
     from trtlens.report.subject import read_subject  # noqa: PLC0415
 
     found = chart_of_view(view)

@@ -64,6 +64,7 @@ def export(
     to: Annotated[Target, typer.Option("--to", help="The format to write.")] = Target.PERFETTO,
 ) -> None:
     """Write a run for another tool: a trace with the layers by stream and the tuner's candidates."""
+    check_place(out)
     from trtlens.trace_events import trace_json  # noqa: PLC0415
 
     (subject,) = _open([run])
