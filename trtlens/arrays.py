@@ -151,10 +151,12 @@ def _truths(items: Sequence[bool | None]) -> pa.Buffer:
 
 
 def _texts(texts: Sequence[str]) -> list[pa.Buffer]:
-    """Offsets and bytes of texts."""
+    """Offsets and bytes of texts; a name of a file may hold bytes that are no text, which become escapes."""
     joined = "".join(texts)
-    data = joined.encode()
-    return [_offsets(texts if len(data) == len(joined) else [text.encode() for text in texts]), pa.py_buffer(data)]
+    data = joined.encode(errors="backslashreplace")
+    if len(data) == len(joined):
+        return [_offsets(texts), pa.py_buffer(data)]
+    return [_offsets([text.encode(errors="backslashreplace") for text in texts]), pa.py_buffer(data)]
 
 
 def _offsets(items: Sequence[Sized]) -> pa.Buffer:

@@ -11,7 +11,7 @@ from trtlens.errors import TrtlensError
 from trtlens.lazy_tables import LazyTables
 from trtlens.log_tables import log_tables
 from trtlens.precision import with_candidate_kernels, with_layer_precision
-from trtlens.sources import read_chunks
+from trtlens.sources import path_text, read_chunks
 from trtlens.tables import TABLES
 from trtlens_parsers.log import LogReader
 from trtlens_parsers.records import Log
@@ -96,7 +96,7 @@ def join_documents(documents: Sequence[Document], *, build: int | None = None) -
     log = logs[0].content if logs else _empty_log()
     assert isinstance(log, Log)  # noqa: S101  the filter above says so; mypy cannot see it
     exports = [document.content for document in documents if not isinstance(document.content, Log)]
-    tables = _log_and_exports(log, exports, logs[0].path if logs else "-", build)
+    tables = _log_and_exports(log, exports, path_text(logs[0].path) if logs else "-", build)
     declared = {name: tables.get(name, spec.empty()) for name, spec in TABLES.items()}
     return _with_choices(with_layer_precision(declared))
 

@@ -24,7 +24,7 @@ from trtlens.folders import check_folder, new_folder, whole_file
 from trtlens.ingest import join_documents, read_document
 from trtlens.lazy_tables import LazyTables
 from trtlens.run_files import RUN_JSON, is_run
-from trtlens.sources import STDIN
+from trtlens.sources import STDIN, path_text
 from trtlens.tables import TABLES
 from trtlens.views import VIEWS
 
@@ -146,7 +146,7 @@ def open_run(paths: str | Path | Sequence[str | Path], *, build: int | None = No
     if len(names) == 1 and is_run(Path(names[0])):
         return _open_folder(Path(names[0]))
     tables = _read_tables(names, build)
-    return Run("standard input" if names == [STDIN] else Path(names[0]).name, tables)
+    return Run("standard input" if names == [STDIN] else path_text(Path(names[0]).name), tables)
 
 
 def _read_tables(names: Sequence[str], build: int | None) -> Mapping[str, pa.Table]:
@@ -171,12 +171,12 @@ def _open_folder(folder: Path) -> Run:
     parquet = folder / _TABLES_FOLDER
     if info.get("tables_by") == VERSION and all((parquet / f"{name}.parquet").is_file() for name in TABLES):
         stored = LazyTables(TABLES, lambda name: pq.read_table(parquet / f"{name}.parquet"))
-        return Run(folder.name, stored, folder, info)
+        return Run(path_text(folder.name), stored, folder, info)
     raw = _raw_files(folder, info)
     if not raw:
         raise TrtlensError(f"{folder} holds a run.json but no log and no JSON to read: was the run moved in part?")
     tables = _read_tables([str(path) for path in raw], info.get("build"))
-    return Run(folder.name, with_captured_facts(tables, info), folder, info)
+    return Run(path_text(folder.name), with_captured_facts(tables, info), folder, info)
 
 
 def _read_info(folder: Path) -> dict[str, Any]:

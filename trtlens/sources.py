@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import gzip
 import lzma
+import os
 import sys
 import zlib
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import IO, TYPE_CHECKING, cast
 
 from trtlens.errors import TrtlensError, reason
@@ -23,6 +24,11 @@ _FOREIGN = (
     (b"\x7fELF", "a program"), (b"PAR1", "a Parquet file"), (b"SQLite format 3", "a database (of Nsight Systems?)"),
     *((magic, "a compressed file inside a compressed one") for magic in (b"\x1f\x8b", b"\xfd7zXZ\x00", b"\x28\xb5\x2f\xfd")),
 )  # fmt: skip
+
+
+def path_text(path: str | PurePath) -> str:
+    """A path as it is shown and kept: bytes in it that are no text, which Python carries as half characters, are escapes."""
+    return os.fsencode(path).decode(errors="backslashreplace")
 
 
 def read_chunks(path: str) -> Iterator[bytes]:

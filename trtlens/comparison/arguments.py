@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from trtlens.errors import TrtlensError
 from trtlens.runs import open_run
+from trtlens.sources import path_text
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -73,11 +74,11 @@ def _told_apart(parts: Sequence[Sequence[str]]) -> int:
 
 
 def _parts(argument: RunArgument) -> list[str]:
-    path = PurePath(argument.paths[0])
+    path = PurePath(path_text(argument.paths[0]))
     name = path.name
     while PurePath(name).suffix in _PACKED:
         name = PurePath(name).stem
     if PurePath(name).suffix in {".log", ".txt", ".json"}:
         name = PurePath(name).stem
     build = "" if argument.build is None else f"@{argument.build}"
-    return [*(part for part in path.parts[:-1] if part not in {"/", ".", ".."}), f"{name or argument.paths[0]}{build}"]
+    return [*(part for part in path.parts[:-1] if part not in {"/", ".", ".."}), f"{name or path}{build}"]
