@@ -11,6 +11,23 @@ import pytest
 
 from trtlens.runs import Run, open_run
 
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """The option that writes golden files anew."""
+    parser.addoption(
+        "--update-golden", action="store_true", help="write fixtures/expected anew, and print what changed"
+    )
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Print what golden files were written anew."""
+    for report in terminalreporter.stats.get("passed", ()):
+        for text in (text for name, text in report.user_properties if name == GOLDEN_CHANGES):
+            terminalreporter.write_line(text)
+
+
+GOLDEN_CHANGES = "golden changes"
+"""The property by which a test says what it wrote anew."""
 FIXTURES = Path(__file__).parents[1] / "fixtures"
 CAPTURES = FIXTURES / "resnet50-h200"
 PRECISIONS = ("fp32", "fp16", "int8")
