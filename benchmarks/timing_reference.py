@@ -30,22 +30,15 @@ _WARM_UP = 300
 _BITS = {"FLOAT": 32, "INT32": 32, "INT64": 64, "HALF": 16, "BF16": 16, "INT4": 4, "FP4": 4}
 
 
-def build_convolutions(
-    trt: Any, logger: Any, *, layers: int = 20, channels: int = 64, extent: int = 56, batches: tuple[int, ...] = (8,)
-) -> bytes:
-    """A plan of `layers` convolutions with ReLU on `batch x channels x extent x extent`, dynamic for three batches."""
+def build_convolutions(trt: Any, logger: Any, *, layers: int = 20, channels: int = 64, extent: int = 56) -> bytes:
+    """A plan of `layers` convolutions with ReLU on eight images of `channels x extent x extent`."""
     builder = trt.Builder(logger)
     flag = getattr(trt.NetworkDefinitionCreationFlag, "EXPLICIT_BATCH", None)  # gone after 10.16
     network = builder.create_network(0 if flag is None else 1 << int(flag))
     config = builder.create_builder_config()
     leave_out_libraries(trt, config)
     weights = np.random.default_rng(0)
-    shape = (channels, extent, extent)
-    tensor = network.add_input("x", trt.float32, (batches[0] if len(batches) == 1 else -1, *shape))
-    if len(batches) > 1:
-        profile = builder.create_optimization_profile()
-        profile.set_shape("x", *((batch, *shape) for batch in batches))
-        config.add_optimization_profile(profile)
+    tensor = network.add_input("x", trt.float32, (8, channels, extent, extent))
     for _ in range(layers):
         kernel = weights.normal(0, (2 / (9 * channels)) ** 0.5, (channels, channels, 3, 3)).astype(np.float32)
         layer = network.add_convolution_nd(tensor, channels, (3, 3), kernel, np.zeros(channels, np.float32))

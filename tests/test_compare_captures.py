@@ -99,7 +99,7 @@ def test_what_fp16_bought_over_fp32() -> None:
 
 
 def test_why_int8_is_slower_than_fp16() -> None:
-    """Computing takes 47 us more in INT8; the copies' +98 us are a drift of the INT8 run, and are called so."""
+    """Computing takes 47 us more in INT8; the copies' +98 us are a drift of the INT8 run, and blur the sum of all layers."""
     comparison = compared("fp16", "int8")
     before, after = raw_medians("fp16"), raw_medians("int8")
     parts = {part.kind: part for part in split_difference(comparison, 1) if part.before in {"fp16", None}}
@@ -110,7 +110,7 @@ def test_why_int8_is_slower_than_fp16() -> None:
     assert parts["compute"].difference.diff_ms == pytest.approx(0.0466, abs=MICROSECOND)
     assert parts["compute"].difference.verdict == "slower"
     told = "\n".join(sentence for section in tell(comparison) for sentence in section.sentences)
-    assert "1.16x slower" in told
+    assert "no difference seen (+142 µs" in told
     assert "slower kernel in int8 than in fp16" in told
     assert re.search(r"times of int8 drift: .* in copies of constants", told)
 

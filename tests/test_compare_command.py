@@ -45,13 +45,13 @@ def run_command(
 
 def test_the_answer_comes_first(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> None:
     """Headlines in sentences, then the changes; regions only on request."""
-    code, out, err = run_command(monkeypatch, capfd, captured("fp16"), captured("int8"))
+    code, out, err = run_command(monkeypatch, capfd, captured("fp16"), captured("fp32"))
     assert (code, err) == (0, "")
-    assert out.splitlines()[0] == "int8 against fp16"
-    assert "1.16x slower" in out.split("How far to trust this")[0]
+    assert out.splitlines()[0] == "fp32 against fp16"
+    assert "3.20x slower" in out.split("How far to trust this")[0]
     assert out.index("How far to trust this") < out.index("Changes")
     assert "Regions\n" not in out
-    _, longer, _ = run_command(monkeypatch, capfd, captured("fp16"), captured("int8"), "--regions")
+    _, longer, _ = run_command(monkeypatch, capfd, captured("fp16"), captured("fp32"), "--regions")
     assert longer.index("Changes") < longer.index("Regions")
 
 
@@ -76,8 +76,8 @@ def test_data_formats_hold_one_table(
 
 def test_a_breach_exits_with_one_and_a_line(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> None:
     """Each breach is a line on standard error; passed checks say nothing."""
-    checks = ("--fail-on", "latency > +3%", "--fail-on", "reformats > +2", "--fail-on", "int8_time_share > 10%")
-    code, out, err = run_command(monkeypatch, capfd, captured("fp16"), captured("int8"), *checks, "--format", "json")
+    checks = ("--fail-on", "latency > +3%", "--fail-on", "reformats > +2", "--fail-on", "fp32_time_share > 10%")
+    code, out, err = run_command(monkeypatch, capfd, captured("fp16"), captured("fp32"), *checks, "--format", "json")
     assert code == 1
     assert [line.split(":")[0] for line in err.splitlines()] == ["breach", "breach"]
     assert json.loads(out)
@@ -135,14 +135,14 @@ def test_quantities_are_listed(monkeypatch: pytest.MonkeyPatch, capfd: pytest.Ca
 
 def test_markdown_begins_with_the_checks(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> None:
     """A comment for a pull request: failed checks, sentences, a table of changes with as many cells in every row."""
-    arguments = (captured("fp16"), captured("int8"), "--fail-on", "latency > +3%", "--format", "markdown", "--regions")
+    arguments = (captured("fp16"), captured("fp32"), "--fail-on", "latency > +3%", "--format", "markdown", "--regions")
     code, out, _ = run_command(monkeypatch, capfd, *arguments)
     assert code == 1
-    assert out.startswith("### Checks\n\n- breach: int8: latency")
-    assert "### int8 against fp16" in out
+    assert out.startswith("### Checks\n\n- breach: fp32: latency")
+    assert "### fp32 against fp16" in out
     table = [line for line in out.split("### Regions")[1].splitlines() if line.startswith("|")]
     assert len({line.count("|") - line.count("\\|") for line in table}) == 1
-    assert len(table) == 2 + 55
+    assert len(table) == 2 + 56
 
 
 def test_two_builds_of_one_log_are_compared(

@@ -11,11 +11,9 @@ from trtlens.comparison.noise import (
     FASTER,
     NO_DIFFERENCE,
     SLOWER,
-    influence,
     judge_summary,
-    standard_error,
-    timer_error,
 )
+from trtlens.statistics import influence, standard_error, timer_error
 
 LAYERS = chain(*(f"conv{number}" for number in range(200)))
 

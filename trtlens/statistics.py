@@ -1,35 +1,60 @@
-"""What is told of a list of times: the figures that trtexec prints, and how sure the median is.
+"""What is told of a list of times: the figures that trtexec prints, how sure the median is, and whether the times drift.
 
 Percentiles follow `findPercentile` of trtexec (samples/common/sampleReporting.cpp, 8.6 to 11.1): no interpolation, and
 the number of excluded samples is worked out in 32-bit floats. In doubles `(1 - 90 / 100) * 10` falls just short of 1
 and a ten-sample list would give another sample than trtexec does.
+
+Three things blur a median, and its error holds all of them:
+
+- *Sampling.* The bootstrap's variance of the median in closed form (Maritz and Jarrett 1978): what endless resampling
+  converges to, so that there is nothing to seed. Medians of layers are added by their influence functions, which keeps
+  the covariance of layers that slow down together.
+- *Drift.* Clocks move while a run is timed, so neighbouring executions are alike. The same influence, averaged over five
+  blocks of consecutive executions, shows it; the larger of both variances counts.
+- *The timer.* CUDA events tell times apart by about 0.5 microseconds (CUDA Runtime API, cudaEventElapsedTime), and a
+  layer's error is the same in each execution: no number of samples averages it out.
+
+docs/compare.md has the coverage that was measured for this interval and for others.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
+from math import lgamma, sqrt
 from typing import TYPE_CHECKING
 
 import numpy as np
+
+from trtlens.quantities import interval
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from numpy.typing import NDArray
 
+CONFIDENCE_PERCENT = 99
+Z = 2.5758
+"""Standard errors on either side of the middle of a two-sided interval with `CONFIDENCE_PERCENT`."""
+FEWEST_SAMPLES = 10
+"""Executions below which nothing is said of noise: five blocks of two."""
 UNSTEADY_PERCENT = 2.5
-"""Coefficient of variation above which trtexec warns that the GPU time is unstable."""
+"""Coefficient of variation above which trtexec warns that the GPU time is unstable; a drift counts from here on too."""
+TIMER_MS = 0.0005
 
-_CONFIDENCE = 0.95
-_RESAMPLES = 2000
+_BLOCKS = 5
+_STUDENT = 4.6041
+"""Student's quantile for `CONFIDENCE_PERCENT` with one degree of freedom less than there are blocks."""
+_PARTS = 3
+_GRID = 20_001
 
 
 @dataclass(frozen=True, slots=True)
 class Statistics:
-    """One list of times in milliseconds; `median_low_ms` to `median_high_ms` holds the median with 95 % confidence.
+    """One list of times in milliseconds; `median_low_ms` to `median_high_ms` holds the median with 99 % confidence.
 
-    `variation_percent` is the coefficient of variation (population standard deviation over mean); None where the mean
-    is 0.
+    Both ends are None for fewer than ten samples. `variation_percent` is the coefficient of variation (population
+    standard deviation over mean); None where the mean is 0.
     """
 
     count: int
@@ -41,19 +66,28 @@ class Statistics:
     p95_ms: float
     p99_ms: float
     variation_percent: float | None
-    median_low_ms: float
-    median_high_ms: float
+    median_low_ms: float | None
+    median_high_ms: float | None
+
+    @property
+    def interval(self) -> str:
+        """The interval in words: ``507.62 to 509.15 µs with 99 % confidence``, or that the samples are too few for one."""
+        if self.median_low_ms is None or self.median_high_ms is None:
+            return f"fewer than {FEWEST_SAMPLES} samples, so no interval"
+        return f"{interval(self.median_low_ms, self.median_high_ms)} with {CONFIDENCE_PERCENT} % confidence"
 
 
-def summarize(times_ms: Sequence[float] | NDArray[np.float64], *, seed: int = 0) -> Statistics | None:
-    """All figures of a list of finite times in milliseconds, or None for an empty list; `seed` drives the bootstrap."""
-    ordered = np.sort(np.asarray(times_ms, dtype=np.float64))
-    if not len(ordered):
+def summarize(times_ms: Sequence[float] | NDArray[np.float64]) -> Statistics | None:
+    """All figures of a list of finite times in milliseconds, in the order in which they were taken; None for an empty list."""
+    times = np.asarray(times_ms, dtype=np.float64)
+    if not len(times):
         return None
-    low, high = median_interval(ordered, seed=seed)
+    ordered = np.sort(times)
+    median = float(np.median(ordered))
+    error = median_error(times)
     return Statistics(
         count=len(ordered),
-        median_ms=_median(ordered),
+        median_ms=median,
         mean_ms=float(ordered.mean()),
         min_ms=float(ordered[0]),
         max_ms=float(ordered[-1]),
@@ -61,8 +95,8 @@ def summarize(times_ms: Sequence[float] | NDArray[np.float64], *, seed: int = 0)
         p95_ms=percentile(ordered, 95),
         p99_ms=percentile(ordered, 99),
         variation_percent=variation_percent(ordered),
-        median_low_ms=low,
-        median_high_ms=high,
+        median_low_ms=None if error is None else max(median - Z * error, 0.0),
+        median_high_ms=None if error is None else median + Z * error,
     )
 
 
@@ -79,33 +113,101 @@ def variation_percent(times_ms: NDArray[np.float64]) -> float | None:
     return float(times_ms.std()) / mean * 100 if mean else None
 
 
-def median_interval(ordered_ms: NDArray[np.float64], *, seed: int) -> tuple[float, float]:
-    """The 95 % bootstrap interval of the median of an ascending list, drawn without resampling the list.
+# -- how sure a median is ------------------------------------------------------------------------------------------
 
-    A resample of n samples is n uniform draws, each picking the sample at `floor(n * u)`; its median needs only the
-    middle one or two of the sorted draws, and these follow a beta distribution. Drawing those directly gives the
-    same bootstrap in time that does not grow with n.
+
+def median_error(times_ms: NDArray[np.float64]) -> float | None:
+    """Standard error of the median of times in their order, the timer's included; None for fewer than ten."""
+    if len(times_ms) < FEWEST_SAMPLES:
+        return None
+    return float(np.hypot(standard_error(influence(times_ms[None, :]))[0], timer_error(1)))
+
+
+def timer_error(timed: int) -> float:
+    """Standard error that the timer's resolution leaves in a sum over so many timed layers, each off by up to 0.5 us."""
+    return TIMER_MS * sqrt(timed / 3.0)
+
+
+def influence(samples: NDArray[np.float64]) -> NDArray[np.float64]:
+    """How much each execution moves each row's median, in ms times executions; 0 for rows of nan.
+
+    The mean square of a row over its executions, divided by their number, is the variance of its median.
     """
-    count = len(ordered_ms)
-    generator = np.random.default_rng(seed)
-    lower = (count + 1) // 2
-    draws = generator.beta(lower, count - lower + 1, size=_RESAMPLES)
-    medians = ordered_ms[_picked(draws, count)]
-    if count % 2 == 0:
-        upper = draws + (1 - draws) * generator.beta(1, count - lower, size=_RESAMPLES)
-        medians = (medians + ordered_ms[_picked(upper, count)]) / 2
-    tail = (1 - _CONFIDENCE) / 2
-    low, high = np.quantile(medians, [tail, 1 - tail])
-    return float(low), float(high)
+    executions = samples.shape[1]
+    known = np.where(np.isnan(samples), 0.0, samples)
+    ordered = np.sort(known, axis=1)
+    weights = _weights(executions)
+    mean = ordered @ weights
+    variance = np.maximum((ordered - mean[:, None]) ** 2 @ weights, 0.0)
+    away = np.sign(known - np.median(ordered, axis=1)[:, None])
+    result: NDArray[np.float64] = away * np.sqrt(variance * executions)[:, None]
+    return result
 
 
-def _picked(draws: NDArray[np.float64], count: int) -> NDArray[np.intp]:
-    """Positions in the list that uniform draws pick; a draw that rounds up to 1 picks the last sample."""
-    return np.minimum((draws * count).astype(np.intp), count - 1)
+def standard_error(moved: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Standard error of each row's median from its influence: the larger of the sampling's and the drift's."""
+    executions = moved.shape[1]
+    sampling = _sampling_error(moved)
+    width = executions // _BLOCKS
+    if executions < FEWEST_SAMPLES:
+        return sampling
+    means = moved[:, executions - _BLOCKS * width :].reshape(len(moved), _BLOCKS, width).mean(axis=2)
+    drift = means.std(axis=1, ddof=1) / sqrt(_BLOCKS) * (_STUDENT / Z)
+    return np.asarray(np.maximum(sampling, drift), np.float64)
 
 
-def _median(ordered_ms: NDArray[np.float64]) -> float:
-    middle = len(ordered_ms) // 2
-    if len(ordered_ms) % 2:
-        return float(ordered_ms[middle])
-    return float((ordered_ms[middle - 1] + ordered_ms[middle]) / 2)
+def _sampling_error(moved: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Standard error of each row's median if its executions followed in no order."""
+    return np.asarray(np.sqrt((moved**2).mean(axis=1) / moved.shape[1]), np.float64)
+
+
+@lru_cache(maxsize=64)
+def _weights(executions: int) -> NDArray[np.float64]:
+    """Weight of each order statistic in the bootstrap's median: a step of the beta distribution around the middle."""
+    shape = (executions + 1) / 2
+    grid = np.linspace(0.0, 1.0, _GRID)
+    inner = grid[1:-1]
+    scale = lgamma(2 * shape) - 2 * lgamma(shape)
+    density = np.zeros_like(grid)
+    density[1:-1] = np.exp(scale + (shape - 1) * (np.log(inner) + np.log1p(-inner)))
+    area = np.concatenate([[0.0], np.cumsum(density[1:] + density[:-1])])
+    steps = np.diff(np.interp(np.arange(executions + 1) / executions, grid, area / area[-1]))
+    return np.asarray(steps / steps.sum(), np.float64)
+
+
+# -- drift ---------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Drift:
+    """Sum of the rows' medians over the first third of the executions and over the last; `changes_ms` by row."""
+
+    executions: int
+    first_ms: float
+    last_ms: float
+    changes_ms: NDArray[np.float64]
+
+    @property
+    def percent(self) -> float:
+        """How much longer the last third takes than the first."""
+        return 100 * (self.last_ms - self.first_ms) / self.first_ms
+
+
+def find_drift(samples_ms: NDArray[np.float64]) -> Drift | None:
+    """Whether times (rows x executions, nan for unknown) changed while they were taken, by the ends of the list.
+
+    None where the ends' medians differ by 2.5 % or less, or by no more than the scatter within the ends explains, or
+    where a third of the executions is too few.
+    """
+    third = samples_ms.shape[1] // _PARTS
+    if third < FEWEST_SAMPLES:
+        return None
+    known = np.nan_to_num(samples_ms)
+    ends = known[:, :third], known[:, -third:]
+    medians = [np.median(end, axis=1) for end in ends]
+    first, last = (float(one.sum()) for one in medians)
+    spread = [_sampling_error(influence(end).sum(axis=0, keepdims=True))[0] for end in ends]
+    noise = float(np.hypot(np.hypot(*spread), timer_error(len(known))))
+    if not first or abs(last - first) <= max(UNSTEADY_PERCENT / 100 * first, Z * noise):
+        return None
+    return Drift(third, first, last, medians[1] - medians[0])

@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 from trtlens.arrays import array, to_numpy
 from trtlens.kept import kept_rows
 from trtlens.performance import stated_figure
-from trtlens.quantities import byte_size, duration, interval, seconds
+from trtlens.quantities import byte_size, duration, seconds
 from trtlens.reformats import NO_WORK
 
 if TYPE_CHECKING:
@@ -155,8 +155,7 @@ def _measured(run: Run) -> list[Fact]:
     found = summarize(to_numpy(times["gpu_ms"].drop_null())) if times.num_rows else None
     if found is None:
         return []
-    ends = interval(found.median_low_ms, found.median_high_ms)
-    told = f"{duration(found.median_ms)} median ({ends} with 95 % confidence), p99 {duration(found.p99_ms)}"
+    told = f"{duration(found.median_ms)} median ({found.interval}), p99 {duration(found.p99_ms)}"
     return [Fact("GPU time", f"{told}, {found.count:,} samples")]
 
 

@@ -13,7 +13,7 @@ from benchmarks.timing_reference import TOLERANCE, build_convolutions, compare, 
 from trtlens.capture.backends import Backend, find_backend, gpu_present
 from trtlens.capture.doctor import examine
 from trtlens.capture.logger import process_logger
-from trtlens.capture.timing import time_batches, time_engine
+from trtlens.capture.timing import time_engine
 from trtlens.capture.timing_options import TimingOptions
 from trtlens.errors import CaptureError, TrtlensError
 
@@ -106,26 +106,6 @@ def test_a_cuda_graph_times_the_same_engine(backend: Backend, convolutions: Path
     assert graph.latency_samples is not None
     assert plain.latency_samples is not None
     assert np.median(graph.latency_samples.enqueue_ms) < np.median(plain.latency_samples.enqueue_ms)
-
-
-def test_batches_share_one_engine(backend: Backend, tmp_path: Path) -> None:
-    """Larger batches take longer as a whole; every batch has its samples on disk."""
-    plan = build_convolutions(backend.trt, process_logger(backend.trt), layers=6, batches=(1, 8, 16))
-    engine = tmp_path / "dynamic.engine"
-    engine.write_bytes(plan)
-
-    timings = time_batches(engine, backend, OPTIONS, [1, 4, 16], tmp_path / "run")
-
-    medians = [timing.result.gpu.median_ms for timing in timings]
-    assert medians == sorted(medians)
-    assert [timing.result.header["shapes"]["x"] for timing in timings] == ["1x64x56x56", "4x64x56x56", "16x64x56x56"]
-    assert all((tmp_path / "run" / f"batch-{batch}" / "times.json").is_file() for batch in (1, 4, 16))
-
-
-def test_a_batch_beyond_the_profile_is_refused(backend: Backend, convolutions: Path, tmp_path: Path) -> None:
-    """A static engine has no batches."""
-    with pytest.raises(TrtlensError, match="no input has a dynamic first dimension"):
-        time_batches(convolutions, backend, OPTIONS, [1, 2], tmp_path)
 
 
 def test_an_output_of_unknown_shape_is_timed(backend: Backend, tmp_path: Path) -> None:

@@ -20,7 +20,6 @@ from trtlens.capture.io_tensors import (
     IoTensor,
     ProfileRange,
     Shape,
-    batch_shapes,
     choose_shapes,
     shape_text,
 )
@@ -396,20 +395,6 @@ def test_shape_tensors_are_wished_for_by_value() -> None:
     assert choose_shapes([size], {"size": (100, 8)}).values == {"size": (100, 8)}
     with pytest.raises(TrtlensError, match="300x8 of input 'size' is not within 1x1 to 256x256"):
         choose_shapes([size], {"size": (300, 8)})
-
-
-def test_a_batch_replaces_the_first_dynamic_extent() -> None:
-    """Only inputs with a dynamic first extent get the batch; wished extents of other axes stay."""
-    tensors = [_ranged("x", SMALL), _ranged("table", ((8, 8), (8, 8), (8, 8)), shape=(8, 8))]
-
-    assert batch_shapes(tensors, 3, {}) == {"x": (3, 8)}
-    assert batch_shapes(tensors, 3, {"x": (1, 5)}) == {"x": (3, 5)}
-
-
-def test_a_static_engine_has_no_batches() -> None:
-    """Asking for batches of an engine without a dynamic first extent is an error that says so."""
-    with pytest.raises(TrtlensError, match="no input has a dynamic first dimension"):
-        batch_shapes([_input("x")], 2, {})
 
 
 def test_shapes_are_written_as_trtexec_does() -> None:

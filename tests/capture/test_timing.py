@@ -20,7 +20,7 @@ from trtlens.capture.gpu_state import NoMonitor, NvmlMonitor, open_monitor
 from trtlens.capture.inputs import InputRecipe, Range
 from trtlens.capture.launch_queue import Extent, LaunchQueue
 from trtlens.capture.passes import Instruments
-from trtlens.capture.timing import time_batches, time_engine
+from trtlens.capture.timing import time_engine
 from trtlens.capture.timing_options import TimingOptions
 from trtlens.errors import CaptureError, TrtlensError
 from trtlens_parsers.captured import GpuReading
@@ -603,36 +603,6 @@ def test_an_unknown_data_type_is_an_error(rig: Rig) -> None:
         rig.time()
 
 
-# -- batches -----------------------------------------------------------------------------------------------------------
-
-
-def test_batches_are_timed_one_by_one(rig: Rig) -> None:
-    """Each batch has a context, a folder and a time per sample of its own; the engine is loaded once."""
-    rig.engine = VirtualEngine(rig.gpu, DYNAMIC)
-    rig.engine.gpu_ns = lambda _: 300_000 + 100_000 * rig.engine.contexts[-1].shapes["x"][0]  # type: ignore[union-attr]
-
-    timings = time_batches(
-        rig.path, virtual_backend(rig.engine), QUICK, [1, 2, 4, 8, 16], rig.out, instruments=rig.tools
-    )
-
-    assert [timing.batch for timing in timings] == [1, 2, 4, 8, 16]
-    assert [timing.per_sample_ms for timing in timings] == pytest.approx([0.4, 0.25, 0.175, 0.1375, 0.11875])
-    assert [context.profile for context in rig.engine.contexts] == [0, 0, 0, 1, 1]
-    assert sorted(folder.name for folder in rig.out.iterdir()) == [f"batch-{n}" for n in (1, 16, 2, 4, 8)]
-    assert rig.gpu.log.count("device 0") == 1
-    assert rig.gpu.leftovers == (0, 0, 0, 0)
-
-
-def test_a_batch_outside_of_the_profiles_is_refused_before_anything_runs(rig: Rig) -> None:
-    """One bad batch among good ones is an error, and no time is spent on the good ones."""
-    rig.engine = VirtualEngine(rig.gpu, DYNAMIC)
-
-    with pytest.raises(TrtlensError, match="6x4 of input 'x' is not within"):
-        time_batches(rig.path, virtual_backend(rig.engine), QUICK, [1, 6], rig.out, instruments=rig.tools)
-
-    assert rig.engine.executions == 0
-
-
 # -- what is written ---------------------------------------------------------------------------------------------------
 
 
@@ -745,7 +715,7 @@ def test_slow_drift_is_told(rig: Rig) -> None:
 
     notes = rig.time().notes
 
-    assert any("the last quarter is" in note and "slower" in note for note in notes)
+    assert any("the last third is" in note and "slower" in note for note in notes)
     assert not any("coefficient" in note for note in notes)
 
 

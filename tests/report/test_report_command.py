@@ -167,6 +167,6 @@ def test_a_notebook_shows_a_view() -> None:
 def test_a_notebook_shows_the_run() -> None:
     """The fragment holds the latency and no script."""
     html = captured("resnet50-fp16")._repr_html_()
-    assert "with 95 % confidence" in html
+    assert "with 99 % confidence" in html
     assert "<script" not in html
     assert "<img" not in hostile_run()._repr_html_()

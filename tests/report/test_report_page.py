@@ -106,7 +106,7 @@ def test_the_same_runs_give_the_same_bytes(two: str) -> None:
 
 def test_the_first_screen_tells_latency_with_its_interval_and_the_difference(two: str) -> None:
     """Each run's card holds its median and interval, and the second one how it compares."""
-    assert "with 95 % confidence" in two
+    assert "with 99 % confidence" in two
     assert "slower than resnet50-fp16" in two
     assert two.count('<article class="card"') == 2
 

@@ -233,20 +233,3 @@ def _outside(inputs: Sequence[IoTensor], wanted: Mapping[str, Shape], candidates
 def names_text(tensors: Sequence[IoTensor]) -> str:
     """The quoted names of some tensors, for a message."""
     return ", ".join(repr(tensor.name) for tensor in tensors) or "none"
-
-
-def batch_shapes(tensors: Sequence[IoTensor], batch: int, wanted: Mapping[str, Shape]) -> dict[str, Shape]:
-    """The wanted or usual shapes with `batch` as first extent of every input whose first extent is dynamic.
-
-    Raises TrtlensError where no input's first extent is.
-    """
-    shapes = dict(wanted)
-    batched = [tensor for tensor in tensors if tensor.is_input and tensor.shape[:1] == (-1,)]
-    if not batched:
-        raise TrtlensError(
-            "no input has a dynamic first dimension to batch over: export the model with a dynamic batch"
-        )
-    for tensor in batched:
-        usual = lookup(wanted, tensor.name) or tensor.shapes[0].optimum
-        shapes[tensor.name] = (batch, *usual[1:])
-    return shapes

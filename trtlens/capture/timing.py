@@ -1,4 +1,4 @@
-"""Times an engine, alone or at several batch sizes: GPU time, host time, layers, clocks, and every sample written down.
+"""Times an engine: GPU time, host time, layers, clocks, and every sample written down.
 
 Copies of inputs and outputs are outside of all times, as in trtexec 11; trtexec 10 and earlier copies between
 inferences unless told `--noDataTransfers`. passes.py says what is run, timing_result.py what is written.
@@ -7,7 +7,6 @@ inferences unless told `--noDataTransfers`. passes.py says what is run, timing_r
 from __future__ import annotations
 
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from trtlens.capture.bindings import Bindings
@@ -15,7 +14,7 @@ from trtlens.capture.cuda import load_cuda
 from trtlens.capture.engine_session import open_engine, read_plan
 from trtlens.capture.gpu_state import open_monitor
 from trtlens.capture.inputs import load_arrays, make_inputs
-from trtlens.capture.io_tensors import batch_shapes, choose_shapes, shape_text
+from trtlens.capture.io_tensors import choose_shapes, shape_text
 from trtlens.capture.passes import AFTER_TIMING, BEFORE_TIMING, Instruments, PassRunner
 from trtlens.capture.timing_notes import clock_notes, layer_notes, sample_notes, sharing_notes
 from trtlens.capture.timing_result import TimingResult, write_result
@@ -23,7 +22,7 @@ from trtlens.errors import CaptureError, TrtlensError
 from trtlens.statistics import Statistics, summarize
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator
     from pathlib import Path
 
     import numpy as np
@@ -35,15 +34,6 @@ if TYPE_CHECKING:
     from trtlens.capture.io_tensors import ChosenShapes
     from trtlens.capture.passes import Passes
     from trtlens.capture.timing_options import TimingOptions
-
-
-@dataclass(frozen=True, slots=True)
-class BatchTiming:
-    """An engine timed at one batch size; `per_sample_ms` is the median GPU time over the batch."""
-
-    batch: int
-    per_sample_ms: float
-    result: TimingResult
 
 
 def time_engine(
@@ -63,31 +53,6 @@ def time_engine(
         return time_session(session, options, out, tools)
 
 
-def time_batches(
-    engine_path: Path,
-    backend: Backend,
-    options: TimingOptions,
-    batches: Sequence[int],
-    out: Path,
-    *,
-    instruments: Instruments | None = None,
-) -> tuple[BatchTiming, ...]:
-    """Time one engine at several batch sizes, each into the folder `batch-N` under `out`; the engine is loaded once.
-
-    The batch is the first extent of every input that is dynamic there. Raises TrtlensError, before anything is timed,
-    where the engine's profiles do not hold one of the batches.
-    """
-    with _opened(engine_path, backend, options, instruments) as (session, tools):
-        wanted = {batch: batch_shapes(session.tensors, batch, options.shapes) for batch in batches}
-        for shapes in wanted.values():
-            choose_shapes(session.tensors, shapes, options.profile)
-        timings = []
-        for batch, shapes in wanted.items():
-            result = time_session(session, replace(options, shapes=shapes), out / f"batch-{batch}", tools)
-            timings.append(BatchTiming(batch, result.gpu.median_ms / batch, result))
-        return tuple(timings)
-
-
 def time_session(session: EngineSession, options: TimingOptions, out: Path, tools: Instruments) -> TimingResult:
     """Time an open engine in one set of shapes, on a context of its own, and write the raw files into `out`."""
     _make_folder(out)
@@ -105,7 +70,6 @@ def time_session(session: EngineSession, options: TimingOptions, out: Path, tool
         output_shapes=bindings.output_shapes,
         passes=passes,
         tools=tools,
-        seed=options.inputs.seed,
     )
     write_result(result, out)
     return result
@@ -168,25 +132,24 @@ def _gather(
     output_shapes: dict[str, tuple[int, ...] | None],
     passes: Passes,
     tools: Instruments,
-    seed: int,
 ) -> TimingResult:
     """The figures of all passes, and what makes them doubtful."""
     timing, latency, layers = passes.timing, passes.latency, passes.layers
-    gpu = _figures(timing.gpu_ms, seed)
-    layer_sum = None if layers is None else summarize(layers.sums_ms(), seed=seed)
+    gpu = _figures(timing.gpu_ms)
+    layer_sum = None if layers is None else summarize(layers.sums_ms())
     ratio = layer_sum.median_ms / gpu.median_ms if layer_sum is not None and gpu.median_ms else None
     limits = tools.monitor.limits()
-    enqueue = _figures(timing.enqueue_ms, seed)
+    enqueue = _figures(timing.enqueue_ms)
     return TimingResult(
         header=header,
         output_shapes=output_shapes,
         samples=timing,
         gpu=gpu,
-        host=_figures(timing.host_ms, seed),
+        host=_figures(timing.host_ms),
         enqueue=enqueue,
         throughput_per_s=len(timing) / (float(timing.host_ms.sum()) / 1000),
         latency_samples=latency,
-        latency=None if latency is None else summarize(latency.host_ms, seed=seed),
+        latency=None if latency is None else summarize(latency.host_ms),
         layers=layers,
         layer_sum=layer_sum,
         layer_sum_ratio=ratio,
@@ -207,8 +170,8 @@ def _gather(
     )
 
 
-def _figures(times_ms: NDArray[np.float64], seed: int) -> Statistics:
-    figures = summarize(times_ms, seed=seed)
+def _figures(times_ms: NDArray[np.float64]) -> Statistics:
+    figures = summarize(times_ms)
     if figures is None:
         raise CaptureError("no inference was timed")
     return figures

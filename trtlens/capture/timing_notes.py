@@ -7,9 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import numpy as np
-
-from trtlens.statistics import UNSTEADY_PERCENT
+from trtlens.statistics import FEWEST_SAMPLES, UNSTEADY_PERCENT, find_drift
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -20,17 +18,14 @@ if TYPE_CHECKING:
     from trtlens.statistics import Statistics
     from trtlens_parsers.captured import GpuReading
 
-_FEW = 10
 _DRY_SHARE = 0.01
-_DRIFT_PERCENT = 2.5
-_DRIFT_COUNT = 40
 _CLOCK_PERCENT = 2.0
 _LAYER_EXCESS = 1.25
 
 
 def sample_notes(samples: Samples, gpu: Statistics, enqueue: Statistics, *, cuda_graph: bool) -> Iterator[str]:
     """What the samples of the queued pass themselves give away."""
-    if gpu.count < _FEW:
+    if gpu.count < FEWEST_SAMPLES:
         yield f"only {gpu.count} inferences were timed: time longer for figures that hold"
     if gpu.variation_percent is not None and gpu.variation_percent > UNSTEADY_PERCENT:
         yield (
@@ -48,15 +43,11 @@ def sample_notes(samples: Samples, gpu: Statistics, enqueue: Statistics, *, cuda
 
 
 def _drift_notes(samples: Samples) -> Iterator[str]:
-    """The last quarter against the first: a GPU that warms up or loses its boost gets slower bit by bit."""
-    count = len(samples)
-    if count < _DRIFT_COUNT:
-        return
-    first, last = (float(np.median(part)) for part in (samples.gpu_ms[: count // 4], samples.gpu_ms[-(count // 4) :]))
-    change = (last / first - 1) * 100 if first else 0.0
-    if abs(change) > _DRIFT_PERCENT:
-        trend = "slower" if change > 0 else "faster"
-        yield f"GPU time drifts: the last quarter is {abs(change):.1f} % {trend} than the first"
+    """A GPU that warms up or loses its boost gets slower bit by bit."""
+    drift = find_drift(samples.gpu_ms[None, :])
+    if drift is not None:
+        trend = "slower" if drift.percent > 0 else "faster"
+        yield f"GPU time drifts: the last third is {abs(drift.percent):.1f} % {trend} than the first"
 
 
 def clock_notes(before: GpuReading | None, after: GpuReading | None) -> Iterator[str]:

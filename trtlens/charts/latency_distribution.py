@@ -10,7 +10,7 @@ import plotly.graph_objects as go
 from trtlens.charts.drawing.chart import Chart, MissingData
 from trtlens.charts.drawing.style import BLUE, GREY, ORANGE, figure, plain
 from trtlens.joins import frame
-from trtlens.quantities import duration, interval
+from trtlens.quantities import duration
 from trtlens.statistics import summarize
 from trtlens.views import VIEWS
 
@@ -77,8 +77,7 @@ def _line(median: float, ink: str) -> dict[str, Any]:
 
 
 def _told(found: Statistics) -> str:
-    ends = interval(found.median_low_ms, found.median_high_ms)
-    return f"median {duration(found.median_ms)} [{ends}], p99 {duration(found.p99_ms)}"
+    return f"median {duration(found.median_ms)} ({found.interval}), p99 {duration(found.p99_ms)}"
 
 
 CHART = Chart(
@@ -88,6 +87,6 @@ CHART = Chart(
     section="latency",
     place=2,
     reads="run",
-    reading="The dotted line is the median, with the interval that holds it with 95 % confidence.",
+    reading="The dotted line is the median, with the interval that holds it with 99 % confidence.",
     needs="Samples of whole inferences. What lies beyond the 99.5th percentile is counted in the last bar.",
 )

@@ -13,7 +13,7 @@ from trtlens.commands.progress import shown_progress
 from trtlens.commands.read import FormatOption, print_run
 from trtlens.errors import CaptureError, TrtlensError
 from trtlens.output import Format, visible, write_table
-from trtlens.quantities import duration, interval
+from trtlens.quantities import duration
 from trtlens.run_files import is_run
 
 if TYPE_CHECKING:
@@ -137,8 +137,7 @@ def _print_answer(built: BuiltRun, result: TimingResult | None) -> None:
 
 def _latency(result: TimingResult) -> str:
     gpu = result.gpu
-    ends = interval(gpu.median_low_ms, gpu.median_high_ms)
-    text = f"GPU time {duration(gpu.median_ms)} median ({ends} with 95 % confidence), p99 {duration(gpu.p99_ms)}"
+    text = f"GPU time {duration(gpu.median_ms)} median ({gpu.interval}), p99 {duration(gpu.p99_ms)}"
     text += f", {result.throughput_per_s:.0f} inferences/s, {gpu.count:,} samples"
     if result.latency is not None:
         text += f"; one at a time {duration(result.latency.median_ms)}"

@@ -12,6 +12,7 @@ from trtlens.comparison.noise import judge, judge_summary
 from trtlens.comparison.sides import read_side
 from trtlens.comparison.times import TUNER, read_times
 from trtlens.errors import TrtlensError
+from trtlens.statistics import FEWEST_SAMPLES
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -24,8 +25,6 @@ if TYPE_CHECKING:
     from trtlens.runs import Run
 
 _MOST_NODES_IN_LABEL = 4
-_FEWEST_SAMPLES = 5
-"""Executions below which samples are a summary: nothing can be said of their noise."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,12 +139,12 @@ class Comparison:
         if self.judged_on != "samples":
             return judge_summary(run_ms - base_ms, base_ms, max(len(base), len(run)))
         errors = [measure.errors_ms([group]) for measure, group in zip(measures, (base, run), strict=True)]
-        return judge(run_ms - base_ms, sum(float(error[0]) ** 2 for error in errors if error is not None) ** 0.5)
+        return judge(run_ms - base_ms, *(float(error[0]) for error in errors if error is not None))
 
     def _judged_on(self) -> str | None:
         if self.time_source is None or self.time_source == TUNER:
             return self.time_source
-        enough = [times.samples is not None and times.samples.shape[1] >= _FEWEST_SAMPLES for times in self.times]
+        enough = [times.samples is not None and times.samples.shape[1] >= FEWEST_SAMPLES for times in self.times]
         return "samples" if all(enough) else "summary"
 
     def _cells(self, figures: Sequence[Figures]) -> tuple[Cell, ...]:
@@ -199,7 +198,7 @@ def _difference(base: Figures, run: Figures) -> Difference | None:
     if base.time_ms is None or run.time_ms is None:
         return None
     if base.error_ms is not None and run.error_ms is not None:
-        return judge(run.time_ms - base.time_ms, (base.error_ms**2 + run.error_ms**2) ** 0.5)
+        return judge(run.time_ms - base.time_ms, base.error_ms, run.error_ms)
     return judge_summary(run.time_ms - base.time_ms, base.time_ms, max(base.timed_layers, run.timed_layers))
 
 

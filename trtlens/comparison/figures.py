@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from trtlens.comparison.noise import influence, standard_error, timer_error
 from trtlens.comparison.times import TUNER
 from trtlens.kept import kept_rows
+from trtlens.statistics import influence, standard_error, timer_error
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -76,11 +76,6 @@ class Measure:
         self._scratch, self._persistent = _memory(side)
         self._errors = _errors(side)
         self._holdings = alignment.holdings[number]
-
-    @property
-    def has_samples(self) -> bool:
-        """Whether the times rest on samples, so that their error is known."""
-        return self._moved is not None
 
     def figures(self, positions: Sequence[int], error_ms: float | None = None) -> Figures:
         """Figures of the layers at these positions; ``error_ms`` is what `errors_ms` found for them."""

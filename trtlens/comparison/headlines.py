@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING
 from trtlens.comparison.changes import main_cause
 from trtlens.comparison.figures import COMPUTE, CONVERSION
 from trtlens.comparison.latency import compare_latency
-from trtlens.comparison.noise import CONFIDENCE_PERCENT, FASTER, NO_DIFFERENCE, SLOWER
+from trtlens.comparison.noise import FASTER, NO_DIFFERENCE, SLOWER
 from trtlens.comparison.parts import split_difference
 from trtlens.comparison.settings import fairness
 from trtlens.quantities import byte_size, duration, signed_duration
+from trtlens.statistics import CONFIDENCE_PERCENT
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

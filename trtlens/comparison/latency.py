@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from trtlens.comparison.noise import Difference, influence, judge, standard_error
+from trtlens.comparison.noise import Difference, judge
 from trtlens.performance import stated_figure
+from trtlens.statistics import median_error
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -16,7 +17,6 @@ if TYPE_CHECKING:
     from trtlens.runs import Run
 
 _PASSES = ("timing", "trtexec", "latency")
-_FEWEST_SAMPLES = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,9 +33,7 @@ def compare_latency(run: Run, base: Run) -> Latencies | None:
     for name in _PASSES:
         ours, theirs = (_samples(one, name) for one in (run, base))
         if len(ours) and len(theirs):
-            judged = min(len(ours), len(theirs)) >= _FEWEST_SAMPLES
-            difference = _judged(ours, theirs) if judged else None
-            return Latencies(float(np.median(ours)), float(np.median(theirs)), difference)
+            return _judged(ours, theirs)
     run_ms, base_ms = (summarized(one, "gpu_compute_time") for one in (run, base))
     return None if run_ms is None or base_ms is None else Latencies(run_ms, base_ms, None)
 
@@ -51,6 +49,7 @@ def _samples(run: Run, name: str) -> npt.NDArray[np.float64]:
     return np.array([row["gpu_ms"] for row in rows if row["pass"] == name and row["gpu_ms"] is not None])
 
 
-def _judged(ours: npt.NDArray[np.float64], theirs: npt.NDArray[np.float64]) -> Difference:
-    errors = [float(standard_error(influence(times[None, :]))[0]) for times in (ours, theirs)]
-    return judge(float(np.median(ours) - np.median(theirs)), float(np.hypot(errors[0], errors[1])))
+def _judged(ours: npt.NDArray[np.float64], theirs: npt.NDArray[np.float64]) -> Latencies:
+    run_ms, base_ms = float(np.median(ours)), float(np.median(theirs))
+    errors = [error for times in (ours, theirs) if (error := median_error(times)) is not None]
+    return Latencies(run_ms, base_ms, judge(run_ms - base_ms, *errors) if len(errors) == 2 else None)

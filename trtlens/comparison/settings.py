@@ -14,23 +14,20 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from trtlens.comparison.figures import COMPUTE, CONSTANT, CONVERSION
-from trtlens.comparison.noise import TIMER_MS, UNSAMPLED_SHARE
+from trtlens.comparison.noise import UNSAMPLED_SHARE
 from trtlens.quantities import duration, signed_duration
+from trtlens.statistics import find_drift
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    import numpy.typing as npt
-
     from trtlens.comparison.comparison import Comparison
     from trtlens.comparison.sides import Side
     from trtlens.comparison.times import Times
+    from trtlens.statistics import Drift
 
 _CLOCK_SHARE = 0.02
 """Clocks that differ by more than this share make times incomparable."""
-_DRIFT_SHARE = 0.03
-"""Times that change by more than this share while a run is timed are not those of one clock."""
-_FEWEST_FOR_DRIFT = 20
 _MOST_INPUTS = 16
 _ROLES = {COMPUTE: "layers that compute", CONVERSION: "reformats and casts", CONSTANT: "copies of constants"}
 _BUILD_SECTIONS = frozenset({"Model Options", "Build Options"})
@@ -215,28 +212,21 @@ def _clocks(comparison: Comparison) -> list[str]:
 
 
 def _drift(comparison: Comparison, number: int) -> list[str]:
-    """Whether the whole inference took another time at the end of the samples than at their beginning, and where."""
+    """Whether the layers together took another time at the end of the samples than at their beginning, and where."""
     samples = comparison.times[number].samples
-    if samples is None or samples.shape[1] < _FEWEST_FOR_DRIFT:
+    drift = None if samples is None else find_drift(samples)
+    if drift is None:
         return []
-    third = samples.shape[1] // 3
-    ends = [np.nansum(np.nan_to_num(np.median(part, axis=1))) for part in (samples[:, :third], samples[:, -third:])]
-    first, last = map(float, ends)
-    if abs(last - first) <= max(_DRIFT_SHARE * first, TIMER_MS * len(samples) ** 0.5):
-        return []
-    way = "faster" if last < first else "slower"
-    change = f"{100 * abs(last - first) / first:.0f} % {way} than its first {third} ({duration(last)} against {duration(first)})"
-    told = f"the times of {comparison.names[number]} drift: its last {third} executions are {change}"
-    return [f"{told}{_drifting_part(comparison, number, samples)}. {_UNSTEADY}"]
+    way = "faster" if drift.percent < 0 else "slower"
+    change = f"{abs(drift.percent):.0f} % {way} than its first {drift.executions} ({duration(drift.last_ms)} against {duration(drift.first_ms)})"
+    told = f"the times of {comparison.names[number]} drift: its last {drift.executions} executions are {change}"
+    return [f"{told}{_drifting_part(comparison, number, drift)}. {_UNSTEADY}"]
 
 
-def _drifting_part(comparison: Comparison, number: int, samples: npt.NDArray[np.float64]) -> str:
+def _drifting_part(comparison: Comparison, number: int, drift: Drift) -> str:
     """The kind of layers that the drift lies in, where it is one."""
-    third = samples.shape[1] // 3
-    known = np.nan_to_num(samples)
-    change = np.median(known[:, -third:], axis=1) - np.median(known[:, :third], axis=1)
     roles = np.array(comparison.measures[number].roles)
-    parts = {words: float(change[roles == role].sum()) for role, words in _ROLES.items()}
+    parts = {words: float(drift.changes_ms[roles == role].sum()) for role, words in _ROLES.items()}
     words, most = max(parts.items(), key=lambda part: abs(part[1]))
     return f", {signed_duration(most)} of it in {words}" if abs(most) > abs(sum(parts.values())) / 2 else ""
 

@@ -10,7 +10,6 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from trtlens.arrays import array, filled, of_build, to_numpy
-from trtlens.combinations import NO_VALID
 from trtlens.explain.rows import LabelledRows
 from trtlens.kept import kept_rows
 from trtlens_parsers.strides import read_strides_list
@@ -168,8 +167,3 @@ def best(candidates: Sequence[Candidate]) -> Candidate | None:
     """The fastest candidate with a time; of equal ones the first in the log."""
     timed = [candidate for candidate in candidates if candidate.time_ms is not None]
     return min(timed, key=lambda c: (c.time_ms, c.line), default=None)
-
-
-def had_no_tactics(candidate: Candidate) -> bool:
-    """Whether the runner had no tactic at all for the combination."""
-    return candidate.reason == NO_VALID

@@ -13,7 +13,7 @@ from trtlens.comparison.noise import NO_DIFFERENCE
 from trtlens.joins import profiled_layers
 from trtlens.output import shorten, visible
 from trtlens.performance import stated_figure
-from trtlens.quantities import duration, interval, signed_duration
+from trtlens.quantities import duration, signed_duration
 from trtlens.statistics import summarize
 
 if TYPE_CHECKING:
@@ -154,10 +154,9 @@ def _latency(subject: Subject) -> str:
     sampled = _sampled(subject)
     if sampled is not None:
         words, found = sampled
-        ends = f"{interval(found.median_low_ms, found.median_high_ms)} with 95 % confidence"
         return _big(
             duration(found.median_ms),
-            f"median {words}: {ends} ({found.count:,} inferences; p99 {duration(found.p99_ms)})",
+            f"median {words}: {found.interval} ({found.count:,} inferences; p99 {duration(found.p99_ms)})",
         )
     for metric in ("gpu_compute_time", "latency"):
         figure = stated_figure(subject.run, metric)
