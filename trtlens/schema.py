@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
@@ -53,7 +54,7 @@ class TableSpec:
     @property
     def schema(self) -> pa.Schema:
         """The Arrow schema; units and docs travel as field metadata."""
-        return pa.schema([pa.field(c.name, c.arrow, metadata=_metadata(c)) for c in self.columns])
+        return _schema(self.columns)
 
     def table(self, columns: Mapping[str, Sequence[Any] | pa.Array]) -> pa.Table:
         """An Arrow table of exactly the declared columns, in declared order.
@@ -70,7 +71,7 @@ class TableSpec:
 
     def empty(self) -> pa.Table:
         """The table without rows."""
-        return self.table({column.name: () for column in self.columns})
+        return _empty(self)
 
 
 def declare(name: str, doc: str, key: str, columns: str) -> TableSpec:
@@ -78,6 +79,16 @@ def declare(name: str, doc: str, key: str, columns: str) -> TableSpec:
     rows = [[part.strip() for part in line.split("|", 3)] for line in columns.strip().splitlines()]
     specs = tuple(Column(row[0], row[1], row[2] or None, row[3]) for row in rows)
     return TableSpec(name, doc, tuple(key.split()), specs)
+
+
+@cache
+def _schema(columns: tuple[Column, ...]) -> pa.Schema:
+    return pa.schema([pa.field(c.name, c.arrow, metadata=_metadata(c)) for c in columns])
+
+
+@cache
+def _empty(spec: TableSpec) -> pa.Table:
+    return spec.table({column.name: () for column in spec.columns})
 
 
 def _metadata(column: Column) -> dict[str, str]:
