@@ -11,7 +11,7 @@ import pytest
 from tests.capture.conftest import WEAKLY_TYPED, Double
 from trtlens.capture import cuda
 from trtlens.capture.build import build_run
-from trtlens.capture.calibration import InputSpec, load_calibration_data
+from trtlens.capture.calibration import CalibrationCache, InputSpec, load_calibration_data
 from trtlens.capture.options import parse_options
 from trtlens.errors import CaptureError, TrtlensError
 
@@ -224,6 +224,14 @@ def test_full_gpu_memory_is_told(play: Play, small_cnn: Path, memory: Memory, tm
     with pytest.raises(CaptureError, match="out of memory"):
         build(play("8.6.0"), small_cnn, tmp_path / "run", calibration_data=str(save_samples(tmp_path / "d.npz", 4)))
     assert json.loads((tmp_path / "run" / "run.json").read_text())["status"] == "failed"
+
+
+@pytest.mark.parametrize("origin", ["", "[" * 100_000, "[1]", '{"model": [1]}', "9" * 5000])
+def test_a_damaged_origin_leaves_the_cache_in_doubt(origin: str, tmp_path: Path) -> None:
+    """Whatever stands beside a cache, the cache is not taken for one of this model."""
+    cache = CalibrationCache(tmp_path / "a.cache")
+    cache.origin_path.write_text(origin)
+    assert cache.doubt({"model": "m", "data": None, "method": "entropy"})
 
 
 def test_layouts_of_calibration_data(tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from trtlens.capture.recorder import write_whole
 from trtlens.errors import CaptureError, TrtlensError
+from trtlens_parsers.json_text import parse_json
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -152,13 +153,16 @@ class CalibrationCache:
         return self.path.with_name(self.path.name + ".json")
 
     def read(self) -> bytes | None:
-        """The cache, or None where there is no file yet."""
-        return self.path.read_bytes() if self.path.is_file() else None
+        """The cache, or None where there is no file yet; raises TrtlensError where it cannot be read."""
+        try:
+            return self.path.read_bytes() if self.path.is_file() else None
+        except OSError as error:
+            raise TrtlensError(f"{self.path} cannot be read ({error.strerror}): check the cache's file") from error
 
     def doubt(self, origin: Mapping[str, str | None]) -> str | None:
         """Why this cache may not belong to this build, or None where model, data and algorithm are the same."""
         try:
-            recorded = json.loads(self.origin_path.read_bytes())
+            recorded = parse_json(self.origin_path.read_bytes().decode("utf-8", "replace"), "origin")
         except (OSError, ValueError):
             return _UNKNOWN
         if not isinstance(recorded, dict):
