@@ -10,6 +10,7 @@ import pytest
 
 from trtlens import open_run
 from trtlens.captured_facts import with_captured_facts
+from trtlens.run_info import info_of
 from trtlens.tables import TABLES
 from trtlens_parsers.inspector import read_inspector
 from trtlens_parsers.log import read_log
@@ -68,7 +69,7 @@ def test_pinned_layers_run_in_fp32() -> None:
 def test_a_refused_model_is_explained() -> None:
     """A build that the parser refuses leaves a run whose errors have codes."""
     run = open_run(H200 / "refused")
-    assert run.info["status"] == "failed"
+    assert run.info.status == "failed"
     codes = {row["code"] for row in run["messages"].to_pylist() if row["severity"] == "error"}
     assert {"plugin-not-found", "parse-failed"} <= codes
 
@@ -85,7 +86,7 @@ def test_a_killed_build_leaves_a_run_that_opens() -> None:
 def test_a_dry_queue_is_told() -> None:
     """Where launching takes longer than computing, the samples and the notes say that the GPU waited."""
     slow, quick = open_run(H200 / "resnet50-int8-launch-bound"), open_run(H200 / "resnet50-int8")
-    assert any("ran dry" in note for note in slow.info["notes"])
+    assert any("ran dry" in note for note in slow.info.notes)
     dry = [row["queue_dry"] for row in slow["run_times"].to_pylist() if row["pass"] == "timing"]
     assert sum(dry) > 100
     medians = [
@@ -133,11 +134,17 @@ def test_allowed_precisions_read_as_trtexec_prints_them(name: str, allowed: str)
 )
 def test_precisions_that_no_flag_tells_stay_unknown(changed: dict[str, Any], is_build: bool) -> None:
     """Where the model's own types count, where nothing was said to the builder, and where the engine was loaded."""
-    info = {"library": "tensorrt", "tensorrt_version": "8.6.0", "flags": {}, "precision_flags": []} | changed
+    info = {
+        "kind": "profile",
+        "library": "tensorrt",
+        "tensorrt_version": "8.6.0",
+        "flags": {},
+        "precision_flags": [],
+    } | changed
     builds = TABLES["builds"].table({"build": [1], "is_build": [is_build]} | {
         column.name: [None] for column in TABLES["builds"].columns if column.name not in {"build", "is_build"}
     })  # fmt: skip
-    assert with_captured_facts({"builds": builds}, info)["builds"]["precision_flags"].to_pylist() == [None]
+    assert with_captured_facts({"builds": builds}, info_of(info))["builds"]["precision_flags"].to_pylist() == [None]
 
 
 @pytest.mark.parametrize(("name", "precision", "most"), [("fp16", "fp16", 0.01), ("int8", "int8", 0.2)])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -14,23 +14,27 @@ from trtlens.lazy_tables import LazyTables
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from trtlens.run_info import RunInfo
+
+_CAPTURES = frozenset({"profile", "dump", "marked"})
 _PRECISIONS = ("fp16", "bf16", "int8", "fp8", "best", "strongly_typed")
 _WEAKLY_TYPED = re.compile(r"(?:[5-9]|10)\.")
 """Releases whose builder is told by flags what it may use; from 11 on, and in TensorRT-RTX, the model's own types count."""
 
 
-def with_captured_facts(tables: Mapping[str, pa.Table], info: Mapping[str, Any]) -> Mapping[str, pa.Table]:
-    """The tables, their builds completed by what the capture knows."""
-    gpu = info.get("gpu")
-    library = "RTX " if info.get("library") == "tensorrt_rtx" else ""
+def with_captured_facts(tables: Mapping[str, pa.Table], info: RunInfo) -> Mapping[str, pa.Table]:
+    """The tables, their builds completed by what the capture knows; as they are where the run was kept from a log."""
+    if info.kind not in _CAPTURES:
+        return tables
+    library = "RTX " if info.library == "tensorrt_rtx" else ""
     known = {
-        "tensorrt_version": info.get("tensorrt_version") and f"{library}{info['tensorrt_version']}",
-        "gpu": gpu.get("name") if isinstance(gpu, dict) else None,
+        "tensorrt_version": info.tensorrt_version and f"{library}{info.tensorrt_version}",
+        "gpu": info.gpu.name,
         "precision_flags": _allowed(info),
     }
     builds = tables["builds"]
     for name, value in known.items():
-        if isinstance(value, str):
+        if value is not None:
             column = pc.coalesce(builds[name], array([value], pa.string())[0])
             if name == "precision_flags":  # a loaded engine was built elsewhere, with flags that nobody knows
                 column = pc.if_else(builds["is_build"], column, builds[name])
@@ -41,11 +45,10 @@ def with_captured_facts(tables: Mapping[str, pa.Table], info: Mapping[str, Any])
     return LazyTables(tables, lambda name: builds if name == "builds" else tables[name])
 
 
-def _allowed(info: Mapping[str, Any]) -> str | None:
+def _allowed(info: RunInfo) -> str | None:
     """The precisions as trtexec prints them, FP32 and those of the builder's flags; None where the model's own types count."""
-    flags, asked = info.get("precision_flags"), info.get("flags")
-    if flags:
-        return "+".join(("FP32", *map(str, flags))).upper()
-    weakly_typed = info.get("library") == "tensorrt" and _WEAKLY_TYPED.match(str(info.get("tensorrt_version")))
-    nothing_asked = isinstance(asked, dict) and not any(asked.get(name) for name in _PRECISIONS)
+    if info.precision_flags:
+        return "+".join(("FP32", *info.precision_flags)).upper()
+    weakly_typed = info.library == "tensorrt" and _WEAKLY_TYPED.match(info.tensorrt_version or "")
+    nothing_asked = info.flags is not None and not any(info.flags.get(name) for name in _PRECISIONS)
     return "FP32" if weakly_typed and nothing_asked else None

@@ -11,7 +11,6 @@ from trtlens._version import VERSION
 from trtlens.commands import accuracy, capture, compare, dump, kernel, read, report, why
 from trtlens.exits import exit_code
 from trtlens.stops import STOPS
-from trtlens.streams import prepare_streams
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -55,8 +54,6 @@ def options(
 
 def main() -> None:
     """Run the command line and leave the process with its exit code."""
-    prepare_streams()
-    STOPS.install()
     arguments, debug = _without_debug(sys.argv[1:])
     try:
         code = _run(arguments)

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from trtlens._version import VERSION
 from trtlens.errors import TrtlensError, reason
 from trtlens.run_files import foreign_files, is_run
+from trtlens.run_info import read_info
 from trtlens.stops import STOPS
 
 if TYPE_CHECKING:
@@ -191,7 +192,7 @@ def _checked_folder(out: Path, *, force: bool) -> Path:
 
 
 def _check_foreign(out: Path, place: Path) -> None:
-    foreign = foreign_files(place)
+    foreign = foreign_files(place, read_info(place).raw or ())
     if foreign:
         named = ", ".join(foreign[:_MOST_NAMED]) + (
             f" and {rest} more" if (rest := len(foreign) - _MOST_NAMED) > 0 else ""

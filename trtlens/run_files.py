@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
 
 RUN_JSON = "run.json"
 
@@ -29,30 +32,19 @@ def is_run(folder: Path) -> bool:
         return False
 
 
-def foreign_files(folder: Path) -> list[str]:
-    """Paths within a run of the files and folders that trtlens did not write, sorted."""
-    raw = _raw_names(folder)
-    return sorted(path for path, is_folder in _entries(folder) if not _is_ours(path, raw, is_folder=is_folder))
+def foreign_files(folder: Path, raw: Collection[str]) -> list[str]:
+    """Paths within a run of the files and folders that trtlens did not write, sorted; of ``raw`` the run holds copies."""
+    files, folders = _entries(folder)
+    foreign = [path for path in files if path not in raw and not _OURS.fullmatch(path)]
+    return sorted([*foreign, *(path for path in folders if not _FOLDERS.fullmatch(path))])
 
 
-def _is_ours(path: str, raw: frozenset[str], *, is_folder: bool) -> bool:
-    return _FOLDERS.fullmatch(path) is not None if is_folder else path in raw or _OURS.fullmatch(path) is not None
-
-
-def _entries(folder: Path) -> list[tuple[str, bool]]:
-    """Every file and folder below, by its path with slashes."""
-    found = []
-    for place, folders, files in os.walk(folder):
+def _entries(folder: Path) -> tuple[list[str], list[str]]:
+    """Every file and every folder below, by its path with slashes."""
+    files: list[str] = []
+    folders: list[str] = []
+    for place, inner_folders, inner_files in os.walk(folder):
         inner = Path(place).relative_to(folder)
-        found += [((inner / name).as_posix(), True) for name in folders]
-        found += [((inner / name).as_posix(), False) for name in files]
-    return found
-
-
-def _raw_names(folder: Path) -> frozenset[str]:
-    """Names of the files that a kept run holds copies of."""
-    try:
-        raw = json.loads((folder / RUN_JSON).read_bytes())["raw"]
-        return frozenset(name for name in raw if isinstance(name, str) and "/" not in name)
-    except (OSError, ValueError, RecursionError, LookupError, TypeError):
-        return frozenset()
+        files += [(inner / name).as_posix() for name in inner_files]
+        folders += [(inner / name).as_posix() for name in inner_folders]
+    return files, folders

@@ -24,6 +24,7 @@ from trtlens.folders import check_folder, new_folder, whole_file
 from trtlens.ingest import join_documents, read_document
 from trtlens.lazy_tables import LazyTables
 from trtlens.run_files import RUN_JSON, is_run
+from trtlens.run_info import FORMAT, RunInfo, read_info
 from trtlens.sources import STDIN, path_text
 from trtlens.tables import TABLES
 from trtlens.views import VIEWS
@@ -36,7 +37,6 @@ if TYPE_CHECKING:
 
     from trtlens.report.notebook import ShownView
 
-FORMAT = 1
 _TABLES_FOLDER = "tables"
 # Raw files that say something a table holds, in the order in which a captured run's files are read.
 _RAW_SUFFIXES = frozenset({".log", ".txt", ".json", ".gz", ".xz", ".zst"})
@@ -48,13 +48,13 @@ _OWN_NAMES = frozenset({RUN_JSON, _TABLES_FOLDER})
 class Run:
     """One log, one run folder, or files that belong together: tables by name and what is known of the run.
 
-    ``info`` is the content of ``run.json``; empty for a run that was never saved.
+    ``info`` is what ``run.json`` says; of a run that was never saved it knows nothing.
     """
 
     name: str
     tables: Mapping[str, pa.Table]
     path: Path | None = None
-    info: Mapping[str, Any] = field(default_factory=dict)
+    info: RunInfo = field(default_factory=RunInfo)
 
     def __getitem__(self, table: str) -> pa.Table:
         """The Arrow table of that name; every declared table is there, without rows where nothing is known.
@@ -167,33 +167,20 @@ def _read_tables(names: Sequence[str], build: int | None) -> Mapping[str, pa.Tab
 def _open_folder(folder: Path) -> Run:
     import pyarrow.parquet as pq  # noqa: PLC0415  a log needs none
 
-    info = _read_info(folder)
+    info = read_info(folder)
     parquet = folder / _TABLES_FOLDER
-    if info.get("tables_by") == VERSION and all((parquet / f"{name}.parquet").is_file() for name in TABLES):
+    if info.tables_by == VERSION and all((parquet / f"{name}.parquet").is_file() for name in TABLES):
         stored = LazyTables(TABLES, lambda name: pq.read_table(parquet / f"{name}.parquet"))
         return Run(path_text(folder.name), stored, folder, info)
     raw = _raw_files(folder, info)
     if not raw:
         raise TrtlensError(f"{folder} holds a run.json but no log and no JSON to read: was the run moved in part?")
-    tables = _read_tables([str(path) for path in raw], info.get("build"))
+    tables = _read_tables([str(path) for path in raw], info.build)
     return Run(path_text(folder.name), with_captured_facts(tables, info), folder, info)
 
 
-def _read_info(folder: Path) -> dict[str, Any]:
-    path = folder / RUN_JSON
-    try:
-        info = json.loads(path.read_text("utf-8"))
-    except (OSError, ValueError) as error:
-        raise TrtlensError(f"{path} cannot be read ({error}): it is not the run.json of a run") from error
-    if not isinstance(info, dict) or not isinstance(info.get("format"), int):
-        raise TrtlensError(f"{path} has no format number: it is not the run.json of a run")
-    if info["format"] > FORMAT:
-        raise TrtlensError(f"{path} has format {info['format']}, this trtlens reads up to {FORMAT}: update trtlens")
-    return info
-
-
-def _raw_files(folder: Path, info: Mapping[str, Any]) -> list[Path]:
-    named = [folder / name for name in info.get("raw", ()) if Path(name).name == name]
+def _raw_files(folder: Path, info: RunInfo) -> list[Path]:
+    named = [folder / name for name in info.raw or ()]
     found = named or sorted(p for p in folder.iterdir() if p.suffix in _RAW_SUFFIXES and p.name != RUN_JSON)
     return [path for path in found if path.is_file() and path.stat().st_size]
 

@@ -48,7 +48,7 @@ def summarise(run: Run) -> list[BuildSummary]:
     rows = run["builds"].to_pylist()
     telling = [row for row in rows if row["is_build"] or row["command"] or _tells(run.build(row["build"]))]
     shown = [_summarise(run.build(row["build"]), row) for row in telling or rows[:1]]
-    return [*shown[:-1], replace(shown[-1], notes=tuple(run.info.get("notes") or ()))]
+    return [*shown[:-1], replace(shown[-1], notes=run.info.notes)]
 
 
 def _tells(run: Run) -> bool:

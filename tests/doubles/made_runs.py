@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from trtlens.run_info import info_of
 from trtlens.runs import Run
 from trtlens.tables import TABLES
 
@@ -57,7 +58,7 @@ class MadeRun:
             count = len(next(iter(columns.values())))
             known = {column.name: columns.get(column.name, [None] * count) for column in TABLES[table].columns}
             tables[table] = TABLES[table].table({**known, "build": [1] * count})
-        return Run(name, tables, None, self.info)
+        return Run(name, tables, None, info_of(self.info))
 
     def _facts(self) -> dict[str, dict[str, Sequence[Any]]]:
         layers = list(enumerate(self.layers))

@@ -21,6 +21,7 @@ from trtlens.charts import charts_of_run
 from trtlens.report import read_subject, render
 from trtlens.report.encoding import encode_table, pack, to_json
 from trtlens.report.thinning import thin_candidates
+from trtlens.run_info import info_of
 from trtlens.runs import Run, open_run
 
 if TYPE_CHECKING:
@@ -172,7 +173,7 @@ def test_a_builder_without_a_choice_runs_the_models_types() -> None:
     """TensorRT-RTX and strongly typed builds take no precision flags: the card says what counts in their place."""
     run = captured("resnet50-fp16")
     for facts in ({"library": "tensorrt_rtx"}, {"flags": {"strongly_typed": True}}):
-        typed = Run(run.name, MadeRun([]).run().tables, None, facts)
+        typed = Run(run.name, MadeRun([]).run().tables, None, info_of(facts))
         assert "the model's own types" in unescape(render([read_subject(typed)]))
 
 

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from trtlens.errors import TrtlensError
 from trtlens.folders import write_whole
-from trtlens.run_files import RUN_JSON
+from trtlens.run_files import RUN_JSON, is_run
+from trtlens.run_info import load_document, read_info
 from trtlens_parsers.dump_index import ACCURACY_FORMAT
 
 if TYPE_CHECKING:
@@ -25,17 +26,16 @@ def keep_errors(folder: Path, reference: str, errors: Errors) -> Path:
         TrtlensError: the folder is no run, or cannot be written.
 
     """
-    path = folder / RUN_JSON
-    try:
-        info = json.loads(path.read_text("utf-8"))
-    except (OSError, ValueError) as error:
-        raise TrtlensError(f"{folder} is not the folder of a run ({error}): --keep needs one") from error
+    if not is_run(folder):
+        raise TrtlensError(f"{folder} is not the folder of a run: --keep needs one")
+    raw = read_info(folder).raw
+    document = load_document(folder)
     rows = [{name: value for name, value in row.items() if value is not None} for row in errors.rows]
-    document = {"trtlens_accuracy": ACCURACY_FORMAT, "reference": reference, "rows": rows}
-    text = json.dumps(document, indent=1, ensure_ascii=True, allow_nan=False)
+    kept_rows = {"trtlens_accuracy": ACCURACY_FORMAT, "reference": reference, "rows": rows}
+    text = json.dumps(kept_rows, indent=1, ensure_ascii=True, allow_nan=False)
     kept = write_whole(folder / ACCURACY_JSON, (text + "\n").encode())
-    info.pop("tables_by", None)
-    if ACCURACY_JSON not in info.get("raw", [ACCURACY_JSON]):
-        info["raw"].append(ACCURACY_JSON)
-    write_whole(path, (json.dumps(info, indent=2, ensure_ascii=False) + "\n").encode())
+    document.pop("tables_by", None)
+    if raw is not None:
+        document["raw"] = [*(name for name in raw if name != ACCURACY_JSON), ACCURACY_JSON]
+    write_whole(folder / RUN_JSON, (json.dumps(document, indent=2, ensure_ascii=False) + "\n").encode())
     return kept

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from trtlens._version import VERSION
 from trtlens.folders import new_folder, write_whole
 from trtlens.run_files import RUN_JSON
+from trtlens.run_info import FORMAT
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -38,7 +39,6 @@ __all__ = [
 
 Status = Literal["building", "built", "failed", "interrupted", "done"]
 
-FORMAT = 1
 HISTORY = "1: kind, status, library, gpu, flags, model, times, notes and timings"
 VERBOSE_LOG = "verbose.log"
 LAYERS_JSON = "layers.json"

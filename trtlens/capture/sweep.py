@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from trtlens.capture.model import input_shapes
 from trtlens.errors import TrtlensError
+from trtlens.run_info import read_info
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -60,8 +60,8 @@ def sweep_rows(engines: Sequence[tuple[PlannedEngine, Path]]) -> list[dict[str, 
     """One row an engine: its shapes, its median GPU time, and that time per sample; null where it was not timed."""
     rows = []
     for engine, folder in engines:
-        timings = json.loads((folder / "run.json").read_text("utf-8"))["timings"]
-        median = timings[-1]["gpu"]["median_ms"] if timings else None
+        timings = read_info(folder).timings
+        median = timings[-1].gpu_median_ms if timings else None
         per_sample = None if median is None or engine.batch is None else median / engine.batch
         rows.append({"shapes": engine.shapes, "gpu_ms": median, "per_sample_ms": per_sample, "run": str(folder)})
     return rows

@@ -81,7 +81,7 @@ def read_settings(comparison: Comparison) -> list[Setting]:
         Setting("input shapes", _each(sides, _inputs), "other input shapes: not the same work", unfair=True),
         Setting("SM clock", _each(sides, _clock), None),
         Setting("TensorRT", _each(sides, _version), None),
-        Setting("driver", _each(sides, lambda side: side.run.info.get("driver")), None),
+        Setting("driver", _each(sides, lambda side: side.run.info.driver), None),
         Setting("precisions allowed", _each(sides, _precisions), None),
         Setting("model file", _each(sides, _model), None),
         Setting("ONNX nodes", _each(sides, lambda side: str(len(side.nodes)) if side.nodes else None), None),
@@ -132,26 +132,22 @@ def _build(side: Side) -> dict[str, Any]:
 
 
 def _gpu(side: Side) -> str | None:
-    known = side.run.info.get("gpu")
-    name = known.get("name") if isinstance(known, dict) else None
-    return _build(side).get("gpu") or name
+    return _build(side).get("gpu") or side.run.info.gpu.name
 
 
 def _version(side: Side) -> str | None:
-    return _build(side).get("tensorrt_version") or side.run.info.get("tensorrt_version")
+    return _build(side).get("tensorrt_version") or side.run.info.tensorrt_version
 
 
 def _precisions(side: Side) -> str | None:
-    flags = side.run.info.get("precision_flags")
-    return _build(side).get("precision_flags") or ("+".join(map(str, flags)) if flags else None)
+    return _build(side).get("precision_flags") or "+".join(side.run.info.precision_flags) or None
 
 
 def _model(side: Side) -> str | None:
     """The model's hash, else its file name without the folder."""
-    model = side.run.info.get("model")
-    known = model.get("sha256") if isinstance(model, dict) else None
+    known = side.run.info.model.sha256
     if known:
-        return f"sha256 {str(known)[:12]}"
+        return f"sha256 {known[:12]}"
     rows = side.run["options"].select(["section", "key", "value"]).to_pylist()
     named = [
         row["value"] for row in rows if (row["section"], row["key"]) == ("Model Options", "Model") and row["value"]
@@ -193,9 +189,8 @@ def _options(sides: Sequence[Side]) -> list[Setting]:
     each: list[dict[str, str]] = []
     for side in sides:
         rows = side.run["options"].select(["section", "key", "value"]).to_pylist()
-        flags = side.run.info.get("flags")
         known = {row["key"]: row["value"] for row in rows if row["section"] in _BUILD_SECTIONS and row["value"]}
-        known.update({str(key): str(value) for key, value in flags.items()} if isinstance(flags, dict) else {})
+        known.update({key: str(value) for key, value in (side.run.info.flags or {}).items()})
         each.append(known)
     names = sorted({name for known in each for name in known} - _NOT_TOLD)
     return [Setting(f"option {name}", tuple(known.get(name) for known in each)) for name in names]

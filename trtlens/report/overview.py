@@ -68,9 +68,9 @@ def card(subject: Subject, place: int, baseline: Subject | None) -> str:
 
 def model_of(subject: Subject) -> str | None:
     """The file name of the model where the run or its log states it."""
-    model = subject.run.info.get("model")
-    if isinstance(model, dict) and isinstance(model.get("path"), str):
-        return PurePath(model["path"]).name
+    path = subject.run.info.model.path
+    if path is not None:
+        return PurePath(path).name
     for row in subject.run["options"].to_pylist():
         if row["section"] == "Model" and row["key"] == "Model" and row["value"]:
             return PurePath(row["value"]).name
@@ -92,9 +92,8 @@ def _identity(subject: Subject) -> str:
 def _typed(subject: Subject) -> str | None:
     """Said where a captured run's builder had no choice: the types that the model states are those that it runs in."""
     info = subject.run.info
-    asked = info.get("flags")
-    strongly = isinstance(asked, dict) and asked.get("strongly_typed")
-    return "the model's own types" if strongly or info.get("library") == "tensorrt_rtx" else None
+    strongly = info.flags is not None and info.flags.get("strongly_typed")
+    return "the model's own types" if strongly or info.library == "tensorrt_rtx" else None
 
 
 def _known(value: Any) -> str:
@@ -107,9 +106,8 @@ def _state(subject: Subject) -> str:
     if not facts:
         notes.append("there is no TensorRT build in this run: nothing of a log was understood")
     elif facts.get("is_build") and not facts.get("complete"):
-        notes.append(_UNFINISHED.get(str(info.get("status")), _CUT_OFF))
-    notes += [str(one) for one in info.get("errors") or ()][:2] if isinstance(info.get("errors"), (list, tuple)) else []
-    notes += [str(one) for one in info.get("notes") or ()] if isinstance(info.get("notes"), (list, tuple)) else []
+        notes.append(_UNFINISHED.get(info.status or "", _CUT_OFF))
+    notes += [*info.errors[:2], *info.notes]
     return (
         '<ul class="notes">' + "".join(f"<li>{text(shorten(note, _LONGEST_NOTE))}</li>" for note in notes) + "</ul>"
         if notes
@@ -144,9 +142,8 @@ def _against(subject: Subject, baseline: Subject) -> str:
 
 def _circumstances(subject: Subject) -> tuple[Any, ...]:
     """What has to agree before two latencies are held against one another; None where a run does not state it."""
-    timings = subject.run.info.get("timings")
-    last = timings[-1] if isinstance(timings, list) and timings and isinstance(timings[-1], dict) else {}
-    return subject.facts.get("gpu"), last.get("shapes"), model_of(subject)
+    timings = subject.run.info.timings
+    return subject.facts.get("gpu"), timings[-1].shapes if timings else None, model_of(subject)
 
 
 def _latency(subject: Subject) -> str:
