@@ -18,7 +18,7 @@ import pyarrow.compute as pc
 
 from tests.conftest import FIXTURES
 from tests.golden.commands import printed, say
-from tests.golden.inputs import COMPARED, FILES, RUNS, opened, read_once, subject
+from tests.golden.inputs import COMPARED, FILES, RUNS, named_build, opened, read_once, subject
 from tests.golden.text_of_figures import figure_text
 from tests.golden.text_of_tables import cell, digest, lines_text, raw_table_text, table_text
 from trtlens.charts import MissingData, charts_of_comparison, charts_of_run
@@ -194,12 +194,16 @@ def _trace(name: str) -> str:
 # -- a comparison --------------------------------------------------------------------------------------------------
 
 
-def _of_comparison(names: tuple[str, ...]) -> Iterator[tuple[str, str]]:
-    arguments = [",".join(map(str, FILES[name])) for name in names]
-    yield "table.txt", say("compare", *arguments, "--top", 10).text
-    yield "markdown.md", say("compare", *arguments, "--top", 10, "--format", "markdown", *_checks()).text
-    yield "against.txt", say("findings", *FILES[names[0]], "--against", arguments[1]).text
-    comparison = compare_runs([opened(name) for name in names], names=names)
+def _of_comparison(arguments: tuple[str, ...]) -> Iterator[tuple[str, str]]:
+    names, builds = zip(*map(named_build, arguments), strict=True)
+    words = [
+        ",".join(map(str, FILES[name])) + argument.removeprefix(name)
+        for name, argument in zip(names, arguments, strict=True)
+    ]
+    yield "table.txt", say("compare", *words, "--top", 10).text
+    yield "markdown.md", say("compare", *words, "--top", 10, "--format", "markdown", *_checks()).text
+    yield "against.txt", say("findings", *FILES[names[0]], "--against", words[1]).text
+    comparison = compare_runs([opened(name) for name in names], names=arguments, builds=builds)
     yield "changes.csv", table_text(change_table.table(comparison))
     yield "regions.csv", table_text(regions.table(comparison))
     yield "side-by-side.csv", table_text(region_table(comparison), _TABLE_ROWS)
