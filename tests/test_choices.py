@@ -10,6 +10,7 @@ import pytest
 from tests.conftest import CAPTURES, captured
 from tests.doubles.made_logs import (
     FLOAT,
+    FLOAT_KERNEL,
     GENERATED,
     INT8,
     INT8_BUILD,
@@ -26,8 +27,9 @@ from tests.doubles.made_logs import (
     strategies_build,
     tactic,
 )
+from trtlens import fitting
 from trtlens.matching import EngineLayer, Match, Matcher
-from trtlens.operands import Operand, Operands, fits, read_combination
+from trtlens.operands import Operand, Operands, combination_fits, fits, read_combination
 from trtlens.runs import Run, open_run
 
 if TYPE_CHECKING:
@@ -305,3 +307,29 @@ def test_what_a_tensor_excludes(operand: Operand, formats: str, expected: bool) 
     combination = read_combination(formats, formats, innermost_first=False)
     assert combination is not None
     assert fits(operand, combination.inputs[0]) is expected
+
+
+def test_layers_of_one_name_are_compared_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A log whose engine repeats one row a thousand times costs a thousand comparisons, not a thousand for each row."""
+    compared = []
+
+    def counted(*arguments: object) -> bool:
+        compared.append(arguments)
+        return combination_fits(*arguments)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(fitting, "combination_fits", counted)
+    count, kernel = 60, 0x1234567812345678
+    tried = [
+        line
+        for number in range(count)
+        for line in (
+            "=============== Computing costs for conv", header(f"{FLOAT} -> {FLOAT}"), runner("conv"),
+            tactic(FLOAT_KERNEL, kernel, 0.5 + number), chose(kernel),
+        )
+    ]  # fmt: skip
+    row = f"Layer(CaskConvolution): conv, Tactic: 0x{kernel:016x}, x (Float[1,1,28,28]) -> y (Float[1,1,28,28])"
+    run = run_of(log(*tried, *SELECTED, *GENERATED, *[row] * count))
+    reasons = run["tuned_layers"]["reason"].to_pylist()
+    assert len(reasons) == count
+    assert all(reason.startswith(f"tactic 0x{kernel:016x} fits {count} format combinations") for reason in reasons)
+    assert len(compared) == count

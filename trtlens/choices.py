@@ -72,7 +72,7 @@ class _Marks:
         for group in chooser.tried.rejected_groups():
             self._not_chosen(group, chooser)
         settled = [choice for choice in choices if choice.candidate is not None]
-        for choice in settled:
+        for choice in {(choice.build, choice.match): choice for choice in settled}.values():
             for group in chooser.groups_of(choice):
                 self._not_chosen(group, chooser)
             self.candidates.set(chooser.operation_rows(choice), value=False)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from math import isnan
 from typing import TYPE_CHECKING, Any
 
@@ -47,7 +47,7 @@ class Choice:
     candidate: int | None = None
     group: int | None = None
     reason: str | None = None
-    open_groups: list[int] = field(default_factory=list)
+    open_groups: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,14 +144,14 @@ class Chooser:
         """The combinations that the layer's tactic leaves open, or the reason why there are none."""
         groups = self.groups_of(choice)
         if choice.match.by in {"region", "operation"}:
-            choice.open_groups = [g for g in groups if self.tried.row_of(g, None, None) is not None]
+            choice.open_groups = self.tried.timed(choice.build, choice.match.layer or "")
         elif not any(group in self.tried.positions for group in groups):
             choice.reason = self._no_record(choice, row)
         elif row["tactic_id"] is None:
             choice.reason = NO_TACTIC_ID
         else:
             runner = row["type"] if row["tactic_id"] <= LARGEST_COUNTED_ID else None
-            choice.open_groups = self.tried.won(groups, row["tactic_id"], runner)
+            choice.open_groups = self.tried.won(choice.build, choice.match.layer or "", row["tactic_id"], runner)
             if not choice.open_groups:
                 choice.reason = self._not_timed(row["tactic_id"], groups)
 
@@ -160,7 +160,8 @@ class Chooser:
             return NOTHING_TO_TIME
         if row["name"].startswith(_ADDED):
             return ADDED_REFORMAT
-        return CACHE_ANSWERED if self.tried.bare(choice.build, {None, row["name"]}) else NO_RECORD
+        bare = self.tried.bare(choice.build, row["name"]) or self.tried.bare(choice.build, None)
+        return CACHE_ANSWERED if bare else NO_RECORD
 
     def _not_timed(self, tactic_id: int, groups: Sequence[int]) -> str:
         bare = sum(group not in self.tried.positions for group in groups)

@@ -6,9 +6,12 @@ for both ends of reformats that the builder announced.
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections import defaultdict
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
+
+import pyarrow.compute as pc
 
 from trtlens.arrays import known_true, of_build
 from trtlens.kept import kept_rows
@@ -79,7 +82,7 @@ class Format:
 
 @dataclass(slots=True)
 class EngineGraph:
-    """The layers of one build by index, and the indices of the layers that write and read each tensor."""
+    """The layers of one build by index, and the indices of the layers that write and read each tensor, in execution order."""
 
     build: int
     nodes: dict[int, Node]
@@ -89,12 +92,18 @@ class EngineGraph:
 
     def maker(self, tensor: str, before: int | None = None) -> Node | None:
         """The layer that writes a tensor last, before the layer of index ``before`` if that is given."""
-        indices = [i for i in self.makers.get(tensor, ()) if before is None or i < before]
-        return self.nodes[indices[-1]] if indices else None
+        indices = self.makers.get(tensor, [])
+        count = len(indices) if before is None else bisect_left(indices, before)
+        return self.nodes[indices[count - 1]] if count else None
 
     def consumers(self, tensor: str) -> list[Node]:
         """The layers that read a tensor."""
         return [self.nodes[i] for i in self.readers.get(tensor, ())]
+
+
+def builds_with_layers(run: Run) -> list[int]:
+    """Numbers of the builds whose engine's layers the run lists."""
+    return sorted(pc.unique(run["layers"]["build"]).to_pylist())
 
 
 def read_graph(run: Run, build: int) -> EngineGraph:
@@ -105,7 +114,7 @@ def read_graph(run: Run, build: int) -> EngineGraph:
     for row in _rows(run["layer_tensors"], build):
         sides[row["layer_index"]][row["direction"] == "output"].append(_tensor(row))
     graph = EngineGraph(build, {})
-    for row in _rows(run["layers"], build):
+    for row in sorted(_rows(run["layers"], build), key=lambda row: row["index"]):
         index = row["index"]
         inputs, outputs = sides[index]
         time_ms, source = times.get(index, (None, None))
@@ -149,8 +158,8 @@ def _add_formats(graph: EngineGraph, run: Run) -> None:
     columns = ["build", "line", "input_formats", "output_formats"]
     chosen = run["combinations"].filter(known_true(run["combinations"]["chosen"])).select(columns)
     combinations = {row["line"]: row for row in _rows(chosen, graph.build)}
-    versions = {row["build"]: row["tensorrt_version"] or "" for row in run["builds"].to_pylist()}
-    innermost_first = versions.get(graph.build, "").startswith("7.")
+    versions = _rows(run["builds"].select(["build", "tensorrt_version"]), graph.build)
+    innermost_first = any((row["tensorrt_version"] or "").startswith("7.") for row in versions)
     for node in graph.nodes.values():
         twin = graph.nodes.get(node.tuned.get("twin_index", -1))
         tuned = node.tuned if twin is None else twin.tuned  # a twin's tensors lie alike, so its formats hold here too

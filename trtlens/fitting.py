@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from trtlens.operands import combination_fits, read_combination
+from trtlens.operands import combination_fits, read_combination, shown_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -24,23 +24,34 @@ class Fitting:
         self._rows = rows
         self._innermost_first = innermost_first
         self._formats: dict[int, FormatCombination | None] = {}
+        self._found: dict[tuple[Any, ...], list[int]] = {}  # many layers of one name can show the same of their tensors
 
     def fitting(
-        self, groups: Sequence[int], match: Match, operands: Operands, known: Mapping[str, StridedTensor]
+        self, groups: tuple[int, ...], match: Match, operands: Operands, known: Mapping[str, StridedTensor]
     ) -> list[int]:
-        """Those combinations that nothing contradicts.
+        """Those combinations of one build that nothing contradicts.
 
         A tensor's name can be used again for a copy of it: where what is known of names leaves no combination, only the
-        layer's own row counts.
+        layer's own row counts. Of one build, ``known`` only ever grows.
         """
         for facts in (known, {}):
             if match.by == "name":
-                found = [group for group in groups if self._fits(group, operands, facts)]
+                shown: Any = shown_of(operands, facts)
             else:
-                found = [group for group in groups if self._region_fits(group, match.layer or "", facts)]
-            if found:
-                return found
+                shown = match.layer, len(facts)
+            key = groups, match.by, shown
+            if key not in self._found:
+                self._found[key] = self._compare(groups, match, operands, facts)
+            if self._found[key]:
+                return self._found[key]
         return []
+
+    def _compare(
+        self, groups: tuple[int, ...], match: Match, operands: Operands, facts: Mapping[str, StridedTensor]
+    ) -> list[int]:
+        if match.by == "name":
+            return [group for group in groups if self._fits(group, operands, facts)]
+        return [group for group in groups if self._region_fits(group, match.layer or "", facts)]
 
     def learn(self, group: int, operands: Operands, known: Known) -> None:
         """Keep the formats of a settled layer's tensors."""

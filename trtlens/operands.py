@@ -108,6 +108,14 @@ def fits(operand: Operand, strided: StridedTensor, known: StridedTensor | None =
     return _layouts_agree(operand.layout, form.layout, operand.dims)
 
 
+def shown_of(operands: Operands, known: Mapping[str, StridedTensor]) -> tuple[Any, ...]:
+    """What `combination_fits` looks at: layers for which this is equal fit the same combinations."""
+    return tuple(
+        tuple((o.dtype, o.dims, o.strides, o.vector_width, o.layout, known.get(o.name)) for o in side)
+        for side in (operands.inputs, operands.outputs)
+    )
+
+
 def _same_format(one: StridedTensor, other: StridedTensor, dims: Dims | None) -> bool:
     if (one.format.dtype, one.format.vector_width) != (other.format.dtype, other.format.vector_width):
         return False

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections import defaultdict
 from typing import TYPE_CHECKING, Any
 
@@ -50,6 +51,10 @@ class Tried:
             if layer is not None and not self._is_rejected(group):
                 self.groups[build, layer].append(group)
         self._winners = self._read_winners(tables["choices"].to_pylist())
+        self._bare, self._headers = self._read_bare(), self._read_headers()
+        # layers of one name and tactic, and the parts of one region, ask alike
+        self._won: dict[tuple[int, str, int, str | None], tuple[int, ...]] = {}
+        self._timed: dict[tuple[int, str], tuple[int, ...]] = {}
 
     def name(self, position: int) -> str | None:
         """Kernel of a candidate."""
@@ -71,17 +76,33 @@ class Tried:
         places: dict[tuple[Any, ...], list[int]] = defaultdict(list)
         for group, key in enumerate(zip(*(self.rows[name] for name in _KEYS), strict=True)):
             places[key].append(group)
+        line_of = self.rows["line"].__getitem__
+        for groups in places.values():
+            groups.sort(key=line_of)
         winners: dict[int, int | None] = {}
         for row in choices:
-            above = [g for g in places[tuple(row[name] for name in _KEYS)] if self.rows["line"][g] < row["line"]]
+            groups = places.get(tuple(row[name] for name in _KEYS), [])
+            above = bisect_left(groups, row["line"], key=line_of)
             if above and not row["is_reformat"]:
-                winners[max(above, key=lambda g: self.rows["line"][g])] = row["tactic_id"]
+                winners[groups[above - 1]] = row["tactic_id"]
         return winners
 
-    def won(self, groups: Sequence[int], tactic_id: int, runner: str | None) -> list[int]:
-        """Combinations in which the tactic was timed and, as far as the log states a winner, won."""
-        timed = [group for group in groups if self.row_of(group, tactic_id, runner) is not None]
-        return [group for group in timed if self._winners.get(group, tactic_id) == tactic_id]
+    def timed(self, build: int, layer: str) -> tuple[int, ...]:
+        """Combinations of a layer in which any tactic was timed, or was the only option."""
+        key = (build, layer)
+        if key not in self._timed:
+            groups = self.groups.get(key, ())
+            self._timed[key] = tuple(group for group in groups if self.row_of(group, None, None) is not None)
+        return self._timed[key]
+
+    def won(self, build: int, layer: str, tactic_id: int, runner: str | None) -> tuple[int, ...]:
+        """Combinations of a layer in which the tactic was timed and, as far as the log states a winner, won."""
+        key = (build, layer, tactic_id, runner)
+        if key not in self._won:
+            groups = self.groups.get((build, layer), ())
+            timed = [group for group in groups if self.row_of(group, tactic_id, runner) is not None]
+            self._won[key] = tuple(group for group in timed if self._winners.get(group, tactic_id) == tactic_id)
+        return self._won[key]
 
     def row_of(self, group: int, tactic_id: int | None, runner: str | None) -> int | None:
         """The fastest candidate of a combination with this id (any for None), else the one that was the only option."""
@@ -96,21 +117,29 @@ class Tried:
             return next((p for p in positions.tolist() if self._text("reason", p) == ONLY_OPTION), None)
         return int(positions[np.nanargmin(times)])
 
-    def bare(self, build: int, layers: set[str | None]) -> bool:
-        """Whether a format header of one of these layers (None: of none that is named) stands without any runner."""
-        return any(
-            number == build and layer in layers and group not in self.positions
-            for group, (number, layer) in enumerate(zip(self.rows["build"], self.rows["layer"], strict=True))
-        )
+    def bare(self, build: int, layer: str | None) -> bool:
+        """Whether a format header of the layer (None: of none that is named) stands without any runner."""
+        return (build, layer) in self._bare
+
+    def _read_bare(self) -> frozenset[tuple[int, str | None]]:
+        layers = zip(self.rows["build"], self.rows["layer"], strict=True)
+        return frozenset(layer for group, layer in enumerate(layers) if group not in self.positions)
 
     def below(self, positions: Sequence[int], group: int | None) -> list[int]:
         """Those candidates that stand below a combination's header and above the next; all of them for None."""
         if group is None:
             return list(positions)
-        start, build = self.rows["line"][group], self.rows["build"][group]
-        headers = zip(self.rows["line"], self.rows["build"], strict=True)
-        end = min((line for line, number in headers if number == build and line > start), default=None)
+        start, headers = self.rows["line"][group], self._headers[self.rows["build"][group]]
+        place = bisect_right(headers, start)
+        end = headers[place] if place < len(headers) else None
         return [p for p in positions if self.lines[p] > start and (end is None or self.lines[p] < end)]
+
+    def _read_headers(self) -> dict[int, list[int]]:
+        """Lines of each build's combinations, in ascending order."""
+        headers: dict[int, list[int]] = defaultdict(list)
+        for line, build in sorted(zip(self.rows["line"], self.rows["build"], strict=True)):
+            headers[build].append(line)
+        return headers
 
 
 def _by_operation(candidates: pa.Table, positions: np.ndarray) -> dict[tuple[int, str | None, str], list[int]]:

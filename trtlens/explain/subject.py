@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -83,7 +84,17 @@ class Build:
         return {reformat.node.index: reformat for reformat in found}
 
     def _about(self, node: Node) -> list[dict[str, Any]]:
-        tensors = {tensor.name for tensor in (*node.inputs, *node.outputs)}
-        return [
-            row for row in self._messages if row["layer"] == node.name or (row["tensor"] in tensors and row["tensor"])
-        ]
+        """Messages that name the layer or one of its tensors, in the order of the log."""
+        names = {("tensor", tensor.name) for tensor in (*node.inputs, *node.outputs) if tensor.name}
+        places = {place for name in (*names, ("layer", node.name)) for place in self._naming.get(name, ())}
+        return [self._messages[place] for place in sorted(places)]
+
+    @cached_property
+    def _naming(self) -> dict[tuple[str, str], list[int]]:
+        """Places of the messages that name a layer or a tensor."""
+        naming: dict[tuple[str, str], list[int]] = defaultdict(list)
+        for place, row in enumerate(self._messages):
+            for column in ("layer", "tensor"):
+                if row[column] is not None:
+                    naming[column, row[column]].append(place)
+        return naming

@@ -73,6 +73,8 @@ class Tuner:
             for name in ("candidates", "combinations")
         )
         self._read: dict[str, list[Candidate]] = {}
+        self._combined: dict[str, list[dict[str, Any]]] = {}
+        self._first_lines: dict[str, int | None] = {}
 
     def candidates(self, layer: str) -> list[Candidate]:
         """A layer's candidates in the order of the log, operations inside a Myelin region included.
@@ -86,7 +88,9 @@ class Tuner:
 
     def combinations(self, layer: str) -> list[dict[str, Any]]:
         """A layer's format combinations in the order of the log, those of strategies that were not kept left out."""
-        return self._combination_rows.of(layer)
+        if layer not in self._combined:
+            self._combined[layer] = self._combination_rows.of(layer)
+        return self._combined[layer]
 
     def layers(self) -> list[str]:
         """Names of the layers that the tuner timed or tried, in the order of the log."""
@@ -102,6 +106,11 @@ class Tuner:
 
     def formats_with(self, dtype: str) -> int | None:
         """Line of the first combination of any layer in which an image or a matrix has that type; None for none."""
+        if dtype not in self._first_lines:
+            self._first_lines[dtype] = self._first_line_with(dtype)
+        return self._first_lines[dtype]
+
+    def _first_line_with(self, dtype: str) -> int | None:
         lines: list[int] = []
         for column in ("input_formats", "output_formats"):
             labels = self._combinations[column]

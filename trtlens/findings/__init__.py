@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import pyarrow.compute as pc
+
 from trtlens.findings import second_run
 from trtlens.findings.comparison import int8_slower_than_fp16
 from trtlens.findings.engine import Engine
@@ -64,15 +66,24 @@ CODES = (*map(_code, PAIR_RULES), *map(_code, RULES))
 """The code that each rule gives: its name with hyphens."""
 
 
+_RULED = ("layers", "runners", "messages", "performance", "layer_profile")
+"""Tables of which each rule reads one at least."""
+
+
 def find(run: Run, against: Run | None = None) -> list[tuple[int, Finding]]:
     """The findings of every build of a run; ``against`` is a second run, of which the last build counts."""
     other = None if against is None else _last_build(against)
     found = []
-    for number in run["builds"]["build"].to_pylist():
+    for number in _telling_builds(run):
         engine = Engine(run, number)
         findings = [rule(engine) for rule in RULES] if other is None else _beside(engine, other)
         found += [(number, finding) for finding in findings if finding is not None]
     return found
+
+
+def _telling_builds(run: Run) -> list[int]:
+    """Numbers of the builds of which a rule could say something: a log can hold thousands of banners and nothing else."""
+    return sorted({number for name in _RULED for number in pc.unique(run[name]["build"]).to_pylist()})
 
 
 def _last_build(run: Run) -> Engine:

@@ -6,6 +6,7 @@ import re
 from collections import defaultdict
 from typing import TYPE_CHECKING
 
+from trtlens.engine_graph import builds_with_layers
 from trtlens.reformat_causes import ADVICE, MEASURED, Reformat, ReformatReader
 from trtlens.schema import declare
 from trtlens.views import View
@@ -38,7 +39,7 @@ _PATH = re.compile(r"/?[^/ ]+/[^/ ]+(?=/)")
 
 def table(run: Run) -> pa.Table:
     """Causes by cost, each followed by the parts of the network in which it costs most."""
-    rows = [row for build in run["builds"]["build"].to_pylist() for row in _build_rows(run, build)]
+    rows = [row for build in builds_with_layers(run) for row in _build_rows(run, build)]
     return COLUMNS.table({column.name: [row[column.name] for row in rows] for column in COLUMNS.columns})
 
 

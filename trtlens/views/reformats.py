@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from trtlens.engine_graph import builds_with_layers
 from trtlens.reformat_causes import ADVICE, Reformat, ReformatReader
 from trtlens.schema import declare
 from trtlens.views import View
@@ -43,9 +44,7 @@ COLUMNS = declare(
 def table(run: Run) -> pa.Table:
     """Reformats in execution order with the tensors on both sides, the layers that make and read them, and their cause."""
     found = [
-        (build, reformat)
-        for build in run["builds"]["build"].to_pylist()
-        for reformat in ReformatReader(run, build).reformats()
+        (build, reformat) for build in builds_with_layers(run) for reformat in ReformatReader(run, build).reformats()
     ]
     rows = [_row(build, reformat) for build, reformat in found]
     return COLUMNS.table({column.name: [row[column.name] for row in rows] for column in COLUMNS.columns})

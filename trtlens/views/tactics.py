@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from trtlens.arrays import known_true, of_build
-from trtlens.engine_graph import read_graph
+from trtlens.engine_graph import builds_with_layers, read_graph
 from trtlens.explain.tuner import Tuner
 from trtlens.quantities import duration
 from trtlens.reformats import NO_WORK
@@ -58,7 +58,7 @@ _SUMMED = ("chosen_ms", "best_ms", "regret_ms", "measured_ms", "over_ms")
 
 def table(run: Run) -> pa.Table:
     """Layers in execution order, then a row of sums over the layers whose tactic has a time of its own or a twin's."""
-    rows = [row for build in run["builds"]["build"].to_pylist() for row in _build_rows(run, build)]
+    rows = [row for build in builds_with_layers(run) for row in _build_rows(run, build)]
     return COLUMNS.table({column.name: [row.get(column.name) for row in rows] for column in COLUMNS.columns})
 
 
