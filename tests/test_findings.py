@@ -7,11 +7,11 @@ import re
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.conftest import CAPTURES, captured
+from tests.conftest import captured
 from tests.doubles.made_logs import (
     FLOAT,
     FLOAT_KERNEL,
@@ -32,7 +32,9 @@ from tests.doubles.made_logs import (
     tactic,
 )
 from trtlens.findings import ADDITIONS, CODES, PAIR_RULES, RULES
-from trtlens.runs import Run, open_run
+
+if TYPE_CHECKING:
+    from trtlens.runs import Run
 
 ROOT = Path(__file__).parents[1]
 
@@ -80,32 +82,16 @@ def test_why_int8_is_slower_than_fp16_in_the_captures() -> None:
 
 
 def test_int8_without_fp16_in_the_captures() -> None:
-    """Known from the record alone; the other run's tuner says what FP16 would have saved."""
+    """Known from the record alone; the other run's tuner says what part of these layers' time FP16 would have saved.
+
+    Taken from both tuners' lines: 0.0979 ms less, of layers that the profiler measures at 1.15 times the tuner's times.
+    """
     alone, beside = found(captured("int8")), found(captured("int8"), captured("fp16"))
     assert alone["int8-without-fp16"]["at_stake_ms"] is None
-    assert beside["int8-without-fp16"]["at_stake_ms"] == pytest.approx(0.0979, abs=0.0001)
+    assert beside["int8-without-fp16"]["at_stake_ms"] == pytest.approx(0.1127, abs=0.0001)
     assert "int8-slower-than-fp16" not in alone
     for other in ("fp32", "fp16"):
         assert not {"int8-without-fp16", "int8-slower-than-fp16"} & set(found(captured(other), captured("int8")))
-
-
-def test_what_profiling_adds_is_not_at_stake() -> None:
-    """A run that was timed as a whole: launches and copies cost less than an inference takes, not what the layers add up to."""
-    rows = {
-        row["code"]: row for row in open_run(CAPTURES.parent / "h200" / "resnet50-int8").view("findings").to_pylist()
-    }
-    inference_ms, added_ms = 0.604576, (1.12323 - 0.604576) / 103
-    assert rows["constants-copied"]["at_stake_ms"] == pytest.approx(0.379856 - 47 * added_ms, abs=0.003)
-    assert rows["launch-bound"]["at_stake_ms"] < inference_ms
-    assert "of 605 µs" in rows["launch-bound"]["text"]
-
-
-def test_an_inference_that_waits_for_its_launches_says_nothing_of_the_profiler() -> None:
-    """Enqueueing takes as long as the inference: the shares are those of the layers' sum."""
-    run = open_run(CAPTURES.parent / "h200" / "resnet50-int8-launch-bound")
-    rows = {row["code"]: row for row in run.view("findings").to_pylist()}
-    assert "profiling itself adds to it" in rows["launch-bound"]["text"]
-    assert "of the time of all layers" in rows["constants-copied"]["text"]
 
 
 def test_copies_and_launches_in_the_captures() -> None:
@@ -174,16 +160,16 @@ def test_fp32_layers_of_an_int8_build_without_fp16() -> None:
 
 
 def test_a_faster_tensor_core_kernel_that_was_left_out() -> None:
-    """At stake is what the kernel alone would save; the evidence says what stood against it."""
+    """At stake is what the kernel alone would save, where the reformats around it cost less than that."""
     run = build(
         *FP32_TUNED,
         header(f"{FLOAT} -> {INT8}"), runner("conv"), tactic(TF32_KERNEL, 0x66, 0.05), chose(0x66),
-        *reformat("y", INT8, FLOAT, 0.02),
+        *reformat("y", INT8, FLOAT, 0.002),
         engine=(FLOAT_CONV,),
     )  # fmt: skip
     row = found(run)["cuda-cores-despite-tensor-cores"]
     assert row["at_stake_ms"] == pytest.approx(0.0163)
-    assert "the reformats around it cost more than it saves" in row["evidence"][0]
+    assert "still faster with the reformats around it" in row["evidence"][0]
     slower = build(
         *FP32_TUNED, header(f"{FLOAT} -> {INT8}"), runner("conv"), tactic(TF32_KERNEL, 0x66, 0.07), engine=(FLOAT_CONV,)
     )
@@ -214,7 +200,7 @@ def test_reformats_that_cost_a_share_of_the_time() -> None:
     """One reformat of 0.00512 ms beside a layer of 0.02378 ms."""
     row = found(run_of(WORKSPACE_BUILD))["reformats-cost"]
     assert row["at_stake_ms"] == 0.00512
-    assert "17.7 % of the time" in row["text"]
+    assert "17.7 % of all layers' 28.9 µs by the tuner" in row["text"]
     assert "reformats-cost" not in found(run_of(INT8_BUILD))
 
 
@@ -289,7 +275,7 @@ def test_weights_that_do_not_fit() -> None:
     small = f"{head}- 24 weights are affected by this issue: Detected subnormal FP16 values."
     large = f"{head}- 2 weights are affected by this issue: Detected finite FP32 values which would overflow in FP16 and converted them to the closest finite FP16 value."
     severities = [
-        found(build(*rows, *FP32_TUNED, engine=(FLOAT_CONV,)))["fp16-weights"]["severity"]
+        found(build(*rows, engine=(FLOAT_CONV.replace("Float", "Half"),)))["fp16-weights"]["severity"]
         for rows in ((small,), (small, large))
     ]
     assert severities == ["low", "high"]

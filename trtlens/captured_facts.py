@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -43,6 +43,11 @@ def with_captured_facts(tables: Mapping[str, pa.Table], info: RunInfo) -> Mappin
     ours = array(["trtlens"] * builds.num_rows, field.type)
     builds = builds.set_column(builds.schema.get_field_index("wrapper"), field, ours)
     return LazyTables(tables, lambda name: builds if name == "builds" else tables[name])
+
+
+def captured_flags(info: RunInfo) -> Mapping[str, Any] | None:
+    """The build flags that differ from TensorRT's defaults, by the capture's names; None for what was not captured."""
+    return info.flags if info.kind == "profile" else None
 
 
 def _allowed(info: RunInfo) -> str | None:

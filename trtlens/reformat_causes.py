@@ -63,6 +63,7 @@ class Reformat:
         lines: lines of the log that show it.
         cost_ms: what it costs once an inference; None where neither the profile nor the tuner has a time.
         cost_source: measured, tuner, or no kernel (the engine launches nothing for it).
+        through_model: whether the model itself has this node; None where its nodes are not known.
     """
 
     node: Node
@@ -74,6 +75,7 @@ class Reformat:
     cost_ms: float | None
     cost_source: str | None
     cost_line: int | None
+    through_model: bool | None = None
 
 
 class ReformatReader:
@@ -97,7 +99,10 @@ class ReformatReader:
         consumers = tuple(n for n in self.graph.consumers(target.name) if n is not node) if target is not None else ()
         cause, detail, lines = Situation(self._lookups, node, source, target, producer, consumers).cause()
         cost, origin, line = self._cost(node, source, target)
-        return Reformat(node, producer, consumers, cause, detail, tuple(dict.fromkeys(lines)), cost, origin, line)
+        return Reformat(
+            node, producer, consumers, cause, detail, tuple(dict.fromkeys(lines)), cost, origin, line,
+            self._lookups.is_of_model(node.name),
+        )  # fmt: skip
 
     def _cost(
         self, node: Node, source: Tensor | None, target: Tensor | None

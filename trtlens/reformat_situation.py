@@ -11,6 +11,7 @@ from trtlens.engine_graph import CONSTANT, EngineGraph, Node
 from trtlens.explain.tuner import Tuner
 from trtlens.explain.wording import counted, formats_text
 from trtlens.kept import kept_rows
+from trtlens.network_nodes import network_nodes
 from trtlens.operands import boundary_of
 from trtlens.quantities import durations
 from trtlens_parsers.strides import read_strides_list
@@ -37,8 +38,8 @@ class Lookups:
     def __init__(self, run: Run, graph: EngineGraph) -> None:
         self.graph = graph
         self._tuner = Tuner(run, graph.build)
-        nodes, bindings = of_build(run["nodes"], graph.build), of_build(run["bindings"], graph.build)
-        fusions = of_build(kept_rows(run, "fusions"), graph.build)
+        bindings, fusions = of_build(run["bindings"], graph.build), of_build(kept_rows(run, "fusions"), graph.build)
+        nodes = network_nodes(run, graph.build)
         self._ops = {row["name"]: row for row in nodes.select(["name", "op", "line"]).to_pylist()}
         self._bindings = set(bindings["name"].to_pylist())
         self._copies = {
@@ -51,6 +52,10 @@ class Lookups:
         """Operator and line of the ONNX node of that name."""
         row = self._ops.get(name)
         return None if row is None else (row["op"], row["line"])
+
+    def is_of_model(self, name: str) -> bool | None:
+        """Whether the model has a node of that name; None where its nodes are not known."""
+        return name in self._ops if self._ops else None
 
     def copied_at(self, tensor: str) -> int | None:
         """Line on which the builder said that it makes the tensor by a copy."""

@@ -23,6 +23,7 @@ from trtlens_parsers.json_text import (
     spelled,
     texts_of,
     truth_of,
+    whole_of,
 )
 
 if TYPE_CHECKING:
@@ -41,6 +42,7 @@ class GpuInfo:
 
     name: str | None = None
     compute_capability: str | None = None
+    memory_bytes: int | None = None
     driver: str | None = None
 
 
@@ -186,6 +188,7 @@ def _gpu(facts: _Facts) -> GpuInfo:
     return GpuInfo(
         name=facts.known(optional_text, "name"),
         compute_capability=facts.known(optional_text, "compute_capability"),
+        memory_bytes=facts.known(whole_of, "memory_bytes"),
         driver=facts.known(optional_text, "driver"),
     )
 

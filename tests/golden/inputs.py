@@ -32,11 +32,12 @@ COMPARED: dict[str, tuple[str, ...]] = {
     "other-models": ("h200/encoder-fp16", "h200/mobilenet-batch-8"),
     "rtx": ("small-cnn-rtx/fp32", "small-cnn-rtx/fp16", "small-cnn-rtx/qdq"),
     "releases": ("alignment/releases/8.0", "alignment/releases/8.6", "alignment/releases/10.16"),
+    "trtexec": ("releases/8.2-two-builds@1", "releases/8.2-two-builds@2"),
     "numbered-names": ("alignment/numbered-names/fp16", "alignment/numbered-names/qdq"),
     "removed-head": ("alignment/removed-head/with-mask", "alignment/removed-head/without-mask"),
     "repeated-blocks": ("alignment/repeated-blocks/apart", "alignment/repeated-blocks/merged"),
 }
-"""Comparisons by name, the baseline first."""
+"""Comparisons by name, the baseline first; ``@2`` behind a run means its second build."""
 
 
 def all_files() -> dict[str, tuple[Path, ...]]:
@@ -64,6 +65,12 @@ def _name(path: Path) -> str:
 FILES = all_files()
 RUNS = tuple(name for name in FILES if not _IN_PAIRS_ALONE.fullmatch(name))
 """Runs with goldens of their own."""
+
+
+def named_build(argument: str) -> tuple[str, int | None]:
+    """A compared run's name, and its build where one is named."""
+    name, _, build = argument.partition("@")
+    return name, int(build) if build else None
 
 
 @cache

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from difflib import unified_diff
-from functools import partial
+from functools import cache, partial
 from itertools import islice
 from math import fsum
 from typing import TYPE_CHECKING, Any
@@ -18,7 +18,7 @@ import pyarrow.compute as pc
 
 from tests.conftest import FIXTURES
 from tests.golden.commands import printed, say
-from tests.golden.inputs import COMPARED, FILES, RUNS, opened, read_once, subject
+from tests.golden.inputs import COMPARED, FILES, RUNS, named_build, opened, read_once, subject
 from tests.golden.text_of_figures import figure_text
 from tests.golden.text_of_tables import cell, digest, lines_text, raw_table_text, table_text
 from trtlens.charts import MissingData, charts_of_comparison, charts_of_run
@@ -29,16 +29,17 @@ from trtlens.comparison.quantities import QUANTITIES
 from trtlens.comparison.wide import region_table, settings_table
 from trtlens.errors import TrtlensError
 from trtlens.folders import GENERATOR
-from trtlens.report.subject import Subject
 from trtlens.tables import TABLES
 from trtlens.trace_events import trace_json
 from trtlens.views import VIEWS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
-    from plotly.graph_objects import Figure
+    from trtlens.charts import Chart
+    from trtlens.comparison import Comparison
+    from trtlens.runs import Run
 
 EXPECTED = FIXTURES / "expected"
 NAMES = (*RUNS, *(f"compared/{name}" for name in COMPARED))
@@ -48,12 +49,37 @@ _PRINTED = frozenset({"small-build"})
 _SHOWN_DIFFERENCE = 40
 
 
+class AbsentError(Exception):
+    """A run lacks what a product would be made of; the reason stands among its golden files."""
+
+
 def produce(name: str) -> dict[str, str]:
     """All products of a run, or of a comparison, by the name of their file."""
     with read_once():
-        if name.startswith("compared/"):
-            return dict(_of_comparison(COMPARED[name.removeprefix("compared/")]))
-        return dict(_of_run(name))
+        tried = {file: _tried(make) for file, make in products(name).items()}
+    made = {file: text for file, (text, _) in tried.items() if text is not None}
+    absent = "\n".join(reason for _, reason in tried.values() if reason is not None)
+    return made if name.startswith("compared/") else made | {"absent.txt": f"{absent}\n"}
+
+
+def _tried(make: Callable[[], str]) -> tuple[str | None, str | None]:
+    """A product, or why there is none."""
+    try:
+        return make(), None
+    except AbsentError as reason:
+        return None, str(reason)
+
+
+def products(name: str) -> dict[str, Callable[[], str]]:
+    """How each product of a run or a comparison is made, within `read_once`; each can be made alone.
+
+    Raises:
+        AbsentError: when called, a product cannot be made of this run.
+
+    """
+    if name.startswith("compared/"):
+        return dict(_of_comparison(COMPARED[name.removeprefix("compared/")]))
+    return dict(_of_run(name))
 
 
 def compare(name: str) -> list[str]:
@@ -109,28 +135,34 @@ def _place(path: Path) -> str:
 # -- a run ---------------------------------------------------------------------------------------------------------
 
 
-def _of_run(name: str) -> Iterator[tuple[str, str]]:
-    run, files = opened(name), FILES[name]
-    views = {view: run.view(view) for view in VIEWS}
-    yield "summary.txt", say("parse", *files).text
-    yield (
-        "tables.txt",
-        "\n".join(f"[{one}]\n{raw_table_text(_without_place(run[one]))}" for one in TABLES if run[one].num_rows),
-    )
-    yield from ((f"views/{view}.csv", table_text(rows)) for view, rows in views.items() if rows.num_rows)
-    yield "findings.txt", printed(print_findings, views["findings"].to_pylist()).text
-    for number, layer in enumerate(_explained(views["layers"]), 1):
-        yield f"why-{number}.txt", say("why", layer, *files).text
+def _of_run(name: str) -> Iterator[tuple[str, Callable[[], str]]]:
+    run, files, shown = opened(name), FILES[name], subject(name)
+    view_of = shown.view if len(shown.builds) == 1 else cache(run.view)  # the only build's views are those of the run
+    yield "summary.txt", lambda: say("parse", *files).text
+    yield "tables.txt", lambda: _tables(run)
+    yield from ((f"views/{view}.csv", partial(_view, view_of, view)) for view in VIEWS)
+    yield "findings.txt", lambda: printed(print_findings, view_of("findings").to_pylist()).text
+    for number, layer in enumerate(_explained(view_of("layers")), 1):
+        yield f"why-{number}.txt", partial(_why, layer, files)
     if name in _PRINTED:
-        yield from ((f"printed/{view}.txt", _shown(view, name)) for view, rows in views.items() if rows.num_rows)
-    absent = [f"view {view}: no rows" for view, rows in views.items() if not rows.num_rows]
-    for chart, text in _charts(name, views):
-        if text.startswith("["):
-            yield f"charts/{chart}.txt", text
-        else:
-            absent.append(f"chart {chart}: {text.rstrip()}")
-    yield "trace.txt", _trace(name)
-    yield "absent.txt", "\n".join(absent) + "\n"
+        yield from ((f"printed/{view}.txt", partial(_shown, view, name)) for view in VIEWS if view_of(view).num_rows)
+    yield from ((f"charts/{chart.name}.txt", partial(_chart, chart, name)) for chart in charts_of_run())
+    yield "trace.txt", lambda: _trace(name)
+
+
+def _tables(run: Run) -> str:
+    return "\n".join(f"[{one}]\n{raw_table_text(_without_place(run[one]))}" for one in TABLES if run[one].num_rows)
+
+
+def _view(view_of: Callable[[str], pa.Table], view: str) -> str:
+    rows = view_of(view)
+    if not rows.num_rows:
+        raise AbsentError(f"view {view}: no rows")
+    return table_text(rows)
+
+
+def _why(layer: str, files: Sequence[Path]) -> str:
+    return say("why", layer, *files).text
 
 
 def _without_place(table: pa.Table) -> pa.Table:
@@ -146,21 +178,11 @@ def _shown(view: str, name: str) -> str:
     return say("show", view, *FILES[name]).text + say("show", view, *FILES[name], "--format", "json").text
 
 
-def _charts(name: str, views: dict[str, pa.Table]) -> Iterator[tuple[str, str]]:
-    """Each chart as text; the reason where it cannot be drawn."""
-    drawn = subject(name)
-    if len(drawn.builds) == 1:  # the report's views of the only build are those of the run
-        drawn = Subject(drawn.name, drawn.run, drawn.build, drawn.builds, views)
-    for chart in charts_of_run():
-        yield chart.name, _drawn(chart.draw_from, drawn.source(chart.reads))
-
-
-def _drawn(draw: Callable[..., Figure], *sources: object) -> str:
-    """A figure as text, or why there is none."""
+def _chart(chart: Chart, name: str) -> str:
     try:
-        return figure_text(draw(*sources))
+        return figure_text(chart.draw_from(subject(name).source(chart.reads)))
     except MissingData as missing:
-        return f"{missing}\n"
+        raise AbsentError(f"chart {chart.name}: {missing}") from missing
 
 
 def _explained(layers: pa.Table) -> list[str]:
@@ -194,19 +216,32 @@ def _trace(name: str) -> str:
 # -- a comparison --------------------------------------------------------------------------------------------------
 
 
-def _of_comparison(names: tuple[str, ...]) -> Iterator[tuple[str, str]]:
-    arguments = [",".join(map(str, FILES[name])) for name in names]
-    yield "table.txt", say("compare", *arguments, "--top", 10).text
-    yield "markdown.md", say("compare", *arguments, "--top", 10, "--format", "markdown", *_checks()).text
-    yield "against.txt", say("findings", *FILES[names[0]], "--against", arguments[1]).text
-    comparison = compare_runs([opened(name) for name in names], names=names)
-    yield "changes.csv", table_text(change_table.table(comparison))
-    yield "regions.csv", table_text(regions.table(comparison))
-    yield "side-by-side.csv", table_text(region_table(comparison), _TABLE_ROWS)
-    yield "settings.csv", table_text(settings_table(comparison))
+def _of_comparison(arguments: tuple[str, ...]) -> Iterator[tuple[str, Callable[[], str]]]:
+    names, builds = zip(*map(named_build, arguments), strict=True)
+    words = [
+        ",".join(map(str, FILES[name])) + argument.removeprefix(name)
+        for name, argument in zip(names, arguments, strict=True)
+    ]
+    compared = partial(say, "compare", *words, "--top", 10)
+    yield "table.txt", lambda: compared().text
+    yield "markdown.md", lambda: compared("--format", "markdown", *_checks()).text
+    yield "against.txt", lambda: say("findings", *FILES[names[0]], "--against", words[1]).text
+    comparison = compare_runs([opened(name) for name in names], names=arguments, builds=builds)
+    yield "changes.csv", lambda: table_text(change_table.table(comparison))
+    yield "regions.csv", lambda: table_text(regions.table(comparison))
+    yield "side-by-side.csv", lambda: table_text(region_table(comparison), _TABLE_ROWS)
+    yield "settings.csv", lambda: table_text(settings_table(comparison))
     for chart in charts_of_comparison():
         for number in comparison.others:
-            yield f"charts/{chart.name}-{number}.txt", _drawn(partial(chart.draw_from, number=number), comparison)
+            yield f"charts/{chart.name}-{number}.txt", partial(_difference, chart, comparison, number)
+
+
+def _difference(chart: Chart, comparison: Comparison, number: int) -> str:
+    """A chart of two runs as text, or why there is none."""
+    try:
+        return figure_text(chart.draw_from(comparison, number=number))
+    except MissingData as missing:
+        return f"{missing}\n"
 
 
 def _checks() -> list[str]:

@@ -5,12 +5,19 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.conftest import GOLDEN_CHANGES
-from tests.golden.products import EXPECTED, NAMES, compare, left_over, update
+from tests.conftest import FIXTURES, GOLDEN_CHANGES
+from tests.golden.products import EXPECTED, NAMES, compare, expected, left_over, update
+from trtlens.charts import CHARTS
+from trtlens.comparison.quantities import QUANTITIES
+from trtlens.findings import CODES
+from trtlens.tables import TABLES
+from trtlens.views import VIEWS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -36,3 +43,54 @@ def test_no_golden_file_is_left_over(request: pytest.FixtureRequest) -> None:
             (EXPECTED.parent / file).unlink()
     assert left_over() == []
     assert not [(name, other) for name in NAMES for other in NAMES if other.startswith(f"{name}/")]
+
+
+# -- everything that can be said is said somewhere -----------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def files() -> dict[str, str]:
+    """Every golden file."""
+    return {f"{name}/{file}": text for name in NAMES for file, text in expected(name).items()}
+
+
+def _named(files: dict[str, str], folder: str) -> set[str]:
+    """Names of files in any run's folder of that name; of a comparison's chart without the number of the run."""
+    paths = [PurePosixPath(path) for path in files]
+    return {re.sub(r"-\d+$", "", path.stem) for path in paths if path.parent.name == folder}
+
+
+def test_every_view_has_rows(files: dict[str, str]) -> None:
+    """A new view fails until a golden file holds rows of it."""
+    assert _named(files, "views") == set(VIEWS)
+
+
+def test_every_chart_is_drawn(files: dict[str, str]) -> None:
+    """A new chart, of a run or of a comparison, fails until a golden file holds what it draws."""
+    drawn = {path: text for path, text in files.items() if "[trace 0]" in text}
+    assert _named(drawn, "charts") == set(CHARTS)
+
+
+def test_every_finding_occurs(files: dict[str, str]) -> None:
+    """A new rule fails until a run or a comparison gives its finding."""
+    said = "\n".join(text for path, text in files.items() if path.endswith(("/findings.txt", "/against.txt")))
+    assert [code for code in CODES if not re.search(rf"^(high|medium|low)  {code}  ", said, re.MULTILINE)] == []
+
+
+def test_every_table_has_rows(files: dict[str, str]) -> None:
+    """A new table fails until a run fills it."""
+    said = "\n".join(text for path, text in files.items() if path.endswith("/tables.txt"))
+    assert set(re.findall(r"^\[(\w+)\]$", said, re.MULTILINE)) == set(TABLES)
+
+
+def test_every_quantity_is_judged(files: dict[str, str]) -> None:
+    """A new quantity of the gate fails until a comparison knows it in both runs."""
+    said = "\n".join(text for path, text in files.items() if path.endswith("/markdown.md")).replace("\\", "")
+    judged = rf"^- (?:passed|breach|within noise): .+: ({'|'.join(QUANTITIES)}) is .* against "
+    assert set(re.findall(judged, said, re.MULTILINE)) == set(QUANTITIES)
+
+
+def test_golden_files_are_small_and_of_no_place(files: dict[str, str]) -> None:
+    """All of them take 6 MB at most, and no path of a machine is in them."""
+    assert sum(len(text.encode()) for text in files.values()) < 6_000_000
+    assert [path for path, text in files.items() if str(FIXTURES.parent) in text] == []

@@ -176,16 +176,22 @@ def _print_findings(rows: list[dict[str, Any]]) -> None:
     from rich.text import Text  # noqa: PLC0415
 
     out = console()
+    several = len({row["build"] for row in rows}) > 1
     for row in rows:
         stake = f"  {duration(row['at_stake_ms'])} at stake" if row["at_stake_ms"] is not None else ""
         stake = f"{stake}  {seconds(row['at_stake_s'])} of build time" if row["at_stake_s"] is not None else stake
         style = _SEVERITY_STYLES.get(row["severity"], "")
+        place = f"build {row['build']}: " if several else ""
         out.print(
-            Text.assemble((row["severity"], style), "  ", (row["code"], "bold"), f"  {visible(row['title'])}{stake}"),
+            Text.assemble(
+                (row["severity"], style), "  ", (row["code"], "bold"), f"  {place}{visible(row['title'])}{stake}"
+            ),
             soft_wrap=True,
         )
         _print_sentence(out, "", row["text"], [])
         for evidence in row["evidence"]:
             _print_sentence(out, "", f"  {evidence}", [])
+        if row["at_stake_from"] is not None:
+            _print_sentence(out, "at stake", row["at_stake_from"], [])
         _print_sentence(out, "next", f"{row['next_check']} (confidence: {row['confidence']})", [])
         out.print()

@@ -39,7 +39,7 @@ def int8_slower_than_fp16(engine: Engine, other: Engine) -> Finding | None:
     evidence += _about_machine(engine, other)
     largest = max(parts, key=lambda part: part[1] - part[3])
     text = (
-        f"The layers take {duration(here)} here and {duration(there)} in the other run ({engine.source} times). Of the "
+        f"The layers take {duration(here)} here and {duration(there)} in the other run ({engine.source}'s times). Of the "
         f"{duration(here - there)} more, {duration(largest[1] - largest[3])} stand in {largest[0]}."
     )
     text += _verdict(engine, other, pairs)
@@ -47,7 +47,7 @@ def int8_slower_than_fp16(engine: Engine, other: Engine) -> Finding | None:
         "int8-slower-than-fp16", "high", f"INT8 is slower than the other run, by {duration(here - there)} in {duration(here)}",
         text, tuple(evidence), "high" if engine.is_profiled else "medium",
         "build INT8 with FP16 enabled beside it; then take away what costs per layer: copies of constants (constants-copied), "
-        "launches (launch-bound: CUDA graph, larger batch); time both engines as a whole too, without a profiler", at_stake_ms=here - there,
+        "launches (launch-bound: CUDA graph, larger batch); time both engines as a whole too, without a profiler", stake=engine.clock.stake(here - there),
         layers=tuple(p.node.name for p in sorted(pairs, key=_loss, reverse=True) if _loss(p) > 0),
     )  # fmt: skip
 

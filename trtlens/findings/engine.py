@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 from trtlens.arrays import of_build
 from trtlens.explain.subject import Build, Subject
+from trtlens.findings.stakes import LAYER_PROFILER, TUNER, Clock
+from trtlens.findings.timing import Timing, read_timing
 from trtlens.kept import kept_rows
-from trtlens.quantities import duration
 from trtlens.reformat_causes import Reformat, ReformatReader
 from trtlens.reformats import NO_WORK
 
@@ -19,19 +20,16 @@ if TYPE_CHECKING:
     from trtlens.engine_graph import EngineGraph, Node
     from trtlens.runs import Run
 
-MEASURED, TUNER = "measured", "the tuner's"
 _SMALL_BYTES = 64 * 1024
 _FEWEST_COPIES = 3
-_WAITING_SHARE = 0.9
 
 
 @dataclass(frozen=True, slots=True)
 class Timed:
-    """A layer with the time that is known of it: measured, else the tuner's time for what runs."""
+    """A layer with its time by the clock of its engine."""
 
     node: Node
     time_ms: float
-    source: str
 
 
 class Engine:
@@ -75,20 +73,17 @@ class Engine:
 
     @cached_property
     def launched(self) -> list[Timed]:
-        """Layers that launch a kernel, with the time that is known of each; layers without any time left out."""
-        costs = {reformat.node.index: reformat.cost_ms for reformat in self.reformats}
-        timed = []
-        for node in self.graph.nodes.values():
-            if node.type in NO_WORK:
-                continue
-            if node.time_ms is not None:
-                timed.append(Timed(node, node.time_ms, MEASURED))
-            elif node.index in costs:
-                cost = costs[node.index]
-                timed += [Timed(node, cost, TUNER)] if cost else []
-            elif (time_ms := self.tuned_ms(node)) is not None:
-                timed.append(Timed(node, time_ms, TUNER))
-        return timed
+        """Layers that launch a kernel, each with its time; layers without a time by the engine's clock left out."""
+        if self.is_profiled:
+            works = [node for node in self.graph.nodes.values() if node.type not in NO_WORK]
+            return [Timed(node, node.time_ms) for node in works if node.time_ms is not None]
+        costs = {reformat.node.index: reformat.cost_ms or None for reformat in self.reformats}
+        tuned = [
+            (node, costs[node.index] if node.index in costs else self.tuned_ms(node))
+            for node in self.graph.nodes.values()
+            if node.type not in NO_WORK
+        ]
+        return [Timed(node, time_ms) for node, time_ms in tuned if time_ms is not None]
 
     def tuned_ms(self, node: Node) -> float | None:
         """The tuner's time for what a computing layer runs; None where that is not known."""
@@ -96,8 +91,18 @@ class Engine:
         return subject.chosen.time_ms if subject is not None and subject.chosen is not None else None
 
     def known(self, node: Node) -> float | None:
-        """Measured time of a layer, else the tuner's."""
-        return node.time_ms if node.time_ms is not None else self.tuned_ms(node)
+        """The layer's time by the engine's clock: measured where the run was profiled, else the tuner's."""
+        return node.time_ms if self.is_profiled else self.tuned_ms(node)
+
+    def costs(self, reformats: Iterable[Reformat]) -> list[float]:
+        """Times of reformats by the engine's clock; those without one left out."""
+        own = (r.node.time_ms if self.is_profiled else r.cost_ms for r in reformats)
+        return [cost_ms for cost_ms in own if cost_ms is not None]
+
+    def saving(self, node: Node, chosen_ms: float, other_ms: float) -> float | None:
+        """What a layer would take less by the engine's clock with another tactic, which the tuner timed beside the chosen."""
+        time_ms = self.known(node)
+        return None if time_ms is None or not chosen_ms else time_ms * (chosen_ms - other_ms) / chosen_ms
 
     @cached_property
     def is_profiled(self) -> bool:
@@ -110,46 +115,37 @@ class Engine:
         return sum(timed.time_ms for timed in self.launched) or None
 
     @cached_property
-    def inference_ms(self) -> float | None:
-        """Median GPU time of one inference, timed without a profiler.
-
-        None where the run was not timed as a whole, or where enqueueing takes as long: the GPU waited then, and its
-        time holds the wait.
-        """
-        rows = [row for row in self.run.view("latency").to_pylist() if row["build"] == self.number]
-        medians = {row["metric"]: row["median"] for row in reversed(rows)}
-        gpu, enqueue = medians.get("gpu_compute_time"), medians.get("enqueue_time")
-        return None if gpu is None or (enqueue or 0.0) >= _WAITING_SHARE * gpu else gpu
+    def timing(self) -> Timing:
+        """How whole inferences were timed."""
+        return read_timing(self.run, self.number, self.flags, is_captured=self.is_captured)
 
     @cached_property
-    def profiler_ms(self) -> float:
-        """What profiling adds to each launch on average: what all layers take together beyond an inference."""
-        total, whole = self.total_ms, self.inference_ms
-        if not self.is_profiled or total is None or whole is None or total <= whole:
-            return 0.0
-        return (total - whole) / len(self.launched)
+    def clock(self) -> Clock:
+        """Where the layers' times come from, what they add up to, and what an inference takes."""
+        return Clock(LAYER_PROFILER if self.is_profiled else TUNER, self.total_ms, self.timing.inference_ms)
 
     @property
-    def whole_ms(self) -> float | None:
-        """What shares are taken of: an inference where the run was timed as a whole, else the sum of all layers."""
-        return self.inference_ms if self.profiler_ms else self.total_ms
+    def is_captured(self) -> bool:
+        """Whether run.json is about this build: the engine's, not the network's that INT8 was calibrated with."""
+        return bool(self.row["is_build"] and not self.row["is_calibration"])
 
-    def spent(self, times_ms: Iterable[float]) -> float:
-        """Sum of layer times, each less what profiling added to it."""
-        return sum(max(time_ms - self.profiler_ms, 0.0) for time_ms in times_ms)
+    @cached_property
+    def compute_capability(self) -> tuple[int, int] | None:
+        """The GPU's compute capability, as run.json or trtexec states it."""
+        captured = self.run.info.gpu.compute_capability if self.is_captured else None
+        major, _, minor = (captured or self.flags.text("Compute Capability") or "").partition(".")
+        return (int(major), int(minor)) if major.isdecimal() and minor.isdecimal() else None
 
-    @property
-    def share_of(self) -> str:
-        """What shares are taken of, in words, and from which times."""
-        if not self.profiler_ms:
-            return f"of the time of all layers ({self.source} times)"
-        added = duration(self.profiler_ms)
-        return f"of an inference (measured times, each less the {added} that profiling adds to a launch on average)"
+    @cached_property
+    def gpu_bytes(self) -> int | None:
+        """The GPU's memory, as run.json or trtexec states it."""
+        captured = self.run.info.gpu.memory_bytes if self.is_captured else None
+        return captured or self.flags.bytes_of("Device Global Memory")
 
     @property
     def source(self) -> str:
-        """Where the times come from, as a word before them."""
-        return MEASURED if self.is_profiled else TUNER
+        """Where the times come from."""
+        return self.clock.source
 
     @cached_property
     def floor_ms(self) -> tuple[float, int] | None:

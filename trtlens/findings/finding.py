@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 
     import pyarrow as pa
 
+    from trtlens.findings.stakes import Stake
+
 SEVERITIES = ("high", "medium", "low")
 COLUMNS = declare(
     "view findings", "one thing that costs time, or puts the result at risk, in one build", "build code",
@@ -20,7 +22,8 @@ COLUMNS = declare(
     code | text | | what was found, see docs/findings.md
     severity | text | | high, medium or low
     title | text | | what was found, in one line
-    at_stake_ms | float | ms | time of one inference that is at stake; null where the record does not say
+    at_stake_ms | float | ms | time of one inference that is at stake, never more than an inference takes; null where it is not known
+    at_stake_from | text | | what that time stands on, or why it is not known; null for findings that are not about time
     at_stake_s | float | s | build time that is at stake; null for findings about the engine
     text | text | | what was found, with its numbers
     evidence | texts | | what it stands on, a row each, with lines of the log where it comes from one
@@ -54,9 +57,14 @@ class Finding:
     evidence: tuple[Evidence, ...]
     confidence: str
     next_check: str
-    at_stake_ms: float | None = None
+    stake: Stake | None = None
     at_stake_s: float | None = None
     layers: tuple[str, ...] = field(default=())
+
+    @property
+    def at_stake_ms(self) -> float | None:
+        """Time of one inference that is at stake, None where it is not known."""
+        return None if self.stake is None else self.stake.time_ms
 
     def lines(self) -> list[int]:
         """Lines of the log that the evidence names."""
@@ -72,6 +80,7 @@ def findings_table(found: Sequence[tuple[int, Finding]]) -> pa.Table:
     return COLUMNS.table({
         "build": [build for build, _ in ordered], "code": [f.code for f in rows], "severity": [f.severity for f in rows],
         "title": [f.title for f in rows], "at_stake_ms": [f.at_stake_ms for f in rows],
+        "at_stake_from": [f.stake.basis if f.stake is not None else None for f in rows],
         "at_stake_s": [f.at_stake_s for f in rows], "text": [f.text for f in rows],
         "evidence": [[str(row) for row in f.evidence] for f in rows], "lines": [f.lines() for f in rows],
         "layers": [list(f.layers) for f in rows], "confidence": [f.confidence for f in rows],

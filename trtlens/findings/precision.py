@@ -5,15 +5,21 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
+from trtlens.arrays import of_build
 from trtlens.explain.wording import counted
 from trtlens.findings.finding import Evidence, Finding
 from trtlens.quantities import duration
+from trtlens.reformats import NO_WORK
 
 if TYPE_CHECKING:
     from trtlens.findings.engine import Engine
 
 _SHOWN = 3
 _WORTH_SHARE = 0.05
+_GIVEN = frozenset({"set", "override", "calibration"})
+"""Origins of a tensor's range that are no default which TensorRT put in its place."""
+_WHOLE_NUMBERS = frozenset({"int32", "int64", "bool", "uint8"})
+_BELOW_FP32 = ("fp16", "bf16", "int8", "fp8")
 _SCALES = ("int8-missing-scale", "int8-implementation-rejected")
 _RANGE = {
     "fp16-nan-weights": "high", "fp16-infinite-weights": "high", "fp16-overflow-weights": "high",
@@ -34,9 +40,11 @@ def int8_without_fp16(engine: Engine) -> Finding | None:
     int8, fp16 = engine.flags.allowed("int8"), engine.flags.allowed("fp16")
     if not int8.enabled or fp16.enabled is not False or engine.flags.allowed("bf16").enabled:
         return None
+    if engine.flags.strongly_typed:
+        return None
     slow = [t for t in engine.launched if t.node.row["precision"] in {"fp32", "tf32"} and not t.node.is_reformat]
     slow.sort(key=lambda timed: -timed.time_ms)
-    in_fp32 = sum(timed.time_ms for timed in slow)
+    in_fp32 = sum(timed.time_ms for timed in slow) or None
     evidence = [Evidence(f"INT8: {int8.how}", _first(int8.lines)), Evidence(f"FP16: {fp16.how}", _first(fp16.lines))]
     evidence += [
         Evidence(row["text"].split("\n", 1)[0], row["line"])
@@ -45,64 +53,82 @@ def int8_without_fp16(engine: Engine) -> Finding | None:
     ]
     evidence += [
         Evidence(
-            f"{t.node.name} computes in {str(t.node.row['precision']).upper()}: {duration(t.time_ms)} {t.source}",
+            f"{t.node.name} computes in {str(t.node.row['precision']).upper()}: {duration(t.time_ms)} by {engine.source}",
             t.node.row["line"],
         )
         for t in slow[:_SHOWN]
     ]
     text = (
-        f"{counted(len(slow), 'layer that computes runs', 'layers that compute run')} in FP32, {duration(in_fp32)} in all"
-        if slow
-        else "No layer that computes runs in FP32 here"
+        f"{counted(len(slow), 'layer that computes runs', 'layers that compute run')} in FP32; they take "
+        f"{duration(in_fp32)} of {engine.clock.whole}"
+        if in_fp32
+        else "No layer with a known time computes in FP32 here"
     ) + "; layers that are slower in INT8 than they would be in FP16 had no FP16 kernel to choose either."
     return Finding(
         "int8-without-fp16", without_fp16_severity(engine, in_fp32), "INT8 was enabled without FP16", text, tuple(evidence), "high",
-        "build with both (--int8 --fp16, or --best), and compare: trtlens findings NEW --against OLD", at_stake_ms=in_fp32 or None,
-        layers=tuple(t.node.name for t in slow),
+        "build with both (--int8 --fp16, or --best), and compare: trtlens findings NEW --against OLD",
+        stake=engine.clock.stake(in_fp32), layers=tuple(t.node.name for t in slow),
     )  # fmt: skip
 
 
-def without_fp16_severity(engine: Engine, stake_ms: float) -> str:
-    """How much it matters that FP16 was not allowed, by the time at stake."""
+def without_fp16_severity(engine: Engine, spent_ms: float | None) -> str:
+    """How much it matters that FP16 was not allowed, by the layers' time that it is about."""
     total = engine.total_ms
-    return "high" if stake_ms and total is not None and stake_ms >= _WORTH_SHARE * total else "medium"
+    return "high" if spent_ms is not None and total is not None and spent_ms >= _WORTH_SHARE * total else "medium"
 
 
 def missing_scales(engine: Engine) -> Finding | None:
     """Tensors have no INT8 scale, so that layers around them cannot run in INT8."""
-    told = [row for row in engine.messages if row["code"] in _SCALES]
+    needless = _needs_no_scale(engine)
+    told = [row for row in engine.messages if row["code"] in _SCALES and row["tensor"] not in needless]
     if not told:
         return None
     tensors = {row["tensor"] for row in told if row["tensor"]}
     layers = {row["layer"] for row in told if row["layer"]}
     nodes = [
         node for node in engine.graph.nodes.values()
-        if not node.is_reformat and node.row["precision"] != "int8"
+        if not node.is_reformat and node.type not in NO_WORK and node.row["precision"] not in {None, "int8"}
         and (node.name in layers or any(t.name in tensors for t in (*node.inputs, *node.outputs)))
     ]  # fmt: skip
-    times = {node.name: time_ms for node in nodes if (time_ms := engine.known(node)) is not None}
-    ranked = sorted(nodes, key=lambda node: -times.get(node.name, 0.0))
+    times = {node.index: time_ms for node in nodes if (time_ms := engine.known(node)) is not None}
+    ranked = sorted(nodes, key=lambda node: -times.get(node.index, 0.0))
     evidence = [Evidence(row["text"].split("\n", 1)[0], row["line"]) for row in told[:_SHOWN]]
     evidence += [
-        Evidence(f"{n.name} computes in {n.row['precision'] or 'an unknown precision'}"
-                 + (f": {duration(times[n.name])}" if n.name in times else ""), n.row["line"])
+        Evidence(f"{n.name} computes in {n.row['precision']}"
+                 + (f": {duration(times[n.index])} by {engine.source}" if n.index in times else ""), n.row["line"])
         for n in ranked[:_SHOWN]
     ]  # fmt: skip
-    text = (
-        f"{counted(len(told), 'message names', 'messages name')} {counted(len(tensors), 'tensor', 'tensors')} without a scale; "
-        f"{counted(len(nodes), 'layer at them does', 'layers at them do')} not compute in INT8."
+    named = [
+        counted(len(tensors), "tensor", "tensors") if tensors else "",
+        counted(len(layers), "layer", "layers") if layers else "",
+    ]
+    what = " and ".join(name for name in named if name) or "something that they do not name"
+    text = f"{counted(len(told), 'message says', 'messages say')} that an INT8 scale is missing, for {what}"
+    text += (
+        f"; {counted(len(nodes), 'layer there computes', 'layers there compute')} in another type." if nodes else "."
     )
     return Finding(
-        "missing-scales", "high" if times else "medium", counted(len(tensors) or len(layers), "tensor has no INT8 scale", "tensors have no INT8 scale"), text,
+        "missing-scales", "high" if times else "medium" if nodes or not engine.graph.nodes else "low", f"no INT8 scale for {what}", text,
         tuple(evidence), "high",
         "calibrate, set a dynamic range for each of these tensors, or quantize the model with Q/DQ nodes around them",
-        at_stake_ms=sum(times.values()) or None, layers=tuple(node.name for node in ranked),
+        stake=engine.clock.stake(sum(times.values()) if times else None), layers=tuple(node.name for node in ranked),
     )  # fmt: skip
+
+
+def _needs_no_scale(engine: Engine) -> set[str | None]:
+    """Tensors that got a range after all, and those that hold no floating numbers."""
+    ranges = of_build(engine.run["dynamic_ranges"], engine.number).to_pylist()
+    given: set[str | None] = {row["tensor"] for row in ranges if row["tensor"] and row["origin"] in _GIVEN}
+    tensors = of_build(engine.run["layer_tensors"], engine.number).select(["name", "dtype"]).to_pylist()
+    types: dict[str, set[str | None]] = {}
+    for row in tensors:
+        types.setdefault(row["name"], set()).add(row["dtype"])
+    return given | {name for name, dtypes in types.items() if dtypes <= _WHOLE_NUMBERS}
 
 
 def tf32_in_fp32(engine: Engine) -> Finding | None:
     """A build that allows FP32 alone computes in TF32, which keeps ten bits of each factor."""
-    if any(engine.flags.allowed(p).enabled is not False for p in ("fp16", "bf16", "int8", "fp8")):
+    if engine.flags.tf32_disabled or any(engine.flags.allowed(p).enabled is not False for p in _BELOW_FP32):
         return None
     nodes = [node for node in engine.graph.nodes.values() if node.row["precision"] == "tf32"]
     if not nodes:
@@ -126,15 +152,15 @@ def tf32_in_fp32(engine: Engine) -> Finding | None:
         )
     return Finding(
         "tf32-in-fp32", "low", counted(len(nodes), "layer of an FP32 build computes in TF32", "layers of an FP32 build compute in TF32"), text, tuple(evidence), "high",
-        "where the result must be FP32, build with --noTF32 and compare the outputs", at_stake_ms=None,
+        "where the result must be FP32, build with --noTF32 and compare the outputs",
         layers=tuple(node.name for node in nodes),
     )  # fmt: skip
 
 
 def fp16_weights(engine: Engine) -> Finding | None:
-    """Weights do not fit into FP16."""
+    """Weights do not fit into FP16, and nothing in the run shows that none is used or that nothing came of it."""
     told = [row for row in engine.messages if row["code"] in _RANGE]
-    if not told:
+    if not told or _computes_without(engine, "fp16", "bf16") or _outputs_agree(engine):
         return None
     counts = Counter(row["code"] for row in told)
     codes = sorted(counts, key=lambda code: list(_RANGE).index(code))
@@ -153,6 +179,20 @@ def fp16_weights(engine: Engine) -> Finding | None:
         "compare the outputs with an FP32 run; keep the named layers in FP32 if they differ (docs/messages.md has each message)",
         layers=layers,
     )  # fmt: skip
+
+
+def _computes_without(engine: Engine, *precisions: str) -> bool:
+    """Whether the engine's layers are listed, each one's precision is known, and none of it is one of these."""
+    works = [n for n in engine.graph.nodes.values() if not n.is_reformat and n.type not in NO_WORK]
+    known = {node.row["precision"] for node in works}
+    return bool(works) and None not in known and not known & {*precisions}
+
+
+def _outputs_agree(engine: Engine) -> bool:
+    """Whether the run's tensors were compared with a reference and none was wrong or suspect."""
+    rows = of_build(engine.run["tensor_errors"], engine.number).select(["verdict"]).to_pylist()
+    verdicts = {row["verdict"] for row in rows if row["verdict"] is not None}
+    return verdicts == {"ok"}
 
 
 def _first(lines: tuple[int, ...]) -> int | None:

@@ -8,14 +8,23 @@ from typing import TYPE_CHECKING, Any
 from trtlens.arrays import of_build
 from trtlens.explain.wording import counted
 from trtlens.findings.finding import Evidence, Finding
-from trtlens.quantities import byte_size, duration, hexadecimal, tactic_text
+from trtlens.findings.stakes import Stake
+from trtlens.quantities import byte_size, durations, seconds, tactic_text
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from trtlens.explain.tuner import Candidate
     from trtlens.findings.engine import Engine
 
 NOISE = 0.01
 """Two tactics whose times differ by less can change places from build to build."""
+_NEVER_TIMED = Stake(None, "not known: tactics that were skipped have no time in this log")
+_ALLOW_MORE = (
+    "build with a larger workspace (--memPoolSize=workspace:N, in MiB; to 8.3 --workspace=N) and compare: "
+    "trtlens findings NEW --against OLD"
+)
+_ALL_IS_ALLOWED = "the workspace is the default, all of the GPU's memory: free memory that other work holds, or build on a GPU with more"
 _SHOWN = 3
 _FEWEST_S = 1.0
 _LARGE_SHARE = 0.2
@@ -23,11 +32,11 @@ _HEAVY_SHARE = 0.5
 
 
 def workspace_limit(engine: Engine) -> Finding | None:
-    """Tactics were skipped because they need more workspace than is allowed."""
+    """Tactics were skipped because they need more workspace than is allowed, and another build could allow it."""
     rows = skipped_for_workspace(engine)
     layers = tuple(dict.fromkeys(c.layer or "" for c in rows))
     told = [row for row in engine.messages if row["code"] == "workspace-too-small"]
-    if not rows and not told:
+    if not rows and (not told or _was_anything_skipped(engine)):
         return None
     limit = engine.flags.workspace_bytes()
     evidence = [Evidence(f"{c.layer}: {tactic_text(c.tactic_id)}: {c.reason}", c.line) for c in rows[:_SHOWN]]
@@ -39,53 +48,74 @@ def workspace_limit(engine: Engine) -> Finding | None:
     text += " How fast they are is not in this log."
     return Finding(
         "workspace-limit", "medium", "tactics were skipped for want of workspace", text, tuple(evidence), "high",
-        "build with a larger workspace (--memPoolSize=workspace:N, in MiB) and compare: trtlens findings NEW --against OLD",
-        layers=layers,
+        _ALL_IS_ALLOWED if engine.flags.has_default_workspace() else _ALLOW_MORE, stake=_NEVER_TIMED, layers=layers,
     )  # fmt: skip
 
 
 def skipped_for_workspace(engine: Engine) -> list[Candidate]:
-    """Candidates without a time for want of workspace, the one that asks for most first."""
-    every = (candidate for layer in engine.tuner.layers() for candidate in engine.tuner.candidates(layer))
-    found = [candidate for candidate in every if candidate.scratch_bytes is not None and candidate.time_ms is None]
+    """Candidates without a time for want of workspace, the one that asks for most first.
+
+    Those that ask for more than the GPU has are left out, and those that were timed in the same formats after all.
+    """
+    found = []
+    for layer in engine.tuner.layers():
+        candidates = engine.tuner.candidates(layer)
+        timed = {(c.tactic_id, c.formats) for c in candidates if c.time_ms is not None}
+        for candidate in candidates:
+            asked = candidate.scratch_bytes
+            if asked is None or (candidate.tactic_id, candidate.formats) in timed:
+                continue
+            if engine.gpu_bytes is None or asked <= engine.gpu_bytes:
+                found.append(candidate)
     return sorted(found, key=lambda candidate: -(candidate.scratch_bytes or 0))
 
 
+def _was_anything_skipped(engine: Engine) -> bool:
+    """Whether the log names skipped tactics, so that a warning says nothing beyond them."""
+    return any(c.scratch_bytes is not None for layer in engine.tuner.layers() for c in engine.tuner.candidates(layer))
+
+
 def unstable_choice(engine: Engine) -> Finding | None:
-    """Choices that another tactic missed by less than the noise of the measurement."""
-    close = []
-    for subject in engine.subjects.values():
-        chosen = subject.chosen
-        if chosen is None or not chosen.time_ms or subject.twin is not None:
-            continue
-        rivals = [
-            c
-            for c in subject.candidates
-            if c is not chosen and (c.tactic_id, c.formats) != (chosen.tactic_id, chosen.formats)
-        ]
-        near = [
-            c for c in rivals if c.time_ms is not None and abs(c.time_ms - chosen.time_ms) <= NOISE * chosen.time_ms
-        ]
-        rival = min(near, key=lambda c: abs((c.time_ms or 0.0) - (chosen.time_ms or 0.0)), default=None)
-        if rival is not None:
-            close.append((subject.node, chosen, rival))
+    """Choices that another tactic missed by less than the noise of the measurement; a kept timing cache settles them."""
+    if engine.flags.timing_cache is not None:
+        return None
+    judged = [
+        (subject, subject.chosen)
+        for subject in engine.subjects.values()
+        if subject.chosen is not None and subject.chosen.time_ms and subject.twin is None
+    ]
+    close = [(s.node, chosen, rival) for s, chosen in judged if (rival := _rival(chosen, s.candidates)) is not None]
     if not close:
         return None
-    judged = sum(s.chosen is not None and s.twin is None for s in engine.subjects.values())
-    evidence = [
-        Evidence(f"{node.name}: {duration(chosen.time_ms or 0.0)} runs ({hexadecimal(chosen.tactic_id or 0)}, line {chosen.line}), "
-                 f"{duration(rival.time_ms or 0.0)} for {hexadecimal(rival.tactic_id or 0)}", rival.line)
-        for node, chosen, rival in close[:_SHOWN]
-    ]  # fmt: skip
+    evidence = []
+    for node, chosen, rival in close[:_SHOWN]:
+        now, other = durations(chosen.time_ms or 0.0, rival.time_ms or 0.0)
+        text = f"{node.name}: {tactic_text(chosen.tactic_id)} runs, {now} (line {chosen.line}); {tactic_text(rival.tactic_id)} took {other}"
+        evidence.append(Evidence(text, rival.line))
     text = (
-        f"For {len(close)} of {counted(judged, 'layer', 'layers')} with a record of their own another tactic was within {100 * NOISE:.0f} % of the one that "
-        "runs. Such a choice can differ between two builds of the same model, and with it the engine's speed and its last bits."
+        f"For {len(close)} of {counted(len(judged), 'layer', 'layers')} with a record of their own another tactic in the same formats was within "
+        f"{100 * NOISE:.0f} % of the one that runs. Such a choice can differ between two builds of the same model, and with it the engine's "
+        "speed and its last bits."
     )
     return Finding(
         "unstable-choice", "low", f"noise decides the tactic of {counted(len(close), 'layer', 'layers')}", text, tuple(evidence), "medium",
-        "keep a timing cache (--timingCacheFile) so that builds agree; lock the clocks and time more often (--avgTiming) to decide better",
+        "keep a timing cache (--timingCacheFile) so that builds agree; lock the clocks and time more often (trtexec --avgTiming) to decide better",
         layers=tuple(node.name for node, _, _ in close),
     )  # fmt: skip
+
+
+def _rival(chosen: Candidate, candidates: Sequence[Candidate]) -> Candidate | None:
+    """The nearest other tactic within the noise, in the same formats: in others it would need other reformats."""
+    assert chosen.time_ms is not None  # noqa: S101  judged layers have a time
+    chosen_ms = chosen.time_ms
+    near = [
+        (abs(c.time_ms - chosen_ms), c.line, c)
+        for c in candidates
+        if c.time_ms is not None and c.formats == chosen.formats and c.op == chosen.op
+        and (c.runner, c.tactic_id, c.kernel) != (chosen.runner, chosen.tactic_id, chosen.kernel)
+        and abs(c.time_ms - chosen_ms) <= NOISE * chosen_ms
+    ]  # fmt: skip
+    return min(near)[2] if near else None
 
 
 def build_time_in_one_layer(engine: Engine) -> Finding | None:
@@ -102,12 +132,14 @@ def build_time_in_one_layer(engine: Engine) -> Finding | None:
             spent[row["layer"]] += row[column] or 0.0
     total = sum(row[column] or 0.0 for row in rows)
     layer = max(spent, key=lambda name: spent[name], default=None)
+    if engine.flags.timing_cache is not None:
+        return None
     if layer is None or len(spent) < 2 or spent[layer] < max(_FEWEST_S, _LARGE_SHARE * total):
         return None
     own = [row for row in rows if row["layer"] == layer]
     longest = max(own, key=lambda row: row[column] or 0.0)
     how = "as TensorRT states them" if stated else "by the time stamps, which are whole seconds"
-    text = f"{layer} took {spent[layer]:.1f} s of {total:.1f} s of tuning ({100 * spent[layer] / total:.0f} %), {how}."
+    text = f"{layer} took {seconds(spent[layer])} of {seconds(total)} of tuning ({100 * spent[layer] / total:.0f} %), {how}."
     evidence = [
         Evidence(
             f"{longest['runner']}, {counted(longest['tactics'], 'tactic', 'tactics')}: {longest[column]:.2f} s",

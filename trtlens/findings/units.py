@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from trtlens.explain.around import Detour
@@ -22,63 +23,95 @@ _SHOWN = 3
 _WORTH_SHARE = 0.02
 MULTIPLES = {"fp16": 8, "bf16": 8, "int8": 16, "fp8": 16, "tf32": 4}
 """Channels of input and output must be multiples of this for an unpadded tensor core kernel (NVIDIA's guides)."""
+_TENSOR_CORES_FROM = {"fp16": (7, 0), "int8": (7, 2), "bf16": (8, 0), "tf32": (8, 0), "fp8": (8, 9), "fp4": (10, 0)}
+"""Compute capability from which tensor cores have a precision (CUDA C++ Programming Guide)."""
+_WITHOUT = "GTX 16"
+"""GPUs of capability 7.5 that have no tensor cores."""
 _MATRIX_TYPES = ("Convolution", "Deconvolution", "MatrixMultiply", "FullyConnected", "gemm")
 
 
 def cuda_cores_despite_tensor_cores(engine: Engine) -> Finding | None:
-    """Layers run on CUDA cores although the tuner timed a tensor core kernel for them that was faster by itself."""
-    rows = []
-    for subject in engine.subjects.values():
-        candidate = best([c for c in subject.candidates if c.unit == TENSOR_CORE])
-        if subject.node.row["unit"] == CUDA_CORE and candidate is not None:
-            rows.append((subject, candidate))
-    faster = [
-        (subject, c, subject.chosen.time_ms - c.time_ms)
-        for subject, c in rows
-        if subject.chosen is not None and subject.chosen.time_ms is not None and c.time_ms is not None
-        and c.time_ms < subject.chosen.time_ms
-    ]  # fmt: skip
-    if not faster:
+    """Layers run on CUDA cores although the tuner timed a tensor core kernel for them that was faster by its own record."""
+    missed = [one for one in map(missed_tensor_core, engine.subjects.values()) if one is not None and one.is_open]
+    if not missed:
         return None
-    faster.sort(key=lambda row: -row[2])
-    saved = sum(row[2] for row in faster)
-    evidence = [_row(subject, candidate) for subject, candidate, _ in faster[:_SHOWN]]
+    missed.sort(key=lambda one: -one.saved_ms)
+    savings = [engine.saving(one.subject.node, one.chosen_ms, one.candidate_ms) for one in missed]
+    known = [saving for saving in savings if saving is not None]
+    stake = engine.clock.stake(sum(known) if known else None)
     text = (
-        f"{counted(len(rows), 'layer runs', 'layers run')} on CUDA cores although a tensor core kernel was timed for it; for "
-        f"{len(faster)} the tensor core kernel was faster by itself, by {duration(saved)} in all. What stood against it is in the evidence."
+        f"{counted(len(missed), 'layer runs', 'layers run')} on CUDA cores although a tensor core kernel was timed for it that was "
+        f"faster, by {duration(sum(one.saved_ms for one in missed))} in all by the tuner's times. Layers whose reformats around such "
+        "a kernel cost more than it saves are left out."
     )
     total = engine.total_ms
-    severity = "high" if total is not None and saved >= _WORTH_SHARE * total else "low"
+    severity = "high" if known and total is not None and sum(known) >= _WORTH_SHARE * total else "low"
     return Finding(
-        "cuda-cores-despite-tensor-cores", severity, counted(len(faster), "layer runs on CUDA cores although tensor cores were faster", "layers run on CUDA cores although tensor cores were faster"), text,
-        tuple(evidence), "medium", "trtlens why LAYER for each of these layers; formats of their neighbours decide",
-        at_stake_ms=saved, layers=tuple(subject.node.name for subject, _, _ in faster),
+        "cuda-cores-despite-tensor-cores", severity, counted(len(missed), "layer runs on CUDA cores although tensor cores were faster", "layers run on CUDA cores although tensor cores were faster"), text,
+        tuple(_row(one) for one in missed[:_SHOWN]), "medium", "trtlens why LAYER for each of these layers; formats of their neighbours decide",
+        stake=stake, layers=tuple(one.subject.node.name for one in missed),
     )  # fmt: skip
 
 
-def _row(subject: Subject, candidate: Candidate) -> Evidence:
-    assert subject.chosen is not None and subject.chosen.time_ms is not None and candidate.time_ms is not None  # noqa: PT018, S101
-    detour = Detour.of(candidate, subject)
-    took, now = durations(candidate.time_ms, subject.chosen.time_ms)
+@dataclass(frozen=True, slots=True)
+class MissedTensorCore:
+    """A layer on CUDA cores, the fastest tensor core kernel that was timed for it, and what that would cost around it."""
+
+    subject: Subject
+    candidate: Candidate
+    detour: Detour
+    chosen_ms: float
+    candidate_ms: float
+
+    @property
+    def saved_ms(self) -> float:
+        """What the kernel alone would save by the tuner's times."""
+        return self.chosen_ms - self.candidate_ms
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the kernel was faster and the record does not say that the reformats around it cost more than it saves."""
+        return self.saved_ms > 0 and self.detour.verdict != "reformats"
+
+
+def missed_tensor_core(subject: Subject) -> MissedTensorCore | None:
+    """What a layer on CUDA cores could have run on tensor cores; None where none was timed, or what runs is not known."""
+    candidate = best([c for c in subject.candidates if c.unit == TENSOR_CORE])
+    chosen = subject.chosen
+    if subject.node.row["unit"] != CUDA_CORE or candidate is None or candidate.time_ms is None:
+        return None
+    if chosen is None or chosen.time_ms is None:
+        return None
+    return MissedTensorCore(subject, candidate, Detour.of(candidate, subject), chosen.time_ms, candidate.time_ms)
+
+
+def _row(missed: MissedTensorCore) -> Evidence:
+    took, now = durations(missed.candidate_ms, missed.chosen_ms)
+    candidate, chosen = missed.candidate, missed.subject.chosen
     text = (
-        f"{subject.node.name}: {tactic_text(candidate.tactic_id)} on tensor cores took {took} "
-        f"({combination_text(*candidate.formats)}), what runs {now} (line {subject.chosen.line}), {detour.text}"
+        f"{missed.subject.node.name}: {tactic_text(candidate.tactic_id)} on tensor cores took {took} "
+        f"({combination_text(*candidate.formats)}), what runs {now} (line {chosen.line if chosen else '?'}), {missed.detour.text}"
     )
     return Evidence(text, candidate.line)
 
 
 def channels_rule_out_tensor_cores(engine: Engine) -> Finding | None:
     """Convolutions and matrix products on CUDA cores whose channel counts no tensor core kernel takes."""
-    found = []
-    for subject in engine.subjects.values():
-        reason = _ruled_out(subject)
-        if reason is not None:
-            found.append((subject.node, *reason))
+    padded = _padded_precisions(engine)
+    found = [
+        (subject.node, counts, bool(subject.candidates))
+        for subject in engine.subjects.values()
+        if subject.node.row["unit"] == CUDA_CORE
+        and subject.node.row["precision"] not in padded
+        and _has_tensor_cores(engine, subject.node.row["precision"])
+        and not any(c.unit == TENSOR_CORE for c in subject.candidates)
+        and (counts := _odd_channels(subject.node)) is not None
+    ]
     if not found:
         return None
     times = {node.index: time_ms for node, _, _ in found if (time_ms := engine.known(node)) is not None}
     found.sort(key=lambda row: -times.get(row[0].index, 0.0))
-    stake = sum(times.values()) or None
+    spent = sum(times.values()) or None
     evidence = [
         Evidence(
             f"{node.name}: {text}" + (f"; {duration(times[node.index])}" if node.index in times else ""),
@@ -87,40 +120,45 @@ def channels_rule_out_tensor_cores(engine: Engine) -> Finding | None:
         for node, text, _ in found[:_SHOWN]
     ]
     sure = all(row[2] for row in found)
-    total = engine.total_ms
-    heavy = stake is not None and total is not None and stake >= _WORTH_SHARE * total
+    heavy = spent is not None and engine.total_ms is not None and spent >= _WORTH_SHARE * engine.total_ms
     text = (
         f"{counted(len(found), 'convolution or matrix product runs', 'convolutions or matrix products run')} on CUDA cores without any "
         "tensor core kernel timed for it, and the channel counts are no multiples of what tensor core kernels take (8 in FP16 and BF16, 16 in INT8 and FP8, 4 in TF32)."
     )
     return Finding(
         "channels-rule-out-tensor-cores", "medium" if heavy else "low", f"channel counts keep {counted(len(found), 'layer', 'layers')} off tensor cores", text,
-        tuple(evidence), "medium" if sure else "low", "pad the channels in the model to the next multiple, and measure", at_stake_ms=stake,
-        layers=tuple(node.name for node, _, _ in found),
+        tuple(evidence), "medium" if sure else "low", "pad the channels in the model to the next multiple, and measure",
+        stake=engine.clock.stake(spent), layers=tuple(node.name for node, _, _ in found),
     )  # fmt: skip
 
 
-def _ruled_out(subject: Subject) -> tuple[str, bool] | None:
-    """Why tensor cores take no such layer, and whether its record shows that none was timed; None where they might."""
-    node = subject.node
+def _has_tensor_cores(engine: Engine, precision: str | None) -> bool:
+    """Whether the GPU may have tensor cores for a precision: yes, unless it is stated to be one that has none."""
+    capability, gpu = engine.compute_capability, engine.row["gpu"] or ""
+    needed = _TENSOR_CORES_FROM.get(precision or "")
+    return _WITHOUT not in gpu and (capability is None or needed is None or capability >= needed)
+
+
+def _padded_precisions(engine: Engine) -> set[str]:
+    """Precisions in which a layer of this engine runs on tensor cores with such channel counts: they rule nothing out."""
+    nodes = [subject.node for subject in engine.subjects.values() if subject.node.row["unit"] == TENSOR_CORE]
+    return {node.row["precision"] for node in nodes if _odd_channels(node) is not None}
+
+
+def _odd_channels(node: Node) -> str | None:
+    """Which channel counts of a convolution or matrix product are no multiples; None where all are, or are not known."""
     precision = node.row["precision"]
     multiple = MULTIPLES.get(precision or "")
-    if node.row["unit"] != CUDA_CORE or multiple is None or not node.type.endswith(_MATRIX_TYPES):
-        return None
-    if any(c.unit == TENSOR_CORE for c in subject.candidates):
-        return None
     channels = channels_of(node)
-    if channels is None:
+    if multiple is None or channels is None or not node.type.endswith(_MATRIX_TYPES):
         return None
     counts = [
         f"{count} {side} channels"
         for side, count in zip(("input", "output"), channels, strict=True)
         if count % multiple
     ]
-    if not counts:
-        return None
-    return f"{' and '.join(counts)} in {str(precision).upper()}, which takes multiples of {multiple}", bool(
-        subject.candidates
+    return (
+        f"{' and '.join(counts)} in {str(precision).upper()}, which takes multiples of {multiple}" if counts else None
     )
 
 

@@ -41,10 +41,11 @@ def _finding(place: int, row: dict[str, Any], subjects: Sequence[Subject]) -> st
     cost = (
         duration(stake[0]) if stake[0] is not None else f"{seconds(stake[1])} of build" if stake[1] is not None else ""
     )
+    basis = f"time at stake: {row['at_stake_from']}" if row["at_stake_from"] else "time at stake"
     run = f'<span class="of">{text(subjects[place].name)}</span>' if len(subjects) > 1 else ""
     head = (
         f'<span class="badge {text(row["severity"])}">{text(row["severity"])}</span><span class="what">{text(row["title"])}</span>'
-        f'{run}<span class="cost" title="time at stake">{text(cost)}</span>'
+        f'{run}<span class="cost" title="{text(basis)}">{text(cost)}</span>'
     )
     evidence = "".join(f"<li>{text(one)}</li>" for one in row["evidence"] or ())
     confidence = f' <span class="muted">Confidence: {text(row["confidence"])}.</span>' if row["confidence"] else ""
