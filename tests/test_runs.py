@@ -2,19 +2,13 @@
 
 from __future__ import annotations
 
-import json
-import os
-import shutil
-import threading
 from pathlib import Path
 
 import pytest
-from typer.testing import CliRunner
 
 from tests.conftest import CAPTURES
-from trtlens import TABLES, VIEWS, Run, TrtlensError, open_run
-from trtlens.cli import app
-from trtlens.runs import check_save, save_run
+from trtlens import TABLES, VIEWS, Run, open_run
+from trtlens.run_folders import keep_run
 
 FIXTURES = Path(__file__).parents[1] / "fixtures"
 SMALL = FIXTURES / "small-build" / "verbose.log"
@@ -51,77 +45,12 @@ def test_every_sample_is_kept(int8: Run) -> None:
 def test_a_saved_run_opens_with_the_same_tables(int8: Run, tmp_path: Path) -> None:
     """Parquet gives back every table, and the raw files stand beside them byte for byte."""
     out = tmp_path / "run"
-    save_run(int8, out, [str(path) for path in WHOLE])
+    keep_run([str(path) for path in WHOLE], out)
     again = open_run(out)
     for name in TABLES:
         assert again[name].equals(int8[name]), name
     for path in WHOLE:
         assert (out / path.name).read_bytes() == path.read_bytes()
-
-
-def test_tables_are_made_again_from_the_raw_files(tmp_path: Path) -> None:
-    """Without its Parquet files, or with those of another trtlens, a run still opens."""
-    run = open_run(SMALL)
-    out = tmp_path / "run"
-    save_run(run, out, [str(SMALL)])
-    shutil.rmtree(out / "tables")
-    assert open_run(out)["candidates"].equals(run["candidates"])
-
-
-def test_nothing_is_overwritten(tmp_path: Path) -> None:
-    """A folder that holds something is refused; with force a run is replaced, other files never."""
-    run = open_run(SMALL)
-    out = tmp_path / "run"
-    out.mkdir()
-    (out / "thesis.txt").write_text("mine")
-    for force in (False, True):
-        with pytest.raises(TrtlensError):
-            save_run(run, out, [str(SMALL)], force=force)
-    assert (out / "thesis.txt").read_text() == "mine"
-    second = tmp_path / "second"
-    save_run(run, second, [str(SMALL)])
-    with pytest.raises(TrtlensError, match="--force"):
-        save_run(run, second, [str(SMALL)])
-    save_run(run, second, [str(SMALL)], force=True)
-    assert json.loads((second / "run.json").read_text())["format"] == 1
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["run", "second"]
-
-
-def test_a_run_is_kept_from_a_pipe(tmp_path: Path) -> None:
-    """A log that can be read but once is kept all the same, under its name."""
-    pipe, out = tmp_path / "build.log", tmp_path / "run"
-    os.mkfifo(pipe)
-    writer = threading.Thread(target=lambda: pipe.write_bytes(SMALL.read_bytes()))
-    writer.start()
-    result = CliRunner().invoke(app, ["parse", str(pipe), "-o", str(out)])
-    writer.join()
-    assert result.exit_code == 0, result.output
-    assert (out / "build.log").read_bytes() == SMALL.read_bytes()
-
-
-@pytest.mark.parametrize("name", ["run.json", "tables", "Run.JSON"])
-def test_files_of_a_run_own_names_are_not_kept(name: str, tmp_path: Path) -> None:
-    """A log that is called as the run's own file would be overwritten: it is refused before it is read."""
-    log = tmp_path / name
-    log.write_text("not read at all")
-    with pytest.raises(TrtlensError, match="rename"):
-        check_save(tmp_path / "run", [str(log)])
-
-
-def test_a_place_is_refused_before_the_log_is_read(tmp_path: Path) -> None:
-    """Where a run cannot be kept, no time is spent on its log."""
-    (tmp_path / "run").write_text("mine")
-    result = CliRunner().invoke(app, ["parse", "-", "-o", str(tmp_path / "run")], input="no log at all")
-    assert isinstance(result.exception, TrtlensError)
-    assert "is a file" in str(result.exception)
-
-
-def test_a_save_that_fails_leaves_nothing(tmp_path: Path) -> None:
-    """When a raw file has gone, no half-written folder stays."""
-    gone = tmp_path / "gone.log"
-    with pytest.raises(TrtlensError):
-        save_run(open_run(SMALL), tmp_path / "run", [str(gone)])
-    assert not list(tmp_path.iterdir())
 
 
 def test_every_table_is_there_with_its_declared_columns(int8: Run) -> None:

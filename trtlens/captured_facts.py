@@ -10,13 +10,13 @@ import pyarrow.compute as pc
 
 from trtlens.arrays import array
 from trtlens.lazy_tables import LazyTables
+from trtlens.run_files import CAPTURES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from trtlens.run_info import RunInfo
 
-_CAPTURES = frozenset({"profile", "dump", "marked"})
 _PRECISIONS = ("fp16", "bf16", "int8", "fp8", "best", "strongly_typed")
 _WEAKLY_TYPED = re.compile(r"(?:[5-9]|10)\.")
 """Releases whose builder is told by flags what it may use; from 11 on, and in TensorRT-RTX, the model's own types count."""
@@ -24,7 +24,7 @@ _WEAKLY_TYPED = re.compile(r"(?:[5-9]|10)\.")
 
 def with_captured_facts(tables: Mapping[str, pa.Table], info: RunInfo) -> Mapping[str, pa.Table]:
     """The tables, their builds completed by what the capture knows; as they are where the run was kept from a log."""
-    if info.kind not in _CAPTURES:
+    if info.kind not in CAPTURES:
         return tables
     library = "RTX " if info.library == "tensorrt_rtx" else ""
     known = {

@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 
 RUN_JSON = "run.json"
 
+CAPTURES = frozenset({"profile", "dump", "marked"})
+"""The kinds of runs that trtlens captured itself; another one was kept from a log."""
 _CAPTURED = (
     r"run\.json|verbose\.log|layers\.json|engine\.plan|converted\.onnx(\.data)?|calibration\.cache|inputs\.npz|dump\.json"
     r"|accuracy\.json|(latency-|layer-)?times\.json|gpu-state\.json"
@@ -22,6 +24,11 @@ _OURS = re.compile(
     re.ASCII,
 )
 _FOLDERS = re.compile(r"tables|tensors|marked(/\d+)?", re.ASCII)
+
+
+def is_captured(name: str) -> bool:
+    """Whether a file of that name, compressed or not, is one that a capture writes."""
+    return re.fullmatch(rf"({_CAPTURED})(\.(gz|xz|zst))?", name, re.ASCII) is not None
 
 
 def is_run(folder: Path) -> bool:

@@ -67,8 +67,9 @@ class TimingInfo:
 class RunInfo:
     """The content of ``run.json``; of a run that was never saved nothing is known.
 
-    ``raw`` names the files that the tables are made of, None where every log and JSON in the folder counts; ``notes`` end
-    with a sentence for each field that was not of its type.
+    ``raw`` names the files that the tables are made of, None where every log and JSON in the folder counts; ``tables_by`` is
+    the version that saved tables, ``made_from`` the `trtlens.saved_tables.fingerprint` of what it made them from; ``notes``
+    end with a sentence for each field that was not of its type.
     """
 
     raw: tuple[str, ...] | None = None
@@ -77,6 +78,7 @@ class RunInfo:
     status: str | None = None
     started: str | None = None
     tables_by: str | None = None
+    made_from: str | None = None
     library: str | None = None
     tensorrt_version: str | None = None
     driver: str | None = None
@@ -144,6 +146,7 @@ def info_of(document: Mapping[str, Any]) -> RunInfo:
         status=facts.known(optional_text, "status"),
         started=facts.known(optional_text, "started"),
         tables_by=facts.known(optional_text, "tables_by"),
+        made_from=facts.known(optional_text, "made_from"),
         library=facts.known(optional_text, "library"),
         tensorrt_version=facts.known(optional_text, "tensorrt_version"),
         driver=facts.known(optional_text, "driver"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import hashlib
 import lzma
 import os
 import sys
@@ -29,6 +30,15 @@ _FOREIGN = (
 def path_text(path: str | PurePath) -> str:
     """A path as it is shown and kept: bytes in it that are no text, which Python carries as half characters, are escapes."""
     return os.fsencode(path).decode(errors="backslashreplace")
+
+
+def hash_file(path: Path) -> str:
+    """The SHA-256 of a file as it is, read in pieces."""
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while chunk := file.read(CHUNK_BYTES):
+            digest.update(chunk)
+    return digest.hexdigest()
 
 
 def read_chunks(path: str) -> Iterator[bytes]:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from trtlens.capture.patterns import matches
 from trtlens.errors import TrtlensError
+from trtlens.sources import hash_file
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
 ENGINE_SUFFIXES = (".engine", ".plan", ".trt")
 _PLAN_MAGIC = (b"ftrt", b"ptrt")
 _PROTOBUF_LIMIT_BYTES = (1 << 31) - 1
-_CHUNK_BYTES = 1 << 20
 _INLINE_LIMIT_BYTES = 1_800_000_000
 _QUANTIZATION = ("QuantizeLinear", "DequantizeLinear")
 
@@ -61,15 +61,6 @@ def identify_model(model: Path) -> dict[str, Any]:
         "sha256": hash_file(model),
         "external": external,
     }
-
-
-def hash_file(path: Path) -> str:
-    """The SHA-256 of a file, read in pieces."""
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while chunk := file.read(_CHUNK_BYTES):
-            digest.update(chunk)
-    return digest.hexdigest()
 
 
 def hash_identity(identity: dict[str, Any]) -> str:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import sys
-import tempfile
-from pathlib import Path
+from pathlib import Path  # noqa: TC003  typer reads it at run time
 from typing import TYPE_CHECKING, Annotated, Optional
 
 import typer
@@ -49,20 +48,13 @@ def parse(
     """Read a log, and the JSON files of the same run, and say what the build did."""
     from trtlens.runs import open_run  # noqa: PLC0415
 
-    run = open_run(files, build=build) if out is None else _kept(files, out, build, force=force)
+    if out is not None:
+        from trtlens.run_folders import keep_run  # noqa: PLC0415
+
+        keep_run(files, out, build=build, force=force)
+        sys.stderr.write(f"run kept in {visible(str(out))}\n")
+    run = open_run(files, build=build) if out is None else open_run(out)
     _print_parsed(run if build is None else run.build(build), form, unread=unread)
-
-
-def _kept(files: list[str], out: Path, build: int | None, *, force: bool) -> Run:
-    from trtlens.runs import check_save, open_run, save_run, spooled  # noqa: PLC0415
-
-    with tempfile.TemporaryDirectory() as spool:
-        check_save(out, files, force=force)
-        files = [spooled(name, Path(spool)) for name in files]
-        run = open_run(files, build=build)
-        save_run(run, out, files, force=force)
-    sys.stderr.write(f"run kept in {visible(str(out))}\n")
-    return run
 
 
 def _print_parsed(run: Run, form: Format, *, unread: bool) -> None:
