@@ -37,7 +37,7 @@ def constants_copied(engine: Engine) -> Finding | None:
     text = counted(
         len(found), "copy of a constant runs at every inference", "copies of constants run at every inference"
     )
-    text += f"; {_takes(cost, engine)}" if cost is not None else "; their time is not known"
+    text += f"; {_takes(cost, len(found), engine)}" if cost is not None else "; their time is not known"
     return Finding(
         "constants-copied", _severity(cost, engine), counted(len(found), "constant is copied at every inference", "constants are copied at every inference"),
         f"{text}.{_moved(found)}", tuple(_evidence(r) for r in found[:_SHOWN]), "high", _how_to_fold(found),
@@ -45,10 +45,10 @@ def constants_copied(engine: Engine) -> Finding | None:
     )  # fmt: skip
 
 
-def _takes(cost: float, engine: Engine) -> str:
+def _takes(cost: float, count: int, engine: Engine) -> str:
     """A sum of times with its share of all layers' time."""
     share = f", {100 * cost / engine.total_ms:.1f} % of {engine.clock.whole}" if engine.total_ms else ""
-    return f"they take {duration(cost)}{share}"
+    return f"{'it takes' if count == 1 else 'they take'} {duration(cost)}{share}"
 
 
 def _moved(found: Sequence[Reformat]) -> str:
@@ -99,9 +99,7 @@ def reformats_cost(engine: Engine) -> Finding | None:
     evidence += [_evidence(r) for r in found[:_SHOWN]]
     kinds = Counter(r.node.row["reformat_kind"] or "not shown" for r in found)
     listed = ", ".join(f"{count} {kind}" for kind, count in kinds.most_common())
-    text = (
-        f"{counted(len(found), 'reformat runs', 'reformats run')}; {_takes(cost, engine)}; what they change: {listed}."
-    )
+    text = f"{counted(len(found), 'reformat runs', 'reformats run')}; {_takes(cost, len(found), engine)}; what is changed: {listed}."
     return Finding(
         "reformats-cost", _severity(cost, engine), f"reformats take {100 * cost / engine.total_ms:.0f} % of the layers' time", text,
         tuple(evidence), "high",

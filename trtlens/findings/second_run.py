@@ -23,7 +23,9 @@ def constants_copied(finding: Finding, _engine: Engine, other: Engine) -> Findin
     there = [reformat for reformat in other.reformats if reformat.cause == "constant" and reformat.cost_ms]
     costs = other.costs(there)
     such = counted(len(there), "such copy runs", "such copies run")
-    took = f"; they take {duration(sum(costs))} by {other.source}" if costs else ""
+    took = (
+        f"; {'it takes' if len(there) == 1 else 'they take'} {duration(sum(costs))} by {other.source}" if costs else ""
+    )
     text = f"in the other run {such}{took}" if there else "the other run has none"
     return replace(finding, evidence=(*finding.evidence, Evidence(text)))
 

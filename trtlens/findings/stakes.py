@@ -58,5 +58,5 @@ class Clock:
         if not self.is_stretched:
             return Stake(spent_ms, f"times of {self.source}; an inference takes {duration(self.inference_ms)}")
         share = spent_ms / self.total_ms
-        part = f"{100 * share:.3g} % of an inference of {duration(self.inference_ms)}, as of {self.whole}"
+        part = f"{100 * share:.1f} % of an inference of {duration(self.inference_ms)}, as of {self.whole}"
         return Stake(share * self.inference_ms, f"{part}; {_MORE[self.source]}")
