@@ -160,7 +160,7 @@ def test_fp32_layers_of_an_int8_build_without_fp16() -> None:
 
 
 def test_a_faster_tensor_core_kernel_that_was_left_out() -> None:
-    """At stake is what the kernel alone would save, where the reformats around it cost less than that."""
+    """At stake is what the kernel would save, less the reformat of 0.002 ms behind it."""
     run = build(
         *FP32_TUNED,
         header(f"{FLOAT} -> {INT8}"), runner("conv"), tactic(TF32_KERNEL, 0x66, 0.05), chose(0x66),
@@ -168,7 +168,7 @@ def test_a_faster_tensor_core_kernel_that_was_left_out() -> None:
         engine=(FLOAT_CONV,),
     )  # fmt: skip
     row = found(run)["cuda-cores-despite-tensor-cores"]
-    assert row["at_stake_ms"] == pytest.approx(0.0163)
+    assert row["at_stake_ms"] == pytest.approx(0.0663 - 0.05 - 0.002)
     assert "still faster with the reformats around it" in row["evidence"][0]
     slower = build(
         *FP32_TUNED, header(f"{FLOAT} -> {INT8}"), runner("conv"), tactic(TF32_KERNEL, 0x66, 0.07), engine=(FLOAT_CONV,)

@@ -13,6 +13,8 @@ from trtlens.findings.finding import Evidence, Finding
 from trtlens.quantities import duration, durations, tactic_text
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from trtlens.engine_graph import Node
     from trtlens.explain.subject import Subject
     from trtlens.explain.tuner import Candidate
@@ -32,17 +34,17 @@ _MATRIX_TYPES = ("Convolution", "Deconvolution", "MatrixMultiply", "FullyConnect
 
 def cuda_cores_despite_tensor_cores(engine: Engine) -> Finding | None:
     """Layers run on CUDA cores although the tuner timed a tensor core kernel for them that was faster by its own record."""
-    missed = [one for one in map(missed_tensor_core, engine.subjects.values()) if one is not None and one.is_open]
+    missed = [one for one in map(missed_tensor_core, engine.subjects.values()) if one is not None and one.saved_ms > 0]
     if not missed:
         return None
     missed.sort(key=lambda one: -one.saved_ms)
-    savings = [engine.saving(one.subject.node, one.chosen_ms, one.candidate_ms) for one in missed]
+    savings = [engine.saving(one.subject.node, one.chosen_ms, one.in_all_ms) for one in missed]
     known = [saving for saving in savings if saving is not None]
     stake = engine.clock.stake(sum(known) if known else None)
     text = (
         f"{counted(len(missed), 'layer runs', 'layers run')} on CUDA cores although a tensor core kernel was timed for it that was "
-        f"faster, by {duration(sum(one.saved_ms for one in missed))} in all by the tuner's times. Layers whose reformats around such "
-        "a kernel cost more than it saves are left out."
+        f"faster, by {duration(sum(one.saved_ms for one in missed))} in all by the tuner's times{_net(missed)}. Layers whose reformats "
+        "around such a kernel cost more than it saves are left out."
     )
     total = engine.total_ms
     severity = "high" if known and total is not None and sum(known) >= _WORTH_SHARE * total else "low"
@@ -64,14 +66,14 @@ class MissedTensorCore:
     candidate_ms: float
 
     @property
-    def saved_ms(self) -> float:
-        """What the kernel alone would save by the tuner's times."""
-        return self.chosen_ms - self.candidate_ms
+    def in_all_ms(self) -> float:
+        """The kernel's time by the tuner, with the reformats around it where the tuner timed them."""
+        return self.candidate_ms if self.detour.total_ms is None else self.detour.total_ms
 
     @property
-    def is_open(self) -> bool:
-        """Whether the kernel was faster and the record does not say that the reformats around it cost more than it saves."""
-        return self.saved_ms > 0 and self.detour.verdict != "reformats"
+    def saved_ms(self) -> float:
+        """What the kernel would save by the tuner's times; negative where the reformats around it cost more."""
+        return self.chosen_ms - self.in_all_ms
 
 
 def missed_tensor_core(subject: Subject) -> MissedTensorCore | None:
@@ -83,6 +85,18 @@ def missed_tensor_core(subject: Subject) -> MissedTensorCore | None:
     if chosen is None or chosen.time_ms is None:
         return None
     return MissedTensorCore(subject, candidate, Detour.of(candidate, subject), chosen.time_ms, candidate.time_ms)
+
+
+def _net(missed: Sequence[MissedTensorCore]) -> str:
+    """Whether the reformats around the kernels are in what they save."""
+    unknown = sum(one.detour.total_ms is None for one in missed)
+    if not unknown:
+        return ", reformats around them counted"
+    return (
+        f", without the reformats around {unknown} of them, which have no time"
+        if unknown < len(missed)
+        else ", reformats not counted"
+    )
 
 
 def _row(missed: MissedTensorCore) -> Evidence:
