@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections import defaultdict
+from typing import TYPE_CHECKING, Any
 
-from trtlens.joins import arrow, frame
 from trtlens.schema import declare
 from trtlens.views import View
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import pyarrow as pa
 
     from trtlens.runs import Run
@@ -32,21 +34,21 @@ _RANK = {"internal error": 0, "error": 1, "warning": 2}
 
 def table(run: Run) -> pa.Table:
     """Messages grouped by severity and meaning, the most severe first, then in the order of the log."""
-    rows = frame(run["messages"])
-    rows["kind"] = rows["code"].fillna(rows["text"])
-    groups = rows.groupby(["build", "strategy", "severity", "kind"], sort=False, dropna=False)
-    merged = groups.agg(
-        code=("code", "first"), count=("line", "size"), text=("text", "first"), line=("line", "first"),
-        layers=("layer", _distinct), tensors=("tensor", _distinct),
-    ).reset_index()  # fmt: skip
-    merged["rank"] = merged["severity"].map(_RANK).fillna(len(_RANK))
-    merged = merged.sort_values(["build", "rank", "line"])
-    return arrow(merged, COLUMNS)
+    kinds: dict[tuple[Any, ...], list[dict[str, Any]]] = defaultdict(list)
+    for row in run["messages"].to_pylist():
+        kinds[row["build"], row["strategy"], row["severity"], row["code"] or row["text"]].append(row)
+    merged = [_merged(rows) for rows in kinds.values()]
+    merged.sort(key=lambda row: (row["build"], _RANK.get(row["severity"], len(_RANK)), row["line"]))
+    return COLUMNS.table({column.name: [row[column.name] for row in merged] for column in COLUMNS.columns})
 
 
-def _distinct(values: object) -> list[str] | None:
-    names = list(dict.fromkeys(values.dropna()))  # type: ignore[attr-defined]
-    return names or None
+def _merged(rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """The first message of a kind, with how many there are and what all of them name."""
+    return {**rows[0], "count": len(rows), "layers": _distinct(rows, "layer"), "tensors": _distinct(rows, "tensor")}
+
+
+def _distinct(rows: Sequence[dict[str, Any]], column: str) -> list[str] | None:
+    return list(dict.fromkeys(row[column] for row in rows if row[column] is not None)) or None
 
 
 VIEW = View(
