@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from trtlens import TrtlensError, open_run
+from trtlens import TrtlensError, open_run, sources
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -40,6 +40,18 @@ NO_LOGS: dict[str, tuple[Callable[[Path], object], str]] = {
     "broken run": (lambda path: make_run(path, "{"), "run.json"),
     "newer run": (lambda path: make_run(path, '{"format": 99}'), "update trtlens"),
 }
+
+
+@pytest.mark.parametrize("compress", [gzip.compress, lzma.compress])
+def test_a_file_that_grows_without_bound_is_refused(
+    compress: Callable[[bytes], bytes], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A few kilobytes that decompress to gigabytes are refused when the bound is passed, not read to their end."""
+    monkeypatch.setattr(sources, "_LARGEST_UNDOUBTED", 2**20)
+    path = tmp_path / "build.log"
+    path.write_bytes(compress(b"[V] [TRT] x\n" * 2**18))
+    with pytest.raises(TrtlensError, match=r"over \d MiB, more than 500 times its size"):
+        open_run(path)
 
 
 def make_run(path: Path, info: str) -> None:

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 
 CHUNK_BYTES = 2**16
 STDIN = "-"
+_LARGEST_UNDOUBTED = 2**28
+_LARGEST_RATIO = 500
+"""Bytes of a decompressed file from which on it must not be that many times as large as the file: logs shrink to a 200th at most."""
 
 _FOREIGN = (
     (b"\x89PNG", "a picture"), (b"\xff\xd8\xff", "a picture"), (b"GIF8", "a picture"), (b"%PDF", "a PDF"),
@@ -47,7 +50,8 @@ def read_chunks(path: str) -> Iterator[bytes]:
     gzip, xz and zstd are recognised by their first bytes, not by the file's name.
 
     Raises:
-        TrtlensError: the path is missing, is a folder, cannot be read, is empty, or holds something that is no log.
+        TrtlensError: the path is missing, is a folder, cannot be read, is empty, holds something that is no log, or
+            decompresses to more than any log does.
 
     """
     stream = _open(path)
@@ -56,7 +60,7 @@ def read_chunks(path: str) -> Iterator[bytes]:
         if not head:
             raise TrtlensError(f"{path} is empty: give a verbose TensorRT log")
         try:
-            yield from _checked(path, _decompressed(stream, head))
+            yield from _checked(path, _decompressed(path, stream, head))
         except (OSError, EOFError, zlib.error, lzma.LZMAError) as error:
             raise TrtlensError(f"{path} cannot be decompressed ({error}): is the file complete?") from error
 
@@ -81,18 +85,38 @@ def _first_bytes(path: str, stream: IO[bytes]) -> bytes:
         raise TrtlensError(f"{path} cannot be read ({reason(error)}): check the name") from error
 
 
-def _decompressed(stream: IO[bytes], head: bytes) -> Iterator[bytes]:
-    joined = cast("IO[bytes]", _Joined(head, stream))
+def _decompressed(path: str, stream: IO[bytes], head: bytes) -> Iterator[bytes]:
+    joined = _Joined(head, stream)
+    packed = cast("IO[bytes]", joined)
     if head.startswith(b"\x1f\x8b"):
-        yield from _chunks(cast("IO[bytes]", gzip.GzipFile(fileobj=joined)))
+        yield from _bounded(path, joined, cast("IO[bytes]", gzip.GzipFile(fileobj=packed)))
     elif head.startswith(b"\xfd7zXZ\x00"):
-        yield from _chunks(cast("IO[bytes]", lzma.LZMAFile(joined)))  # noqa: SIM115  _open's caller closes the stream
+        yield from _bounded(path, joined, cast("IO[bytes]", lzma.LZMAFile(packed)))  # noqa: SIM115  _open's caller closes the stream
     elif head.startswith(b"\x28\xb5\x2f\xfd"):
         import pyarrow as pa  # noqa: PLC0415  loaded for zstd alone: the standard library reads it from 3.14 on
 
-        yield from _chunks(cast("IO[bytes]", pa.CompressedInputStream(pa.PythonFile(joined, mode="r"), "zstd")))
+        opened = pa.CompressedInputStream(pa.PythonFile(packed, mode="r"), "zstd")
+        yield from _bounded(path, joined, cast("IO[bytes]", opened))
     else:
-        yield from _chunks(joined)
+        yield from _chunks(packed)
+
+
+def _bounded(path: str, packed: _Joined, stream: IO[bytes]) -> Iterator[bytes]:
+    """The decompressed chunks of a file that is not made to fill the memory.
+
+    Raises:
+        TrtlensError: the file grows to so many times its size that it is no log.
+
+    """
+    size = 0
+    for chunk in _chunks(stream):
+        size += len(chunk)
+        if size > max(_LARGEST_UNDOUBTED, _LARGEST_RATIO * packed.taken):
+            raise TrtlensError(
+                f"{path} decompresses to over {size >> 20} MiB, more than {_LARGEST_RATIO} times its size, which no log does: decompress it "
+                "yourself and give the file, if it is one"
+            )
+        yield chunk
 
 
 def _chunks(stream: IO[bytes]) -> Iterator[bytes]:
@@ -114,15 +138,24 @@ def _checked(path: str, chunks: Iterator[bytes]) -> Iterator[bytes]:
 
 
 class _Joined:
-    """The bytes already read from a stream, then the rest of it; enough of a file for the decompressors."""
+    """The bytes already read from a stream, then the rest of it; enough of a file for the decompressors.
+
+    ``taken`` counts the bytes that were read from it.
+    """
 
     closed = False
 
     def __init__(self, head: bytes, stream: IO[bytes]) -> None:
         self._head = head
         self._stream = stream
+        self.taken = 0
 
     def read(self, size: int = -1) -> bytes:
+        data = self._read(size)
+        self.taken += len(data)
+        return data
+
+    def _read(self, size: int) -> bytes:
         if not self._head:
             return self._stream.read(size)
         if size < 0:
