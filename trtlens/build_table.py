@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from trtlens.tables import TABLES
-from trtlens.totals import engine_bytes, engine_layers, engine_seconds
+from trtlens.totals import EngineFacts
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -25,34 +25,38 @@ def builds_table(builds: Sequence[Build]) -> pa.Table:
 
 def _row(build: Build) -> dict[str, Any]:
     phases = {phase.name: phase.seconds for phase in build.phases}
+    engine = EngineFacts(build)
     return {
         "build": build.number,
-        "tensorrt_version": build.version,
-        "version_line": build.version_line,
+        "run": build.run.number,
+        "tensorrt_version": build.run.version,
+        "version_line": build.run.version_line,
         "wrapper": build.wrapper,
-        "command": build.command,
-        "state": build.state,
+        "command": build.run.command,
+        "state": build.run.state,
+        "state_line": build.run.state_line,
         "first_line": build.first_line,
         "last_line": build.last_line,
         "is_build": build.is_build,
         "is_calibration": "calibration" in phases,
         "complete": build.complete,
+        "loaded_line": build.loaded_line,
         "started_s": build.moments[0].stamp_s if build.moments else None,
         "finished_s": build.moments[-1].stamp_s if build.moments else None,
-        "tactic_selection_s": engine_seconds(build, "tactic selection"),
-        "engine_generation_s": engine_seconds(build, "engine generation"),
+        "tactic_selection_s": engine.seconds("tactic selection"),
+        "engine_generation_s": engine.seconds("engine generation"),
         "engine_built_s": phases.get("engine built"),
-        "layer_count": _layer_count(build),
+        "layer_count": _layer_count(build, engine),
         "gpu": _option(build, "Selected Device"),
-        "precision_flags": _option(build, "Precision"),
-        **{f"{name.replace(' ', '_')}_bytes": engine_bytes(build, name) for name in _SIZES},
+        "precision_flags": _option(build, "Precision") if build.is_build else None,
+        **{f"{name.replace(' ', '_')}_bytes": engine.size(name) for name in _SIZES},
     }
 
 
-def _layer_count(build: Build) -> int | None:
+def _layer_count(build: Build, engine: EngineFacts) -> int | None:
     rows = build.layers or build.detailed_layers or build.layer_names
-    return len(rows) if rows else engine_layers(build)
+    return len(rows) if rows else engine.layers()
 
 
 def _option(build: Build, key: str) -> str | None:
-    return next((row.value for row in build.options if row.key == key and row.value), None)
+    return next((row.value for row in build.run.options if row.key == key and row.value), None)

@@ -95,7 +95,7 @@ def _rows(build: Build, named: Mapping[int, set[int]]) -> list[Row]:
     strides = {added.tensor: (added.input_format, added.output_format) for added in added_reformats}
     rows = []
     for index, engine_layer in enumerate(_merged(build)):
-        layer = _with_strides(engine_layer.layer, strides, innermost_first=(build.version or "8").startswith("7"))
+        layer = _with_strides(engine_layer.layer, strides, innermost_first=(build.run.version or "8").startswith("7"))
         rows.append(Row(build.number, index, layer, kernels.name_of(layer), engine_layer.line))
     return rows
 

@@ -49,7 +49,7 @@ def log_tables(log: Log, file: str) -> dict[str, pa.Table]:
         "messages": _plain("messages", builds, lambda b: b.messages),
         "dynamic_ranges": _plain("dynamic_ranges", builds, lambda b: b.ranges),
         "added_reformats": _plain("added_reformats", builds, lambda b: b.added_reformats),
-        "options": _plain("options", builds, lambda b: b.options),
+        "options": _options(builds),
         "performance": _plain("performance", builds, lambda b: b.performance),
         "fusions": _plain("fusions", builds, lambda b: b.fusions, {"pass": "pass_name"}),
         "layer_profile": _layer_profile(builds),
@@ -78,6 +78,15 @@ def _plain(
 
 def _keys_of(builds: Sequence[Build], groups: Sequence[Sequence[Any]]) -> Mapping[str, pa.Array]:
     return key_columns(builds, [np.array([record.line for record in group], np.int64) for group in groups])
+
+
+def _options(builds: Sequence[Build]) -> pa.Table:
+    runs = {build.run.number: build.run for build in builds}
+    rows = [(run.number, row) for run in runs.values() for row in run.options]
+    return TABLES["options"].table({
+        "run": [number for number, _ in rows],
+        **{name: [getattr(row, name) for _, row in rows] for name in ("section", "key", "value", "line")},
+    })  # fmt: skip
 
 
 def _repeated(numbers: Sequence[int], counts: Sequence[int]) -> np.ndarray:

@@ -7,7 +7,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from trtlens.arrays import of_build
+from trtlens.build_rows import build_rows
 from trtlens.errors import TrtlensError
 from trtlens.lazy_tables import LazyTables
 from trtlens.run_files import is_run
@@ -89,7 +89,7 @@ class Run:
         known = self.tables["builds"].column("build").to_pylist()
         if number not in known:
             raise TrtlensError(f"{self.name} has no build {number}: it has {_listed(known)}")
-        tables = LazyTables(self.tables, lambda name: _of_build(self.tables[name], number))
+        tables = LazyTables(self.tables, lambda name: build_rows(self.tables, name, number))
         return Run(self.name, tables, self.path, self.info)
 
     def _repr_html_(self) -> str:
@@ -101,10 +101,6 @@ class Run:
     def __repr__(self) -> str:
         filled = ", ".join(f"{name} {table.num_rows}" for name, table in self.tables.items() if table.num_rows)
         return f"Run({self.name!r}: {filled or 'no rows'})"
-
-
-def _of_build(table: pa.Table, number: int) -> pa.Table:
-    return of_build(table, number) if "build" in table.column_names else table
 
 
 def _listed(numbers: Sequence[int]) -> str:

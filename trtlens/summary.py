@@ -68,7 +68,8 @@ def _summarise(run: Run, build: dict[str, Any]) -> BuildSummary:
 
 def _outcome(build: dict[str, Any]) -> list[Fact]:
     if not build["is_build"]:
-        return [Fact("engine", "not built here (loaded, or the build is not in the log)")]
+        loaded = "loaded, not built here" if build["loaded_line"] is not None else "neither built nor loaded here"
+        return [Fact("engine", loaded)]
     if build["is_calibration"]:
         return [Fact("engine", "the network that TensorRT calibrates INT8 with; the engine is the next build")]
     facts = [Fact("allowed", build["precision_flags"])] if build["precision_flags"] else []

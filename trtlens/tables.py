@@ -8,6 +8,7 @@ from __future__ import annotations
 from trtlens.schema import TableSpec, declare
 
 _BUILD = "build | int | | number of the build in the log, from 1"
+_RUN = "run | int | | number of the program's run in the log, from 1: trtexec's from its banner to PASSED or FAILED, of others what stands between, or one engine that they load"
 _STRATEGY = "strategy | int | | backend strategy that it is of (8.6 on); null for none"
 _PROFILE = "profile | int | | optimisation profile that it is of, from 0; null where the log does not say"
 _LINE = "line | int | | line of the log, from 1; null where the row came from another file"
@@ -17,16 +18,19 @@ _SPECS = (
         "builds", "one engine build (or loaded engine) found in a log", "build",
         f"""
         {_BUILD}
-        tensorrt_version | text | | version as the log states it
+        {_RUN}
+        tensorrt_version | text | | version as the log states it: in a banner or a line of its own, else in the name of a library of TensorRT
         version_line | int | | line that states the version
         wrapper | text | | program whose prefix stands before the lines: trtexec, python, polygraphy, ...
         command | text | | trtexec's command line
         state | text | | how trtexec ended: RUNNING (cut off), PASSED, FAILED, WAIVED
+        state_line | int | | line that says so: trtexec's last banner, for RUNNING its first
         first_line | int | | first line of this build's part of the log
         last_line | int | | last line of this build's part of the log
-        is_build | bool | | whether an engine was built here, not only loaded
+        is_build | bool | | whether an engine was built here, or was to be, not only loaded
         is_calibration | bool | | whether this is the network that TensorRT calibrates INT8 with, not the engine
-        complete | bool | | whether engine generation completed
+        complete | bool | | whether the builder finished an engine: a line says so, or the engine was loaded or run afterwards; null where none was built
+        loaded_line | int | | first line that says that an engine was loaded; null where none does
         started_s | float | s | first time stamp, seconds since 1970 in the log's own clock
         finished_s | float | s | last time stamp, seconds since 1970 in the log's own clock
         tactic_selection_s | float | s | seconds that TensorRT states for formats and tactics selection of the strategy that was kept, all profiles together; null where the log does not tell which it was
@@ -337,9 +341,9 @@ _SPECS = (
         """,
     ),
     declare(
-        "options", "one option or device property that trtexec printed", "build line",
+        "options", "one option or device property that trtexec printed", "run line",
         f"""
-        {_BUILD}
+        {_RUN}
         section | text | | Model, Build, System, Inference, Reporting, Device Information
         key | text | | option
         value | text | | value

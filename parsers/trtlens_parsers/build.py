@@ -13,10 +13,10 @@ from trtlens_parsers.performance import PerformanceReader
 from trtlens_parsers.profile_table import ProfileTableReader
 from trtlens_parsers.records import Build, EngineLayer, Message, Moment
 from trtlens_parsers.strategies import StrategyReader
-from trtlens_parsers.trtexec_options import OptionsReader
 
 if TYPE_CHECKING:
-    from trtlens_parsers.trtexec import Banner
+    from trtlens_parsers.prefixes import Prefix
+    from trtlens_parsers.program_run import OpenRun
     from trtlens_parsers.tuning import TuningReader
 
 _MOST_MESSAGE_LINES = 40
@@ -28,11 +28,11 @@ class OpenBuild:
 
     number: int
     first_line: int
+    run: OpenRun
     tuning: TuningReader
     graph: GraphReader = field(default_factory=GraphReader)
     memory: MemoryReader = field(default_factory=MemoryReader)
     strategies: StrategyReader = field(default_factory=StrategyReader)
-    options: OptionsReader = field(default_factory=OptionsReader)
     performance: PerformanceReader = field(default_factory=PerformanceReader)
     profile: ProfileTableReader = field(default_factory=ProfileTableReader)
     layers: list[EngineLayer] = field(default_factory=list)
@@ -42,13 +42,19 @@ class OpenBuild:
     messages: list[Message] = field(default_factory=list)
     moments: list[Moment] = field(default_factory=list)
     wrappers: dict[str, int] = field(default_factory=dict)
-    version: str | None = None
-    version_line: int | None = None
-    command: str | None = None
-    state: str | None = None
+    last_line: int = 0
+    loaded_line: int | None = None
+    is_builder_used: bool = False  # the builder said that it starts
     generated: bool = False
     inferring: bool = False
     blocks_before: int = 0  # tuning blocks of the strategies before the one that is being tried
+
+    def add_prefix(self, prefix: Prefix, line: int) -> None:
+        """Keep who wrote a line and when: once for each prefix, for most lines share theirs with the line above."""
+        self.wrappers[prefix.wrapper] = self.wrappers.get(prefix.wrapper, 0) + 1
+        stamp = prefix.stamp_s
+        if stamp is not None and (not self.moments or self.moments[-1].stamp_s != stamp):
+            self.moments.append(Moment(stamp, self.phase(), line))
 
     def add_layer(self, text: str, line: int) -> bool:
         """Keep a row of the engine layer information; False where the row is cut or no such row."""
@@ -87,23 +93,26 @@ class OpenBuild:
 
     def read_section(self, text: str, line: int) -> bool:
         """Offer a line of the hosting program to the readers of trtexec's own sections."""
-        return self.options.feed(text, line) or self.performance.feed(text, line) or self.profile.feed(text, line)
+        return self.run.options.feed(text, line) or self.performance.feed(text, line) or self.profile.feed(text, line)
 
-    def take_banner(self, banner: Banner, line: int) -> None:
-        """Keep what trtexec's first or last line says: version, command, how it ended."""
-        self.state = banner.state
-        self.command = self.command or banner.command
-        if banner.version is not None and self.version is None:
-            self.version, self.version_line = banner.version, line
+    # -- phases ----------------------------------------------------------------------------------------------------
 
-    def started(self) -> bool:
-        """Whether anything of a build or of an engine was read yet."""
-        return self._is_build() or bool(self.layer_names or self.performance.rows or self.options.rows)
+    def begin_strategy(self, text: str, line: int) -> bool:  # noqa: ARG002  a handler is called with the line
+        """``Building graph using backend strategy N``: nothing is tuned or generated of it yet."""
+        if text.startswith("Building graph using backend strategy "):
+            self.generated = self.tuning.selection_done = False
+            self.blocks_before = self.tuning.block_count
+        return False
 
-    def begin_strategy(self) -> None:
-        """The builder starts over with another backend strategy: nothing is tuned or generated of it yet."""
-        self.generated = self.tuning.selection_done = False
-        self.blocks_before = self.tuning.block_count
+    def selected(self, text: str, line: int) -> bool:  # noqa: ARG002
+        """``Formats and tactics selection completed``: what is named from here on are the chosen kernels."""
+        self.tuning.selection_done |= text.startswith("Formats and tactics selection completed")
+        return False
+
+    def begin_inference(self, text: str, line: int) -> bool:  # noqa: ARG002
+        """``Starting inference``: trtexec runs the engine."""
+        self.inferring |= text.startswith("Starting inference")
+        return False
 
     def phase(self) -> str:
         """The part of the build that is running at this line."""
@@ -131,21 +140,52 @@ class OpenBuild:
         self.add_message(last.severity, f"{last.text}\n{text}", last.line)
         return True
 
-    def close(self, last_line: int) -> Build:
-        """The finished record."""
+    # -- the record ------------------------------------------------------------------------------------------------
+
+    @property
+    def is_built(self) -> bool:
+        """Whether a line of the builder, or of the model's parser, says that an engine is built here."""
+        found = (
+            self.tuning.blocks
+            or self.graph.passes
+            or self.graph.nodes
+            or self.memory.totals
+            or self.strategies.stretches
+        )
+        built = any(phase.name != "engine loaded" for phase in self.memory.phases)
+        return bool(found) or built or self.is_builder_used or self.memory.detected
+
+    @property
+    def says_something(self) -> bool:
+        """Whether anything was read that a table holds, beside the time stamps of lines."""
+        run = self.run
+        own = (self.layers, self.detailed_layers, self.layer_names, self.bindings, self.messages, self.tuning.choices)
+        stated = (self.memory.layers, self.memory.phases, self.memory.ranges, self.performance.rows, self.profile.rows)
+        graph = (self.graph.fusions, self.graph.added_reformats, self.tuning.combinations, self.strategies.regions)
+        return (
+            self.is_built or self.loaded_line is not None or bool(run.state or run.options.rows)
+            or any(map(bool, (*own, *stated, *graph)))
+        )  # fmt: skip
+
+    def end(self, last_line: int) -> None:
+        """Close what is open: the build's last line was read."""
+        self.last_line = last_line
         self.tuning.finish()
         self.graph.finish()
+
+    def record(self) -> Build:
+        """The finished record."""
+        run = self.run.record()
+        is_build = self._is_build()
         return Build(
             number=self.number,
             first_line=self.first_line,
-            last_line=last_line,
-            is_build=self._is_build(),
-            complete=self.generated,
-            wrapper=max(self.wrappers, key=lambda name: self.wrappers[name], default=None),
-            version=self.version,
-            version_line=self.version_line,
-            command=self.command,
-            state=self.state,
+            last_line=self.last_line,
+            run=run,
+            is_build=is_build,
+            complete=self._is_complete() if is_build else None,
+            loaded_line=self.loaded_line,
+            wrapper=self._wrapper(),
             layers=tuple(self.layers),
             detailed_layers=tuple(self.detailed_layers),
             layer_names=tuple(self.layer_names),
@@ -168,13 +208,27 @@ class OpenBuild:
             added_reformats=tuple(self.graph.added_reformats),
             phases=tuple(self.memory.phases),
             moments=tuple(self.moments),
-            options=tuple(self.options.rows),
             performance=tuple(self.performance.rows),
             profile=tuple(self.profile.rows),
             profile_iterations=self.profile.iterations,
         )
 
+    def _wrapper(self) -> str | None:
+        """The program whose prefix most lines have; trtexec's of 5.x is Polygraphy's too, and its banner tells them apart."""
+        found = max(self.wrappers, key=lambda name: self.wrappers[name], default=None)
+        return "trtexec" if found == "polygraphy" and self.run.loads is not None else found
+
     def _is_build(self) -> bool:
-        """Whether TensorRT built an engine here, as far as the log shows (a loaded engine is not a build)."""
-        found = self.tuning.blocks or self.graph.passes or self.graph.nodes or self.layers or self.memory.phases
-        return bool(found or self.memory.totals)
+        """Whether an engine was built here, or was to be: an engine that is only loaded is no build."""
+        if self.is_built:
+            return True
+        if self.run.loads is not None:
+            return not self.run.loads
+        return bool(self.layers or self.detailed_layers) and self.loaded_line is None
+
+    def _is_complete(self) -> bool:
+        """Whether the builder finished an engine: it says so, or the engine was loaded or run afterwards."""
+        built = any(phase.name == "engine built" for phase in self.memory.phases)
+        used = self.loaded_line is not None or self.inferring or bool(self.performance.rows)
+        passed = self.run.loads is False and self.run.state == "PASSED"
+        return self.generated or built or used or passed

@@ -234,20 +234,37 @@ class EngineLayer(NamedTuple):
     line: int | None
 
 
+class ProgramRun(NamedTuple):
+    """A run of trtexec from its banner to its end, or of another program as far as the log tells it from the next.
+
+    ``state`` is RUNNING where trtexec's last line is missing, None for a program without banners; ``version`` is TensorRT's.
+    """
+
+    number: int
+    program: str | None
+    command: str | None
+    state: str | None
+    state_line: int | None
+    version: str | None
+    version_line: int | None
+    options: tuple[OptionRow, ...]
+
+
 @dataclass(frozen=True, slots=True)
 class Build:
-    """Everything that one build's part of a log says; fields that the log does not state are None or empty."""
+    """Everything that one build's part of a log says; fields that the log does not state are None or empty.
+
+    ``is_build`` is false for an engine that was only loaded, and ``complete`` is None for it.
+    """
 
     number: int
     first_line: int
     last_line: int
+    run: ProgramRun
     is_build: bool
-    complete: bool
+    complete: bool | None
+    loaded_line: int | None
     wrapper: str | None
-    version: str | None
-    version_line: int | None
-    command: str | None
-    state: str | None
     layers: tuple[EngineLayer, ...]
     detailed_layers: tuple[EngineLayer, ...]
     layer_names: tuple[tuple[str, int | None], ...]
@@ -270,7 +287,6 @@ class Build:
     added_reformats: tuple[AddedReformat, ...]
     phases: tuple[Phase, ...]
     moments: tuple[Moment, ...]
-    options: tuple[OptionRow, ...]
     performance: tuple[PerformanceRow, ...]
     profile: tuple[ProfileRow, ...]
     profile_iterations: int | None

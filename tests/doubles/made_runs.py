@@ -57,7 +57,8 @@ class MadeRun:
         for table, columns in {**self._facts(), **self._timed(), **self.tables}.items():
             count = len(next(iter(columns.values())))
             known = {column.name: columns.get(column.name, [None] * count) for column in TABLES[table].columns}
-            tables[table] = TABLES[table].table({**known, "build": [1] * count})
+            keys = {key: [1] * count for key in known.keys() & {"build", "run"}}
+            tables[table] = TABLES[table].table({**known, **keys})
         return Run(name, tables, None, info_of(self.info))
 
     def _facts(self) -> dict[str, dict[str, Sequence[Any]]]:

@@ -189,7 +189,10 @@ def _options(sides: Sequence[Side]) -> list[Setting]:
     each: list[dict[str, str]] = []
     for side in sides:
         rows = side.run["options"].select(["section", "key", "value"]).to_pylist()
-        known = {row["key"]: row["value"] for row in rows if row["section"] in _BUILD_SECTIONS and row["value"]}
+        is_build = _build(side).get("is_build") is not False  # where an engine is loaded, they are not its build's
+        known = {
+            row["key"]: row["value"] for row in rows if is_build and row["section"] in _BUILD_SECTIONS and row["value"]
+        }
         known.update({key: str(value) for key, value in (side.run.info.flags or {}).items()})
         each.append(known)
     names = sorted({name for known in each for name in known} - _NOT_TOLD)

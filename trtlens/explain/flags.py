@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from trtlens.arrays import of_build
+from trtlens.build_rows import build_rows
 from trtlens.captured_facts import captured_flags
 from trtlens.kept import kept_rows
 
@@ -40,11 +41,12 @@ class Flags:
     """The options of one build."""
 
     def __init__(self, run: Run, build: int, tuner: Tuner) -> None:
-        options = run["options"]
-        rows: list[dict[str, Any]] = of_build(options, build).to_pylist()
+        self._row: dict[str, Any] = next(iter(of_build(run["builds"], build).to_pylist()), {})
+        rows: list[dict[str, Any]] = build_rows(run, "options", build).to_pylist()
+        if self._row.get("is_build") is False:  # of a run that loads an engine they say nothing about its build
+            rows = []
         self._options = {row["key"]: row for row in rows if row["value"]}
         self._tuner = tuner
-        self._row: dict[str, Any] = next(iter(of_build(run["builds"], build).to_pylist()), {})
         self._tried = tuner.precisions()
         self._told = {
             row["code"]: row["line"] for row in of_build(kept_rows(run, "messages"), build).to_pylist() if row["code"]

@@ -1,0 +1,207 @@
+"""Where the builds and the runs of a log begin and end, and which reader takes a line of the one that is open.
+
+A run is a program's: trtexec's from its banner to PASSED or FAILED; of programs that print no banner what stands between,
+or one engine that they load. A build begins with what the parser or the builder says behind a finished one.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from trtlens_parsers.build import OpenBuild
+from trtlens_parsers.dispatch import KEY, dispatch_table
+from trtlens_parsers.ignored import is_ignored
+from trtlens_parsers.program_run import OpenRun
+from trtlens_parsers.tactic_store import KernelNames
+from trtlens_parsers.trtexec import read_banner
+from trtlens_parsers.tuning import TuningReader
+
+if TYPE_CHECKING:
+    from trtlens_parsers.prefixes import Prefix
+    from trtlens_parsers.records import Build, Handler
+
+ALARMS = frozenset({"warning", "error", "internal error"})
+
+
+class Builds:
+    """The builds of a log so far; ``current`` is the one that is open, and ``handlers`` are its readers.
+
+    Attributes:
+        infixes: readers of lines that begin with a name, with the text that tells them.
+        learnt: the reader that took the last line with a beginning: names come in rows.
+        block: what bare lines belong to: layers, layer names, bindings, graph dump; empty for nothing.
+        prefixes: prefixes that were seen in this build, by their characters.
+    """
+
+    def __init__(self) -> None:
+        self._kernels = KernelNames()
+        self._closed: list[OpenBuild] = []
+        self._passed: OpenBuild | None = None  # the last build of a run that has ended
+        self.prefixes: dict[str, Prefix] = {}
+        self.handlers: dict[str, Handler] = {}
+        self.infixes: tuple[tuple[str, Handler], ...] = ()
+        self.learnt: dict[str, tuple[str, Handler]] = {}
+        self._open(1, OpenRun(1))
+
+    def finish(self, last_line: int) -> tuple[Build, ...]:
+        """Close the last build; all of them that say anything, or the last one where none does."""
+        self._close(last_line)
+        # handlers are methods of this object: it would keep itself and all records alive until cycles are looked for
+        self.handlers, self.learnt, self.infixes = {}, {}, ()
+        return tuple(build.record() for build in self._closed or [self.current])
+
+    def _open(self, line: int, run: OpenRun) -> None:
+        self.current = build = OpenBuild(len(self._closed) + 1, line, run, TuningReader(self._kernels))
+        own: dict[str, Handler] = {
+            "&&&& R": self._banner, "&&&& P": self._banner, "&&&& F": self._banner, "&&&& W": self._banner,
+            "Tensor": run.take_version, "Loaded": self._loaded, "Trying": run.take_version, "Deseri": self._loaded,
+            "Origin": self._original, "Adding": self._adding, "Parsin": self._parser, "Import": self._parser,
+            "Search": self._parser, "Regist": self._parser, "Local ": self._builder, "Global": self._builder,
+            "Timing": self._builder, "Engine": self._engine, "Layers": self._layers, "Bindin": self._bindings,
+            "Layer(": build.add_layer, "Layer:": build.add_layer, "Name: ": build.add_layer,
+            "Buildi": build.begin_strategy, "Format": build.selected, "Starti": build.begin_inference,
+            "GRAPH ": self._dump, "SYMBOL": self._dump,
+        }  # fmt: skip
+        readers = (build.strategies, build.memory, build.graph, build.tuning)  # the first also looks at lines of others
+        self.handlers = dispatch_table(own, *(reader.handlers for reader in readers))
+        self.infixes = (
+            (" has no valid tactics ", build.tuning.no_valid), (" profiling completed in ", build.tuning.done), ("] inputs: ", build.graph.node),
+            ("] outputs: ", build.graph.node),
+            ("] got cached result: ", build.tuning.cached), ("Set Tactic Name: ", build.tuning.named),
+            (": Fusing ", build.graph.fuse), (": fusing ", build.graph.fuse),
+        )  # fmt: skip
+        self.learnt = {}
+        self.block = ""
+        self.prefixes.clear()
+
+    def _close(self, last_line: int) -> None:
+        self.current.end(last_line)
+        if self.current.says_something:
+            self._closed.append(self.current)
+
+    def _next_build(self, line: int) -> None:
+        """What begins on this line is another build of the same run."""
+        self._close(line - 1)
+        self._open(line, self.current.run)
+
+    def _next_run(self, line: int) -> None:
+        """What begins on this line is another run."""
+        self._close(line - 1)
+        self._passed = None
+        self._open(line, OpenRun(self._closed[-1].run.number + 1 if self._closed else 1))
+
+    def _again(self, text: str, line: int) -> bool:
+        """Offer a line that began a build to the readers of this build."""
+        reader = self.handlers.get(text[:KEY])
+        return reader is not None and reader(text, line)
+
+    # -- runs ------------------------------------------------------------------------------------------------------
+
+    def _banner(self, text: str, line: int) -> bool:
+        """Trtexec's first and last line: the first one opens a run, the last one ends it."""
+        banner = read_banner(text)
+        if banner is None:
+            return False
+        if banner.state == "RUNNING":
+            self._next_run(line)
+        self.current.run.take_banner(banner, line)
+        if banner.state != "RUNNING":
+            passed = self.current
+            self._next_run(line + 1)
+            self._passed = passed
+        return True
+
+    def owner(self, prefix: Prefix, line: int) -> OpenBuild:
+        """The build that a warning or an error is of: trtexec's standard error can stand behind its last banner."""
+        passed = self._passed
+        if (
+            passed is None
+            or prefix.wrapper != "trtexec"
+            or prefix.severity not in ALARMS
+            or self.current.says_something
+        ):
+            return self.current
+        passed.last_line = line
+        return passed
+
+    def extend_message(self, text: str, line: int) -> bool:
+        """Add a continuation line to the message right above it; False where there is none."""
+        return any(build is not None and build.extend_message(text, line) for build in (self.current, self._passed))
+
+    def _loaded(self, text: str, line: int) -> bool:
+        """``Loaded engine size: 12 MiB``: an engine was loaded; one that no line above built is a run of its own."""
+        if text.startswith(("Loaded engine size", "Deserialization required")):
+            if text.startswith("Loaded") and self.current.loaded_line is not None and not self.current.is_built:
+                self._next_run(line)
+            self.current.loaded_line = self.current.loaded_line or line
+            return False
+        return self.current.run.take_version(text, line)
+
+    # -- builds ----------------------------------------------------------------------------------------------------
+
+    def _begins_build(self, line: int) -> bool:
+        """Open the next build behind a loaded engine: in the same run where the engine was built in it."""
+        if self.current.loaded_line is None:
+            return False
+        (self._next_build if self.current.is_built or self.current.run.state else self._next_run)(line)
+        return True
+
+    def _original(self, text: str, line: int) -> bool:
+        """``Original: N layers``: the optimizer starts; the second one in a log is a second build."""
+        if not self._begins_build(line) and any(done.name == "Original" for done in self.current.graph.passes):
+            self._next_build(line)
+        return self.current.graph.original(text, line)
+
+    def _parser(self, text: str, line: int) -> bool:
+        """What the ONNX parser says; behind a finished build or a loaded engine it is the next build's."""
+        build = self.current
+        if (
+            not (build.generated or build.loaded_line is not None)
+            or text.startswith("Registered")
+            or not is_ignored(text)
+        ):
+            return False
+        if not self._begins_build(line):
+            self._next_build(line)
+        return self._again(text, line)
+
+    def _adding(self, text: str, line: int) -> bool:
+        return text.startswith("Adding network") and self._parser(text, line)
+
+    def _builder(self, text: str, line: int) -> bool:
+        """``Local timing cache in use.``: the builder starts."""
+        if "iming cache" in text:
+            self._begins_build(line)
+            self.current.is_builder_used = True
+        return False
+
+    def _engine(self, text: str, line: int) -> bool:
+        """``Engine Layer Information:`` opens the engine's rows; other lines about the engine are sizes and seconds."""
+        if text.startswith("Engine Layer Information"):
+            if self.current.layers:
+                self._next_build(line)
+            self.block = "layers"
+            return True
+        self.current.generated |= "generation completed" in text
+        return False
+
+    # -- blocks ----------------------------------------------------------------------------------------------------
+
+    def _layers(self, text: str, line: int) -> bool:  # noqa: ARG002  a handler is called with the line
+        """``Layers:``: the detailed rows, or bare names when the engine was built with names only."""
+        if text.rstrip() != "Layers:":
+            return False
+        self.block = "layers"
+        return True
+
+    def _bindings(self, text: str, line: int) -> bool:  # noqa: ARG002
+        """``Bindings:``: one name a line."""
+        if text.rstrip() != "Bindings:":
+            return False
+        self.block = "bindings"
+        return True
+
+    def _dump(self, text: str, line: int) -> bool:  # noqa: ARG002
+        """``SYMBOLIC CHECKS`` and ``GRAPH NODES`` (10.x): dumps of up to 20,000 rows."""
+        self.block = "graph dump"
+        return True
