@@ -210,6 +210,11 @@ SHIPPED: dict[str, Callable[[str], str]] = {
     "docker compose with timestamps": lambda line: f"trt  | 2026-11-20T22:01:26.123456789Z {line}",
     "coloured docker compose": lambda line: f"\x1b[36mtrt-1  | \x1b[0m{line}",
     "buildkit": lambda line: f"#12 34.56 {line}",
+    "jenkins": lambda line: f"[2026-11-20T22:01:26.123Z] {line}",
+    "ts of moreutils": lambda line: f"Nov 20 22:01:26 {line}",
+    "elapsed time": lambda line: f"[     3.141592] {line}",
+    "own tool": lambda line: f"2026/11/20 22:01:26 host-7 trt-build[{4000 + len(line) % 3}] | {line}",
+    "two kinds of lines": lambda line: f"{'main' if len(line) % 2 else 'worker-1'} 22:01:26> {line}",
 }
 
 _LINES = {"line", "first_line", "last_line", "version_line"}
@@ -251,6 +256,20 @@ def test_every_shipper_gives_the_same_tables(wrapper: str, shipper: str) -> None
     shipped = "\n".join(SHIPPED[shipper](line) for line in lines) + "\n"
     read, plain = content(shipped), content(WRAPPED[wrapper])
     assert read == plain
+
+
+@pytest.mark.parametrize("step", [1000, 10**9])
+def test_a_prefix_is_learnt_behind_a_long_preamble(step: int) -> None:
+    """A job that prints for long before it builds: the prefix is learnt when TensorRT speaks, whatever the chunks are."""
+    preamble = [f"Step {number}: fetched 12 objects" for number in range(900)]
+    lines = [*preamble, *SMALL.rstrip("\n").split("\n")]
+    data = "".join(f"[2026-11-20T22:01:26.{number:03d}Z] {line}\n" for number, line in enumerate(lines)).encode()
+    reader = LogReader()
+    for begin in range(0, len(data), step):
+        reader.feed(data[begin : begin + step])
+    build = reader.finish().builds[0]
+    assert len(build.layers) == len(EXPECTED["layers"])
+    assert build.layers[0].line == len(preamble) + EXPECTED["layers"][0]["line"]
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ from trtlens_parsers.dispatch import KEY
 from trtlens_parsers.ignored import is_dump_row, is_ignored, is_ignored_within
 from trtlens_parsers.layers import is_layer_line
 from trtlens_parsers.messages import MESSAGE_SCREEN
+from trtlens_parsers.outer_prefix import OuterPrefix
 from trtlens_parsers.prefixes import Prefix, read_prefix
 from trtlens_parsers.records import Log, Reading
 from trtlens_parsers.text import LineDecoder
@@ -30,6 +31,7 @@ class LogReader:
 
     def __init__(self) -> None:
         self._decoder = LineDecoder()
+        self._outer = OuterPrefix()
         self._builds = Builds()
         self._line = 0
         self._prefixed = False
@@ -40,7 +42,7 @@ class LogReader:
 
     def feed(self, data: bytes) -> None:
         """Read the lines that ``data`` completes."""
-        self._scan(self._decoder.feed(data))
+        self._scan(self._outer.strip(self._decoder.feed(data)))
 
     def finish(self) -> Log:
         """Close the last build.
@@ -48,6 +50,7 @@ class LogReader:
         What stands behind the last line end is no whole line: it may end inside a number or a name, so nothing is read
         of it but that it is there.
         """
+        self._scan(self._outer.finish())
         rest = "".join(self._decoder.finish())
         if rest:
             self._line += 1

@@ -98,6 +98,19 @@ def read_prefix(line: str) -> Prefix | None:
     return Prefix(wrapper, severity, certain, match.end(), read_stamp(match[0]))
 
 
+_LANDMARK = re.compile(
+    r"--------------- Timing Runner: |\*{15} Autotuning |={15} Computing |(?<!Set )Tactic Name: |Searching for input: |"
+    r"Registering (?:layer|tensor): |Importing initializer: |Parsing node: |Layer\(|\[MemUsage"
+)
+"""How messages begin that no other program prints."""
+
+
+def message_start(line: str) -> int | None:
+    """Where a message of TensorRT begins in a line, its wrapper's prefix included; None where none can be told."""
+    found = _PREFIX.search(line) or _LANDMARK.search(line)
+    return None if found is None else found.start()
+
+
 def read_stamp(prefix: str) -> float | None:
     """Seconds of the last time stamp in ``prefix``; None without one.
 
