@@ -105,8 +105,8 @@ def read_layer(line: str) -> LayerRecord | None:
     """Read one layer line, its log prefix removed.
 
     Returns:
-        None if the line is no layer, or is one that breaks off in the middle. A line cut exactly between two outputs,
-        or between two nodes of the metadata, looks whole and is read as it stands.
+        None if the line is no layer, or is one that breaks off in the middle. A line cut exactly behind the arrow,
+        between two outputs, or between two nodes of the metadata, looks whole and is read as it stands.
     """
     text = line.strip(" \r\n")
     if text.startswith("Name: "):
@@ -214,7 +214,7 @@ def _read_oldest(text: str) -> LayerRecord | None:
 
 def _read_without_tactic(text: str, head: re.Match[str]) -> LayerRecord | None:
     """Read `Layer(T): NAME, in.. -> out..`; None where a comma inside leaves open which one ends the name."""
-    first = _pattern(text).search(text, head.end())
+    first = _pattern(text.removesuffix(" ->")).search(text, head.end())
     if not first or first.start() > _LONGEST_NAME:
         return None
     until_first = text[head.end() : first.start()]
@@ -238,9 +238,22 @@ def _pattern(text: str) -> re.Pattern[str]:
 
 
 def _with_tensors(name: str, kind: str, tactic_id: int | None, operands: str) -> LayerRecord | None:
-    """Read `in.., in.. -> out..` and complete the record; None if the operands break off."""
-    if operands.strip(" ") == "->":  # of any other type it is a line cut behind the arrow
-        return LayerRecord(name, kind, tactic_id) if kind == "TrainStation" else None
+    """Read `in.., in.. -> out..` and complete the record; None if the operands break off.
+
+    Nothing stands behind the arrow of layers that write to the host or to nowhere (DeviceToShapeHost, TrainStation).
+    """
+    before, arrow, behind = operands.rstrip(" ").rpartition("->")
+    if arrow and not behind and (not before or before[-1] == " "):
+        sides = _read_sides(before.rstrip(" "))
+        return LayerRecord(name, kind, tactic_id, None, tuple(sides[0])) if sides and len(sides) == 1 else None
+    sides = _read_sides(operands)
+    if sides is None or len(sides) != 2 or not sides[1]:
+        return None
+    return LayerRecord(name, kind, tactic_id, None, tuple(sides[0]), tuple(sides[1]))
+
+
+def _read_sides(operands: str) -> list[list[TensorRecord]] | None:
+    """Tensors before and behind each arrow; None where the text is not made of whole tensors."""
     side: list[TensorRecord] = []
     sides = [side]
     position = 0
@@ -258,6 +271,4 @@ def _with_tensors(name: str, kind: str, tactic_id: int | None, operands: str) ->
             side = []
             sides.append(side)
             position = found.end() + 4
-    if len(sides) != 2 or not side or position != len(operands) + 2:
-        return None
-    return LayerRecord(name, kind, tactic_id, None, tuple(sides[0]), tuple(sides[1]))
+    return sides if position == len(operands) + 2 or not operands else None
