@@ -76,7 +76,7 @@ def test_data_formats_hold_one_table(
 
 def test_a_breach_exits_with_one_and_a_line(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> None:
     """Each breach is a line on standard error; passed checks say nothing."""
-    checks = ("--fail-on", "latency > +3%", "--fail-on", "reformats > +2", "--fail-on", "fp32_time_share > 10%")
+    checks = ("--fail-on", "layer_time > +3%", "--fail-on", "reformats > +2", "--fail-on", "fp32_time_share > 10%")
     code, out, err = run_command(monkeypatch, capfd, captured("fp16"), captured("fp32"), *checks, "--format", "json")
     assert code == 1
     assert [line.split(":")[0] for line in err.splitlines()] == ["breach", "breach"]
@@ -135,10 +135,18 @@ def test_quantities_are_listed(monkeypatch: pytest.MonkeyPatch, capfd: pytest.Ca
 
 def test_markdown_begins_with_the_checks(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> None:
     """A comment for a pull request: failed checks, sentences, a table of changes with as many cells in every row."""
-    arguments = (captured("fp16"), captured("fp32"), "--fail-on", "latency > +3%", "--format", "markdown", "--regions")
+    arguments = (
+        captured("fp16"),
+        captured("fp32"),
+        "--fail-on",
+        "layer_time > +3%",
+        "--format",
+        "markdown",
+        "--regions",
+    )
     code, out, _ = run_command(monkeypatch, capfd, *arguments)
     assert code == 1
-    assert out.startswith("### Checks\n\n- breach: fp32: latency")
+    assert out.startswith("### Checks\n\n- breach: fp32: layer\\_time")
     assert "### fp32 against fp16" in out
     table = [line for line in out.split("### Regions")[1].splitlines() if line.startswith("|")]
     assert len({line.count("|") - line.count("\\|") for line in table}) == 1

@@ -201,14 +201,14 @@ def with_build(**columns: Any) -> dict[str, dict[str, list[Any]]]:
 
 
 def test_settings_that_differ_are_told_and_unknown_ones_are_not_called_equal() -> None:
-    """Another GPU makes a comparison unfair, another version does not; what a run does not state is said."""
+    """Another GPU is said with what it means, another version is a setting; what a run does not state is said."""
     one = MadeRun(chain("a"), constant(0.1), tables=with_build(gpu="NVIDIA L4", tensorrt_version="8.6.1"))
     other = MadeRun(chain("a"), constant(0.1), tables=with_build(gpu="NVIDIA T4", tensorrt_version="10.3.0"))
     comparison = compared(one, other)
     assert {setting.name: setting.values for setting in differing_settings(comparison)} == {
         "GPU": ("NVIDIA L4", "NVIDIA T4"), "TensorRT": ("8.6.1", "10.3.0"),
     }  # fmt: skip
-    assert fairness(comparison)[0].startswith("Another GPU: times say nothing of the model")
+    assert "GPU differs (NVIDIA L4, here NVIDIA T4), and times tell of it as much as of the engine." in told(comparison)
     silent = compared(one, MadeRun(chain("a"), constant(0.1)))
     assert any("Not stated by every run: GPU and TensorRT" in sentence for sentence in fairness(silent))
 

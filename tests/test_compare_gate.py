@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -78,15 +79,15 @@ def test_what_is_no_condition_is_refused_with_advice(text: str, hint: str) -> No
 
 
 def test_a_slower_run_breaches_and_a_faster_one_does_not() -> None:
-    """`latency > +3%` holds for 10 % more, not for 1 % more and not for less."""
+    """`layer_time > +3%` holds for 10 % more, not for 1 % more and not for less."""
     for run_ms, state in ((1.1, BREACH), (1.01, PASSED), (0.9, PASSED)):
-        assert states(compared(1.0, run_ms), "latency > +3%") == [state]
+        assert states(compared(1.0, run_ms), "layer_time > +3%") == [state]
 
 
 def test_a_change_within_noise_is_no_breach() -> None:
     """A median that is 4 % up in samples that scatter by 40 % shows no difference, so it does not fail a build."""
     noisy = compare_runs([sampled(1.0, 1, noise=0.4).run("base"), sampled(1.04, 2, noise=0.4).run("run")])
-    (outcome,) = judge_checks(noisy, [read_check("latency > +3%")])
+    (outcome,) = judge_checks(noisy, [read_check("layer_time > +3%")])
     assert outcome.state == PASSED
     assert outcome.line.startswith("within noise")
 
@@ -121,6 +122,25 @@ def test_what_is_not_known_is_told_and_not_judged() -> None:
     assert all(outcome.line.startswith("unknown, not judged") for outcome in outcomes)
 
 
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), float("-inf")])
+def test_what_is_no_number_is_not_judged(value: float) -> None:
+    """A figure that is no number neither passes nor breaches, as a value and as a change, on either side."""
+    figures: dict[str, list[Any]] = {
+        "metric": ["throughput"],
+        "statistic": ["value"],
+        "value": [value],
+        "unit": ["qps"],
+    }
+    odd = replace(sampled(1.0, 1), tables={"performance": figures})
+    plain = replace(sampled(1.0, 2), tables={"performance": {**figures, "value": [100.0]}})
+    for runs in ((odd, plain), (plain, odd)):
+        comparison = compare_runs([made.run(name) for made, name in zip(runs, ("base", "run"), strict=True)])
+        assert states(comparison, "throughput < -5%", "throughput > +5%") == [UNKNOWN, UNKNOWN]
+    assert (
+        states(compare_runs([plain.run("base"), odd.run("run")]), "throughput < 50", "throughput > 50") == [UNKNOWN] * 2
+    )
+
+
 def test_tensor_core_share_is_unknown_where_a_unit_is() -> None:
     """A share of time on tensor cores is no number while some layer's unit is not known."""
     assert states(compared(1.0, 1.0), "tensor_core_time_share < 101%") == [BREACH]
@@ -133,14 +153,15 @@ def test_a_percentage_of_nothing_is_unknown() -> None:
 
 
 def test_latency_is_taken_from_whole_inferences_where_both_runs_have_them() -> None:
-    """Samples of inferences go before sums of layers; where only one run has them, a change is one of the sums."""
+    """The sum of the layers is no latency: where only one run was timed as a whole, a change is unknown."""
     layers = chain("conv1")
     times = np.full((1, 30), 1.0)
     with_samples = MadeRun(layers, times, inference_ms=[0.5] * 30)
     slower = MadeRun(layers, times, inference_ms=[0.6] * 30)
     without = MadeRun(layers, times)
     assert states(compare_runs([with_samples.run("a"), slower.run("b")]), "latency > +10%") == [BREACH]
-    assert states(compare_runs([without.run("a"), slower.run("b")]), "latency > +10%") == [PASSED]
+    assert states(compare_runs([without.run("a"), slower.run("b")]), "latency > +10%") == [UNKNOWN]
+    assert states(compare_runs([slower.run("a"), without.run("b")]), "latency < 5ms") == [UNKNOWN]
     assert states(compare_runs([without.run("a"), slower.run("b")]), "latency < 0.7ms") == [BREACH]
 
 

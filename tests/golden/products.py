@@ -226,7 +226,10 @@ def _of_comparison(arguments: tuple[str, ...]) -> Iterator[tuple[str, Callable[[
     yield "table.txt", lambda: compared().text
     yield "markdown.md", lambda: compared("--format", "markdown", *_checks()).text
     yield "against.txt", lambda: say("findings", *FILES[names[0]], "--against", words[1]).text
-    comparison = compare_runs([opened(name) for name in names], names=arguments, builds=builds)
+    try:
+        comparison = compare_runs([opened(name) for name in names], names=arguments, builds=builds)
+    except TrtlensError:  # table.txt says why
+        return
     yield "changes.csv", lambda: table_text(change_table.table(comparison))
     yield "regions.csv", lambda: table_text(regions.table(comparison))
     yield "side-by-side.csv", lambda: table_text(region_table(comparison), _TABLE_ROWS)

@@ -33,6 +33,8 @@ _MOVING_KERNEL = re.compile(
 _HEAVY_TYPE = re.compile(
     r"conv|gemm|matri|matmul|correlation|pool|softmax|reduce|myelin|plugin|rnn|einsum|attention", re.IGNORECASE
 )
+FEWEST_SHARED = 0.5
+"""Share of the nodes that do work from which on two engines count as engines of one model; of real pairs it is near 0 or 1."""
 _UNKNOWN = "its nodes are not known: neither its Metadata nor its name tells them"
 
 
@@ -60,7 +62,9 @@ class Unaligned:
 class Alignment:
     """Regions in topological order, what is in none, and for each side its flow, and by position what layers hold.
 
-    ``converting`` are the positions of working layers that only convert or move data.
+    ``converting`` are the positions of working layers that only convert or move data. ``linking`` are the nodes that do
+    work and that a side's layers are known to hold, by their reference names; ``complete`` says whether that is all of them,
+    ``listed`` whether they come from a list of nodes and not from the layers' names alone.
     """
 
     regions: tuple[Region, ...]
@@ -68,6 +72,21 @@ class Alignment:
     flows: tuple[Flow, ...]
     holdings: tuple[tuple[Holding, ...], ...]
     converting: tuple[frozenset[int], ...]
+    linking: tuple[frozenset[str], ...]
+    complete: tuple[bool, ...]
+    listed: tuple[bool, ...]
+
+    def shared(self, one: int, other: int) -> float | None:
+        """Share of the working nodes that two sides have in common: of the side with more, else of the one that is known worse.
+
+        None where the nodes of a side are not known: names of layers alone can show that engines are alike, not that they are not.
+        """
+        counts = [len(self.linking[side]) for side in (one, other)]
+        if not all(counts):
+            return None
+        whole = max(counts) if self.complete[one] and self.complete[other] else min(counts)
+        share = len(self.linking[one] & self.linking[other]) / whole
+        return share if share >= FEWEST_SHARED or (self.listed[one] and self.listed[other]) else None
 
     @property
     def largest(self) -> int:
@@ -210,7 +229,13 @@ class _Aligner:
         ]
         ordered = in_flow_order(regions, self._flows)
         converting = tuple(self._converting(number) for number in range(len(self._sides)))
-        return Alignment(ordered, tuple(unaligned), tuple(self._flows), tuple(map(tuple, self._holdings)), converting)
+        return Alignment(
+            regions=ordered, unaligned=tuple(unaligned), flows=tuple(self._flows),
+            holdings=tuple(map(tuple, self._holdings)), converting=converting,
+            linking=tuple(frozenset().union(*keys.values()) for keys in self._keys),
+            complete=tuple(not unknown for unknown in self._unknown),
+            listed=tuple(map(_lists_nodes, self._sides)),
+        )  # fmt: skip
 
     def _node_names(self, group: Iterable[Member]) -> tuple[str, ...]:
         """Nodes that layers of more than one side hold, in the reference's parser order, then by name."""
@@ -227,6 +252,10 @@ def _why_loose(layer: Layer) -> str:
     if not layer.inputs and not layer.outputs:
         return "the log does not show its tensors, so not whom it serves"
     return "no aligned layer makes what it reads or reads what it makes"
+
+
+def _lists_nodes(side: Side) -> bool:
+    return bool(side.nodes or side.foreign) or any(layer.metadata for layer in side.layers)
 
 
 def _numbered_alike(sides: Sequence[Side]) -> bool:

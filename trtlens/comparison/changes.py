@@ -105,7 +105,7 @@ def _settings(comparison: Comparison) -> list[ChangeRow]:
     return [
         ChangeRow(
             number, SETTING, None, setting.name, setting.values[comparison.baseline], setting.values[number], None, None,
-            None, setting.remark or "differs",
+            None, "differs",
         )
         for setting in differing_settings(comparison)
         for number in comparison.others

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from trtlens.comparison.alignment import align
 from trtlens.comparison.figures import Measure
 from trtlens.comparison.noise import judge, judge_summary
+from trtlens.comparison.same_work import are_other_models, mismatches, model_of
 from trtlens.comparison.sides import read_side
 from trtlens.comparison.times import TUNER, read_times
 from trtlens.errors import TrtlensError
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from trtlens.comparison.alignment import Alignment, Region, Unaligned
     from trtlens.comparison.figures import Figures
     from trtlens.comparison.noise import Difference
+    from trtlens.comparison.same_work import Mismatch
     from trtlens.comparison.sides import Side
     from trtlens.comparison.times import Times
     from trtlens.runs import Run
@@ -132,6 +134,19 @@ class Comparison:
             figures.append(measure.figures(positions, None if errors is None else float(errors[0])))
         return self._cells(figures)
 
+    def shared(self, number: int) -> float | None:
+        """Share of the ONNX nodes that do work which a run's engine has in common with the baseline's; None where not known."""
+        return self.alignment.shared(self.baseline, number)
+
+    @cached_property
+    def mismatches(self) -> tuple[tuple[Mismatch, ...], ...]:
+        """In what each run is stated to differ from the baseline, so that their times are not of the same work."""
+        base = self.sides[self.baseline].run
+        return tuple(
+            tuple(mismatches(base, side.run, self.shared(number))) if number != self.baseline else ()
+            for number, side in enumerate(self.sides)
+        )
+
     def judge(self, number: int, base: Sequence[int], run: Sequence[int]) -> Difference:
         """What any layers (by position) of one run take more than other layers of the baseline, unknown times left out."""
         measures = (self.measures[self.baseline], self.measures[number])
@@ -164,7 +179,7 @@ def compare_runs(
     """Compare runs of one model; ``names`` tell them apart in what is said of them, by default the runs' own.
 
     Raises:
-        TrtlensError: fewer than two runs, no run at ``baseline``, or a run without engine layers.
+        TrtlensError: fewer than two runs, no run at ``baseline``, a run without engine layers, or runs of different models.
 
     """
     if len(runs) < 2:
@@ -176,7 +191,21 @@ def compare_runs(
         called = [f"{name} ({place})" for place, name in enumerate(called, 1)]
     numbers = builds or [None] * len(runs)
     sides = [read_side(name, run, build) for name, run, build in zip(called, runs, numbers, strict=True)]
-    return Comparison(sides, baseline)
+    comparison = Comparison(sides, baseline)
+    for number in comparison.others:
+        _check_model(comparison, number)
+    return comparison
+
+
+def _check_model(comparison: Comparison, number: int) -> None:
+    sides = comparison.sides[comparison.baseline], comparison.sides[number]
+    shared = comparison.shared(number)
+    if are_other_models(sides[0].run, sides[1].run, shared):
+        models = " and ".join(f"{side.name} ({model_of(side.run) or 'its model is not stated'})" for side in sides)
+        raise TrtlensError(
+            f"{models} are not runs of one model: {100 * (shared or 0.0):.0f} % of the ONNX nodes of their engines are the same; "
+            "give runs of one model, or of two versions of it"
+        )
 
 
 def _in_given_order(alignment: Alignment, order: Sequence[int]) -> Alignment:
@@ -191,6 +220,9 @@ def _in_given_order(alignment: Alignment, order: Sequence[int]) -> Alignment:
         flows=tuple(alignment.flows[place] for place in back),
         holdings=tuple(alignment.holdings[place] for place in back),
         converting=tuple(alignment.converting[place] for place in back),
+        linking=tuple(alignment.linking[place] for place in back),
+        complete=tuple(alignment.complete[place] for place in back),
+        listed=tuple(alignment.listed[place] for place in back),
     )  # fmt: skip
 
 

@@ -12,9 +12,11 @@ import operator
 import re
 from dataclasses import dataclass
 from difflib import get_close_matches
+from math import isfinite
 from typing import TYPE_CHECKING
 
 from trtlens.comparison.quantities import QUANTITIES, Reading, read_quantity
+from trtlens.comparison.same_work import MODEL
 from trtlens.errors import TrtlensError
 
 if TYPE_CHECKING:
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
 
     from trtlens.comparison.comparison import Comparison
     from trtlens.comparison.quantities import Quantity
+    from trtlens.comparison.same_work import Mismatch
 
 _EXPRESSION = re.compile(
     r"\s*(?P<name>\w{1,80})\s*(?P<operator>[<>=!]=|[<>])\s*(?P<sign>[+-])?\s*(?P<number>\d{1,15}(?:\.\d{1,15})?)\s*(?P<unit>%|[A-Za-z]{1,8})?\s*"
@@ -109,14 +112,12 @@ def judge_checks(comparison: Comparison, checks: Sequence[Check]) -> list[Outcom
 
 def _judge(comparison: Comparison, check: Check, number: int) -> Outcome:
     reading = read_quantity(comparison, check.quantity, number, alone=not check.is_change)
-    run, name = comparison.names[number], check.quantity.name
+    run = comparison.names[number]
     value = _value(check, reading)
-    if value is None:
-        lacking = run if reading.value is None else comparison.names[comparison.baseline]
-        why = (
-            "is 0 in the baseline" if reading.value is not None and reading.base == 0 else f"is not known for {lacking}"
-        )
-        return Outcome(check, run, UNKNOWN, f"unknown, not judged: {run}: {name} {why} ({check.text})")
+    unlike = _unlike(comparison, check, number)
+    if value is None or unlike:
+        why = f": {', '.join(map(str, unlike))}" if unlike else f" {_not_known(comparison, check, reading, run)}"
+        return Outcome(check, run, UNKNOWN, f"unknown, not judged: {run}: {check.quantity.name}{why} ({check.text})")
     told = _told(comparison, check, reading, value)
     if check.is_change and reading.within_noise:
         return Outcome(check, run, PASSED, f"within noise: {run}: {told} ({check.text})")
@@ -127,14 +128,28 @@ def _judge(comparison: Comparison, check: Check, number: int) -> Outcome:
     )
 
 
+def _unlike(comparison: Comparison, check: Check, number: int) -> list[Mismatch]:
+    """What stands against judging a change: another model, and for times another GPU or other input shapes."""
+    found = comparison.mismatches[number] if check.is_change else ()
+    return [one for one in found if one.what == MODEL or check.quantity.rests_on_times]
+
+
 def _value(check: Check, reading: Reading) -> float | None:
-    if not check.is_change:
-        return reading.value
-    if reading.value is None or reading.base is None:
-        return None
-    if not check.relative:
-        return reading.value - reading.base
-    return 100 * (reading.value - reading.base) / reading.base if reading.base else None
+    """What is held against the limit; None where it is not known or no number."""
+    value = reading.value
+    if check.is_change and value is not None:
+        value = None if reading.base is None else value - reading.base
+    if check.relative and value is not None:
+        value = 100 * value / reading.base if reading.base else None
+    return value if value is not None and isfinite(value) else None
+
+
+def _not_known(comparison: Comparison, check: Check, reading: Reading, run: str) -> str:
+    known = reading.value is not None and isfinite(reading.value)
+    if known and reading.base == 0:
+        return "is 0 in the baseline"
+    hint = "; layer_time is the sum of the layers" if check.quantity.name == "latency" else ""
+    return f"is not known for {comparison.names[comparison.baseline] if known else run}{hint}"
 
 
 def _told(comparison: Comparison, check: Check, reading: Reading, value: float) -> str:

@@ -11,6 +11,7 @@ from trtlens.comparison.figures import COMPUTE, CONVERSION
 from trtlens.comparison.latency import compare_latency
 from trtlens.comparison.noise import FASTER, NO_DIFFERENCE, SLOWER
 from trtlens.comparison.parts import split_difference
+from trtlens.comparison.same_work import batches
 from trtlens.comparison.settings import fairness
 from trtlens.quantities import byte_size, duration, signed_duration
 from trtlens.statistics import CONFIDENCE_PERCENT
@@ -51,18 +52,29 @@ def tell(comparison: Comparison) -> list[Section]:
 
 def _run(comparison: Comparison, number: int) -> Iterable[str]:
     difference = comparison.totals[number].difference
+    same_work = not any(one.is_other_work for one in comparison.mismatches[number])
+    yield from _unlike(comparison, number)
     yield from _inference(comparison, number)
     if comparison.time_source is not None:
         yield _total(comparison, number)
     if difference is not None:
         yield from _parts(comparison, number, difference)
-    if any(row.cells[number].difference for row in comparison.rows):
+    if same_work and any(row.cells[number].difference for row in comparison.rows):
         yield from _slower(comparison, number)
-    if difference is not None:
+    if same_work and difference is not None:
         yield from _left_over(comparison, number)
     yield from _counts(comparison, number)
     yield from _memory(comparison, number)
     yield from _errors(comparison, number)
+
+
+def _unlike(comparison: Comparison, number: int) -> Iterable[str]:
+    """In what the runs differ so that a time says less than it seems to."""
+    for one in comparison.mismatches[number]:
+        meaning = "so not the same work" if one.certain else "so whether it is the same work is not known"
+        meaning = meaning if one.is_other_work else "and times tell of it as much as of the engine"
+        told = f"{one}, {meaning}."
+        yield told[0].upper() + told[1:]
 
 
 def _inference(comparison: Comparison, number: int) -> Iterable[str]:
@@ -71,7 +83,16 @@ def _inference(comparison: Comparison, number: int) -> Iterable[str]:
     if found is None:
         return
     name, base_name = comparison.names[number], comparison.names[comparison.baseline]
-    told = f"One inference takes {name} {duration(found.run_ms)} on the GPU, {base_name} {duration(found.base_ms)}"
+    times = [duration(found.run_ms), duration(found.base_ms)]
+    if any(one.is_other_work for one in comparison.mismatches[number]):
+        batch = batches(*(comparison.sides[place].run for place in (comparison.baseline, number)))
+        rates = f": {found.rates(*batch)}" if batch is not None and found.run_ms and found.base_ms else ""
+        counts = (
+            [f" for {count} sample{'s' if count != 1 else ''}" for count in (batch[1], batch[0])] if batch else ["", ""]
+        )
+        yield f"One inference takes {name} {times[0]} on the GPU{counts[0]}, {base_name} {times[1]}{counts[1]}{rates}."
+        return
+    told = f"One inference takes {name} {times[0]} on the GPU, {base_name} {times[1]}"
     if found.difference is None:
         yield f"{told}; noise cannot be told without samples."
         return
@@ -96,6 +117,8 @@ def _total(comparison: Comparison, number: int) -> str:
         f"The tuner's times of {name}'s tactics add up to" if tuner else f"{name}'s layers, each timed on its own, take"
     )
     change = f"{duration(run.figures.time_ms)}, {base_name}'s {duration(base.figures.time_ms)}"
+    if any(one.is_other_work for one in comparison.mismatches[number]):
+        return f"{kind} {change}."
     return f"{kind} {change}: {_verdict(comparison, run.difference, run.figures.time_ms, base.figures.time_ms)}."
 
 

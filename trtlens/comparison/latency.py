@@ -9,6 +9,7 @@ import numpy as np
 
 from trtlens.comparison.noise import Difference, judge
 from trtlens.performance import stated_figure
+from trtlens.quantities import number
 from trtlens.statistics import median_error
 
 if TYPE_CHECKING:
@@ -26,6 +27,11 @@ class Latencies:
     run_ms: float
     base_ms: float
     difference: Difference | None
+
+    def rates(self, base_batch: int, run_batch: int) -> str:
+        """Samples a second of GPU time: ``44,700 samples a second against 2,500: 17.9x as many``."""
+        run, base = 1000 * run_batch / self.run_ms, 1000 * base_batch / self.base_ms
+        return f"{number(run)} samples a second against {number(base)}, {run / base:.3g}x as many"
 
 
 def compare_latency(run: Run, base: Run) -> Latencies | None:

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from trtlens.comparison.comparison import Comparison
     from trtlens.comparison.sides import Layer
 
+_TIMES = frozenset({"ms", "s", "qps", "%"})
+"""Units of times and of their shares."""
+_COUNTED_BY_TIME = frozenset({"regions_slower", "regions_faster"})
 _PRECISIONS = ("fp32", "tf32", "fp16", "bf16", "fp8", "int8", "fp4", "int4")
 
 
@@ -28,6 +31,11 @@ class Quantity:
     unit: str | None
     doc: str
     measure: Callable[[Comparison, int], float | None]
+
+    @property
+    def rests_on_times(self) -> bool:
+        """Whether it says nothing where two runs are of other work or on other GPUs; counts of layers and bytes do."""
+        return self.unit in _TIMES or self.name in _COUNTED_BY_TIME
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,10 +61,10 @@ def read_quantity(comparison: Comparison, quantity: Quantity, number: int, *, al
 
 
 def _latency(comparison: Comparison, number: int, baseline: int) -> Reading:
-    """Median GPU time of a whole inference, where both state one; else the sum of the layers' times."""
+    """Median GPU time of a whole inference, of one kind in both; the sum of the layers is no such time."""
     found = compare_latency(*(comparison.sides[place].run for place in (number, baseline)))
     if found is None:
-        return read_quantity(comparison, QUANTITIES["layer_time"], number)
+        return Reading(None, None)
     noise = found.difference is not None and found.difference.verdict == NO_DIFFERENCE
     return Reading(found.run_ms, found.base_ms, noise)
 
@@ -169,8 +177,8 @@ def _tensor_core_share(comparison: Comparison, number: int) -> float | None:
 
 
 _ALL = (
-    Quantity("latency", "ms", "median GPU time of one inference; without such samples the sum of the layers' times", _own_latency),
-    Quantity("layer_time", "ms", "sum of the layers' median times", _layer_time),
+    Quantity("latency", "ms", "median GPU time of one inference", _own_latency),
+    Quantity("layer_time", "ms", "sum of the layers' median times, each timed on its own, which takes longer than an inference", _layer_time),
     Quantity("throughput", "qps", "inferences per second that trtexec states", lambda c, n: _summary(c, n, "throughput")),
     Quantity("host_latency", "ms", "median time of one inference with its copies, as trtexec states it", lambda c, n: _summary(c, n, "latency")),
     Quantity("layers", None, "engine layers", lambda c, n: float(len(c.sides[n].layers))),

@@ -7,7 +7,6 @@ engines themselves. A value that nothing states is None, and two unknown values 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import PurePath
 from statistics import median
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +14,7 @@ import numpy as np
 
 from trtlens.comparison.figures import COMPUTE, CONSTANT, CONVERSION
 from trtlens.comparison.noise import UNSAMPLED_SHARE
+from trtlens.comparison.same_work import gpu_of, inputs_of, model_of, shapes_text
 from trtlens.quantities import duration, signed_duration
 from trtlens.statistics import find_drift
 
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
 
 _CLOCK_SHARE = 0.02
 """Clocks that differ by more than this share make times incomparable."""
-_MOST_INPUTS = 16
 _ROLES = {COMPUTE: "layers that compute", CONVERSION: "reformats and casts", CONSTANT: "copies of constants"}
 _BUILD_SECTIONS = frozenset({"Model Options", "Build Options"})
 _NOT_TOLD = frozenset(
@@ -60,12 +59,10 @@ _SUMMARY = (
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """One setting with its value in each run; ``remark`` says what a difference means, None for a plain fact."""
+    """One setting with its value in each run, None where a run does not state it."""
 
     name: str
     values: tuple[str | None, ...]
-    remark: str | None = None
-    unfair: bool = False
 
     @property
     def differs(self) -> bool:
@@ -77,15 +74,16 @@ def read_settings(comparison: Comparison) -> list[Setting]:
     """Every known setting, the ones that decide whether times can be compared first."""
     sides = comparison.sides
     settings = [
-        Setting("GPU", _each(sides, _gpu), "another GPU: times say nothing of the model", unfair=True),
-        Setting("input shapes", _each(sides, _inputs), "other input shapes: not the same work", unfair=True),
-        Setting("SM clock", _each(sides, _clock), None),
-        Setting("TensorRT", _each(sides, _version), None),
-        Setting("driver", _each(sides, lambda side: side.run.info.driver), None),
-        Setting("precisions allowed", _each(sides, _precisions), None),
-        Setting("model file", _each(sides, _model), None),
-        Setting("ONNX nodes", _each(sides, lambda side: str(len(side.nodes)) if side.nodes else None), None),
-        Setting("executions timed", tuple(_executions(times) for times in comparison.times), None),
+        Setting("GPU", _each(sides, lambda side: gpu_of(side.run))),
+        Setting("input shapes", _each(sides, _inputs)),
+        Setting("SM clock", _each(sides, _clock)),
+        Setting("TensorRT", _each(sides, _version)),
+        Setting("driver", _each(sides, lambda side: side.run.info.driver)),
+        Setting("precisions allowed", _each(sides, _precisions)),
+        Setting("model file", _each(sides, lambda side: model_of(side.run).file)),
+        Setting("model hash", _each(sides, lambda side: model_of(side.run).digest)),
+        Setting("ONNX nodes", _each(sides, lambda side: str(len(side.nodes)) if side.nodes else None)),
+        Setting("executions timed", tuple(_executions(times) for times in comparison.times)),
         *_options(sides),
     ]
     return [setting for setting in settings if any(value is not None for value in setting.values)]
@@ -99,10 +97,7 @@ def differing_settings(comparison: Comparison) -> list[Setting]:
 def fairness(comparison: Comparison) -> list[str]:
     """Sentences on what stands against comparing these times; empty where nothing is known to."""
     settings = read_settings(comparison)
-    told = [
-        f"{setting.remark} ({_values(comparison, setting)})." for setting in settings if setting.unfair and setting.differs
-    ]  # fmt: skip
-    told += _clocks(comparison)
+    told = _clocks(comparison)
     told += [sentence for number in range(len(comparison.sides)) for sentence in _drift(comparison, number)]
     told += _sources(comparison)
     unknown = [name for name in ("GPU", "TensorRT") if not _stated(settings, name)]
@@ -116,11 +111,6 @@ def _stated(settings: Sequence[Setting], name: str) -> bool:
     return found is not None and None not in found.values
 
 
-def _values(comparison: Comparison, setting: Setting) -> str:
-    pairs = zip(comparison.names, setting.values, strict=True)
-    return ", ".join(f"{name}: {value}" for name, value in pairs if value is not None)
-
-
 def _each(sides: Sequence[Side], read: Callable[[Side], Any]) -> tuple[str | None, ...]:
     values = (read(side) for side in sides)
     return tuple(None if value is None or value == "" else str(value) for value in values)
@@ -131,10 +121,6 @@ def _build(side: Side) -> dict[str, Any]:
     return rows[0] if rows else {}
 
 
-def _gpu(side: Side) -> str | None:
-    return _build(side).get("gpu") or side.run.info.gpu.name
-
-
 def _version(side: Side) -> str | None:
     return _build(side).get("tensorrt_version") or side.run.info.tensorrt_version
 
@@ -143,30 +129,9 @@ def _precisions(side: Side) -> str | None:
     return _build(side).get("precision_flags") or "+".join(side.run.info.precision_flags) or None
 
 
-def _model(side: Side) -> str | None:
-    """The model's hash, else its file name without the folder."""
-    known = side.run.info.model.sha256
-    if known:
-        return f"sha256 {known[:12]}"
-    rows = side.run["options"].select(["section", "key", "value"]).to_pylist()
-    named = [
-        row["value"] for row in rows if (row["section"], row["key"]) == ("Model Options", "Model") and row["value"]
-    ]
-    return PurePath(named[0]).name if named else None
-
-
 def _inputs(side: Side) -> str | None:
-    """Extents of the engine's inputs, without their names; None where a dimension is dynamic or not shown."""
-    made = {name for node in side.nodes for name in node.outputs}  # 8.0 leaves out the rows of some layers
-    wanted = side.network_inputs - made
-    rows = side.run["layer_tensors"].select(["direction", "name", "dims"]).to_pylist()
-    found = {row["name"]: row["dims"] for row in rows if row["direction"] == "input" and row["name"] in wanted}
-    shown = [dims for name, dims in found.items() if not name.startswith("__")]
-    if not shown or len(shown) > _MOST_INPUTS:  # some releases list Myelin's constants as inputs
-        return None
-    if any(dims is None or None in dims for dims in shown):
-        return None
-    return ", ".join(sorted(f"[{','.join(map(str, dims))}]" for dims in shown))
+    inputs = inputs_of(side.run)
+    return None if inputs is None else shapes_text(inputs)
 
 
 def _clock_mhz(side: Side) -> float | None:

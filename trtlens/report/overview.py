@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections import defaultdict
 from html import escape
-from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
 from trtlens.charts.drawing.style import by_precision, colour
 from trtlens.comparison.latency import compare_latency
 from trtlens.comparison.noise import NO_DIFFERENCE
+from trtlens.comparison.same_work import INPUTS, batches, model_of
 from trtlens.joins import profiled_layers
 from trtlens.output import shorten, visible
 from trtlens.performance import stated_figure
@@ -19,6 +19,7 @@ from trtlens.statistics import summarize
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from trtlens.comparison.same_work import Mismatch
     from trtlens.report.subject import Subject
     from trtlens.statistics import Statistics
 
@@ -49,6 +50,7 @@ _UNFINISHED = {
 }
 """What the record of a captured run says of a build without an engine, by its status."""
 _RATIO = "ratio and difference of the medians of the GPU's time; beyond noise with 99 % confidence"
+_RATES = "batch over the median of the GPU's time: inferences of two batches are not the same work"
 _UNIT_LOOKS = {"tensor core": "unit-tensor", "cuda core": "unit-cuda"}
 
 
@@ -57,24 +59,16 @@ def text(value: object) -> str:
     return escape(visible(str(value)))
 
 
-def card(subject: Subject, place: int, baseline: Subject | None) -> str:
-    """One run: what it is, its latency (against the baseline's), and its time by precision, unit and reformats."""
-    against = "" if baseline is None else _against(subject, baseline)
+def card(subject: Subject, place: int, baseline: Subject | None, unlike: Sequence[Mismatch] = ()) -> str:
+    """One run: what it is, its latency (against the baseline's), and its time by precision, unit and reformats.
+
+    ``unlike`` is in what the run differs from the baseline, so that their times are not of the same work.
+    """
+    against = "" if baseline is None else _against(subject, baseline, unlike)
     return (
         f'<article class="card" data-run="{place}"><h3>{text(subject.name)}</h3>{_latency(subject)}{against}{_identity(subject)}'
         f"{_shares(subject)}{_state(subject)}</article>"
     )
-
-
-def model_of(subject: Subject) -> str | None:
-    """The file name of the model where the run or its log states it."""
-    path = subject.run.info.model.path
-    if path is not None:
-        return PurePath(path).name
-    for row in subject.run["options"].to_pylist():
-        if row["section"] == "Model" and row["key"] == "Model" and row["value"]:
-            return PurePath(row["value"]).name
-    return None
 
 
 def _identity(subject: Subject) -> str:
@@ -82,7 +76,7 @@ def _identity(subject: Subject) -> str:
     layers = subject.run["layers"].num_rows
     builds = f"{subject.build} of {len(subject.builds)} in the log" if subject.builds else None
     values = {
-        "model": model_of(subject), "GPU": facts.get("gpu"), "TensorRT": facts.get("tensorrt_version"),
+        "model": model_of(subject.run).file, "GPU": facts.get("gpu"), "TensorRT": facts.get("tensorrt_version"),
         "precisions allowed": facts.get("precision_flags") or _typed(subject), "build": builds, "layers": f"{layers:,}" if layers else None,
     }  # fmt: skip
     rows = (f'<dt title="{_MEANINGS[label]}">{label}</dt><dd>{_known(value)}</dd>' for label, value in values.items())
@@ -125,25 +119,23 @@ def _sampled(subject: Subject) -> tuple[str, Statistics] | None:
     return None
 
 
-def _against(subject: Subject, baseline: Subject) -> str:
+def _against(subject: Subject, baseline: Subject, unlike: Sequence[Mismatch]) -> str:
     """How the median compares with that of the baseline, where both have samples of one kind, GPU and input shape."""
     found = compare_latency(subject.run, baseline.run)
     if found is None or found.difference is None:
         return ""
-    if _circumstances(subject) != _circumstances(baseline):
-        return '<p class="against">not held against the first run: GPU, input shapes or model differ</p>'
+    if unlike:
+        batch = batches(baseline.run, subject.run) if [one.what for one in unlike] == [INPUTS] else None
+        if batch is not None and found.run_ms and found.base_ms:
+            rates = f"{found.rates(*batch)} in {baseline.name}"
+            return f'<p class="against" title="{_RATES}">{text(rates)} (batch {batch[1]}, there {batch[0]})</p>'
+        return f'<p class="against">not held against {text(baseline.name)}: {text(", ".join(map(str, unlike)))}</p>'
     if found.difference.verdict == NO_DIFFERENCE:
         return f'<p class="against">no difference seen to {text(baseline.name)}</p>'
     slow, fast = max(found.run_ms, found.base_ms), min(found.run_ms, found.base_ms)
     factor = f"{slow / fast:.2f}x " if fast else ""
     word = found.difference.verdict
     return f'<p class="against {word}" title="{_RATIO}">{factor}{word} than {text(baseline.name)} ({signed_duration(found.difference.diff_ms)})</p>'
-
-
-def _circumstances(subject: Subject) -> tuple[Any, ...]:
-    """What has to agree before two latencies are held against one another; None where a run does not state it."""
-    timings = subject.run.info.timings
-    return subject.facts.get("gpu"), timings[-1].shapes if timings else None, model_of(subject)
 
 
 def _latency(subject: Subject) -> str:

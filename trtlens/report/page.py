@@ -56,7 +56,7 @@ def _render(subjects: Sequence[Subject]) -> str:
         "style": _asset("page.css") + "\n" + precision_styles(),
         "navigation": navigation(several=several),
         "runs": _run_switch(subjects),
-        "cards": "".join(card(one, place, subjects[0] if place else None) for place, one in enumerate(subjects)),
+        "cards": "".join(_card(subjects, place, compared) for place in range(len(subjects))),
         "findings": findings(subjects),
         "changed": _changed(compared) if several else "",
         "sections": "".join(section_html(section, scope="run") for section in SECTIONS),
@@ -68,6 +68,12 @@ def _render(subjects: Sequence[Subject]) -> str:
         "script": script,
     }
     return _fill(_asset("page.html"), parts)
+
+
+def _card(subjects: Sequence[Subject], place: int, compared: Compared) -> str:
+    if place == 0:
+        return card(subjects[0], 0, None)
+    return card(subjects[place], place, subjects[0], compared.mismatches(subjects, place))
 
 
 def _blocks(subjects: Sequence[Subject], compared: Compared | None, plotly: str) -> dict[str, str]:

@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 
 from trtlens.charts import MissingData, charts_of_comparison, charts_of_run
 from trtlens.charts.drawing.style import PATTERNS, SYMBOLS, THEMES, colour
+from trtlens.comparison.same_work import mismatches, shared_nodes
 from trtlens.errors import TrtlensError
 from trtlens.output import visible
 from trtlens.report.encoding import encode_figure, encode_table
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
     from trtlens.charts import Chart
     from trtlens.comparison.comparison import Comparison
+    from trtlens.comparison.same_work import Mismatch
     from trtlens.report.subject import Subject
     from trtlens.runs import Run
 
@@ -49,6 +51,13 @@ class Compared:
 
     comparison: Comparison | None
     reason: str | None
+
+    def mismatches(self, subjects: Sequence[Subject], place: int) -> Sequence[Mismatch]:
+        """In what a run differs from the first, so that their times are not of the same work."""
+        if self.comparison is not None:
+            return self.comparison.mismatches[place]
+        base, run = subjects[0].run, subjects[place].run
+        return mismatches(base, run, shared_nodes(base, run))
 
 
 def page_data(subjects: Sequence[Subject]) -> dict[str, Any]:
