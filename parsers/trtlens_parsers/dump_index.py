@@ -16,6 +16,7 @@ from typing import Any
 from trtlens_parsers.errors import FormatError
 from trtlens_parsers.json_text import (
     is_shape,
+    number_of,
     optional_text,
     parse_json,
     required_text,
@@ -211,18 +212,12 @@ def _refused_file(file: str | None) -> str | None:
 def _ranges(row: Any) -> TensorRanges | None:
     if not isinstance(row, dict):
         return None
-    values = [row.get(column.name) for column in fields(TensorRanges)]
-    if not all(value is None or _is_number(value) for value in values):
-        raise FormatError("the ranges of a tensor hold something else than numbers")
-    extremes = [None if value is None else float(value) for value in values[:_EXTREMES]]
-    counts = [int(value or 0) for value in values[_EXTREMES:]]
+    names = [column.name for column in fields(TensorRanges)]
+    counts = [whole_of(row, name) for name in names[_EXTREMES:]]
+    if any(count is None or count < 0 for count in counts):
+        raise FormatError(f"the ranges of a tensor lack counts, or hold some below 0; they have {sorted(row)!r:.200}")
+    extremes = [number_of(row, name) for name in names[:_EXTREMES]]
     return TensorRanges(*extremes, *counts)  # type: ignore[arg-type]  # the fields stand in this order
-
-
-def _is_number(value: Any) -> bool:
-    if isinstance(value, int):
-        return abs(value) <= _LARGEST_EXTENT
-    return isinstance(value, float) and math.isfinite(value)
 
 
 def _node(row: dict[str, Any]) -> DumpedNode:

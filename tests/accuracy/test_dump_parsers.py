@@ -200,6 +200,24 @@ def test_broken_indices_are_refused(text: str) -> None:
         read_index(text)
 
 
+COUNTS = dict.fromkeys(("zeros", "nan", "inf", "beyond", "subnormal", "flushed"), 0)
+
+
+@pytest.mark.parametrize("count", [None, 1.0, 1e308, -1, 2**63, True])
+def test_counts_that_are_none_are_refused(count: Any) -> None:
+    """A count is a whole number that a table holds: nothing is rounded, and what is missing is not 0."""
+    ranges = {**COUNTS, "beyond": count}
+    with pytest.raises(FormatError, match=r"whole number|lack counts"):
+        read_index(index(ranges=ranges))
+
+
+def test_extremes_that_are_not_finite_are_unknown() -> None:
+    """Extremes are of the finite values."""
+    (tensor,) = read_index(index(ranges={**COUNTS, "minimum": 1, "maximum": 10**400})).tensors
+    assert tensor.ranges is not None
+    assert (tensor.ranges.minimum, tensor.ranges.maximum, tensor.ranges.zeros) == (1.0, None, 0)
+
+
 def test_newer_formats_ask_for_an_update() -> None:
     """An index or a comparison of a newer format is not guessed at."""
     for kind, text in (("dump", '{"trtlens_dump": 99}'), ("accuracy", '{"trtlens_accuracy": 99}')):

@@ -40,6 +40,10 @@ def short_weight(graph: Any) -> None:
     graph.initializer[0].raw_data = graph.initializer[0].raw_data[:-3]
 
 
+def long_weight(graph: Any) -> None:
+    graph.initializer[0].raw_data += bytes(8)
+
+
 def huge_weight(graph: Any) -> None:
     graph.initializer[0].dims[0] = 2**62
 
@@ -96,11 +100,11 @@ def refusal(model: Path, work: str, out: Path) -> str | None:
     return None
 
 
-@pytest.mark.parametrize("change", [empty_constant, short_weight])
+@pytest.mark.parametrize("change", [empty_constant, short_weight, long_weight])
 def test_a_conversion_says_what_is_broken(change: Callable[[Any], None], tmp_path: Path) -> None:
     """The checker's words stand in the error of a conversion, behind the model's name."""
     model = broken(tmp_path / "broken.onnx", change)
-    with pytest.raises(TrtlensError, match=r"broken\.onnx.*(Constant|raw_data)"):
+    with pytest.raises(TrtlensError, match=r"broken\.onnx.*(Constant|raw_data|reshape)"):
         convert_model(model, BuildOptions(fp16=True), create_recorder(tmp_path / "run", {}))
 
 
