@@ -56,9 +56,9 @@ def test_a_figure_that_is_no_number_is_left_out() -> None:
     """7.0 prints ``0 qps`` and later versions ``nan ms``: the next figure of the metric speaks, or none does."""
     run = run_of(NOT_MEASURED)
     facts = facts_of(run)
-    assert facts["GPU compute"] == "2.5 ms (mean)"
+    assert facts["GPU compute"] == "2.50 ms (mean)"
     assert "throughput" not in facts
-    assert "2.5000" in card(read_subject(run), 0, None)
+    assert "2.50<small> ms" in card(read_subject(run), 0, None)
 
 
 @pytest.mark.parametrize("value", ["nan", "inf", "-nan(ind)"])

@@ -172,7 +172,9 @@ def long_tuning(*texts: str) -> str:
 
 
 CACHE = options(option("timingCacheMode", "global"), option("timingCacheFile", "model.cache"))
+CUT_LOG = log("Original: 1 layers", *FP32_TUNED)
 SPEAKS: Mapping[str, Callable[[], Run]] = {
+    "build-not-finished": lambda: run_of(CUT_LOG),
     "int8-without-fp16": lambda: run_of(INT8_ALONE),
     "cuda-cores-despite-tensor-cores": lambda: run_of(left_out(0.001)),
     "channels-rule-out-tensor-cores": lambda: run_of(built(*DP4A_TUNED, engine=(DP4A_CONV,))),
@@ -190,6 +192,11 @@ SPEAKS: Mapping[str, Callable[[], Run]] = {
 """For each rule about one run a run in which it speaks."""
 
 REFUTED: tuple[tuple[str, str, Callable[[], Run]], ...] = (
+    ("build-not-finished", "run.json: the run is done", lambda: captured(CUT_LOG, status="done")),
+    ("build-not-finished", "trtexec passed",
+     lambda: run_of("&&&& RUNNING TensorRT.trtexec [TensorRT v8601] # trtexec --onnx=m.onnx\n" + CUT_LOG
+                    + "&&&& PASSED TensorRT.trtexec [TensorRT v8601] # trtexec --onnx=m.onnx\n")),
+    ("build-not-finished", "the engine's rows are there", lambda: run_of(CUT_LOG + log(*GENERATED, FLOAT_CONV))),
     ("int8-without-fp16", "run.json: FP16 was allowed",
      lambda: captured(INT8_ALONE, flags={"int8": True, "fp16": True}, precision_flags=["INT8", "FP16"])),
     ("int8-without-fp16", "trtexec's options: FP16 was allowed",

@@ -10,17 +10,23 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from trtlens.arrays import array, to_numpy
+from trtlens.endings import FAILED, FINISHED, read_ending
 from trtlens.kept import kept_rows
 from trtlens.performance import stated_figure
 from trtlens.quantities import byte_size, duration, seconds
 from trtlens.reformats import NO_WORK
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from trtlens.endings import Ending
     from trtlens.performance import Figure
     from trtlens.runs import Run
 
 _SHOWN_MESSAGES = 6
 _FIGURES = (("gpu_compute_time", "GPU compute"), ("throughput", "throughput"))
+_SECOND_LINES = frozenset({"advice"})
+_FRAMES = ("--- Begin node ---", "--- End node ---")
 _SEVERE = ("internal error", "error", "warning")
 
 
@@ -57,34 +63,43 @@ def _tells(run: Run) -> bool:
 
 def _summarise(run: Run, build: dict[str, Any]) -> BuildSummary:
     version = build["tensorrt_version"] or "version not stated"
+    ending = read_ending(run, build["build"])
     parts = [f"TensorRT {version}", build["gpu"], f"via {build['wrapper']}" if build["wrapper"] else None]
     facts = [
+        *_failed(ending),
         Fact("lines", f"{build['first_line']:,} to {build['last_line']:,}"),
-        *_outcome(build), *_layers(run), *_reformats(run), *_tuning(run), *_time(build), *_memory(build),
+        *_outcome(build, ending), *_layers(run, ending), *_reformats(run), *_tuning(run), *_time(build), *_memory(build),
         *_measured(run), *_latency(run),
     ]  # fmt: skip
     return BuildSummary(build["build"], ", ".join(part for part in parts if part), tuple(facts), _messages(run))
 
 
-def _outcome(build: dict[str, Any]) -> list[Fact]:
+def _failed(ending: Ending | None) -> list[Fact]:
+    """The failure of a build before all that is known of it."""
+    return [Fact("engine", f"none: {ending.text}")] if ending is not None and ending.state == FAILED else []
+
+
+def _outcome(build: dict[str, Any], ending: Ending | None) -> list[Fact]:
     if not build["is_build"]:
         loaded = "loaded, not built here" if build["loaded_line"] is not None else "neither built nor loaded here"
         return [Fact("engine", loaded)]
     if build["is_calibration"]:
         return [Fact("engine", "the network that TensorRT calibrates INT8 with; the engine is the next build")]
     facts = [Fact("allowed", build["precision_flags"])] if build["precision_flags"] else []
-    if not build["complete"]:
-        ended = f"; trtexec ended {build['state']}" if build["state"] not in {None, "RUNNING"} else ""
-        facts.append(Fact("engine", f"no engine was finished in this log: cut off, or the build failed{ended}"))
+    if ending is not None and ending.state not in {FINISHED, FAILED}:
+        facts.append(Fact("engine", f"none in this log: {ending.text}"))
     return facts
 
 
-def _layers(run: Run) -> list[Fact]:
+def _layers(run: Run, ending: Ending | None) -> list[Fact]:
     layers = run["layers"]
     if not layers.num_rows:
         left = run["builds"]["layer_count"][0].as_py()
         known = f"{left} layers, " if left is not None else ""
-        return [Fact("layers", f"{known}not listed in the log (they are at verbose level)")]
+        why = "not listed in the log (they are at verbose level)"
+        if ending is not None and ending.state != FINISHED and (run["candidates"].num_rows or ending.state == FAILED):
+            why = "not listed: they are printed when an engine is finished"
+        return [Fact("layers", f"{known}{why}")]
     facts = [Fact("layers", f"{layers.num_rows}: {_counted(layers['type'], 5)}")]
     working = layers.filter(pc.invert(pc.is_in(layers["type"], value_set=array(sorted(NO_WORK), pa.string()))))
     working = working.filter(pc.invert(working["is_reformat"]))
@@ -161,16 +176,35 @@ def _measured(run: Run) -> list[Fact]:
 
 
 def _messages(run: Run) -> tuple[tuple[str, str, int, str], ...]:
-    """Severity, code, count and first line of text: errors first, then what was said most often."""
+    """Severity, code, count and first line of text: errors in the order of the log, then what was said most often.
+
+    The second line of a warning belongs to the one above it, and is left out.
+    """
     rows = [row for row in kept_rows(run, "messages").to_pylist() if row["severity"] in _SEVERE or row["code"]]
-    counts = Counter((row["severity"], row["code"] or row["text"].split("\n", 1)[0]) for row in rows)
-    first = {(row["severity"], row["code"] or row["text"].split("\n", 1)[0]): row for row in reversed(rows)}
-    rank = {name: position for position, name in enumerate(_SEVERE)}
-    ordered = sorted(counts.items(), key=lambda item: (rank.get(item[0][0], len(rank)), -item[1]))
+    groups: dict[tuple[str, str], list[dict[str, Any]]] = {}
+    for row in rows:
+        if row["code"] not in _SECOND_LINES:
+            groups.setdefault((row["severity"], row["code"] or _first_line(row)), []).append(row)
+    ordered = sorted(groups.items(), key=lambda item: _place(item[0][0], item[1]))
     return tuple(
-        (severity, first[severity, code]["code"] or "-", count, first[severity, code]["text"].split("\n", 1)[0])
-        for (severity, code), count in ordered[:_SHOWN_MESSAGES]
+        (severity, found[0]["code"] or "-", len(found), _telling(found))
+        for (severity, _), found in ordered[:_SHOWN_MESSAGES]
     )
+
+
+def _place(severity: str, found: Sequence[dict[str, Any]]) -> tuple[int, int]:
+    rank = _SEVERE.index(severity) if severity in _SEVERE else len(_SEVERE)
+    return rank, found[0]["line"] if "error" in severity else -len(found)
+
+
+def _telling(found: Sequence[dict[str, Any]]) -> str:
+    """The first text that is no frame around a node of the model."""
+    texts = [_first_line(row) for row in found]
+    return next((text for text in texts if not text.endswith(_FRAMES)), texts[0])
+
+
+def _first_line(row: dict[str, Any]) -> str:
+    return str(row["text"]).split("\n", 1)[0]
 
 
 def _counted(column: pa.ChunkedArray, most: int) -> str:

@@ -195,7 +195,7 @@ def test_a_log_cut_in_the_middle_makes_a_page_that_says_so(tmp_path: Path) -> No
     path.write_bytes(log[: len(log) // 2])
     page = render([read_subject(open_run(path))])
     assert "no timings in this run" in page
-    assert "no engine was finished in this log" in page
+    assert "the log breaks off before the build&#x27;s end: it ends at line" in page
     data = block(page, "run-0")
     assert data["tables"]["candidates"]["rows"] > 0
     assert data["tables"]["layers"]["rows"] == 0

@@ -148,19 +148,25 @@ def _latency(result: TimingResult) -> str:
 
 
 def _print_failure(out: Path) -> None:
-    """What the log says of a build that failed: the last errors and what their codes mean."""
+    """Why a build failed, with the lines of its log that say so."""
+    from trtlens.endings import FAILED, read_ending  # noqa: PLC0415
     from trtlens.runs import open_run  # noqa: PLC0415
 
     if not is_run(out):
         return
     try:
-        rows = open_run(out)["messages"].to_pylist()
+        run = open_run(out)
+        ending = read_ending(run, run["builds"]["build"].to_pylist()[-1])
     except TrtlensError:
         return  # the log holds nothing yet
-    errors = [row for row in rows if "error" in row["severity"]][-3:]
-    for row in errors:
-        code = f" ({row['code']}, see docs/messages.md)" if row["code"] else ""
-        sys.stderr.write(f"log line {row['line']}: {visible(row['text'])}{code}\n")
+    if ending is not None and ending.state == FAILED:
+        lines = (
+            f" (log line{'s' if len(ending.lines) > 1 else ''} {', '.join(map(str, ending.lines))})"
+            if ending.lines
+            else ""
+        )
+        sys.stderr.write(f"{visible(ending.text)}{lines}\n")
+        sys.stderr.write(f"next: {visible(ending.next_check)}\n" if ending.next_check else "")
     sys.stderr.write(f"the log so far stands in {out}: trtlens show messages {out}\n")
 
 

@@ -93,11 +93,19 @@ def _print_notes(run: Run) -> None:
     kinds = {row["kind"]: row["lines"] for row in run["reading"].to_pylist()}
     if kinds.get("unread"):
         sys.stderr.write(f"{kinds['unread']} lines were not understood: trtlens parse --unread shows them\n")
-    if not run["layers"].num_rows and not run["candidates"].num_rows:
+    if not run["layers"].num_rows and not run["candidates"].num_rows and not _has_failed(run):
         sys.stderr.write(
             "no layers and no tactics here: they are printed by a verbose logger alone; build with trtexec --verbose "
             "(or trt.Logger.VERBOSE) and keep stdout and stderr in one file: > build.log 2>&1\n"
         )
+
+
+def _has_failed(run: Run) -> bool:
+    """Whether a build of the run failed, so that no verbosity would have brought layers."""
+    from trtlens.endings import FAILED, read_ending  # noqa: PLC0415
+
+    endings = [read_ending(run, build) for build in run["builds"]["build"].to_pylist()]
+    return any(ending is not None and ending.state == FAILED for ending in endings)
 
 
 def show(

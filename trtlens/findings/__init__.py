@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import pyarrow.compute as pc
 
 from trtlens.findings import second_run
+from trtlens.findings.build_end import build_not_finished
 from trtlens.findings.comparison import int8_slower_than_fp16
 from trtlens.findings.engine import Engine
 from trtlens.findings.launches import launch_bound, myelin_hides_layers
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     Addition = Callable[[Finding, Engine, Engine], Finding]
 
 RULES: tuple[Rule, ...] = (
+    build_not_finished,
     int8_without_fp16,
     cuda_cores_despite_tensor_cores,
     channels_rule_out_tensor_cores,

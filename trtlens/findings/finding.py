@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
     from trtlens.findings.stakes import Stake
 
+LEADING = frozenset({"build-not-finished"})
+"""Findings that come before all others of their build: without an engine the others say little."""
 SEVERITIES = ("high", "medium", "low")
 COLUMNS = declare(
     "view findings", "one thing that costs time, or puts the result at risk, in one build", "build code",
@@ -72,9 +74,16 @@ class Finding:
 
 
 def findings_table(found: Sequence[tuple[int, Finding]]) -> pa.Table:
-    """The findings of all builds, severe ones first, then by the time at stake."""
+    """The findings of all builds, a build that failed first, then severe ones, then by the time at stake."""
     ordered = sorted(
-        found, key=lambda row: (row[0], SEVERITIES.index(row[1].severity), -(row[1].at_stake_ms or 0.0), row[1].code)
+        found,
+        key=lambda row: (
+            row[0],
+            row[1].code not in LEADING,
+            SEVERITIES.index(row[1].severity),
+            -(row[1].at_stake_ms or 0.0),
+            row[1].code,
+        ),
     )
     rows = [finding for _, finding in ordered]
     return COLUMNS.table({

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from trtlens.findings.finding import LEADING
 from trtlens.quantities import duration, seconds
 from trtlens.report.overview import text
 
@@ -26,6 +27,7 @@ def findings(subjects: Sequence[Subject]) -> str:
     rank = {"high": 0, "medium": 1, "low": 2}
     rows.sort(
         key=lambda one: (
+            one[1]["code"] not in LEADING,
             -(one[1]["at_stake_ms"] or 0.0),
             rank.get(one[1]["severity"], 3),
             -(one[1]["at_stake_s"] or 0.0),
