@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from trtlens import arrays
 from trtlens.arrays import array, known_true, of_build, of_numpy
-from trtlens.schema import LABEL
+from trtlens.schema import LABEL, declare
 
 TEXT = st.text(max_size=12)
 COLUMNS = st.one_of(
@@ -99,3 +99,11 @@ def test_making_arrays_imports_no_pandas() -> None:
         "sys.exit('pandas' in sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_a_time_that_no_clock_shows_is_unknown() -> None:
+    """A damaged figure would make sums infinite: beyond 1e12 ms (30 years) it is null, and what is known stays."""
+    spec = declare("times", "one time", "time_ms", "time_ms | float | ms | a time\ncount | float | | a count")
+    table = spec.table({"time_ms": [1.5, 1e308, None, -1e13, 1e12], "count": [1e308] * 5})
+    assert table["time_ms"].to_pylist() == [1.5, None, None, None, 1e12]
+    assert table["count"].to_pylist() == [1e308] * 5

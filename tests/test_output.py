@@ -20,7 +20,7 @@ from typer.testing import CliRunner
 from tests.conftest import capture_files
 from trtlens import TABLES, VIEWS, open_run
 from trtlens.cli import app
-from trtlens.output import PRECISION_COLOURS, shorten, to_csv, to_json, visible
+from trtlens.output import PRECISION_COLOURS, cell_text, shorten, to_csv, to_json, visible
 
 ROOT = Path(__file__).parents[1]
 SMALL = ROOT / "fixtures" / "small-build" / "verbose.log"
@@ -74,6 +74,39 @@ def test_csv_has_a_header_and_every_row() -> None:
     assert rows[1] == ['a, "b"', "1.5"]
     assert rows[2][1] == ""
     assert "\x1b" not in rows[2][0]
+
+
+def test_nothing_in_a_list_acts_on_a_terminal() -> None:
+    """Names in lists are as harmless as names that stand alone, in every format that a terminal shows; JSON keeps them."""
+    names = [HOSTILE, "a\u061cb", "c\ufffad"]
+    table = pa.table({"nodes": [names]})
+    (_, (cell,)) = csv.reader(io.StringIO(to_csv(table)))
+    assert json.loads(cell) == names
+    for text in (to_csv(table), to_json(table), cell_text("nodes", names)):
+        assert not set(text) & set("\x1b\x07\x9b\u202e\u2028\x00\u061c\ufffa")
+
+
+@pytest.mark.parametrize("name", ["=cmd|' /C calc'!A0", "+1", "-1+2", "@SUM(1)", "\uff1d1"])
+def test_csv_holds_no_formula(name: str) -> None:
+    """A spreadsheet shows a name as a name; numbers stay numbers, and JSON has the very name."""
+    table = pa.table({"name": [name], "diff_ms": [-1.5], "lists": [["=1"]]})
+    rows = list(csv.reader(io.StringIO(to_csv(table))))
+    assert rows[1] == ["'" + name, "-1.5", '["=1"]']
+    assert json.loads(to_json(table))[0]["name"] == name
+
+
+def test_an_infinite_sum_is_unknown() -> None:
+    """JSON knows no infinity and no NaN: both are null, and empty in CSV."""
+    table = pa.table({"factor": [float("inf"), float("nan"), 2.0]})
+    assert [row["factor"] for row in json.loads(to_json(table))] == [None, None, 2.0]
+    assert to_csv(table) == 'factor\n""\n""\n2.0\n'
+
+
+@given(st.characters(categories=("Cc", "Cs", "Zl", "Zp")) | st.sampled_from("\u061c\u200e\u200f\u202e\u2066\u206f"))
+def test_an_escape_says_which_character_it_was(character: str) -> None:
+    """Two digits for the first 256, four for the rest, so that no escape can be read in two ways."""
+    code = ord(character)
+    assert visible(f"a{character}0") == (f"a\\x{code:02x}0" if code < 256 else f"a\\u{code:04x}0")
 
 
 @pytest.mark.parametrize("view", [*VIEWS, "candidates", "layer_tensors"])

@@ -94,6 +94,13 @@ def _truths_of(bits: pa.Buffer | None, values: pa.Array) -> np.ndarray:
     return np.unpackbits(packed_bits, bitorder="little")[values.offset :][: len(values)].astype(bool)
 
 
+def within(numbers: pa.Array, most: float) -> pa.Array:
+    """The numbers, null in place of those whose magnitude is beyond ``most``."""
+    values = to_numpy(numbers)
+    beyond = np.abs(values) > most
+    return of_numpy(values, missing=beyond | np.isnan(values)) if beyond.any() else numbers
+
+
 def run_starts(ordered: np.ndarray) -> np.ndarray:
     """Positions in sorted values (or rows of values) where another one begins."""
     differs = ordered[1:] != ordered[:-1]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import math
 import re
 import sys
 from enum import Enum
@@ -28,7 +29,10 @@ PRECISION_COLOURS = {
 _PIPE_WIDTH = 100_000
 _SHORTEST = 12
 """Characters below which a column of names is not shortened further."""
-_CONTROL = re.compile("[\\x00-\\x1f\\x7f-\\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069\u2028\u2029]")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u206f\ufff9-\ufffb\ud800-\udfff]")
+"""What a terminal acts on: control characters, marks of the direction of text, halves of surrogate pairs."""
+_FORMULA = tuple("=+-@\uff1d\uff0b\uff0d\uff20")
+"""What a text begins with that a spreadsheet takes for a formula; the last four are their wide forms."""
 
 
 class Format(str, Enum):
@@ -63,13 +67,15 @@ def _holds_any_letter(stream: TextIO) -> bool:
 
 def to_json(table: pa.Table, *, ascii_only: bool = False) -> str:
     """One array of objects, a line each, with the table's column names; unknown is null."""
-    rows = (json.dumps(_plain(row), ensure_ascii=ascii_only, allow_nan=False) for row in table.to_pylist())
-    # json escapes C0 controls only; C1 controls and text-direction marks would reach the terminal as they are.
-    return _CONTROL.sub(_json_escape, "[" + ",\n ".join(rows) + "]")
+    return "[" + ",\n ".join(_json_text(_plain(row), ascii_only=ascii_only) for row in table.to_pylist()) + "]"
 
 
 def to_csv(table: pa.Table) -> str:
-    """Comma-separated rows under a header; lists are JSON, unknown is empty."""
+    """Comma-separated rows under a header; lists are JSON, unknown is empty.
+
+    A text that a spreadsheet would take for a formula gets a ``'`` before it, and control characters are escapes: JSON and
+    Parquet have the very names.
+    """
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(table.column_names)
@@ -80,26 +86,37 @@ def to_csv(table: pa.Table) -> str:
 
 def _csv_cell(value: Any) -> Any:
     if isinstance(value, (list, dict)):
-        return json.dumps(value, ensure_ascii=False)
-    return visible(value) if isinstance(value, str) else value
+        return _json_text(value)
+    if not isinstance(value, str):
+        return value
+    return f"'{visible(value)}" if value.startswith(_FORMULA) else visible(value)
+
+
+def _json_text(value: Any, *, ascii_only: bool = False) -> str:
+    """JSON without any character that a terminal acts on: the json module escapes the controls of ASCII alone."""
+    text = json.dumps(value, ensure_ascii=ascii_only, allow_nan=False)
+    return _CONTROL.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
 
 
 def _plain(row: dict[str, Any]) -> dict[str, Any]:
-    """The row with 64-bit ids as hexadecimal text: JSON readers and spreadsheets round numbers beyond 2**53."""
-    return {name: _hex(value) if name == "tactic_id" else value for name, value in row.items()}
+    """The row for JSON and spreadsheets: 64-bit ids, which they would round, as hexadecimal text, infinite sums unknown."""
+    return {name: _plain_value(name, value) for name, value in row.items()}
 
 
-def _hex(value: int | None) -> str | None:
-    return None if value is None else hexadecimal(value)
-
-
-def _json_escape(match: re.Match[str]) -> str:
-    return match[0] if match[0] == "\n" else f"\\u{ord(match[0]):04x}"
+def _plain_value(name: str, value: Any) -> Any:
+    if name == "tactic_id" and value is not None:
+        return hexadecimal(value)
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def visible(text: str) -> str:
     """``text`` with control characters and text-direction marks as escapes, so that no name can act on a terminal."""
-    return _CONTROL.sub(lambda match: f"\\x{ord(match[0]):02x}", text)
+    return _CONTROL.sub(_escape, text)
+
+
+def _escape(match: re.Match[str]) -> str:
+    code = ord(match[0])
+    return f"\\x{code:02x}" if code <= 0xFF else f"\\u{code:04x}"
 
 
 def _write_parquet(table: pa.Table) -> None:

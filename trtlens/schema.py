@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
-from trtlens.arrays import array
+from trtlens.arrays import array, within
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+_LONGEST = {"ms": 1e12, "s": 1e12}
+"""By unit the largest time that a table holds, moments since 1970 included: a larger figure is damaged, so unknown."""
 LABEL = pa.dictionary(pa.int32(), pa.string())
 """The type of a text that repeats."""
 _TYPES: dict[str, pa.DataType] = {
@@ -66,7 +68,7 @@ class TableSpec:
         names = [column.name for column in self.columns]
         if set(columns) != set(names):
             raise KeyError(f"{self.name}: columns differ from the declaration: {sorted(set(columns) ^ set(names))}")
-        arrays = [_array(columns[column.name], column.arrow) for column in self.columns]
+        arrays = [_array(columns[column.name], column) for column in self.columns]
         return pa.Table.from_arrays(arrays, schema=self.schema)
 
     def empty(self) -> pa.Table:
@@ -95,7 +97,9 @@ def _metadata(column: Column) -> dict[str, str]:
     return {"doc": column.doc, **({"unit": column.unit} if column.unit else {})}
 
 
-def _array(values: Sequence[Any] | pa.Array, arrow: pa.DataType) -> pa.Array:
-    if isinstance(values, pa.Array):
-        return values if values.type == arrow else values.cast(arrow)
-    return array(values, arrow)
+def _array(values: Sequence[Any] | pa.Array, column: Column) -> pa.Array:
+    if not isinstance(values, pa.Array):
+        made = array(values, column.arrow)
+    else:
+        made = values if values.type == column.arrow else values.cast(column.arrow)
+    return within(made, _LONGEST[column.unit]) if column.unit in _LONGEST else made
