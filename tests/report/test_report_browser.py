@@ -11,7 +11,9 @@ import pytest
 from tests.report.hostile_run import NAMES, hostile_run
 from tests.report.large_runs import captured
 from trtlens import open_run
+from trtlens.charts import CHARTS
 from trtlens.report import read_subject, render
+from trtlens.report.chart_page import chart_page
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -97,6 +99,21 @@ def test_every_chart_is_drawn_without_a_complaint(opened: Callable[[str], Page])
         == 0
     )
     assert page.errors() == []
+
+
+def test_a_chart_page_draws_under_its_policy(browser: Any, tmp_path: Path) -> None:
+    """A chart that stands alone is drawn by the scripts that its policy names, and by no other."""
+    figure = CHARTS["candidates"].draw(hostile_run())
+    page = chart_page(figure)
+    injected = page.replace("<body>", "<body><script>window.injected = 1</script>", 1)
+    (tmp_path / "chart.html").write_text(injected, "utf-8")
+    browser.get_log("browser")
+    browser.get((tmp_path / "chart.html").as_uri())
+    assert browser.execute_script("return document.querySelectorAll('#chart svg.main-svg').length") > 0
+    assert browser.execute_script("return window.injected") is None
+    told = [entry["message"] for entry in browser.get_log("browser") if entry["level"] in {"SEVERE", "WARNING"}]
+    assert len(told) == 1
+    assert "Content Security Policy" in told[0]
 
 
 def test_what_is_absent_is_said_once(opened: Callable[[str], Page]) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Optional
 import typer
 
 from trtlens.errors import TrtlensError
-from trtlens.folders import GENERATOR, check_place, write_document
+from trtlens.folders import check_place, write_document
 from trtlens.output import Format, console, visible, write_table
 
 if TYPE_CHECKING:
@@ -143,6 +143,7 @@ def show(
 def _write_chart(run: Run, view: str, path: Path) -> None:
     from trtlens.charts import CHARTS, chart_of_view  # noqa: PLC0415
     from trtlens.charts.drawing.style import with_title  # noqa: PLC0415
+    from trtlens.report.chart_page import chart_page  # noqa: PLC0415
     from trtlens.report.subject import read_subject  # noqa: PLC0415
 
     found = chart_of_view(view)
@@ -150,10 +151,7 @@ def _write_chart(run: Run, view: str, path: Path) -> None:
         drawn = sorted({name for one in CHARTS.values() for name in one.views})
         raise TrtlensError(f"there is no chart of {view}: choose one of {', '.join(drawn)}; or trtlens report for all")
     subject = read_subject(run)
-    page = with_title(found.draw(subject.run), f"{found.title}, {subject.name}").to_html(
-        include_plotlyjs=True, full_html=True, div_id="chart", config={"displaylogo": False, "showSendToCloud": False}
-    )
-    write_document(path, page.replace("<head>", f'<head><meta name="generator" content="{GENERATOR}">', 1))
+    write_document(path, chart_page(with_title(found.draw(subject.run), f"{found.title}, {subject.name}")))
     sys.stderr.write(f"chart written to {path}\n")
 
 

@@ -6,9 +6,7 @@ holds, the browser runs nothing but these two, and the page cannot send anything
 
 from __future__ import annotations
 
-import base64
 import gc
-import hashlib
 from concurrent.futures import ThreadPoolExecutor
 from importlib.resources import files
 from typing import TYPE_CHECKING
@@ -19,6 +17,7 @@ from trtlens.report.encoding import pack, to_json
 from trtlens.report.finding_list import findings
 from trtlens.report.overview import card, precision_styles, text
 from trtlens.report.payload import Compared, compare, comparison_data, page_data, run_data
+from trtlens.report.policy import content_policy
 from trtlens.report.sections import CHANGED, SECTIONS, navigation, section_html
 
 if TYPE_CHECKING:
@@ -52,7 +51,7 @@ def _render(subjects: Sequence[Subject]) -> str:
     parts = {
         "generator": GENERATOR,
         "title": text(names if len(names) <= _MOST_CHARACTERS_IN_TITLE else names[:_MOST_CHARACTERS_IN_TITLE] + "…"),
-        "policy": _policy(plotly, script),
+        "policy": content_policy([plotly, script]),
         "style": _asset("page.css") + "\n" + precision_styles(),
         "navigation": navigation(several=several),
         "runs": _run_switch(subjects),
@@ -100,11 +99,6 @@ def _asset(name: str) -> str:
 def _script() -> str:
     """The page's script: the parts in one function, so that nothing of it is global."""
     return '(() => {\n"use strict";\n' + "\n".join(_asset(name) for name in _SCRIPTS) + "\n})();\n"
-
-
-def _policy(*scripts: str) -> str:
-    hashes = " ".join(f"'sha256-{base64.b64encode(hashlib.sha256(one.encode()).digest()).decode()}'" for one in scripts)
-    return f"default-src 'none'; script-src {hashes}; style-src 'unsafe-inline'; img-src data: blob:; base-uri 'none'; form-action 'none'"
 
 
 def _run_switch(subjects: Sequence[Subject]) -> str:
