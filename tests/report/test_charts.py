@@ -12,6 +12,7 @@ import pytest
 from tests.doubles.made_runs import MadeRun
 from tests.report.hostile_run import hostile_run
 from tests.report.large_runs import captured
+from trtlens import open_run
 from trtlens.charts import CHARTS, MissingData, chart_of_view, charts_of_run, regions, waterfall
 from trtlens.charts.drawing.layer_work import read_work
 from trtlens.charts.drawing.peaks import peaks_of
@@ -110,6 +111,32 @@ def test_the_work_of_a_known_convolution() -> None:
         rate = peaks.rate(work.precision or "", work.unit)
         assert rate is None or work.tflops < rate
         assert math.isfinite(work.intensity)
+
+
+CONVOLUTION = {
+    "Name": "conv", "LayerType": "CaskConvolution", "ParameterType": "Convolution", "Weights": {"Type": "Half", "Count": 10},
+    "Inputs": [{"Name": "x", "Dimensions": [1, 1, 8, 8], "Format/Datatype": "Row major linear FP16"}],
+    "Outputs": [{"Name": "y", "Dimensions": [1, 1, 8, 8], "Format/Datatype": "Row major linear FP16"}],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("weights", "operations"),
+    [
+        ({"Type": "Half", "Count": 10}, 2 * 10 * 64),
+        ({"Type": "Half", "Count": 10**400}, None),
+        ({"Type": "Half", "Count": "10"}, None),
+        ({"Type": "Half", "Count": 1e308}, None),
+        ("[" * 100_000, None),
+        ("9" * 5000, None),
+    ],
+)
+def test_work_that_cannot_be_counted_is_unknown(weights: object, operations: int | None, tmp_path: Path) -> None:
+    """Weights of any number, depth or type give a number of operations or none."""
+    (tmp_path / "layers.json").write_text(json.dumps({"Layers": [CONVOLUTION | {"Weights": weights}], "Bindings": []}))
+    (tmp_path / "times.json").write_text('{"conv": [0.5]}')
+    found = read_work(open_run([tmp_path / "layers.json", tmp_path / "times.json"]))
+    assert [work.operations for work in found] == ([] if operations is None else [operations])
 
 
 def test_peaks_are_of_the_named_gpu_or_unknown() -> None:

@@ -7,12 +7,13 @@ Form of the parameters: TensorRT 8.6 to 11.4, detailed verbosity.
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
-from math import prod
+from math import isfinite, prod
 from typing import TYPE_CHECKING, Any
 
 from trtlens.joins import layers_with_times
+from trtlens_parsers.errors import FormatError
+from trtlens_parsers.json_text import finite, parse_json
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -87,7 +88,7 @@ def _work(row: dict[str, Any], tensors: Sequence[dict[str, Any]]) -> LayerWork |
     else:
         counted = None
     kept = _weight_bytes(weights)
-    if not counted or kept is None:
+    if not counted or kept is None or not isfinite(counted):
         return None
     return LayerWork(
         row["index"], row["name"], row["precision"], row["unit"], float(row["time_ms"]), counted, sum(sizes) + kept
@@ -99,10 +100,10 @@ def _convolution(
 ) -> float | None:
     """Each weight is used once at each position: of the output, of the input for a transposed convolution."""
     dims = source if "econv" in (kind or "") else target
-    count = weights.get("Count")
-    if not isinstance(count, int) or not dims or len(dims) < 3 or None in dims:
+    count = _count(weights)
+    if count is None or not dims or len(dims) < 3 or None in dims:
         return None
-    known = [size for size in dims if size is not None]
+    known = [float(size) for size in dims if size is not None]
     return 2.0 * count * known[0] * prod(known[2:])
 
 
@@ -113,21 +114,28 @@ def _product(parameters: dict[str, Any], left: list[int | None], target: list[in
     if transposed is None or not left or not target or len(left) < 2 or None in left or None in target:
         return None
     inner = left[-2 if transposed else -1]
-    return 2.0 * (inner or 0) * prod(size for size in target if size is not None)
+    return 2.0 * (inner or 0) * prod(float(size) for size in target if size is not None)
 
 
 def _weight_bytes(weights: dict[str, Any]) -> float | None:
     if not weights:
         return 0.0
-    size, count = _WEIGHT_BYTES.get(str(weights.get("Type"))), weights.get("Count")
-    return None if size is None or not isinstance(count, int) else size * count
+    size, count = _WEIGHT_BYTES.get(str(weights.get("Type"))), _count(weights)
+    return None if size is None or count is None else size * count
+
+
+def _count(weights: dict[str, Any]) -> float | None:
+    try:
+        return finite(weights.get("Count"), "Count")
+    except FormatError:
+        return None
 
 
 def _object(value: Any) -> dict[str, Any]:
     """The inspector writes objects as JSON texts, in some versions within a text."""
     if isinstance(value, str):
         try:
-            value = json.loads(value)
-        except ValueError:
+            value = parse_json(value, "parameters")
+        except FormatError:
             return {}
     return value if isinstance(value, dict) else {}
