@@ -47,15 +47,23 @@ def test_half_a_line_says_nothing(name: str, part: float) -> None:
     begin = data.rfind(b"\n", 0, cut) + 1
     half, whole_lines = read_log(data[:cut]), read_log(data[:begin])
     assert [_said(build) for build in half.builds] == [_said(build) for build in whole_lines.builds]
+    assert _severities(half)[: len(_severities(whole_lines))] == _severities(whole_lines)
     assert half.reading.counts["unfinished"] == bool(data[begin:cut].strip())
     assert half.reading.lines == whole_lines.reading.lines + (cut > begin)
 
 
+def _severities(read: Any) -> list[tuple[Any, ...]]:
+    return [(message.line, message.severity) for build in read.builds for message in build.messages]
+
+
 def _said(build: Any) -> dict[str, Any]:
-    return {name: getattr(build, name) for name in build.__slots__ if name not in {"last_line", "tactics"}} | {
+    return {name: getattr(build, name) for name in build.__slots__ if name not in _OPEN_ENDED} | {
         "tactics": (build.tactics.lines, build.tactics.codes, repr(build.tactics.times_ms), build.tactics.remarks)
     }
 
+
+_OPEN_ENDED = {"last_line", "tactics", "messages", "run"}
+"""What half a line can say: that it is a warning or an error, and how trtexec ended."""
 
 TORN = {
     "a time": ("Tactic: 0x00000000000003e8 Time: 0.", "candidates"),
@@ -78,6 +86,26 @@ def test_a_line_without_its_end_is_no_fact(torn: str) -> None:
     ]
     (row,) = [row for row in cut["reading"].to_pylist() if row["kind"] == "unfinished"]
     assert (row["lines"], row["examples"]) == (1, [f"3: {PREFIX}{text}"])
+
+
+def test_the_beginning_of_a_last_line_says_that_it_is_an_error() -> None:
+    """The error that ends a log is kept though its text may be cut; what it means is left open."""
+    run = run_of(
+        log("Original: 3 layers") + "[11/20/2026-22:01:26] [E] [TRT] 2: Error Code 2: Internal Error (Assertion eng"
+    )
+    (row,) = run["messages"].to_pylist()
+    assert (row["severity"], row["code"], row["text"]) == (
+        "error",
+        None,
+        "2: Error Code 2: Internal Error (Assertion eng",
+    )
+
+
+@pytest.mark.parametrize("state", ["PASSED", "FAILED"])
+def test_the_beginning_of_a_last_line_says_how_trtexec_ended(state: str) -> None:
+    """A log without a line end behind trtexec's last line was not cut off while it ran; the rest of the line is not read."""
+    (row,) = run_of(f"{BANNER.format('RUNNING')}\n{BANNER.format(state)[:40]}")["builds"].to_pylist()
+    assert (row["state"], row["command"]) == (state, "trtexec --onnx=a.onnx --fp16")
 
 
 # -- cut between lines ---------------------------------------------------------------------------------------------

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.doubles.made_logs import log, run_of
+from tests.doubles.made_logs import PREFIX, line_of, log, run_of
 from trtlens.findings import find
 from trtlens.report import render
 from trtlens.report.overview import card
@@ -81,3 +83,54 @@ def test_an_extent_that_no_tensor_has_is_unknown() -> None:
     rows = run_of(LARGE_EXTENTS)["layer_tensors"].to_pylist()
     assert [row["dims"] for row in rows] == [[None], [LARGE - 1], [2**40, 2**40], [1, None]]
     assert [row["bytes"] for row in rows] == [None] * 4
+
+
+# -- every line twice ----------------------------------------------------------------------------------------------
+
+SMALL = (Path(__file__).parents[1] / "fixtures" / "small-build" / "verbose.log").read_text()
+
+
+def rows_without_lines(run: Run) -> dict[str, list[dict[str, object]]]:
+    """Every table but how lines were read, without numbers of lines."""
+    tables = {name: run[name].to_pylist() for name in run if name != "reading"}
+    for rows in tables.values():
+        for row in rows:
+            for column in [name for name in row if name.endswith("line") or name == "lines"]:
+                del row[column]
+    return tables
+
+
+def doubled(text: str, second: str | None = None) -> str:
+    """The log of a logger with two handlers: each message twice, a message being a line with what continues it."""
+    messages = re.findall(r"^\[.*\n(?:[^\[\n].*\n)*", text, re.MULTILINE)
+    assert "".join(messages) == text
+    return "".join(one + (one if second is None else one.replace(PREFIX, second)) for one in messages)
+
+
+@pytest.mark.parametrize("second", [None, "[V] [TRT] "])
+@pytest.mark.parametrize("preamble", ["", "fetched 12 objects\n" * 900])
+def test_a_log_with_every_message_twice_is_read_once(second: str | None, preamble: str) -> None:
+    """Two handlers on one logger: one build with its rows once, and the second copies counted."""
+    once, twice = run_of(preamble + SMALL), run_of(preamble + doubled(SMALL, second))
+    assert rows_without_lines(twice) == rows_without_lines(once)
+    counts = {row["kind"]: row["lines"] for row in twice["reading"].to_pylist()}
+    assert counts["doubled"] == SMALL.count("\n")
+    assert twice["layers"]["line"].to_pylist()[0] == preamble.count("\n") + line_of(doubled(SMALL, second), "Layer(")
+
+
+def test_messages_that_repeat_are_no_second_copies() -> None:
+    """A log that says some things twice, or one thing a thousand times, loses none of it."""
+    for text in (
+        SMALL + SMALL,
+        log(*["Setting a default quantization params because quantization data is missing for "] * 500),
+    ):
+        assert {row["kind"]: row["lines"] for row in run_of(text)["reading"].to_pylist()}["doubled"] == 0
+
+
+def test_a_log_of_no_known_form_is_said_to_be_that() -> None:
+    """Where most lines are unread, nothing is concluded from what is missing."""
+    run = run_of("Original: 3 layers\n" + "".join(f"<{n}> dbg: {n * 7919 % 97} {{}}\n" for n in range(50)))
+    facts = facts_of(run)
+    assert facts["log"].startswith("not understood: 50 of 51 lines")
+    assert "50 of 51 lines" in facts["engine"]
+    assert "not understood" not in facts_of(run_of(SMALL + "<1> dbg\n")).get("log", "")

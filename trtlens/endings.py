@@ -6,9 +6,12 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import pyarrow.compute as pc
+
 from trtlens.arrays import of_build
 from trtlens.kept import kept_rows
 from trtlens.network_nodes import network_nodes
+from trtlens.reading import not_understood
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -68,10 +71,10 @@ def read_ending(run: Run, build: int) -> Ending | None:
     Stated are: the end of engine generation, trtexec's last line, the status of a captured run, errors after which no engine
     comes, a last line without its end.
     """
-    row = next(row for row in run["builds"].to_pylist() if row["build"] == build)
+    (row,) = of_build(run["builds"], build).to_pylist()
     if not row["is_build"]:
         return None
-    is_last = build == max(run["builds"]["build"].to_pylist())
+    is_last = build == pc.max(run["builds"]["build"]).as_py()
     status = run.info.status if run.info.kind == "profile" and is_last else None
     stated = row["engine_generation_s"] is not None or row["engine_built_s"] is not None
     if row["complete"] or stated or row["state"] == "PASSED" or status in {"done", "built"}:
@@ -134,7 +137,10 @@ def _failed_node(run: Run, build: int, message: dict[str, Any], cause: dict[str,
 
 
 def _without_end(run: Run, row: dict[str, Any], errors: Sequence[dict[str, Any]], *, is_last: bool) -> Ending:
-    """A build whose end nobody states: a log that breaks off, or one that never had the lines."""
+    """A build whose end nobody states: a log that breaks off, that never had the lines, or that was not understood."""
+    unknown = not_understood(run)
+    if unknown is not None:
+        return Ending(NOT_SHOWN, unknown)
     timed = of_build(kept_rows(run, "candidates").select(["build", "layer", "line"]), row["build"])
     is_tuning = (
         timed.num_rows > 0 and row["tactic_selection_s"] is None and not of_build(run["layers"], row["build"]).num_rows

@@ -14,6 +14,7 @@ from trtlens.endings import FAILED, FINISHED, read_ending
 from trtlens.kept import kept_rows
 from trtlens.performance import stated_figure
 from trtlens.quantities import byte_size, duration, seconds
+from trtlens.reading import not_understood, reading_notes
 from trtlens.reformats import NO_WORK
 
 if TYPE_CHECKING:
@@ -54,7 +55,11 @@ def summarise(run: Run) -> list[BuildSummary]:
     rows = run["builds"].to_pylist()
     telling = [row for row in rows if row["is_build"] or row["command"] or _tells(run.build(row["build"]))]
     shown = [_summarise(run.build(row["build"]), row) for row in telling or rows[:1]]
-    return [*shown[:-1], replace(shown[-1], notes=run.info.notes)]
+    shown[-1] = replace(shown[-1], notes=(*reading_notes(run), *run.info.notes))
+    unknown = not_understood(run)
+    if unknown is not None:
+        shown[0] = replace(shown[0], facts=(Fact("log", f"not understood: {unknown}"), *shown[0].facts))
+    return shown
 
 
 def _tells(run: Run) -> bool:

@@ -11,9 +11,11 @@ from typing import TYPE_CHECKING
 from trtlens_parsers.build import OpenBuild
 from trtlens_parsers.dispatch import KEY, dispatch_table
 from trtlens_parsers.ignored import is_ignored
+from trtlens_parsers.prefixes import read_prefix
 from trtlens_parsers.program_run import OpenRun
+from trtlens_parsers.records import Message
 from trtlens_parsers.tactic_store import KernelNames
-from trtlens_parsers.trtexec import read_banner
+from trtlens_parsers.trtexec import read_banner, read_end
 from trtlens_parsers.tuning import TuningReader
 
 if TYPE_CHECKING:
@@ -110,6 +112,16 @@ class Builds:
             self._next_run(line + 1)
             self._passed = passed
         return True
+
+    def take_torn(self, text: str, line: int) -> None:
+        """The log's last line where it has no end: how trtexec ended, or that it is a warning or an error."""
+        prefix, state = read_prefix(text), read_end(text)
+        if state is not None:
+            self.current.run.state, self.current.run.state_line = state, line
+        elif prefix is not None and prefix.severity in ALARMS and text[prefix.length :].strip():
+            # what a message means is told by its words, of which some may be missing
+            message = Message(prefix.severity, None, text[prefix.length :].rstrip(), None, None, line)
+            self.owner(prefix, line).messages.append(message)
 
     def owner(self, prefix: Prefix, line: int) -> OpenBuild:
         """The build that a warning or an error is of: trtexec's standard error can stand behind its last banner."""

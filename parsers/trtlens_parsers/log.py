@@ -6,8 +6,11 @@ of a multi-line warning); a foreign line of the hosting program; or unread, whic
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from trtlens_parsers.builds import ALARMS, Builds
 from trtlens_parsers.dispatch import KEY
+from trtlens_parsers.doubled_lines import DoubledLines
 from trtlens_parsers.ignored import is_dump_row, is_ignored, is_ignored_within
 from trtlens_parsers.layers import is_layer_line
 from trtlens_parsers.messages import MESSAGE_SCREEN
@@ -15,6 +18,9 @@ from trtlens_parsers.outer_prefix import OuterPrefix
 from trtlens_parsers.prefixes import Prefix, read_prefix
 from trtlens_parsers.records import Log, Reading
 from trtlens_parsers.text import LineDecoder
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 _EXAMPLES = 200
 _EXAMPLE_WIDTH = 500
@@ -32,29 +38,41 @@ class LogReader:
     def __init__(self) -> None:
         self._decoder = LineDecoder()
         self._outer = OuterPrefix()
+        self._doubled = DoubledLines()
         self._builds = Builds()
         self._line = 0
         self._prefixed = False
         self._width = 0
-        self._counts = {"tensorrt": 0, "ignored": 0, "foreign": 0, "unread": 0, "unfinished": 0, "blank": 0}
+        self._counts = {
+            "tensorrt": 0,
+            "ignored": 0,
+            "foreign": 0,
+            "unread": 0,
+            "unfinished": 0,
+            "doubled": 0,
+            "blank": 0,
+        }
         self._unread: list[tuple[int, str]] = []
         self._foreign: list[tuple[int, str]] = []
 
     def feed(self, data: bytes) -> None:
         """Read the lines that ``data`` completes."""
-        self._scan(self._outer.strip(self._decoder.feed(data)))
+        self._read(self._doubled.stretches(self._outer.strip(self._decoder.feed(data))))
 
     def finish(self) -> Log:
         """Close the last build.
 
         What stands behind the last line end is no whole line: it may end inside a number or a name, so nothing is read
-        of it but that it is there.
+        of it but what its beginning says for certain.
         """
-        self._scan(self._outer.finish())
+        self._read(self._doubled.stretches(self._outer.finish()))
+        self._read(self._doubled.finish())
+        self._line, self._counts["doubled"] = self._doubled.line, self._doubled.dropped
         rest = "".join(self._decoder.finish())
         if rest:
             self._line += 1
             self._counts["unfinished" if rest.strip() else "blank"] += 1
+            self._builds.take_torn(rest, self._line)
         builds = self._builds.finish(self._line)
         if not self._prefixed:  # no line had a prefix, so none can be told to be another program's
             self._counts["unread"] += self._counts["foreign"]
@@ -71,6 +89,11 @@ class LogReader:
         return Log(builds, reading)
 
     # -- lines -----------------------------------------------------------------------------------------------------
+
+    def _read(self, stretches: Iterable[tuple[int, list[str]]]) -> None:
+        for before, lines in stretches:
+            self._line = before
+            self._scan(lines)
 
     def _scan(self, lines: list[str]) -> None:
         builds, counts = self._builds, self._counts

@@ -294,7 +294,7 @@ class Build:
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """How the lines of a log were read: counts by ``tensorrt`` (read), ``ignored``, ``foreign``, ``unread``, ``unfinished``, ``blank``.
+    """How the lines of a log were read: counts by ``tensorrt`` (read), ``ignored``, ``foreign``, ``unread``, ``unfinished``, ``doubled``, ``blank``.
 
     ``unfinished`` is the text behind the last line end, of which nothing was read; None where the log ends in a line end.
     """

@@ -15,6 +15,7 @@ _BANNER = re.compile(
     r"(?: \[b(?P<build>\d{1,9})\])?"
     r"(?: # ?(?P<command>.*))?\s*$"
 )
+_END = re.compile(r"\s{0,8}&&&& (?P<state>PASSED|FAILED|WAIVED) ")
 _VERSION = re.compile(
     r"\s{0,8}(?:Loaded )?TensorRT [Vv]ersion(?: is)?:? {0,4}"
     r"(?:\((?P<tuple>\d{1,3}(?:, \d{1,5}){2,3})\)|(?P<dotted>\d{1,3}(?:\.\d{1,5}){2,3})|(?P<packed>\d{4,6}))\s*$"
@@ -49,6 +50,12 @@ def read_banner(text: str) -> Banner | None:
         int(build) if build else None,
         (match["command"] or "").rstrip(),
     )
+
+
+def read_end(text: str) -> str | None:
+    """How a program ended (``PASSED``, ``FAILED``, ``WAIVED``), from the beginning of its last line, which may be cut."""
+    match = _END.match(text)
+    return match["state"] if match is not None else None
 
 
 def unpack_version(number: int) -> str | None:

@@ -90,9 +90,14 @@ def print_run(run: Run) -> None:
 
 
 def _print_notes(run: Run) -> None:
-    kinds = {row["kind"]: row["lines"] for row in run["reading"].to_pylist()}
-    if kinds.get("unread"):
-        sys.stderr.write(f"{kinds['unread']} lines were not understood: trtlens parse --unread shows them\n")
+    from trtlens.reading import line_counts, not_understood  # noqa: PLC0415
+
+    unread = line_counts(run).get("unread", 0)
+    if not_understood(run) is not None:
+        return  # what is missing says nothing of the log
+    if unread:
+        lines = "line was" if unread == 1 else "lines were"
+        sys.stderr.write(f"{unread:,} {lines} not understood: trtlens parse --unread shows them\n")
     if not run["layers"].num_rows and not run["candidates"].num_rows and not _has_failed(run):
         sys.stderr.write(
             "no layers and no tactics here: they are printed by a verbose logger alone; build with trtexec --verbose "
