@@ -11,6 +11,7 @@ import pytest
 from tests.doubles.made_runs import MadeLayer, MadeRun, chain
 from trtlens import TrtlensError
 from trtlens.comparison import Comparison, change_table, compare_runs, region_table
+from trtlens.comparison.changes import WHOLE_RUN
 from trtlens.comparison.headlines import tell
 from trtlens.comparison.noise import SLOWER
 from trtlens.comparison.settings import differing_settings, fairness
@@ -25,12 +26,17 @@ def compared(*runs: MadeRun, baseline: int = 0) -> Comparison:
     return compare_runs([made.run(f"run{place}") for place, made in enumerate(runs)], baseline=baseline)
 
 
+def parts(comparison: Comparison) -> list[dict[str, Any]]:
+    """Changes of parts of the runs."""
+    return [row for row in change_table.table(comparison).to_pylist() if row["kind"] not in WHOLE_RUN]
+
+
 def told(comparison: Comparison) -> str:
     return "\n".join(sentence for section in tell(comparison) for sentence in section.sentences)
 
 
 def kinds(comparison: Comparison) -> list[tuple[str, str | None, str | None]]:
-    return [(row["kind"], row["before"], row["after"]) for row in change_table.table(comparison).to_pylist()]
+    return [(row["kind"], row["before"], row["after"]) for row in parts(comparison)]
 
 
 # -- causes ----------------------------------------------------------------------------------------------------------
@@ -54,7 +60,7 @@ def kinds(comparison: Comparison) -> list[tuple[str, str | None, str | None]]:
 def test_a_slower_region_says_why(facts: dict[str, Any], kind: str, words: str) -> None:
     """The first cause that the run shows is named, and the whole difference is put to it."""
     comparison = compared(MadeRun(chain("conv"), constant(0.1)), MadeRun(chain("conv", **facts), constant(0.2)))
-    (row,) = change_table.table(comparison).to_pylist()
+    (row,) = parts(comparison)
     assert (row["kind"], row["words"], row["verdict"]) == (kind, words, SLOWER)
     assert row["diff_ms"] == pytest.approx(0.1)
     assert region_table.table(comparison)["why"].to_pylist() == [None, words]
@@ -107,7 +113,7 @@ def test_layers_of_one_model_only_are_added_or_lost() -> None:
 def test_without_times_changes_are_still_told() -> None:
     """Logs without times give changes in the order of the network, without numbers."""
     comparison = compared(MadeRun(chain("a", "b")), MadeRun(chain("a", "b", precision="fp32")))
-    rows = change_table.table(comparison).to_pylist()
+    rows = parts(comparison)
     assert [(row["kind"], row["label"], row["diff_ms"]) for row in rows] == [
         ("precision", "a", None),
         ("precision", "b", None),

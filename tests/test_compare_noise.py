@@ -120,13 +120,13 @@ def test_summaries_need_five_percent_and_the_timer() -> None:
 
 def test_a_tactic_change_within_noise_is_told_as_such() -> None:
     """Another tactic in the same time is a change with the verdict that no difference is seen."""
-    from trtlens.comparison import change_table
+    from trtlens.comparison.changes import ALL_LAYERS, list_changes
 
     layers = chain("conv")
     other = chain("conv", kernel="kernel_b", tactic=2)
     times = np.random.default_rng(7).normal(0.1, 0.002, (1, 60))
     comparison = compare_runs([MadeRun(layers, times).run("a"), MadeRun(other, times[:, ::-1].copy()).run("b")])
-    rows = change_table.table(comparison).to_pylist()
-    assert [(row["kind"], row["before"], row["after"], row["verdict"]) for row in rows] == [
-        ("tactic", "kernel_a", "kernel_b", NO_DIFFERENCE)
-    ]
+    whole, change = list_changes(comparison)
+    assert (whole.kind, whole.verdict) == (ALL_LAYERS, NO_DIFFERENCE)
+    assert (change.kind, change.before, change.after) == ("tactic", "kernel_a", "kernel_b")
+    assert change.verdict == NO_DIFFERENCE

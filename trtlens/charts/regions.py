@@ -50,8 +50,13 @@ def chart(comparison: Comparison, number: int) -> go.Figure:
     return figure(
         traces, height=340, barmode="overlay",
         xaxis={"title": {"text": "regions of the model, in its order"}, "showgrid": False, "range": [-1, len(comparison.rows)]},
-        yaxis={"title": {"text": f"more time than in {plain(comparison.names[comparison.baseline], 30)} [µs]"}},
+        yaxis={"title": {"text": f"more time than in {plain(comparison.names[comparison.baseline], 30)} [µs]{_stretched(comparison, number)}"}},
     )  # fmt: skip
+
+
+def _stretched(comparison: Comparison, number: int) -> str:
+    """Said at the axis where the layers' differences are not parts of an inference's."""
+    return "" if comparison.adds_up[number] is not False else "<br>by the layers' clock, not an inference's"
 
 
 def main_layer(row: Row, comparison: Comparison, number: int) -> int | None:

@@ -48,9 +48,15 @@ def chart(comparison: Comparison, number: int) -> go.Figure:
     )  # fmt: skip
     names = [*labels, plain(comparison.names[number], 30)]
     return figure(
-        [trace], height=360, yaxis={"title": {"text": _SUMS[comparison.judged_on == "tuner"]}, "rangemode": "tozero"},
+        [trace], height=360, yaxis={"title": {"text": _sums(comparison, number)}, "rangemode": "tozero"},
         xaxis={"tickvals": list(range(len(names))), "ticktext": names, "showgrid": False}, margin={"t": 24},
     )  # fmt: skip
+
+
+def _sums(comparison: Comparison, number: int) -> str:
+    """What the steps are sums of, and that they are no inference's where they do not add up to its difference."""
+    named = _SUMS[comparison.judged_on == "tuner"]
+    return named if comparison.adds_up[number] is not False else f"{named}<br>not the inference's difference"
 
 
 def _label(part: Part) -> str:

@@ -19,26 +19,28 @@ COLUMNS = declare(
     "view changes", "one change from the baseline to another run", "run kind region label",
     """
     run | text | | run that differs from the baseline
-    kind | text | | precision, unit, fusion, tactic, same kernel, time, reformats, constants, added layer, lost layer, setting
-    region | int | | region, as the view compare numbers them; null for layers in none and for settings
+    kind | text | | inference, all layers (whole runs, which come first), precision, unit, fusion, tactic, same kernel, time, reformats, constants, added layer, lost layer, setting
+    region | int | | region, as the view compare numbers them; null for whole runs, layers in none and settings
     label | text | | the region's nodes, the layer, or the setting
     before | text | | in the baseline
     after | text | | in the run
-    diff_ms | float | ms | what the change explains of the difference; null where unknown
+    diff_ms | float | ms | what the change explains of the layers' difference; null where unknown
+    adds_up | bool | | whether all layers together differ by as much as an inference: if not, diff_ms is no part of an inference; null for unknown
     region_diff_ms | float | ms | difference of the whole region
-    verdict | text | | of the whole region: faster, slower, no difference seen
+    verdict | text | | of the whole region or run: faster, slower, no difference seen
     words | text | | the change in words
     """,
 )  # fmt: skip
 
 
 def table(comparison: Comparison) -> pa.Table:
-    """Changes of all runs, those that cost or save the most time first; settings last."""
+    """Changes of all runs: whole runs first, then those that cost or save the most time; settings last."""
     return COLUMNS.table(columns(comparison, list_changes(comparison)))
 
 
 def columns(comparison: Comparison, rows: Sequence[ChangeRow]) -> dict[str, list[Any]]:
     """The columns of any changes, in the order given."""
-    names = [column.name for column in COLUMNS.columns if column.name != "run"]
+    names = [column.name for column in COLUMNS.columns if column.name not in {"run", "adds_up"}]
     values = {name: [getattr(row, name) for row in rows] for name in names}
-    return {"run": [comparison.names[row.run] for row in rows], **values}
+    adds_up = [comparison.adds_up[row.run] for row in rows]
+    return {"run": [comparison.names[row.run] for row in rows], "adds_up": adds_up, **values}

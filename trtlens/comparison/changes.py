@@ -8,12 +8,23 @@ from typing import TYPE_CHECKING
 from trtlens.comparison.causes import CONSTANTS, KERNEL, KINDS, REFORMATS, TIME, find_changes
 from trtlens.comparison.noise import NO_DIFFERENCE
 from trtlens.comparison.settings import differing_settings
+from trtlens.quantities import durations
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from trtlens.comparison.causes import Change
     from trtlens.comparison.comparison import Comparison, Row
 
-SETTING, ADDED, LOST = "setting", "added layer", "lost layer"
+INFERENCE, ALL_LAYERS, SETTING, ADDED, LOST = "inference", "all layers", "setting", "added layer", "lost layer"
+WHOLE_RUN = frozenset({INFERENCE, ALL_LAYERS})
+"""Changes of a whole run, told before those of its parts."""
+_INFERENCE_WORDS = {NO_DIFFERENCE: NO_DIFFERENCE, None: "noise cannot be told without samples"}
+_ADD_UP = {
+    True: "the layers account for the difference of an inference",
+    False: "the layers do not account for the difference of an inference: changes below are parts of their sum alone",
+    None: "whether the layers account for the difference of an inference is not known: none was timed in both runs",
+}
 _ORDER = {kind: place for place, kind in enumerate(KINDS)}
 _ALWAYS_TOLD = frozenset({"precision", "unit", "fusion", "tactic"})
 """Changes worth a row even where no time came of them; the rest is told where it is more than noise."""
@@ -39,10 +50,31 @@ class ChangeRow:
 
 
 def list_changes(comparison: Comparison) -> list[ChangeRow]:
-    """Changes of every run, those that cost or save the most time first, settings last."""
+    """Changes of every run: of whole runs first, then those that cost or save the most time, settings last."""
+    whole = [row for number in comparison.others for row in _whole(comparison, number)]
     found = [row for number in comparison.others for row in _run_changes(comparison, number)]
     found.sort(key=lambda row: (row.diff_ms is None, -abs(row.diff_ms or 0.0), row.run, row.region or 0, row.kind))
-    return found + _settings(comparison)
+    return whole + found + _settings(comparison)
+
+
+def _whole(comparison: Comparison, number: int) -> Iterator[ChangeRow]:
+    """What an inference takes in one run, and all its layers."""
+    inference = comparison.inferences[number]
+    unlike = ", ".join(str(one) for one in comparison.mismatches[number] if one.is_other_work)
+    if inference is not None:
+        verdict = None if inference.difference is None or unlike else inference.difference.verdict
+        words = unlike or _INFERENCE_WORDS.get(verdict, "takes another time")
+        yield _whole_row(number, INFERENCE, inference.base_ms, inference.run_ms, verdict, words)
+    base_ms, run_ms = (comparison.totals[place].figures.time_ms for place in (comparison.baseline, number))
+    difference = comparison.totals[number].difference
+    if base_ms is not None and run_ms is not None and difference is not None:
+        verdict = None if unlike else difference.verdict
+        yield _whole_row(number, ALL_LAYERS, base_ms, run_ms, verdict, _ADD_UP[comparison.adds_up[number]])
+
+
+def _whole_row(number: int, kind: str, base_ms: float, run_ms: float, verdict: str | None, words: str) -> ChangeRow:
+    before, after = durations(base_ms, run_ms)
+    return ChangeRow(number, kind, None, kind, before, after, run_ms - base_ms, None, verdict, words)
 
 
 def region_changes(comparison: Comparison, row: Row, number: int) -> list[Change]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from trtlens.comparison.alignment import align
 from trtlens.comparison.figures import Measure
+from trtlens.comparison.latency import adds_up, compare_latency
 from trtlens.comparison.noise import judge, judge_summary
 from trtlens.comparison.same_work import are_other_models, mismatches, model_of
 from trtlens.comparison.sides import read_side
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
     from trtlens.comparison.alignment import Alignment, Region, Unaligned
     from trtlens.comparison.figures import Figures
+    from trtlens.comparison.latency import Latencies
     from trtlens.comparison.noise import Difference
     from trtlens.comparison.same_work import Mismatch
     from trtlens.comparison.sides import Side
@@ -137,6 +139,28 @@ class Comparison:
     def shared(self, number: int) -> float | None:
         """Share of the ONNX nodes that do work which a run's engine has in common with the baseline's; None where not known."""
         return self.alignment.shared(self.baseline, number)
+
+    @cached_property
+    def inferences(self) -> tuple[Latencies | None, ...]:
+        """What a whole inference takes in each run and in the baseline; None where they have no time of one kind."""
+        base = self.sides[self.baseline].run
+        return tuple(
+            None if number == self.baseline else compare_latency(side.run, base)
+            for number, side in enumerate(self.sides)
+        )
+
+    @cached_property
+    def adds_up(self) -> tuple[bool | None, ...]:
+        """Whether the difference of each run's layers is that of its inferences, so that its parts are parts of an inference.
+
+        A profiler that times layer by layer stretches them, unevenly, and a tuner times each tactic alone. None where
+        an inference or the layers have no time in both runs.
+        """
+        layers_ms = self.totals[self.baseline].figures.time_ms
+        return tuple(
+            adds_up(inference, total.difference, layers_ms)
+            for inference, total in zip(self.inferences, self.totals, strict=True)
+        )
 
     @cached_property
     def mismatches(self) -> tuple[tuple[Mismatch, ...], ...]:

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 
 from trtlens.comparison.changes import main_cause
 from trtlens.comparison.figures import COMPUTE, CONVERSION
-from trtlens.comparison.latency import compare_latency
 from trtlens.comparison.noise import FASTER, NO_DIFFERENCE, SLOWER
 from trtlens.comparison.parts import split_difference
 from trtlens.comparison.same_work import batches
 from trtlens.comparison.settings import fairness
+from trtlens.comparison.times import TUNER
 from trtlens.quantities import byte_size, duration, signed_duration
 from trtlens.statistics import CONFIDENCE_PERCENT
 
@@ -28,6 +28,20 @@ _MOST_REASONS = 3
 _MOST_SLOWER = 3
 _SMALL_SHARE = 0.02
 """Of the whole difference: causes below it are added up."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Clock:
+    """What timed the layers, and why its sums are no inference."""
+
+    name: str
+    why: str
+
+
+_CLOCKS = {
+    "measured": _Clock("the layer profiler", "It stretches layers, short ones most, and not alike in two runs"),
+    TUNER: _Clock("the tuner", "It timed each tactic alone while the engine was built"),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,13 +69,14 @@ def _run(comparison: Comparison, number: int) -> Iterable[str]:
     same_work = not any(one.is_other_work for one in comparison.mismatches[number])
     yield from _unlike(comparison, number)
     yield from _inference(comparison, number)
+    yield from _stretched(comparison, number)
     if comparison.time_source is not None:
         yield _total(comparison, number)
     if difference is not None:
         yield from _parts(comparison, number, difference)
     if same_work and any(row.cells[number].difference for row in comparison.rows):
         yield from _slower(comparison, number)
-    if same_work and difference is not None:
+    if same_work and difference is not None and comparison.adds_up[number] is not False:
         yield from _left_over(comparison, number)
     yield from _counts(comparison, number)
     yield from _memory(comparison, number)
@@ -79,7 +94,7 @@ def _unlike(comparison: Comparison, number: int) -> Iterable[str]:
 
 def _inference(comparison: Comparison, number: int) -> Iterable[str]:
     """How long a whole inference takes, where both runs state it: that is what a user waits for."""
-    found = compare_latency(*(comparison.sides[place].run for place in (number, comparison.baseline)))
+    found = comparison.inferences[number]
     if found is None:
         return
     name, base_name = comparison.names[number], comparison.names[comparison.baseline]
@@ -97,6 +112,22 @@ def _inference(comparison: Comparison, number: int) -> Iterable[str]:
         yield f"{told}; noise cannot be told without samples."
         return
     yield f"{told}: {_verdict(comparison, found.difference, found.run_ms, found.base_ms)}."
+
+
+def _stretched(comparison: Comparison, number: int) -> Iterable[str]:
+    """That the layers do not account for the inferences' difference, before anything is said of layers."""
+    found, layers = comparison.inferences[number], comparison.totals[number].difference
+    if comparison.adds_up[number] is not False or found is None or layers is None:
+        return
+    clock = _CLOCKS[comparison.time_source or ""]
+    sums = [comparison.totals[place].figures.time_ms or 0.0 for place in (number, comparison.baseline)]
+    ratios = [f"{total / whole:.2f}" for total, whole in zip(sums, (found.run_ms, found.base_ms), strict=True) if whole]
+    differ = f"they differ by {signed_duration(layers.diff_ms)}, the inferences by {signed_duration(found.run_ms - found.base_ms)}"
+    yield (
+        f"The layers do not account for this: by {clock.name} {differ}, which is more than noise. {clock.why}: its sums are "
+        f"{' and '.join(ratios)} times an inference. Where in an inference the difference lies is not known; all that follows about "
+        f"layers is of {clock.name}'s sums alone."
+    )
 
 
 def _verdict(comparison: Comparison, difference: Difference, run_ms: float, base_ms: float) -> str:
@@ -138,7 +169,8 @@ def _parts(comparison: Comparison, number: int, difference: Difference) -> Itera
     if abs(rest) >= _SMALL_SHARE * abs(difference.diff_ms):
         listed.append(f"{signed_duration(rest)} everything else")
     if listed:
-        yield f"The layers' difference of {signed_duration(difference.diff_ms)} is made up of: {'; '.join(listed)}."
+        whose = f"{_CLOCKS[comparison.time_source or ''].name}'s" if comparison.adds_up[number] is False else "layers'"
+        yield f"The {whose.removeprefix('the ')} difference of {signed_duration(difference.diff_ms)} is made up of: {'; '.join(listed)}."
 
 
 def _part(part: Part) -> str:
@@ -155,7 +187,8 @@ def _slower(comparison: Comparison, number: int) -> Iterable[str]:
     """How many regions got faster and slower, why most of the slower ones did, and the worst."""
     verdicts = Counter(cell.difference.verdict for row in comparison.rows if (cell := row.cells[number]).difference)
     counted = ", ".join(f"{verdicts[kind]} {kind}" for kind in (FASTER, SLOWER, NO_DIFFERENCE) if verdicts[kind])
-    yield f"Of {_regions(sum(verdicts.values()))}: {counted}."
+    clock = f"By {_CLOCKS[comparison.time_source or ''].name}, of" if comparison.adds_up[number] is False else "Of"
+    yield f"{clock} {_regions(sum(verdicts.values()))}: {counted}."
     slower = [row for row in comparison.rows if (d := row.cells[number].difference) and d.verdict == SLOWER]
     slower.sort(key=lambda row: -_diff(row, number))
     causes: dict[str, list[Row]] = defaultdict(list)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import hypot
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from trtlens.comparison.noise import Difference, judge
+from trtlens.comparison.noise import UNSAMPLED_SHARE, Difference, judge
 from trtlens.performance import stated_figure
 from trtlens.quantities import number
 from trtlens.statistics import median_error
@@ -32,6 +33,25 @@ class Latencies:
         """Samples a second of GPU time: ``44,700 samples a second against 2,500: 17.9x as many``."""
         run, base = 1000 * run_batch / self.run_ms, 1000 * base_batch / self.base_ms
         return f"{number(run)} samples a second against {number(base)}, {run / base:.3g}x as many"
+
+
+def adds_up(inference: Latencies | None, layers: Difference | None, layers_ms: float | None) -> bool | None:
+    """Whether the difference of all layers is that of a whole inference, within the intervals of both.
+
+    None where one of them is not known. Without samples 5 % of the baseline's time stand for the interval; ``layers_ms``
+    is what the baseline's layers take together.
+    """
+    if inference is None or layers is None or layers_ms is None:
+        return None
+    whole = inference.difference
+    halves = _half(whole, inference.base_ms), _half(layers, layers_ms)
+    return abs(inference.run_ms - inference.base_ms - layers.diff_ms) <= hypot(*halves)
+
+
+def _half(difference: Difference | None, base_ms: float) -> float:
+    if difference is None or difference.low_ms is None or difference.high_ms is None:
+        return UNSAMPLED_SHARE * base_ms
+    return (difference.high_ms - difference.low_ms) / 2
 
 
 def compare_latency(run: Run, base: Run) -> Latencies | None:

@@ -53,16 +53,17 @@ def read_quantity(comparison: Comparison, quantity: Quantity, number: int, *, al
     ``alone`` takes the run's own best source, whatever the baseline has.
     """
     if quantity.name == "latency":
-        return _latency(comparison, number, number if alone else comparison.baseline)
+        return _latency(comparison, number, alone=alone)
     value, base = (quantity.measure(comparison, place) for place in (number, comparison.baseline))
     difference = comparison.totals[number].difference
     noise = quantity.name == "layer_time" and difference is not None and difference.low_ms is not None
     return Reading(value, base, noise and difference is not None and difference.verdict == NO_DIFFERENCE)
 
 
-def _latency(comparison: Comparison, number: int, baseline: int) -> Reading:
+def _latency(comparison: Comparison, number: int, *, alone: bool) -> Reading:
     """Median GPU time of a whole inference, of one kind in both; the sum of the layers is no such time."""
-    found = compare_latency(*(comparison.sides[place].run for place in (number, baseline)))
+    run = comparison.sides[number].run
+    found = compare_latency(run, run) if alone else comparison.inferences[number]
     if found is None:
         return Reading(None, None)
     noise = found.difference is not None and found.difference.verdict == NO_DIFFERENCE
@@ -74,7 +75,7 @@ def _summary(comparison: Comparison, number: int, metric: str) -> float | None:
 
 
 def _own_latency(comparison: Comparison, number: int) -> float | None:
-    return _latency(comparison, number, number).value
+    return _latency(comparison, number, alone=True).value
 
 
 def _layer_time(comparison: Comparison, number: int) -> float | None:

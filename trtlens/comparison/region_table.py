@@ -26,6 +26,7 @@ COLUMNS = declare(
     time_ms | float | ms | sum of the layers' median times; null where unknown
     time_source | text | | samples, export, profile table or tuner
     diff_ms | float | ms | how much more than in the baseline
+    adds_up | bool | | whether all layers together differ by as much as an inference: if not, diff_ms is no part of an inference; null for unknown
     low_ms | float | ms | lower end of the interval that holds the difference with 99 % confidence; null without samples
     high_ms | float | ms | upper end of that interval
     speedup | float | | the baseline's time over this one
@@ -85,7 +86,7 @@ def _verdict(comparison: Comparison, difference: Difference | None) -> dict[str,
 
 def _facts(comparison: Comparison, number: int, figures: Figures) -> dict[str, Any]:
     return {
-        "run": comparison.names[number], "is_baseline": number == comparison.baseline, "layers": list(figures.layers),
+        "run": comparison.names[number], "adds_up": comparison.adds_up[number], "is_baseline": number == comparison.baseline, "layers": list(figures.layers),
         "time_ms": figures.time_ms, "time_source": comparison.times[number].source, "precision": figures.precision,
         "unit": figures.unit, "kernels": [kernel for kernel in figures.kernels if kernel is not None] or None,
         "compute_ms": figures.compute_ms, "reformats": figures.conversions, "reformat_ms": figures.conversion_ms,

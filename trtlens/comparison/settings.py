@@ -51,6 +51,10 @@ _TUNER = (
     "times are the tuner's, of the tactics that it chose: each kernel alone, while the engine was built, without reformats. "
     "They show which kernels differ, not how long the engine takes."
 )
+_NO_INFERENCE = (
+    "no whole inference was timed in every run: how far the layer profiler stretches the layers' times, and whether their difference is "
+    "that of an inference, is not known."
+)
 _SUMMARY = (
     "times are summaries without samples, so noise cannot be told from difference: less than "
     f"{100 * UNSAMPLED_SHARE:.0f} % is called no difference."
@@ -199,6 +203,6 @@ def _sources(comparison: Comparison) -> list[str]:
         return [_NO_TIMES]
     if comparison.time_source == "tuner":
         return [_TUNER]
-    if comparison.judged_on == "summary":
-        return [_SUMMARY]
-    return []
+    told = [_SUMMARY] if comparison.judged_on == "summary" else []
+    timed = all(comparison.inferences[number] is not None for number in comparison.others)
+    return told if timed else [*told, _NO_INFERENCE]

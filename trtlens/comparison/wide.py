@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
-from trtlens.comparison.changes import SETTING, list_changes
+from trtlens.comparison.changes import SETTING, WHOLE_RUN, list_changes
 from trtlens.comparison.settings import differing_settings
 
 if TYPE_CHECKING:
@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 
 
 def changes_shown(comparison: Comparison, top: int) -> tuple[list[ChangeRow], int]:
-    """The first changes (all for 0) without settings, and how many are left out."""
-    rows = [row for row in list_changes(comparison) if row.kind != SETTING]
+    """The first changes (all for 0) without settings and whole runs, and how many are left out."""
+    rows = [row for row in list_changes(comparison) if row.kind not in {SETTING, *WHOLE_RUN}]
     shown = rows[:top] if top else rows
     return shown, len(rows) - len(shown)
 
