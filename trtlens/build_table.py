@@ -46,6 +46,7 @@ def _row(build: Build) -> dict[str, Any]:
         "tactic_selection_s": engine.seconds("tactic selection"),
         "engine_generation_s": engine.seconds("engine generation"),
         "engine_built_s": phases.get("engine built"),
+        "unread_rows": len(build.lost_rows) if build.layers or build.detailed_layers or build.lost_rows else None,
         "layer_count": _layer_count(build, engine),
         "gpu": _option(build, "Selected Device"),
         "precision_flags": _option(build, "Precision") if build.is_build else None,
@@ -54,8 +55,11 @@ def _row(build: Build) -> dict[str, Any]:
 
 
 def _layer_count(build: Build, engine: EngineFacts) -> int | None:
-    rows = build.layers or build.detailed_layers or build.layer_names
-    return len(rows) if rows else engine.layers()
+    rows = build.layers or build.detailed_layers
+    if rows:
+        lost = (other for other in build.lost_rows if other.is_layer and other.detailed == rows[0].layer.detailed)
+        return len(rows) + sum(1 for _ in lost)
+    return len(build.layer_names) if build.layer_names else engine.layers()
 
 
 def _option(build: Build, key: str) -> str | None:

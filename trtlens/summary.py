@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 
 from trtlens.arrays import array, to_numpy
 from trtlens.endings import FAILED, FINISHED, read_ending
+from trtlens.explain.wording import counted
 from trtlens.kept import kept_rows
 from trtlens.performance import stated_figure
 from trtlens.quantities import byte_size, duration, seconds
@@ -73,7 +74,7 @@ def _summarise(run: Run, build: dict[str, Any]) -> BuildSummary:
     facts = [
         *_failed(ending),
         Fact("lines", f"{build['first_line']:,} to {build['last_line']:,}"),
-        *_outcome(build, ending), *_layers(run, ending), *_reformats(run), *_tuning(run), *_time(build), *_memory(build),
+        *_outcome(build, ending), *_layers(run, build, ending), *_reformats(run), *_tuning(run), *_time(build), *_memory(build),
         *_measured(run), *_latency(run),
     ]  # fmt: skip
     return BuildSummary(build["build"], ", ".join(part for part in parts if part), tuple(facts), _messages(run))
@@ -96,16 +97,13 @@ def _outcome(build: dict[str, Any], ending: Ending | None) -> list[Fact]:
     return facts
 
 
-def _layers(run: Run, ending: Ending | None) -> list[Fact]:
+def _layers(run: Run, build: dict[str, Any], ending: Ending | None) -> list[Fact]:
     layers = run["layers"]
     if not layers.num_rows:
-        left = run["builds"]["layer_count"][0].as_py()
-        known = f"{left} layers, " if left is not None else ""
-        why = "not listed in the log (they are at verbose level)"
-        if ending is not None and ending.state != FINISHED and (run["candidates"].num_rows or ending.state == FAILED):
-            why = "not listed: they are printed when an engine is finished"
-        return [Fact("layers", f"{known}{why}")]
-    facts = [Fact("layers", f"{layers.num_rows}: {_counted(layers['type'], 5)}")]
+        return [Fact("layers", _unlisted(run, build, ending))]
+    lost = build["unread_rows"]
+    unread = f"; {counted(lost, 'line', 'lines')} among them not understood" if lost else ""
+    facts = [Fact("layers", f"{layers.num_rows}: {_counted(layers['type'])}{unread}")]
     working = layers.filter(pc.invert(pc.is_in(layers["type"], value_set=array(sorted(NO_WORK), pa.string()))))
     working = working.filter(pc.invert(working["is_reformat"]))
     if working.num_rows:
@@ -113,6 +111,20 @@ def _layers(run: Run, ending: Ending | None) -> list[Fact]:
         if pc.count(working["unit"]).as_py():
             facts.append(Fact("run on", _counted(working["unit"], 3)))
     return facts
+
+
+def _unlisted(run: Run, build: dict[str, Any], ending: Ending | None) -> str:
+    """Why the engine's layers are not in the log."""
+    known = f"{build['layer_count']} layers, " if build["layer_count"] is not None else ""
+    is_finished = ending is None or ending.state == FINISHED
+    is_verbose = any(run[name].num_rows for name in ("passes", "candidates"))
+    if ending is not None and not is_finished and (is_verbose or ending.state == FAILED):
+        return f"{known}not listed: they are printed when an engine is finished"
+    if build["is_calibration"]:
+        return f"{known}not listed: TensorRT lists those of the engine alone"
+    if is_verbose:
+        return f"{known}not listed, although the log is verbose (TensorRT 5 lists none)"
+    return f"{known}not listed in the log (they are at verbose level)"
 
 
 def _reformats(run: Run) -> list[Fact]:
@@ -212,8 +224,8 @@ def _first_line(row: dict[str, Any]) -> str:
     return str(row["text"]).split("\n", 1)[0]
 
 
-def _counted(column: pa.ChunkedArray, most: int) -> str:
+def _counted(column: pa.ChunkedArray, most: int | None = None) -> str:
     counts = Counter(column.to_pylist()).most_common()
     shown = [f"{count} {'unknown' if value is None else value}" for value, count in counts[:most]]
-    rest = sum(count for _, count in counts[most:])
+    rest = sum(count for _, count in counts[most:]) if most is not None else 0
     return ", ".join(shown) + (f", {rest} other" if rest else "")

@@ -36,7 +36,8 @@ _SPECS = (
         tactic_selection_s | float | s | seconds that TensorRT states for formats and tactics selection of the strategy that was kept, all profiles together; null where the log does not tell which it was
         engine_generation_s | float | s | seconds that TensorRT states for engine generation, of the strategy that was kept
         engine_built_s | float | s | seconds that trtexec states for the whole build
-        layer_count | int | | engine layers: rows of the layer information, else what the last pass left
+        unread_rows | int | | lines among the rows of the layer information that were not understood; null where there is none
+        layer_count | int | | engine layers: rows of the layer information, those not understood too, else what the last pass left
         activation_bytes | int | bytes | total activation memory of the strategy that was kept, the largest of its profiles; to 8.1 with the workspace in it; null where the log does not tell which it was
         weights_bytes | int | bytes | total weights memory, likewise
         scratch_bytes | int | bytes | scratch memory, likewise

@@ -6,12 +6,12 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from trtlens_parsers.graph import GraphReader
-from trtlens_parsers.layers import read_layer, read_metadata
+from trtlens_parsers.layers import is_layer_line, read_layer, read_metadata
 from trtlens_parsers.memory import MemoryReader
 from trtlens_parsers.messages import classify
 from trtlens_parsers.performance import PerformanceReader
 from trtlens_parsers.profile_table import ProfileTableReader
-from trtlens_parsers.records import Build, EngineLayer, Message, Moment
+from trtlens_parsers.records import Build, EngineLayer, LostRow, Message, Moment
 from trtlens_parsers.strategies import StrategyReader
 
 if TYPE_CHECKING:
@@ -38,6 +38,7 @@ class OpenBuild:
     layers: list[EngineLayer] = field(default_factory=list)
     detailed_layers: list[EngineLayer] = field(default_factory=list)
     layer_names: list[tuple[str, int]] = field(default_factory=list)
+    lost_rows: list[LostRow] = field(default_factory=list)
     bindings: list[str] = field(default_factory=list)
     messages: list[Message] = field(default_factory=list)
     moments: list[Moment] = field(default_factory=list)
@@ -74,6 +75,10 @@ class OpenBuild:
         layer = above.layer._replace(metadata=(*above.layer.metadata, *nodes))
         self.detailed_layers[-1] = above._replace(layer=layer)
         return True
+
+    def lose_row(self, text: str, line: int) -> None:
+        """Count a line among the engine's rows that is not understood."""
+        self.lost_rows.append(LostRow(line, is_layer_line(text), text.startswith("Name: ")))
 
     def add_message(self, severity: str, text: str, line: int) -> None:
         """Keep a warning, an error, or a line with a known meaning."""
@@ -189,6 +194,7 @@ class OpenBuild:
             layers=tuple(self.layers),
             detailed_layers=tuple(self.detailed_layers),
             layer_names=tuple(self.layer_names),
+            lost_rows=tuple(self.lost_rows),
             bindings=tuple(self.bindings),
             blocks=tuple(self.tuning.blocks),
             choices=tuple(self.tuning.choices),

@@ -31,7 +31,8 @@ class Builds:
     Attributes:
         infixes: readers of lines that begin with a name, with the text that tells them.
         learnt: the reader that took the last line with a beginning: names come in rows.
-        block: what bare lines belong to: layers, layer names, bindings, graph dump; empty for nothing.
+        block: what bare lines belong to: layers, layer names, layers or names, bindings, graph dump; empty for nothing.
+        block_line: the last line of the block so far; bare lines are of it as long as no other line stands between.
         prefixes: prefixes that were seen in this build, by their characters.
     """
 
@@ -73,7 +74,7 @@ class Builds:
             (": Fusing ", build.graph.fuse), (": fusing ", build.graph.fuse),
         )  # fmt: skip
         self.learnt = {}
-        self.block = ""
+        self.begin_block("", line)
         self.prefixes.clear()
 
     def _close(self, last_line: int) -> None:
@@ -192,28 +193,32 @@ class Builds:
         if text.startswith("Engine Layer Information"):
             if self.current.layers:
                 self._next_build(line)
-            self.block = "layers"
+            self.begin_block("layers", line)
             return True
         self.current.generated |= "generation completed" in text
         return False
 
     # -- blocks ----------------------------------------------------------------------------------------------------
 
-    def _layers(self, text: str, line: int) -> bool:  # noqa: ARG002  a handler is called with the line
+    def begin_block(self, block: str, line: int) -> None:
+        """Bare lines from here on are a block's; of none where it is empty."""
+        self.block, self.block_line = block, line
+
+    def _layers(self, text: str, line: int) -> bool:
         """``Layers:``: the detailed rows, or bare names when the engine was built with names only."""
         if text.rstrip() != "Layers:":
             return False
-        self.block = "layers"
+        self.begin_block("layers or names", line)
         return True
 
-    def _bindings(self, text: str, line: int) -> bool:  # noqa: ARG002
+    def _bindings(self, text: str, line: int) -> bool:
         """``Bindings:``: one name a line."""
         if text.rstrip() != "Bindings:":
             return False
-        self.block = "bindings"
+        self.begin_block("bindings", line)
         return True
 
-    def _dump(self, text: str, line: int) -> bool:  # noqa: ARG002
+    def _dump(self, text: str, line: int) -> bool:  # noqa: ARG002  a handler is called with the text
         """``SYMBOLIC CHECKS`` and ``GRAPH NODES`` (10.x): dumps of up to 20,000 rows."""
-        self.block = "graph dump"
+        self.begin_block("graph dump", line)
         return True

@@ -153,7 +153,8 @@ class LogReader:
             return "tensorrt"
         return self._other(text, prefix, number)
 
-    def _other(self, text: str, prefix: Prefix, number: int) -> str:
+    def _other(self, text: str, prefix: Prefix, number: int, block: str = "") -> str:
+        """Read a line that no reader claimed by its beginning alone; ``block`` is the one that it continues."""
         builds, build = self._builds, self._builds.current
         learnt = builds.learnt.get(text[:KEY])
         if learnt is not None and learnt[0] in text and learnt[1](text, number):
@@ -172,7 +173,7 @@ class LogReader:
             return "blank"
         if is_ignored_within(text) or (builds.block == "graph dump" and is_dump_row(text)):
             return "ignored"
-        return self._leave(text, number, "foreign" if not prefix.certain and prefix.wrapper in _HOSTS else "unread")
+        return self._rest(text, prefix, number, block)
 
     def _leave(self, text: str, number: int, kind: str) -> str:
         examples = self._foreign if kind == "foreign" else self._unread
@@ -183,26 +184,45 @@ class LogReader:
     def _bare(self, line: str, number: int) -> str:
         """A line without a prefix: part of a block, the rest of a message, or another program's."""
         text = line.strip()
-        builds, build = self._builds, self._builds.current
+        builds = self._builds
+        block = builds.block if builds.block_line == number - 1 else ""
         if not text:
-            builds.block = "" if builds.block != "layers" else builds.block
+            builds.begin_block(block if block.startswith("layers") else "", number)
             return "blank"
-        if builds.block == "layers" and not build.detailed_layers and not build.layers and not is_layer_line(text):
-            builds.block = "layer names"
-        if builds.block == "layer names":
-            build.layer_names.append((text, number))
-            return "tensorrt"
-        if builds.block == "layers" and build.extend_layer(text):
+        if block == "layers or names":
+            block = builds.block = "layers" if is_layer_line(text) else "layer names"
+            builds.current.layer_names.clear()
+        if self._is_row(block, text, number):
+            builds.block_line = number
             return "tensorrt"
         handler = builds.handlers.get(text[:KEY])
         if handler is not None and handler(text, number):
-            return "tensorrt"
-        if builds.block == "bindings":
-            build.bindings.append(text)
+            if is_layer_line(text):
+                builds.block_line = number  # a block goes on behind a message among its rows
             return "tensorrt"
         if builds.extend_message(text, number):
             return "tensorrt"
-        return self._other(text, _BARE, number)
+        return self._other(text, _BARE, number, block)
+
+    def _is_row(self, block: str, text: str, number: int) -> bool:
+        """Read a row of a block whose rows are known by their place alone."""
+        build = self._builds.current
+        if block == "layer names":
+            build.layer_names.append((text, number))
+        return block == "layer names" or (block == "layers" and build.extend_layer(text))
+
+    def _rest(self, text: str, prefix: Prefix, number: int, block: str) -> str:
+        """A line that no reader knows: what stands in a block is TensorRT's."""
+        builds = self._builds
+        if block:
+            builds.block_line = number
+        if block == "bindings":
+            builds.current.bindings.append(text)
+            return "tensorrt"
+        if block == "layers" or is_layer_line(text):
+            builds.current.lose_row(text, number)
+            return self._leave(text, number, "unread")
+        return self._leave(text, number, "foreign" if not prefix.certain and prefix.wrapper in _HOSTS else "unread")
 
 
 def read_log(data: bytes) -> Log:

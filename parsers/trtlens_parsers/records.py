@@ -234,6 +234,14 @@ class EngineLayer(NamedTuple):
     line: int | None
 
 
+class LostRow(NamedTuple):
+    """A line among an engine's rows that was not understood; ``is_layer`` where it begins as a layer's row does."""
+
+    line: int
+    is_layer: bool
+    detailed: bool
+
+
 class ProgramRun(NamedTuple):
     """A run of trtexec from its banner to its end, or of another program as far as the log tells it from the next.
 
@@ -268,6 +276,7 @@ class Build:
     layers: tuple[EngineLayer, ...]
     detailed_layers: tuple[EngineLayer, ...]
     layer_names: tuple[tuple[str, int | None], ...]
+    lost_rows: tuple[LostRow, ...]
     bindings: tuple[str, ...]
     blocks: tuple[TuningBlock, ...]
     choices: tuple[Choice, ...]
