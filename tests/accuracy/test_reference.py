@@ -316,7 +316,7 @@ def test_subgraphs_sequences_and_strings(tmp_path: Path) -> None:
 
 
 def test_dynamic_extents_come_from_file_flags_or_one(tmp_path: Path) -> None:
-    """The shape of a given array decides, then --shapes; what nobody gives is 1, with a note; a misfit is refused."""
+    """The shape of a given array decides, then --shapes; a batch that nobody gives is 1, with a note; a misfit is refused."""
     from trtlens.capture.inputs import InputRecipe
 
     model = MODELS / "small_cnn_dynamic.onnx"
@@ -330,7 +330,7 @@ def test_dynamic_extents_come_from_file_flags_or_one(tmp_path: Path) -> None:
         folder = run(model, tmp_path / str(number), **request)
         assert open_dump(folder).tensors["logits"].shape == (batch, 10)
         notes = json.loads((folder / "run.json").read_text())["notes"]
-        assert any("extents are 1" in note for note in notes) == (batch == 1)
+        assert any("its batch was set to 1" in note for note in notes) == (batch == 1)
     with pytest.raises(TrtlensError, match="does not fit"):
         run(model, tmp_path / "misfit", shapes={"input": (2, 4, 32, 32)})
     with pytest.raises(TrtlensError, match="no input 'inptu'"):

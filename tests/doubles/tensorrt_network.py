@@ -29,11 +29,15 @@ _FLOATING = (1, 10, 16)
 
 
 class ITensor(Player):
-    def __init__(self, name: str, shape: Sequence[int], dtype: Any) -> None:
+    def __init__(self, name: str, shape: Sequence[int], dtype: Any, axes: Sequence[str] = ()) -> None:
         self.name, self.shape, self.dtype = name, Dims(shape), dtype
+        self._axes = axes
         self.allowed_formats = 1
         self.is_shape_tensor = name.startswith("shape_")
         self._range: tuple[float, float] | None = None
+
+    def get_dimension_name(self, index: int) -> str | None:
+        return self._axes[index] or None
 
     @property
     def dynamic_range(self) -> tuple[float, float] | None:
@@ -117,7 +121,8 @@ class INetworkDefinition(Player):
     def _tensor(self, info: Any) -> Any:
         kind = info.type.tensor_type
         shape = [dim.dim_value if dim.HasField("dim_value") else -1 for dim in kind.shape.dim]
-        return self._trt.ITensor(info.name, shape, getattr(self._trt.DataType, _TYPES[kind.elem_type]))
+        axes = [dim.dim_param for dim in kind.shape.dim]
+        return self._trt.ITensor(info.name, shape, getattr(self._trt.DataType, _TYPES[kind.elem_type]), axes)
 
 
 class ParserError(Player):

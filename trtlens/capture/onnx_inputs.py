@@ -15,10 +15,12 @@ import numpy as np
 
 from trtlens.accuracy.dumps import INPUTS_NPZ
 from trtlens.accuracy.encodings import decode
+from trtlens.capture.dynamic_shapes import DynamicInput, onnx_axes, require_shapes
 from trtlens.capture.inputs import InputRecipe, load_arrays, make_inputs
 from trtlens.capture.io_tensors import ChosenShapes, IoTensor, Shape, shape_text
 from trtlens.capture.patterns import lookup, matches
 from trtlens.errors import TrtlensError
+from trtlens.folders import whole_file
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -45,8 +47,9 @@ class Feeds:
         return {name: _widened(array, self.dtypes[name]) for name, array in self.arrays.items()}
 
     def save(self, folder: Path) -> None:
-        """Write them as `inputs.npz`, for `--load-inputs`."""
-        with zipfile.ZipFile(folder / INPUTS_NPZ, "w") as archive:  # numpy.savez cannot take an input called `file`
+        """Write them as `inputs.npz`, for `--load-inputs`; raises TrtlensError where they cannot be written."""
+        # numpy.savez cannot take an input called `file`
+        with whole_file(folder / INPUTS_NPZ) as file, zipfile.ZipFile(file, "w") as archive:
             for name, array in self.arrays.items():
                 with archive.open(f"{name}.npy", "w", force_zip64=True) as member:
                     np.lib.format.write_array(
@@ -73,8 +76,12 @@ def graph_inputs(proto: Any) -> tuple[IoTensor, ...]:
         TrtlensError: an input is of a type that TensorRT takes none of.
 
     """
+    return tuple(map(_input, _fed(proto)))
+
+
+def _fed(proto: Any) -> list[Any]:
     weights = {tensor.name for tensor in proto.graph.initializer}
-    return tuple(_input(info) for info in proto.graph.input if info.name not in weights)
+    return [info for info in proto.graph.input if info.name not in weights]
 
 
 def _input(info: Any) -> IoTensor:
@@ -91,8 +98,8 @@ def _input(info: Any) -> IoTensor:
 def make_feeds(proto: Any, shapes: Mapping[str, Shape], recipe: InputRecipe) -> Feeds:
     """Arrays for the model's inputs: from the recipe's file (or the inputs of a dump), else made up by name and type.
 
-    A dynamic extent is that of the file, else of `shapes`, else 1 with a note. Raises TrtlensError where a name, a type or
-    a shape does not fit the model.
+    A dynamic extent is that of the file, else of `shapes`; a batch that neither gives is 1, with a note. Raises
+    TrtlensError where another extent is not given, or a name, a type or a shape does not fit the model.
     """
     recipe = replace(recipe, file=inputs_file(recipe.file))
     loaded = load_arrays(recipe.file)
@@ -100,6 +107,11 @@ def make_feeds(proto: Any, shapes: Mapping[str, Shape], recipe: InputRecipe) -> 
     unknown = next((name for name in shapes if not any(matches(name, tensor.name) for tensor in tensors)), None)
     if unknown is not None:
         raise TrtlensError(f"the model has no input {unknown!r}: its inputs are {', '.join(t.name for t in tensors)}")
+    require_shapes(
+        DynamicInput(info.name, tensor.shape, onnx_axes(info))
+        for info, tensor in zip(_fed(proto), tensors, strict=True)
+        if -1 in tensor.shape and lookup(shapes, tensor.name) is None and tensor.name not in loaded
+    )
     notes: list[str] = []
     chosen = {tensor.name: _shape(tensor, shapes, loaded, notes) for tensor in tensors}
     arrays = make_inputs(tensors, ChosenShapes(0, chosen, {}), recipe, loaded)
@@ -124,12 +136,11 @@ def _shape(
     if wanted is None and tensor.name in loaded:
         wanted = loaded[tensor.name].shape
     if wanted is None:
-        made_up = tuple(1 if extent < 0 else extent for extent in tensor.shape)
-        if made_up != tensor.shape:
-            notes.append(
-                f"no shape was given for input {tensor.name}: it is {shape_text(made_up)}, dynamic extents are 1"
-            )
-        return made_up
+        if -1 not in tensor.shape:
+            return tensor.shape
+        single = (1, *tensor.shape[1:])
+        notes.append(f"no shape was given for input {tensor.name}: its batch was set to 1, {shape_text(single)}")
+        return single
     fits = len(wanted) == len(tensor.shape) and all(
         own in (-1, extent) for own, extent in zip(tensor.shape, wanted, strict=True)
     )

@@ -1,7 +1,7 @@
 """The optimization profile of a network with dynamic shapes, from trtexec's minShapes, optShapes and maxShapes.
 
-As in trtexec: `--shapes` alone is minimum, optimum and maximum; a dynamic extent that no flag gives becomes 1; shapes
-of an input that is a shape tensor are its values; an input may be named with `*`.
+As in trtexec: `--shapes` alone is minimum, optimum and maximum; shapes of an input that is a shape tensor are its values;
+an input may be named with `*`. Where no flag gives the batch, it is 1; other extents are not made up, as trtexec does.
 """
 
 from __future__ import annotations
@@ -9,12 +9,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from trtlens.capture.dynamic_shapes import DynamicInput, require_shapes
 from trtlens.capture.network import network_inputs
 from trtlens.capture.patterns import lookup, matches
 from trtlens.errors import TrtlensError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from trtlens.capture.options import BuildOptions, Shape
 
@@ -45,6 +46,7 @@ def plan_profile(network: Any, options: BuildOptions) -> ProfilePlan:
     optimum = options.opt_shapes or options.shapes
     sides = (options.min_shapes or optimum, optimum, options.max_shapes or optimum)
     _check_names(inputs, {**options.shapes, **options.min_shapes, **options.opt_shapes, **options.max_shapes})
+    require_shapes(_dynamic(tensor) for name, tensor in inputs.items() if _lacks_shape(name, tensor, sides))
     ranges, notes, run_shapes = [], [], {}
     for name, tensor in inputs.items():
         dims = tuple(tensor.shape)
@@ -53,9 +55,9 @@ def plan_profile(network: Any, options: BuildOptions) -> ProfilePlan:
             _check_static(name, dims, [*given, lookup(options.shapes, name)])
             continue
         if None in given:
-            made_up = _default(dims, is_shape_tensor=tensor.is_shape_tensor)
-            given = [made_up if shape is None else shape for shape in given]
-            notes.append(f"no shape was given for input {name}: its dynamic extents were set to 1, {_spell(made_up)}")
+            single = (1, *dims[1:])
+            given = [single if shape is None else shape for shape in given]
+            notes.append(f"no shape was given for input {name}: its batch was set to 1, {_spell(single)}")
         wanted = InputRange(name, bool(tensor.is_shape_tensor), *given)
         _check_range(wanted, dims)
         ranges.append(wanted)
@@ -85,6 +87,17 @@ def calibration_profile(builder: Any, plan: ProfilePlan) -> Any:
     return profile
 
 
+def _lacks_shape(name: str, tensor: Any, sides: Sequence[Mapping[str, Shape]]) -> bool:
+    is_dynamic = tensor.is_shape_tensor or -1 in tuple(tensor.shape)
+    return is_dynamic and any(lookup(side, name) is None for side in sides)
+
+
+def _dynamic(tensor: Any) -> DynamicInput:
+    dims = tuple(tensor.shape)
+    axes = tuple(tensor.get_dimension_name(place) or None for place in range(len(dims)))
+    return DynamicInput(tensor.name, dims, axes, is_shape_tensor=bool(tensor.is_shape_tensor))
+
+
 def _check_names(inputs: Mapping[str, Any], given: Mapping[str, Shape]) -> None:
     for pattern in given:
         if not any(matches(pattern, name) for name in inputs):
@@ -98,12 +111,6 @@ def _check_static(name: str, dims: Shape, given: list[Shape | None]) -> None:
                 f"input {name} has the static shape {_spell(dims)}, so it cannot take {_spell(shape)}: "
                 "leave the shape out, or export the model with a dynamic one"
             )
-
-
-def _default(dims: Shape, *, is_shape_tensor: bool) -> Shape:
-    if is_shape_tensor:
-        return (1,) * (dims[0] if dims else 1)
-    return tuple(extent if extent >= 0 else 1 for extent in dims)
 
 
 def _check_range(wanted: InputRange, dims: Shape) -> None:

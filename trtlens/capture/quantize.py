@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from trtlens.capture.calibration import InputSpec, load_calibration_data
+from trtlens.capture.dynamic_shapes import DynamicInput, onnx_axes, require_shapes
 from trtlens.capture.model import holds_qdq, is_large, load_onnx, nodes_fitting, require_onnx, save_onnx
 from trtlens.capture.onnx_faults import fault_of, in_short
 from trtlens.capture.patterns import lookup
@@ -111,23 +112,34 @@ def _made_up(specs: list[InputSpec]) -> list[dict[str, np.ndarray]]:
 
 
 def input_specs(proto: Any, options: BuildOptions) -> Iterator[InputSpec]:
-    """What the ONNX inputs must be fed with: their static shapes, else the optimum that the options give, else 1."""
+    """What the ONNX inputs must be fed with: their static shapes, else the optimum that the options give, else a batch of 1."""
     onnx = require_onnx("calibrating a model")
     import numpy as np  # noqa: PLC0415
 
     given: Mapping[str, Shape] = options.opt_shapes or options.shapes
     weights = {tensor.name for tensor in proto.graph.initializer}
+    statics = {info.name: _extents(info) for info in proto.graph.input if info.name not in weights}
+    require_shapes(
+        DynamicInput(info.name, statics[info.name], onnx_axes(info))
+        for info in proto.graph.input
+        if -1 in statics.get(info.name, ()) and lookup(given, info.name) is None
+    )
     for info in proto.graph.input:
         if info.name in weights:
             continue
-        kind = info.type.tensor_type
-        static = tuple(dim.dim_value if dim.HasField("dim_value") else -1 for dim in kind.shape.dim)
+        static = statics[info.name]
         shape = lookup(given, info.name) or tuple(extent if extent >= 0 else 1 for extent in static)
         if len(shape) != len(static) or any(have not in (-1, want) for have, want in zip(static, shape, strict=True)):
             raise TrtlensError(
                 f"input {info.name} is {static} in the model, which the given shape {shape} does not fit"
             )
-        yield InputSpec(info.name, shape, np.dtype(onnx.helper.tensor_dtype_to_np_dtype(kind.elem_type)))
+        kind = info.type.tensor_type.elem_type
+        yield InputSpec(info.name, shape, np.dtype(onnx.helper.tensor_dtype_to_np_dtype(kind)))
+
+
+def _extents(info: Any) -> Shape:
+    dims = info.type.tensor_type.shape.dim
+    return tuple(dim.dim_value if dim.HasField("dim_value") else -1 for dim in dims)
 
 
 def _by_onnxruntime(proto: Any, half: str | None, options: BuildOptions, batches: list[dict[str, np.ndarray]]) -> Any:
