@@ -18,7 +18,7 @@ from trtlens.run_info import read_info
 from trtlens.stops import STOPS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from typing import BinaryIO
 
 GENERATOR = f"trtlens {VERSION}"
@@ -49,7 +49,7 @@ def whole_file(path: Path) -> Iterator[BinaryIO]:
     try:
         with temporary.open("xb") as file:
             yield file
-        mode = _regular_mode(path)
+        mode = regular_mode(path)
         if mode is not None:
             temporary.chmod(stat.S_IMODE(mode))
         temporary.replace(place)
@@ -93,7 +93,7 @@ def check_place(path: Path) -> None:
 
     """
     try:
-        mode = _regular_mode(path)
+        mode = regular_mode(path)
         if mode is None:
             _check_parent(path, _place_of(path).parent)
     except OSError as error:
@@ -104,8 +104,14 @@ def check_place(path: Path) -> None:
         )
 
 
-def _regular_mode(path: Path) -> int | None:
-    """The mode of the file, None where there is none yet; raises TrtlensError for a folder, a device or a pipe."""
+def regular_mode(path: Path) -> int | None:
+    """The mode of a file to write, None where there is none yet.
+
+    Raises:
+        TrtlensError: a folder, a device or a pipe stands there.
+        OSError: the system cannot tell.
+
+    """
     try:
         mode = path.stat().st_mode
     except FileNotFoundError:
@@ -134,9 +140,17 @@ def _is_ours(path: Path) -> bool:
 # -- folders of runs -------------------------------------------------------------------------------------------------
 
 
+def remove_folder(folder: Path) -> None:
+    """Remove a folder of ours with all that is in it."""
+    with STOPS.held():
+        shutil.rmtree(folder, ignore_errors=True)
+
+
 @contextmanager
-def new_folder(out: Path, *, force: bool = False) -> Iterator[Path]:
+def new_folder(out: Path, *, force: bool = False, replaced: Callable[[Path], object] = remove_folder) -> Iterator[Path]:
     """A folder to fill that takes the name ``out`` only when the block ends well; on an error nothing is left.
+
+    ``replaced`` is told where the run is that had the name, and by default removes it.
 
     Raises:
         TrtlensError: `check_folder` refuses ``out``, at the beginning or at the end, or it cannot be written.
@@ -150,11 +164,29 @@ def new_folder(out: Path, *, force: bool = False) -> Iterator[Path]:
         yield made
         with STOPS.held():
             _put_in_place(made, check_folder(out, force=force), force=force)
+            if made.exists():
+                replaced(made)
     except OSError as error:
+        remove_folder(made)
         raise TrtlensError(f"the run cannot be written to {out} ({reason(error)}): choose another folder") from error
-    finally:
-        with STOPS.held():
-            shutil.rmtree(made, ignore_errors=True)
+    except BaseException:
+        remove_folder(made)
+        raise
+
+
+def take_back(place: Path, replaced: Path | None) -> None:
+    """Remove a new run, and give its name back to the run that it replaced, if any.
+
+    Raises:
+        TrtlensError: something in the new run is not trtlens' own.
+        OSError: the folders cannot be renamed.
+
+    """
+    _check_foreign(place, place)
+    with STOPS.held():
+        if replaced is not None:
+            _exchange(replaced, place)
+        remove_folder(place if replaced is None else replaced)
 
 
 def check_folder(out: Path, *, force: bool = False) -> Path:

@@ -20,10 +20,10 @@ _CAPTURED = (
 )
 _OURS = re.compile(
     rf"(marked/\d+/)?({_CAPTURED})|tables/\w+\.parquet|tensors/\d{{5}}_[\w.-]+\.(npy|bin)"
-    r"|(.+/)?\.trtlens-[0-9a-f]+\.tmp|\..+\.\d+\.tmp",  # left by a write that was killed; the second form is 0.1.0's
+    r"|(.+/)?\.trtlens-\w+\.tmp(/.+)?|\..+\.\d+\.tmp",  # left by a write that was killed; the second form is 0.1.0's
     re.ASCII,
 )
-_FOLDERS = re.compile(r"tables|tensors|marked(/\d+)?", re.ASCII)
+_FOLDERS = re.compile(r"tables|tensors|marked(/\d+)?|(.+/)?\.trtlens-\w+\.tmp(/.+)?", re.ASCII)
 
 
 def is_captured(name: str) -> bool:

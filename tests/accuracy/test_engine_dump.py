@@ -20,6 +20,7 @@ from trtlens.capture.marking import InnerTensor, choose_method, refused_outputs
 from trtlens.capture.options import BuildOptions
 from trtlens.capture.plan_difference import compare_plans
 from trtlens.errors import CaptureError, TrtlensError
+from trtlens.run_files import foreign_files
 from trtlens.runs import open_run
 
 if TYPE_CHECKING:
@@ -132,7 +133,9 @@ def test_mark_all_changes_the_plan_and_says_where(dumped: Callable[..., Path]) -
 
 def test_named_tensors_alone(dumped: Callable[..., Path]) -> None:
     """A pattern marks what fits it; one that fits nothing is refused with the way to the names."""
-    dump = open_dump(dumped(mark="stem/conv_*,pool*"))
+    folder = dumped(mark="stem/conv_*,pool*")
+    assert foreign_files(folder, ()) == []
+    dump = open_dump(folder)
     assert list(dump.tensors) == ["input", "stem/conv_output", "pool_output", "logits"]
     with pytest.raises(TrtlensError, match="--list"):
         dumped(mark="nothing*")

@@ -261,11 +261,11 @@ def test_a_full_disk_ends_the_build(
 
 
 def test_shapes_of_dynamic_inputs(play: Play, dynamic_cnn: Path, tmp_path: Path) -> None:
-    """Without shapes a dynamic extent is 1 and told; --shapes is the whole profile; the inspector sees the shapes."""
+    """Without shapes a dynamic batch is 1 and told; --shapes is the whole profile; the inspector sees the shapes."""
     double = play("10.3.0")
     run = build(double, dynamic_cnn, tmp_path / "default")
     assert dict(run.shapes) == {"input": (1, 3, 32, 32)}
-    assert "no shape was given for input input: its dynamic extents were set to 1, 1x3x32x32" in run.notes
+    assert "no shape was given for input input: its batch was set to 1, 1x3x32x32" in run.notes
     run = build(double, dynamic_cnn, tmp_path / "given", shapes="input:2x3x32x32")
     assert double.script.saw("set_shape")[-1] == ("input", *[(2, 3, 32, 32)] * 3)
     assert b'"Shapes": {"input": [2, 3, 32, 32]}' in (run.folder / "layers.json").read_bytes()
@@ -287,7 +287,7 @@ def test_shapes_that_do_not_fit(
     """A shape that cannot be is told with the value, as wrong usage."""
     with pytest.raises(TrtlensError, match=re.escape(words)):
         build(play("10.3.0"), dynamic_cnn, tmp_path / "run", **flags)
-    assert document(tmp_path / "run")["status"] == "failed"
+    assert not list(tmp_path.iterdir())
 
 
 def test_static_input_takes_no_other_shape(play: Play, small_cnn: Path, tmp_path: Path) -> None:
@@ -406,12 +406,14 @@ def test_run_folder_is_not_overwritten(play: Play, small_cnn: Path, tmp_path: Pa
     """A folder with something in it is left alone; --force replaces a run, and nothing but a run."""
     double, out = play("10.3.0"), tmp_path / "run"
     build(double, small_cnn, out)
-    (out / "old").touch()
     with pytest.raises(TrtlensError, match="holds files already"):
         build(double, small_cnn, out)
-    assert (out / "old").exists()
-    build_run(small_cnn, out, backend=double.backend, force=True)
-    assert not (out / "old").exists()
+    build_run(small_cnn, out, backend=double.backend, command=["again"], force=True)
+    assert document(out)["command"] == ["again"]
+    (out / "thesis.txt").touch()
+    with pytest.raises(TrtlensError, match=r"did not write \(thesis\.txt\)"):
+        build_run(small_cnn, out, backend=double.backend, force=True)
+    (out / "thesis.txt").unlink()
     (out / "run.json").unlink()
     with pytest.raises(TrtlensError, match="not a run"):
         build_run(small_cnn, out, backend=double.backend, force=True)
@@ -435,6 +437,7 @@ def test_without_a_gpu(play: Play, small_cnn: Path, tmp_path: Path, monkeypatch:
     with pytest.raises(CaptureError, match="tensorrt-rtx"):
         build(tensorrt, small_cnn, tmp_path / "tensorrt")
     assert tensorrt.script.loggers == []
+    assert not (tmp_path / "tensorrt").exists()
     run = build(rtx, small_cnn, tmp_path / "rtx", timingCacheFile=str(tmp_path / "timing.cache"))
     assert run.layers_path is None
     assert any("no layers.json" in note for note in run.notes)

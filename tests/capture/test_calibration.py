@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -280,3 +281,38 @@ def test_objects_in_calibration_data_are_not_loaded(tmp_path: Path) -> None:
     np.save(tmp_path / "objects.npy", np.array([{"a": 1}], dtype=object), allow_pickle=True)
     with pytest.raises(TrtlensError, match="cannot be read"):
         load_calibration_data(tmp_path / "objects.npy")
+
+
+NO_CACHES: dict[str, tuple[Callable[[Path], object], str]] = {
+    "another file": (lambda path: path.write_bytes(b"PK\x03\x04 images"), "is no calibration cache"),
+    "a folder": (lambda path: path.mkdir(), "is a folder"),
+    "a pipe": (os.mkfifo, "is a pipe"),
+    "another origin": (
+        lambda path: path.with_name("int8.cache.json").write_text('{"annotations": []}'),
+        "holds something else",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", NO_CACHES)
+def test_what_is_no_cache_is_left_alone(case: str, play: Play, small_cnn: Path, memory: Memory, tmp_path: Path) -> None:
+    """A file that --calib names by mistake is neither called stale nor written, and nothing is built."""
+    make, told = NO_CACHES[case]
+    cache, data = tmp_path / "int8.cache", save_samples(tmp_path / "data.npz", 4)
+    make(cache)
+    before = {path: path.read_bytes() for path in tmp_path.iterdir() if path.is_file()}
+    double = play("8.6.0")
+    with pytest.raises(TrtlensError, match=told):
+        build(double, small_cnn, tmp_path / "run", calibration_data=str(data), calib=str(cache))
+    assert {path: path.read_bytes() for path in tmp_path.iterdir() if path.is_file()} == before
+    assert not (tmp_path / "run").exists()
+    assert memory.copies == []
+
+
+def test_an_empty_file_becomes_a_cache(play: Play, small_cnn: Path, memory: Memory, tmp_path: Path) -> None:
+    """A file that was made to be written holds nothing that could be lost."""
+    cache, data = tmp_path / "int8.cache", save_samples(tmp_path / "data.npz", 4)
+    cache.touch()
+    build(play("8.6.0"), small_cnn, tmp_path / "run", calibration_data=str(data), calib=str(cache))
+    assert cache.read_bytes() == CACHE
+    assert memory.copies

@@ -4,15 +4,24 @@ from __future__ import annotations
 
 import json
 import threading
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
+from trtlens.capture.build import build_run
+from trtlens.capture.options import parse_options
 from trtlens.capture.recorder import create_recorder
 from trtlens.errors import TrtlensError
+from trtlens.run_files import foreign_files, is_captured
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from collections.abc import Callable
+
+    from tests.capture.conftest import Double
+
+FIXTURES = Path(__file__).parents[2] / "fixtures"
+CAPTURED = sorted(path.parent for path in FIXTURES.glob("h200*/*/run.json"))
 
 
 def test_a_run_says_what_it_is_from_the_start(tmp_path: Path) -> None:
@@ -74,3 +83,40 @@ def test_a_file_in_the_way(tmp_path: Path) -> None:
         create_recorder(tmp_path / "file", {})
     (tmp_path / "empty").mkdir()
     assert create_recorder(tmp_path / "empty", {}).folder == tmp_path / "empty"
+
+
+def test_a_discarded_run_leaves_nothing(tmp_path: Path) -> None:
+    """The run that it replaced is back; a run that somebody has put a file into stays, as failed."""
+    create_recorder(tmp_path / "run", {"command": ["old"]}).finish("done")
+    create_recorder(tmp_path / "run", {"command": ["new"]}, force=True).discard()
+    assert json.loads((tmp_path / "run" / "run.json").read_text())["command"] == ["old"]
+    recorder = create_recorder(tmp_path / "other", {})
+    (recorder.folder / "thesis.txt").touch()
+    recorder.discard()
+    assert json.loads((tmp_path / "other" / "run.json").read_text())["status"] == "failed"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["other", "run"]
+
+
+def test_a_replaced_run_is_gone_when_the_new_one_ends(tmp_path: Path) -> None:
+    """Until then it is set aside; then nothing of it is left."""
+    create_recorder(tmp_path / "run", {"command": ["old"]}).finish("done")
+    recorder = create_recorder(tmp_path / "run", {"command": ["new"]}, force=True)
+    assert len(list(tmp_path.iterdir())) == 2
+    recorder.finish("failed")
+    assert [path.name for path in tmp_path.iterdir()] == ["run"]
+    assert json.loads((tmp_path / "run" / "run.json").read_text())["command"] == ["new"]
+
+
+def test_every_file_of_a_capture_is_known_as_ours(play: Callable[..., Double], small_cnn: Path, tmp_path: Path) -> None:
+    """--force takes a run away only where each of its files is known: so must be whatever a capture writes."""
+    options = parse_options({"fp16": True})
+    for release in ("8.6.0", "11.4.0.106"):
+        run = build_run(small_cnn, tmp_path / release, options, backend=play(release).backend)
+        assert foreign_files(run.folder, ()) == []
+
+
+@pytest.mark.parametrize("folder", CAPTURED, ids=lambda folder: folder.name)
+def test_files_of_captures_are_known_as_ours(folder: Path) -> None:
+    """Those of real captures too, also where they were compressed since."""
+    packed = {name.removesuffix(".xz") for name in foreign_files(folder, ())}
+    assert {name for name in packed if not is_captured(name.rsplit("/", 1)[-1])} <= {"README.md"}

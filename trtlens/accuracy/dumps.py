@@ -17,8 +17,8 @@ import numpy as np
 from trtlens.accuracy.encodings import NATIVE, decode, dtype_name, stored_dtype
 from trtlens.accuracy.metrics import ranges_of
 from trtlens.accuracy.tensors import CHUNK
-from trtlens.errors import TrtlensError
-from trtlens.folders import write_whole
+from trtlens.errors import TrtlensError, reason
+from trtlens.folders import whole_file, write_whole
 from trtlens_parsers.dump_index import DUMP_FORMAT, DumpedNode, TensorRanges
 
 if TYPE_CHECKING:
@@ -127,20 +127,22 @@ class DumpWriter:
         if dtype not in NATIVE:
             self._save(f"{stem}.bin", np.ascontiguousarray(values).tobytes())
             return f"{stem}.bin"
-        path = self.folder / f"{stem}.npy"
-        try:
-            path.parent.mkdir(exist_ok=True)
-            np.save(path, np.ascontiguousarray(values).reshape(values.shape), allow_pickle=False)
-        except OSError as error:
-            raise TrtlensError(
-                f"{path} cannot be written ({error.strerror}): free the place or choose another"
-            ) from error
+        with whole_file(self._place(f"{stem}.npy")) as file:
+            np.save(file, np.ascontiguousarray(values).reshape(values.shape), allow_pickle=False)
         return f"{stem}.npy"
 
     def _save(self, file: str, data: bytes) -> None:
+        write_whole(self._place(file), data)
+
+    def _place(self, file: str) -> Path:
         path = self.folder / file
-        path.parent.mkdir(exist_ok=True)
-        write_whole(path, data)
+        try:
+            path.parent.mkdir(exist_ok=True)
+        except OSError as error:
+            raise TrtlensError(
+                f"{path} cannot be written ({reason(error)}): free the place or choose another"
+            ) from error
+        return path
 
 
 def _ranges(values: NDArray[Any], dtype: str) -> dict[str, Any] | None:

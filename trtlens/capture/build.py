@@ -19,6 +19,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from trtlens.capture.backends import find_backend
+from trtlens.capture.calibration import CalibrationCache
 from trtlens.capture.compilation import CancelledBuild, Compilation
 from trtlens.capture.configuration import check_supported
 from trtlens.capture.device import identify_gpu
@@ -30,6 +31,7 @@ from trtlens.capture.precision import check_strong_typing
 from trtlens.capture.progress import Cancellation, LogPhases, guarded, silent
 from trtlens.capture.recorder import ENGINE, LAYERS_JSON, VERBOSE_LOG, create_recorder
 from trtlens.errors import CaptureError, TrtlensError
+from trtlens.folders import regular_mode
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -86,7 +88,7 @@ def build_run(
 
     `command` is what the user typed, for the record (None takes `sys.argv`). Raises TrtlensError for what cannot be
     asked for, before or after the folder appears, CaptureError where TensorRT fails and KeyboardInterrupt after Ctrl-C;
-    the run then says `failed` or `interrupted` and keeps its log. A second build in the process waits for the first.
+    the run then says `failed` or `interrupted` and keeps its log; nothing is left where TensorRT was not asked. A second build in the process waits for the first.
     """
     options = BuildOptions() if options is None else options
     backend = find_backend() if backend is None else backend
@@ -94,6 +96,7 @@ def build_run(
     if not is_engine(model):
         check_supported(backend, options)
         check_strong_typing(backend, options)
+    _check_caches(options)
     with _ONE_AT_A_TIME:
         if any(thread.is_alive() for thread in _LEFT_BEHIND):
             raise CaptureError(
@@ -105,6 +108,14 @@ def build_run(
             return _capture(model, options, backend, progress, recorder=recorder, log=log)
         finally:
             log.close()
+
+
+def _check_caches(options: BuildOptions) -> None:
+    """Ask before the build whether the files that it will write are free for it; raises TrtlensError where they are not."""
+    if options.calib is not None:
+        CalibrationCache(options.calib).check(written=options.calibration_data is not None)
+    if options.timing_cache_file is not None:
+        regular_mode(options.timing_cache_file)
 
 
 def _facts(model: Path, options: BuildOptions, backend: Backend, command: Sequence[str] | None) -> dict[str, Any]:
@@ -142,7 +153,11 @@ def _capture(
     except (KeyboardInterrupt, CancelledBuild):
         _finish_interrupted(recorder, cancellation)
     except TrtlensError as error:
-        recorder.finish("failed", errors=[error.message, *logger.errors])
+        wrong_usage = not isinstance(error, CaptureError) and not work.building
+        if wrong_usage or not log.messages:  # the message says it all, and the folder would hold nothing more
+            recorder.discard()
+        else:
+            recorder.finish("failed", errors=[error.message, *logger.errors])
         raise
     except BaseException as error:
         recorder.finish("failed", errors=[f"{type(error).__name__}: {error}", *logger.errors])

@@ -10,11 +10,12 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from trtlens.capture.recorder import write_whole
-from trtlens.errors import CaptureError, TrtlensError
+from trtlens.errors import CaptureError, TrtlensError, reason
+from trtlens.folders import regular_mode, write_whole
 from trtlens_parsers.json_text import parse_json
 
 if TYPE_CHECKING:
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 
     Batch = dict[str, np.ndarray]
 
+_HEADER = re.compile(rb"TRT-[^\n]{0,40}Calibration")
 _ALGORITHMS = {"entropy": "IInt8EntropyCalibrator2", "minmax": "IInt8MinMaxCalibrator"}
 _NUMBERS = "fiub"
 """Kinds of numpy types that can be fed: floats, integers, truth values."""
@@ -153,19 +155,52 @@ class CalibrationCache:
         return self.path.with_name(self.path.name + ".json")
 
     def read(self) -> bytes | None:
-        """The cache, or None where there is no file yet; raises TrtlensError where it cannot be read."""
-        try:
-            return self.path.read_bytes() if self.path.is_file() else None
-        except OSError as error:
-            raise TrtlensError(f"{self.path} cannot be read ({error.strerror}): check the cache's file") from error
+        """The cache, or None where there is none yet.
 
-    def doubt(self, origin: Mapping[str, str | None]) -> str | None:
-        """Why this cache may not belong to this build, or None where model, data and algorithm are the same."""
+        Raises:
+            TrtlensError: it cannot be read, or something else stands there.
+
+        """
+        try:
+            content = None if regular_mode(self.path) is None else self.path.read_bytes()
+        except OSError as error:
+            raise TrtlensError(f"{self.path} cannot be read ({reason(error)}): check the cache's file") from error
+        if content and not _HEADER.match(content):
+            raise TrtlensError(
+                f"{self.path} is no calibration cache of TensorRT, which begins with a line such as TRT-8601-EntropyCalibration2: "
+                "it is left alone; give --calib another name"
+            )
+        return content or None
+
+    def check(self, *, written: bool) -> None:
+        """Ask before the build whether the cache can be read and, where it may be ``written``, whether its files are its own.
+
+        Raises:
+            TrtlensError: they are not; the message says what to do.
+
+        """
+        self.read()
+        if written and regular_mode(self.origin_path) is not None and not self._origin_is_ours():
+            raise TrtlensError(
+                f"{self.origin_path}, which would say what the calibration cache was made from, holds something else: it is "
+                "left alone; give --calib another name"
+            )
+
+    def _origin_is_ours(self) -> bool:
+        recorded = self._origin()
+        return recorded is not None and recorded.keys() <= _OTHER.keys()
+
+    def _origin(self) -> dict[str, Any] | None:
         try:
             recorded = parse_json(self.origin_path.read_bytes().decode("utf-8", "replace"), "origin")
         except (OSError, ValueError):
-            return _UNKNOWN
-        if not isinstance(recorded, dict):
+            return None
+        return recorded if isinstance(recorded, dict) else None
+
+    def doubt(self, origin: Mapping[str, str | None]) -> str | None:
+        """Why this cache may not belong to this build, or None where model, data and algorithm are the same."""
+        recorded = self._origin()
+        if recorded is None:
             return _UNKNOWN
         changed = [_OTHER[key] for key, value in origin.items() if value is not None and recorded.get(key) != value]
         return f"it was made with {' and '.join(changed)}" if changed else None

@@ -46,7 +46,7 @@ class CancelledBuild(Exception):  # noqa: N818  it is no error, and never leaves
 
 @dataclass(slots=True)
 class Compilation:
-    """What one build needs at hand; `plan` is known once the network was read."""
+    """What one build needs at hand; `plan` is known once the network was read, `building` set once the builder is at work."""
 
     backend: Backend
     logger: Any
@@ -56,6 +56,7 @@ class Compilation:
     progress: Progress
     cancellation: Cancellation
     plan: ProfilePlan = field(default_factory=lambda: profiles.ProfilePlan((), {}, ()))
+    building: bool = False
     _identity: dict[str, Any] = field(default_factory=dict)
     _feed: BatchFeed | None = None
     _origin: dict[str, str | None] = field(default_factory=dict)
@@ -123,6 +124,7 @@ class Compilation:
         if hasattr(config, "progress_monitor") and self.backend.has("IProgressMonitor"):
             monitor = config.progress_monitor = make_monitor(self.backend.trt, self.progress, self.cancellation)
         keeps_cache = configuration.load_timing_cache(self.backend, config, self.options, self.recorder)
+        self.building = True
         with self._stage("Building the engine", "build_s"):
             serialized = builder.build_serialized_network(network, config)
             self._check_cancelled()

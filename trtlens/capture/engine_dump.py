@@ -7,8 +7,10 @@ and lose their engines. What the marking did to the plan is told in the run's no
 
 from __future__ import annotations
 
+import tempfile
 from dataclasses import dataclass, field, replace
 from math import prod
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from trtlens.accuracy.dumps import DumpWriter, Origin
@@ -41,7 +43,6 @@ from trtlens_parsers.inspector import read_inspector
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from pathlib import Path
 
     from trtlens.capture.backends import Backend
     from trtlens.capture.build import BuiltRun
@@ -94,16 +95,13 @@ def dump_engine(
             "an engine has to run to hand its tensors out, and there is no GPU: use --reference or --emulate"
         )
     method = choose_method(backend, request.method)
-    own_cache = out.with_name(f".{out.name}.timing.cache") if request.options.timing_cache_file is None else None
-    options = replace(request.options, timing_cache_file=own_cache or request.options.timing_cache_file)
-    try:
+    with tempfile.TemporaryDirectory() as place:
+        shared_cache = request.options.timing_cache_file or Path(place, "timing.cache")
+        options = replace(request.options, timing_cache_file=shared_cache)
         built = build_run(model, out, options, backend=backend, progress=progress, command=command, force=force)
         built.recorder.update(kind="dump")
         with finishing(built.recorder):
             _EngineDump(model, request, built, method, cuda or load_cuda(), progress).run()
-    finally:
-        if own_cache is not None:
-            own_cache.unlink(missing_ok=True)
     return built.recorder
 
 

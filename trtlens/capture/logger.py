@@ -38,10 +38,10 @@ class LogFile:
 
     Warnings and errors are flushed at once. Whoever waits for the build calls `flush` several times a second, so that a
     killed process loses no more than that. A file that cannot be written any more (a full disk) is left as it is, with
-    the reason in `failure`: an exception in TensorRT's callback would only be printed.
+    the reason in `failure`: an exception in TensorRT's callback would only be printed. `messages` counts TensorRT's.
     """
 
-    __slots__ = ("_file", "_prefixes", "_second", "failure", "path")
+    __slots__ = ("_file", "_prefixes", "_second", "failure", "messages", "path")
 
     def __init__(self, path: Path) -> None:
         self._file: BinaryIO = path.open("ab", buffering=_FLUSH_BYTES)
@@ -49,11 +49,13 @@ class LogFile:
         self._prefixes: tuple[bytes, ...] = ()
         self.path = path
         self.failure: OSError | None = None
+        self.messages = 0
 
     def write(self, severity: int, message: str) -> None:
         """Write one message with its prefix; the time is the local one, as in trtexec."""
         if self.failure is not None:
             return
+        self.messages += 1
         second = int(time.time())
         if second != self._second:
             self._second = second

@@ -7,6 +7,8 @@ named inside the message relative to it. Reading the nodes needs the `onnx` pack
 from __future__ import annotations
 
 import hashlib
+import tempfile
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from trtlens.capture.patterns import matches
@@ -15,7 +17,6 @@ from trtlens.sources import hash_file
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
-    from pathlib import Path
 
 ENGINE_SUFFIXES = (".engine", ".plan", ".trt")
 _PLAN_MAGIC = (b"ftrt", b"ptrt")
@@ -144,12 +145,14 @@ def is_large(proto: Any) -> bool:
 
 
 def save_onnx(proto: Any, path: Path) -> None:
-    """Write the model, with its weights in `<name>.data` beside it where they do not fit."""
+    """Write the model, with its weights in `<name>.data` beside it where they do not fit; neither is seen half written."""
     onnx = require_onnx("saving a model")
     external = is_large(proto)
-    onnx.save_model(
-        proto, str(path), save_as_external_data=external, location=f"{path.name}.data" if external else None
-    )
+    weights = f"{path.name}.data" if external else None
+    with tempfile.TemporaryDirectory(prefix=".trtlens-", suffix=".tmp", dir=path.parent) as made:
+        onnx.save_model(proto, str(Path(made, path.name)), save_as_external_data=external, location=weights)
+        for name in filter(None, (weights, path.name)):
+            Path(made, name).replace(path.with_name(name))
 
 
 def _hash_external(model: Path) -> dict[str, str | None] | None:

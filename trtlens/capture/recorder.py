@@ -17,7 +17,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from trtlens._version import VERSION
-from trtlens.folders import new_folder, write_whole
+from trtlens.errors import TrtlensError
+from trtlens.folders import new_folder, remove_folder, take_back, write_whole
 from trtlens.run_files import RUN_JSON
 from trtlens.run_info import FORMAT
 
@@ -55,6 +56,7 @@ class Recorder:
     document: dict[str, Any]
     _started: float = field(default_factory=time.monotonic)
     _lock: threading.RLock = field(default_factory=threading.RLock)
+    _replaced: list[Path] = field(default_factory=list)
 
     def path(self, name: str) -> Path:
         """Where a file of that name lies in the run."""
@@ -86,10 +88,23 @@ class Recorder:
             self.save()
 
     def finish(self, status: Status, **facts: Any) -> None:
-        """Set the status, the moment and the time that has passed since the run began."""
+        """Set the status, the moment and the time that has passed since the run began; a run that it replaced is gone then."""
         with self._lock:
             self.document["times"]["total_s"] = round(time.monotonic() - self._started, 6)
             self.update(status=status, finished=_now(), **facts)
+            while self._replaced:
+                remove_folder(self._replaced.pop())
+
+    def discard(self) -> None:
+        """Leave nothing of a run that came to nothing, and bring back the run that it was to replace.
+
+        It stays, as failed, where somebody has put something into it.
+        """
+        with self._lock:
+            try:
+                take_back(self.folder, self._replaced[0] if self._replaced else None)
+            except (TrtlensError, OSError):
+                self.finish("failed")
 
     def save(self) -> None:
         """Write `run.json` out, whole."""
@@ -121,9 +136,11 @@ def create_recorder(out: Path, facts: Mapping[str, Any], *, force: bool = False)
         "errors": [],
         "timings": [],
     }
-    with new_folder(out, force=force) as made:
+    replaced: list[Path] = []
+    with new_folder(out, force=force, replaced=replaced.append) as made:
         Recorder(made, document).save()
-    return Recorder(Path(os.path.abspath(out)), document)  # noqa: PTH100  resolve() would follow a link of the user
+    place = Path(os.path.abspath(out))  # noqa: PTH100  resolve() would follow a link of the user
+    return Recorder(place, document, _replaced=replaced)
 
 
 def _now() -> str:
