@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from trtlens_parsers.records import Build, Log
 
 _TIMED = Remark("timed", None)
+_RARE = frozenset({"unfinished", "doubled"})
+"""Kinds of lines that are named where there are any."""
 _AS_IS: Mapping[str, str] = {}  # records whose fields bear the columns' names
 
 
@@ -268,7 +270,7 @@ def _reading(log: Log, file: str) -> pa.Table:
     reading = log.reading
     unfinished = ((reading.lines, reading.unfinished),) if reading.unfinished else ()
     examples = {"unread": reading.unread, "foreign": reading.foreign, "unfinished": unfinished}
-    kinds = list(reading.counts)
+    kinds = [kind for kind, lines in reading.counts.items() if lines or kind not in _RARE]
     return TABLES["reading"].table({
         "file": [file] * len(kinds), "kind": kinds, "lines": [reading.counts[kind] for kind in kinds],
         "examples": [[f"{number}: {text}" for number, text in examples.get(kind, ())] for kind in kinds],
