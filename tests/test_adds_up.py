@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from html import unescape
 from typing import TYPE_CHECKING
 
@@ -73,6 +74,17 @@ def test_layers_that_do_not_add_up_explain_nothing() -> None:
     assert any(sentence.startswith("By the layer profiler, of 2 regions: 1 faster, 1 slower") for sentence in told)
     assert not any(sentence.startswith("On the table") for sentence in told)
     assert all("not" in title for title in y_titles(comparison))
+
+
+def test_an_inference_that_waits_for_the_host_is_no_sum_of_layers() -> None:
+    """Differences of one size by accident: the GPU's time holds waits that no layer has."""
+    waits = {"pass": ["timing"] * 40, "iteration": list(range(40)), "gpu_ms": [0.6] * 40, "enqueue_ms": [0.59] * 40}
+    comparison = compared(made([0.3, 0.2], 0.5), replace(made([0.45, 0.15], None), tables={"run_times": waits}))
+    told = tell(comparison)[0].sentences
+
+    assert comparison.adds_up == (None, False)
+    assert told[1].startswith(f"{FIRST}: the GPU waited for the host in run (enqueueing takes 590 µs of 600 µs)")
+    assert not any(sentence.startswith("On the table") for sentence in told)
 
 
 def test_without_an_inference_it_is_not_known() -> None:

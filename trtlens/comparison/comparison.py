@@ -14,6 +14,7 @@ from trtlens.comparison.same_work import are_other_models, mismatches, model_of
 from trtlens.comparison.sides import read_side
 from trtlens.comparison.times import TUNER, read_times
 from trtlens.errors import TrtlensError
+from trtlens.inference_timing import read_timing
 from trtlens.statistics import FEWEST_SAMPLES
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from trtlens.comparison.same_work import Mismatch
     from trtlens.comparison.sides import Side
     from trtlens.comparison.times import Times
+    from trtlens.inference_timing import Timing
     from trtlens.runs import Run
 
 _MOST_NODES_IN_LABEL = 4
@@ -153,14 +155,24 @@ class Comparison:
     def adds_up(self) -> tuple[bool | None, ...]:
         """Whether the difference of each run's layers is that of its inferences, so that its parts are parts of an inference.
 
-        A profiler that times layer by layer stretches them, unevenly, and a tuner times each tactic alone. None where
-        an inference or the layers have no time in both runs.
+        A profiler that times layer by layer stretches them, unevenly, a tuner times each tactic alone, and where the GPU
+        waited for the host no layer has the wait. None where an inference or the layers have no time in both runs.
         """
         layers_ms = self.totals[self.baseline].figures.time_ms
-        return tuple(
+        found = [
             adds_up(inference, total.difference, layers_ms)
             for inference, total in zip(self.inferences, self.totals, strict=True)
-        )
+        ]
+        return tuple(one and not self.waiting(number) for number, one in enumerate(found))
+
+    @cached_property
+    def timings(self) -> tuple[Timing, ...]:
+        """How whole inferences were timed in each run."""
+        return tuple(read_timing(side.run, side.build) for side in self.sides)
+
+    def waiting(self, number: int) -> list[int]:
+        """Of one run and the baseline those in which the GPU waited for the host, so that an inference holds the wait."""
+        return [place for place in (number, self.baseline) if self.timings[place].waits]
 
     @cached_property
     def mismatches(self) -> tuple[tuple[Mismatch, ...], ...]:

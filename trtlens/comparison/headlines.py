@@ -8,13 +8,17 @@ from typing import TYPE_CHECKING
 
 from trtlens.comparison.changes import main_cause
 from trtlens.comparison.figures import COMPUTE, CONVERSION
+from trtlens.comparison.inference_headlines import (
+    clock_of,
+    tell_accounting,
+    tell_inference,
+    tell_mismatches,
+    verdict_text,
+)
 from trtlens.comparison.noise import FASTER, NO_DIFFERENCE, SLOWER
 from trtlens.comparison.parts import split_difference
-from trtlens.comparison.same_work import batches
 from trtlens.comparison.settings import fairness
-from trtlens.comparison.times import TUNER
 from trtlens.quantities import byte_size, duration, signed_duration
-from trtlens.statistics import CONFIDENCE_PERCENT
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -28,20 +32,6 @@ _MOST_REASONS = 3
 _MOST_SLOWER = 3
 _SMALL_SHARE = 0.02
 """Of the whole difference: causes below it are added up."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Clock:
-    """What timed the layers, and why its sums are no inference."""
-
-    name: str
-    why: str
-
-
-_CLOCKS = {
-    "measured": _Clock("the layer profiler", "It stretches layers, short ones most, and not alike in two runs"),
-    TUNER: _Clock("the tuner", "It timed each tactic alone while the engine was built"),
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,9 +57,9 @@ def tell(comparison: Comparison) -> list[Section]:
 def _run(comparison: Comparison, number: int) -> Iterable[str]:
     difference = comparison.totals[number].difference
     same_work = not any(one.is_other_work for one in comparison.mismatches[number])
-    yield from _unlike(comparison, number)
-    yield from _inference(comparison, number)
-    yield from _stretched(comparison, number)
+    yield from tell_mismatches(comparison, number)
+    yield from tell_inference(comparison, number)
+    yield from tell_accounting(comparison, number)
     if comparison.time_source is not None:
         yield _total(comparison, number)
     if difference is not None:
@@ -81,60 +71,6 @@ def _run(comparison: Comparison, number: int) -> Iterable[str]:
     yield from _counts(comparison, number)
     yield from _memory(comparison, number)
     yield from _errors(comparison, number)
-
-
-def _unlike(comparison: Comparison, number: int) -> Iterable[str]:
-    """In what the runs differ so that a time says less than it seems to."""
-    for one in comparison.mismatches[number]:
-        meaning = "so not the same work" if one.certain else "so whether it is the same work is not known"
-        meaning = meaning if one.is_other_work else "and times tell of it as much as of the engine"
-        told = f"{one}, {meaning}."
-        yield told[0].upper() + told[1:]
-
-
-def _inference(comparison: Comparison, number: int) -> Iterable[str]:
-    """How long a whole inference takes, where both runs state it: that is what a user waits for."""
-    found = comparison.inferences[number]
-    if found is None:
-        return
-    name, base_name = comparison.names[number], comparison.names[comparison.baseline]
-    times = [duration(found.run_ms), duration(found.base_ms)]
-    if any(one.is_other_work for one in comparison.mismatches[number]):
-        batch = batches(*(comparison.sides[place].run for place in (comparison.baseline, number)))
-        rates = f": {found.rates(*batch)}" if batch is not None and found.run_ms and found.base_ms else ""
-        counts = (
-            [f" for {count} sample{'s' if count != 1 else ''}" for count in (batch[1], batch[0])] if batch else ["", ""]
-        )
-        yield f"One inference takes {name} {times[0]} on the GPU{counts[0]}, {base_name} {times[1]}{counts[1]}{rates}."
-        return
-    told = f"One inference takes {name} {times[0]} on the GPU, {base_name} {times[1]}"
-    if found.difference is None:
-        yield f"{told}; noise cannot be told without samples."
-        return
-    yield f"{told}: {_verdict(comparison, found.difference, found.run_ms, found.base_ms)}."
-
-
-def _stretched(comparison: Comparison, number: int) -> Iterable[str]:
-    """That the layers do not account for the inferences' difference, before anything is said of layers."""
-    found, layers = comparison.inferences[number], comparison.totals[number].difference
-    if comparison.adds_up[number] is not False or found is None or layers is None:
-        return
-    clock = _CLOCKS[comparison.time_source or ""]
-    sums = [comparison.totals[place].figures.time_ms or 0.0 for place in (number, comparison.baseline)]
-    ratios = [f"{total / whole:.2f}" for total, whole in zip(sums, (found.run_ms, found.base_ms), strict=True) if whole]
-    differ = f"they differ by {signed_duration(layers.diff_ms)}, the inferences by {signed_duration(found.run_ms - found.base_ms)}"
-    yield (
-        f"The layers do not account for this: by {clock.name} {differ}, which is more than noise. {clock.why}: its sums are "
-        f"{' and '.join(ratios)} times an inference. Where in an inference the difference lies is not known; all that follows about "
-        f"layers is of {clock.name}'s sums alone."
-    )
-
-
-def _verdict(comparison: Comparison, difference: Difference, run_ms: float, base_ms: float) -> str:
-    """How many times faster or slower, with the interval; or that no difference is seen."""
-    slow, fast = sorted((run_ms, base_ms), reverse=True)
-    ratio = f"{slow / fast:.2f}x " if fast and difference.verdict != NO_DIFFERENCE else ""
-    return f"{ratio}{difference.verdict} ({_interval(comparison, difference)})"
 
 
 def _total(comparison: Comparison, number: int) -> str:
@@ -150,14 +86,7 @@ def _total(comparison: Comparison, number: int) -> str:
     change = f"{duration(run.figures.time_ms)}, {base_name}'s {duration(base.figures.time_ms)}"
     if any(one.is_other_work for one in comparison.mismatches[number]):
         return f"{kind} {change}."
-    return f"{kind} {change}: {_verdict(comparison, run.difference, run.figures.time_ms, base.figures.time_ms)}."
-
-
-def _interval(comparison: Comparison, difference: Difference) -> str:
-    if difference.low_ms is None or difference.high_ms is None:
-        return signed_duration(difference.diff_ms) + (", from summaries" if comparison.judged_on == "summary" else "")
-    ends = f"{signed_duration(difference.low_ms)} to {signed_duration(difference.high_ms)}"
-    return f"{signed_duration(difference.diff_ms)}; with {CONFIDENCE_PERCENT} % confidence {ends}"
+    return f"{kind} {change}: {verdict_text(comparison, run.difference, run.figures.time_ms, base.figures.time_ms)}."
 
 
 def _parts(comparison: Comparison, number: int, difference: Difference) -> Iterable[str]:
@@ -169,7 +98,7 @@ def _parts(comparison: Comparison, number: int, difference: Difference) -> Itera
     if abs(rest) >= _SMALL_SHARE * abs(difference.diff_ms):
         listed.append(f"{signed_duration(rest)} everything else")
     if listed:
-        whose = f"{_CLOCKS[comparison.time_source or ''].name}'s" if comparison.adds_up[number] is False else "layers'"
+        whose = f"{clock_of(comparison).name}'s" if comparison.adds_up[number] is False else "layers'"
         yield f"The {whose.removeprefix('the ')} difference of {signed_duration(difference.diff_ms)} is made up of: {'; '.join(listed)}."
 
 
@@ -187,7 +116,7 @@ def _slower(comparison: Comparison, number: int) -> Iterable[str]:
     """How many regions got faster and slower, why most of the slower ones did, and the worst."""
     verdicts = Counter(cell.difference.verdict for row in comparison.rows if (cell := row.cells[number]).difference)
     counted = ", ".join(f"{verdicts[kind]} {kind}" for kind in (FASTER, SLOWER, NO_DIFFERENCE) if verdicts[kind])
-    clock = f"By {_CLOCKS[comparison.time_source or ''].name}, of" if comparison.adds_up[number] is False else "Of"
+    clock = f"By {clock_of(comparison).name}, of" if comparison.adds_up[number] is False else "Of"
     yield f"{clock} {_regions(sum(verdicts.values()))}: {counted}."
     slower = [row for row in comparison.rows if (d := row.cells[number].difference) and d.verdict == SLOWER]
     slower.sort(key=lambda row: -_diff(row, number))

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from trtlens.arrays import of_build
 from trtlens.explain.subject import Build, Subject
 from trtlens.findings.stakes import LAYER_PROFILER, TUNER, Clock
-from trtlens.findings.timing import Timing, read_timing
+from trtlens.inference_timing import Timing, read_timing
 from trtlens.kept import kept_rows
 from trtlens.reformat_causes import Reformat, ReformatReader
 from trtlens.reformats import NO_WORK
@@ -117,7 +117,10 @@ class Engine:
     @cached_property
     def timing(self) -> Timing:
         """How whole inferences were timed."""
-        return read_timing(self.run, self.number, self.flags, is_captured=self.is_captured)
+        graph = self.run.info.timings[-1].cuda_graph if self.is_captured and self.run.info.timings else None
+        return read_timing(
+            self.run, self.number, cuda_graph=self.flags.switch("CUDA Graph") if graph is None else graph
+        )
 
     @cached_property
     def clock(self) -> Clock:

@@ -13,7 +13,7 @@ from trtlens.quantities import duration
 if TYPE_CHECKING:
     from trtlens.engine_graph import Node
     from trtlens.findings.engine import Engine
-    from trtlens.findings.timing import Timing
+    from trtlens.inference_timing import Timing
 
 _BOUND_SHARE = 0.3
 _HIDDEN_SHARE = 0.25

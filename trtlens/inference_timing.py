@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from trtlens.explain.flags import Flags
     from trtlens.runs import Run
 
 _WAITING_SHARE = 0.9
@@ -39,18 +38,17 @@ class Timing:
         return self.enqueue_ms >= _WAITING_SHARE * self.inference_ms
 
 
-def read_timing(run: Run, build: int, flags: Flags, *, is_captured: bool) -> Timing:
-    """How the engine of one build was timed, by its samples, trtexec's summary and options, and run.json."""
+def read_timing(run: Run, build: int, *, cuda_graph: bool | None = None) -> Timing:
+    """How the engine of one build was timed, by its samples and trtexec's summary; ``cuda_graph`` as the caller knows it."""
     rows = [row for row in run.view("latency").to_pylist() if row["build"] == build]
     figures = {row["metric"]: row for row in reversed(rows)}
     dry, samples = _dry(run, build)
     told = [
         row["line"] for row in run["messages"].to_pylist() if (row["build"], row["code"]) == (build, "enqueue-bound")
     ]
-    graph = run.info.timings[-1].cuda_graph if is_captured and run.info.timings else None
     return Timing(
         _typical(figures.get("gpu_compute_time")), _typical(figures.get("enqueue_time")),
-        graph if graph is not None else flags.switch("CUDA Graph"), dry, samples, told[0] if told else None,
+        cuda_graph, dry, samples, told[0] if told else None,
     )  # fmt: skip
 
 
