@@ -1,0 +1,68 @@
+"""Every command over every fixture, and over public logs: an answer, or exit code 2 with one line; never a traceback.
+
+What takes long is left out of the usual run: views of large fixtures (the golden files hold them), reports of public logs, and
+all but the smallest of these, which are the oddest: excerpts, cut, of old releases. ``TRTLENS_SMOKE=all`` runs everything.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.golden.commands import Said, kept_open, say
+from tests.golden.inputs import FILES
+from trtlens.views import VIEWS
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+_EVERYTHING = os.environ.get("TRTLENS_SMOKE") == "all"
+_LARGE_BYTES = 30_000
+_PUBLIC, _REPORTED = 48, 8
+_SHARES = 8
+
+
+def _wrong_endings(run: str, other: str, folder: Path, *, views: bool, report: bool) -> list[str]:
+    """Commands that end in another way than they should, with what they wrote on stderr."""
+    files = run.split(",")
+    commands: list[list[object]] = [
+        ["parse", *files],
+        *(["show", view, *files] for view in VIEWS if views),
+        ["findings", *files],
+        ["why", "*", *files],
+        ["compare", run, run],
+        ["compare", run, other],
+        *([["report", run, "-o", folder / "report.html"]] if report else []),
+        ["export", run, "-o", folder / "trace.json"],
+    ]
+    with kept_open():
+        said = [(words, say(*words)) for words in commands]
+    return [f"{words}: exit code {one.code}: {one.err[-500:]}" for words, one in said if not _ends_well(one)]
+
+
+def _ends_well(said: Said) -> bool:
+    return said.code == 0 or (said.code == 2 and not said.out and said.err.count("\n") == 1)
+
+
+@pytest.mark.parametrize(("name", "other"), zip(FILES, [*list(FILES)[1:], next(iter(FILES))], strict=True))
+def test_every_command_ends_well_on_every_fixture(name: str, other: str, tmp_path: Path) -> None:
+    """Each with itself and with the next one."""
+    run, against = (",".join(map(str, FILES[one])) for one in (name, other))
+    first = FILES[name][0]
+    log = first / "verbose.log.xz" if first.is_dir() else first
+    views = _EVERYTHING or not log.exists() or log.stat().st_size < _LARGE_BYTES
+    assert _wrong_endings(run, against, tmp_path, views=views, report=True) == []
+
+
+@pytest.mark.parametrize("share", range(_SHARES))
+def test_every_command_ends_well_on_public_logs(share: int, corpus: list[Path], tmp_path: Path) -> None:
+    """Each with itself and with the next larger one."""
+    logs = sorted(corpus, key=lambda path: (path.stat().st_size, path.name))
+    logs = logs if _EVERYTHING else logs[:_PUBLIC]
+    found = []
+    for place in range(share, len(logs), _SHARES):
+        run, other = str(logs[place]), str(logs[place - 1])
+        found += _wrong_endings(run, other, tmp_path, views=True, report=_EVERYTHING or place < _REPORTED)
+    assert found == []
