@@ -158,14 +158,15 @@ def read_model(data: bytes, place: Path, random: Random) -> None:
         run_command("dump", path, "--emulate", random.choice(("fp16", "bf16", "int8")), "-o", out)
 
 
-def read_cache(data: bytes, place: Path, _random: Random) -> None:
-    """What stands beside a calibration cache."""
+def read_cache(data: bytes, place: Path, random: Random) -> None:
+    """A calibration cache, or what stands beside one."""
     cache = CalibrationCache(place / "a.cache")
-    cache.path.write_bytes(data)
-    cache.origin_path.write_bytes(data)
+    damaged = cache.origin_path if random.random() < 0.5 else cache.path
+    cache.path.write_bytes(fuzz_seeds.cache_seeds()[1])
+    damaged.write_bytes(data)
     if not cache.doubt({"model": "b", "data": None, "method": "entropy"}):
         raise AssertionError("a damaged origin was taken for one of another model")
-    cache.read()
+    cache.check(written=True)
 
 
 def read_condition(data: bytes, _place: Path, random: Random) -> None:
@@ -187,6 +188,6 @@ READERS = (
     Reader("arrays", ".npz", 20, fuzz_seeds.array_seeds, mutations.change_npz, read_arrays),
     Reader("dumps", ".json", 10, json_seeds("dumps/polygraphy.json", "dumps/exported-*.json", "dumps/*/tensor_summary.json"), mutations.change_json, read_dump),
     Reader("onnx", ".onnx", 10, fuzz_seeds.model_seeds, mutations.change_model, read_model),
-    Reader("cache", ".cache", 5, lambda: [b'{"model": "a", "data": null, "method": "entropy"}', b"TRT-8601-EntropyCalibration2\ninput: 3c010a14\n"], mutations.change_json, read_cache),
+    Reader("cache", ".cache", 5, fuzz_seeds.cache_seeds, mutations.change_json, read_cache),
     Reader("gate", ".txt", 5, fuzz_seeds.check_seeds, mutations.change_bytes, read_condition),
 )  # fmt: skip

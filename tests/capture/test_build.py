@@ -342,6 +342,16 @@ def test_foreign_timing_cache_is_left_alone(play: Play, small_cnn: Path, tmp_pat
     assert any("timing cache" in note and "from elsewhere" in note for note in run.notes)
 
 
+def test_caches_that_are_no_files_are_refused(play: Play, small_cnn: Path, tmp_path: Path) -> None:
+    """A folder, or a name that no file can have, in place of a cache or beside it is told before the build."""
+    (tmp_path / "folder").mkdir()
+    for flag, name in (("timingCacheFile", "folder"), ("timingCacheFile", "x" * 300), ("calib", "y" * 252)):
+        flags = {flag: str(tmp_path / name), "calibration_data": "samples.npz"}
+        with pytest.raises(TrtlensError, match=name):
+            build(play("10.3.0"), small_cnn, tmp_path / "run", **flags)
+        assert not (tmp_path / "run").exists()
+
+
 def test_timing_cache_grows(play: Play, small_cnn: Path, tmp_path: Path) -> None:
     """What the build measured is added to the cache of the next one."""
     cache = tmp_path / "caches" / "timing.cache"

@@ -30,7 +30,7 @@ from trtlens.capture.options import BuildOptions
 from trtlens.capture.precision import check_strong_typing
 from trtlens.capture.progress import Cancellation, LogPhases, guarded, silent
 from trtlens.capture.recorder import ENGINE, LAYERS_JSON, VERBOSE_LOG, create_recorder
-from trtlens.errors import CaptureError, TrtlensError
+from trtlens.errors import CaptureError, TrtlensError, reason
 from trtlens.folders import regular_mode
 
 if TYPE_CHECKING:
@@ -112,10 +112,13 @@ def build_run(
 
 def _check_caches(options: BuildOptions) -> None:
     """Ask before the build whether the files that it will write are free for it; raises TrtlensError where they are not."""
-    if options.calib is not None:
-        CalibrationCache(options.calib).check(written=options.calibration_data is not None)
-    if options.timing_cache_file is not None:
-        regular_mode(options.timing_cache_file)
+    try:
+        if options.calib is not None:
+            CalibrationCache(options.calib).check(written=options.calibration_data is not None)
+        if options.timing_cache_file is not None:
+            regular_mode(options.timing_cache_file)
+    except OSError as error:
+        raise TrtlensError(f"{error.filename} cannot be used ({reason(error)}): give the cache another name") from error
 
 
 def _facts(model: Path, options: BuildOptions, backend: Backend, command: Sequence[str] | None) -> dict[str, Any]:

@@ -9,7 +9,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from trtlens.capture.recorder import write_whole
-from trtlens.errors import CaptureError, TrtlensError
+from trtlens.errors import CaptureError, TrtlensError, reason
+from trtlens.folders import regular_mode
 
 if TYPE_CHECKING:
     from trtlens.capture.backends import Backend
@@ -99,6 +100,10 @@ def load_timing_cache(backend: Backend, config: Any, options: BuildOptions, reco
     """Give the builder the timing cache of `--timingCacheFile`; False where it must not be written back.
 
     TensorRT-RTX asks for a GPU as soon as a timing cache is used, so without one the cache is left alone.
+
+    Raises:
+        TrtlensError: the file cannot be read, or is none.
+
     """
     path = options.timing_cache_file
     if path is None:
@@ -106,7 +111,10 @@ def load_timing_cache(backend: Backend, config: Any, options: BuildOptions, reco
     if backend.is_rtx and not backend.can_run:
         recorder.note(f"the timing cache {path} was not used: TensorRT-RTX needs a GPU for it")
         return False
-    data = path.read_bytes() if path.is_file() else b""
+    try:
+        data = b"" if regular_mode(path) is None else path.read_bytes()
+    except OSError as error:
+        raise TrtlensError(f"{path} cannot be read ({reason(error)}): check the timing cache's file") from error
     cache = config.create_timing_cache(data)
     if cache is None or not config.set_timing_cache(cache, ignore_mismatch=False):
         recorder.note(
