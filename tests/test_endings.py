@@ -18,6 +18,7 @@ ERROR = "[11/20/2026-22:01:26] [E] [TRT] "
 PASSED = "&&&& RUNNING TensorRT.trtexec [TensorRT v8601] # trtexec --onnx=m.onnx", "&&&& PASSED TensorRT.trtexec [TensorRT v8601] # trtexec --onnx=m.onnx"  # fmt: skip
 PARSED = "Scale_0 [Mul] inputs: [x -> (1, 8)[FLOAT]], [k -> ()[FLOAT]], ", "Odd_1 [Odd] inputs: [s -> (1, 8)[FLOAT]], "
 NODE = f'{ERROR}ModelImporter.cpp:768: While parsing node number 1 [Odd -> "y"]:'
+ROW = "Layer(CaskConvolution): conv, Tactic: 0x0000000000000055, x (Float[8,512,7,7]) -> y (Float[8,512,7,7])"
 TUNING = (header("Float(784,784,28,1) -> Float(784,784,28,1)"), runner("conv"), tactic("kernel", 0x55, 0.01))
 
 
@@ -62,6 +63,7 @@ def test_what_ends_a_build_counts_before_what_it_survives() -> None:
     ("texts", "info", "state"),
     [
         (GENERATED, {}, FINISHED),
+        ((*GENERATED[1:], ROW), {}, FINISHED),
         (TUNING, {"status": "building"}, KILLED),
         (TUNING, {"status": "interrupted"}, INTERRUPTED),
         ((), {"status": "failed", "errors": ["MemoryError: out of memory"]}, FAILED),

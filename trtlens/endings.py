@@ -68,7 +68,7 @@ class Ending:
 def read_ending(run: Run, build: int) -> Ending | None:
     """How a build ended; None for an engine that was not built here.
 
-    Stated are: the end of engine generation, trtexec's last line, the status of a captured run, errors after which no engine
+    Stated are: the end of engine generation, the engine's rows behind it, trtexec's last line, the status of a captured run, errors after which no engine
     comes, a last line without its end.
     """
     (row,) = of_build(run["builds"], build).to_pylist()
@@ -76,8 +76,9 @@ def read_ending(run: Run, build: int) -> Ending | None:
         return None
     is_last = build == pc.max(run["builds"]["build"]).as_py()
     status = run.info.status if run.info.kind == "profile" and is_last else None
-    stated = row["engine_generation_s"] is not None or row["engine_built_s"] is not None
-    if row["complete"] or stated or row["state"] == "PASSED" or status in {"done", "built"}:
+    timed = row["engine_generation_s"] is not None or row["engine_built_s"] is not None
+    listed = of_build(run["layers"], build).num_rows > 0
+    if row["complete"] or timed or listed or row["state"] == "PASSED" or status in {"done", "built"}:
         return Ending(FINISHED)
     messages = of_build(kept_rows(run, "messages"), build).to_pylist()
     errors = [message for message in messages if "error" in message["severity"]]
@@ -142,9 +143,7 @@ def _without_end(run: Run, row: dict[str, Any], errors: Sequence[dict[str, Any]]
     if unknown is not None:
         return Ending(NOT_SHOWN, unknown)
     timed = of_build(kept_rows(run, "candidates").select(["build", "layer", "line"]), row["build"])
-    is_tuning = (
-        timed.num_rows > 0 and row["tactic_selection_s"] is None and not of_build(run["layers"], row["build"]).num_rows
-    )
+    is_tuning = timed.num_rows > 0 and row["tactic_selection_s"] is None
     if is_tuning or (is_last and row["state"] == "RUNNING"):
         place = f"at line {row['last_line']:,}, "
         place += f"while the tuner is at {_last(timed)}" if is_tuning else "and trtexec's last line is missing"

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from trtlens.arrays import array, to_numpy
-from trtlens.endings import FAILED, FINISHED, read_ending
+from trtlens.endings import FAILED, FINISHED, NOT_SHOWN, read_ending
 from trtlens.explain.wording import counted
 from trtlens.kept import kept_rows
 from trtlens.performance import stated_figure
@@ -93,7 +93,7 @@ def _outcome(build: dict[str, Any], ending: Ending | None) -> list[Fact]:
         return [Fact("engine", "the network that TensorRT calibrates INT8 with; the engine is the next build")]
     facts = [Fact("allowed", build["precision_flags"])] if build["precision_flags"] else []
     if ending is not None and ending.state not in {FINISHED, FAILED}:
-        facts.append(Fact("engine", f"none in this log: {ending.text}"))
+        facts.append(Fact("engine", ending.text if ending.state == NOT_SHOWN else f"none: {ending.text}"))
     return facts
 
 
