@@ -12,7 +12,7 @@ from enum import Enum
 from typing import IO, TYPE_CHECKING, Any, TextIO
 
 from trtlens.errors import TrtlensError
-from trtlens.quantities import hexadecimal
+from trtlens.quantities import hexadecimal, number
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -29,6 +29,9 @@ PRECISION_COLOURS = {
 _PIPE_WIDTH = 100_000
 _SHORTEST = 12
 """Characters below which a column of names is not shortened further."""
+_LONG = 1e7
+"""From here on a number in a cell has a power of ten."""
+_NUMBER = re.compile(r"-?[\d,]{1,40}(?:\.\d{1,20})?(?:e[-+]?\d{1,3})?")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u206f\ufff9-\ufffb\ud800-\udfff]")
 """What a terminal acts on: control characters, marks of the direction of text, halves of surrogate pairs."""
 _FORMULA = tuple("=+-@\uff1d\uff0b\uff0d\uff20")
@@ -180,7 +183,7 @@ def cell_text(name: str, value: Any) -> str:
     if name == "tactic_id":
         return hexadecimal(value)
     if isinstance(value, float):
-        return f"{value:.4g}" if abs(value) < 1000 else f"{value:,.1f}"
+        return f"{value:.4g}" if abs(value) < 1000 else f"{value:,.1f}" if abs(value) < _LONG else number(value)
     if isinstance(value, bool):
         return "yes" if value else ""
     if isinstance(value, list):
@@ -190,7 +193,7 @@ def cell_text(name: str, value: Any) -> str:
 
 def is_number(text: str) -> bool:
     """Whether a cell's text is a number, which stands on the right."""
-    return text.replace(",", "").replace(".", "").replace("-", "").replace("e+", "").isdigit()
+    return _NUMBER.fullmatch(text) is not None
 
 
 def _styled(name: str, text: str) -> Any:

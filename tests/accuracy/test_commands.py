@@ -6,7 +6,7 @@ import io
 import json
 import shutil
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -224,7 +224,7 @@ def test_overflow_of_a_model_and_of_its_reference(typed: Typed, dump_of: Callabl
     }  # fmt: skip
     assert {row["scale"] for row in rows} == {64}
     _, out, _ = typed("overflow", MODELS / "tiny_encoder.onnx")
-    assert out.startswith("nothing of")
+    assert out == "nothing overflows FP16, of 74 tensors and weights\n"
     _, _, err = typed("overflow", dump_of("overflowing_rms_norm", "fp16"))
     assert "no FP32 reference" in err
 
@@ -293,3 +293,34 @@ def test_names_cannot_act_on_a_terminal(typed: Typed, tmp_path: Path) -> None:
         code, out, err = typed("accuracy", tmp_path / "a.npz", tmp_path / "b.npz", *more)
         assert code == 0
         assert "\x1b" not in out + err
+
+
+def _ranged(name: str, role: str, low: float, high: float, *, producer: str | None) -> dict[str, Any]:
+    """A row of dump.json with two values."""
+    ranges = {
+        "minimum": low, "maximum": high, "largest": max(abs(low), abs(high)), "smallest": 1.0, "mean": 0.0, "rms": 1.0, "zeros": 0,
+        "nan": 0, "inf": 0, "beyond": (abs(low) > 65504) + (abs(high) > 65504), "subnormal": 0, "flushed": 0,
+    }  # fmt: skip
+    return {"name": name, "role": role, "producer": producer, "dtype": "fp32", "shape": [2], "ranges": ranges}
+
+
+def test_overflow_tells_masks_and_small_values_apart(tmp_path: Path, typed: Typed) -> None:
+    """A mask is short, stands once, and is counted neither as an overflow nor as too small."""
+    nodes = [{"name": "add", "op": "Add", "inputs": ["scores", "mask"], "outputs": ["logits"]},
+             {"name": "soft", "op": "Softmax", "inputs": ["logits"], "outputs": ["p"]}]  # fmt: skip
+    lowest = -3.4028234663852886e38
+    tensors = [
+        _ranged("mask", "weight", lowest, 0.0, producer=None), _ranged("logits", "inner", lowest, 4.0, producer="add"),
+        _ranged("big", "inner", -1.0, 1e5, producer=None),
+    ]  # fmt: skip
+    document = {"trtlens_dump": 1, "source": "onnxruntime", "label": "made", "tensors": tensors, "nodes": nodes}
+    (tmp_path / "dump.json").write_text(json.dumps(document))
+    (tmp_path / "run.json").write_text(json.dumps({"format": 1, "kind": "dump"}))
+    code, out, _ = typed("overflow", tmp_path)
+    assert code == 0
+    assert "3.4e38" in out
+    assert "000000" not in out
+    assert out.count("it stands for infinity") == 1
+    assert out.endswith(
+        "1 overflows FP16; 2 stand for infinity, as masks do, which does no harm, of 3 tensors and weights\n"
+    )

@@ -172,3 +172,79 @@ def test_integers_have_no_place_in_fp16() -> None:
     """Indices beyond 65504 are no overflow: they are never converted."""
     big = DumpedTensor("ids", "inner", "int64", (1,), None, None, None, None, ranges_of([np.array([10**6])]))
     assert found([big]) == {}
+
+
+# -- masks ---------------------------------------------------------------------------------------------------------
+
+LOWEST = -3.4028234663852886e38
+ATTENTION = (
+    DumpedNode("invert", "Sub", ("one", "mask"), ("hidden",)),
+    DumpedNode("bias", "Mul", ("hidden", "lowest"), ("added",)),
+    DumpedNode("masked", "Add", ("scores", "added"), ("logits",)),
+    DumpedNode("softmax", "Softmax", ("logits",), ("weights",)),
+)
+
+
+def attention(lowest: float, scores: Any, nodes: tuple[DumpedNode, ...] = ATTENTION) -> dict[tuple[str, str], Finding]:
+    """Two of four scores hidden by a constant."""
+    mask = np.array([1.0, 1.0, 0.0, 0.0])
+    added = (1 - mask) * lowest
+    inner = {
+        "hidden": 1 - mask,
+        "added": added,
+        "logits": np.float64(np.float32(scores + added)),
+        "weights": np.full(4, 0.25),
+    }
+    makers = {output: node for node in nodes for output in node.outputs}
+    tensors = [
+        row("mask", mask, "input"), row("scores", scores, "input"),
+        *(row(name, values, producer=makers[name].name, op=makers[name].op) for name, values in inner.items()),
+        row("one", 1.0, "weight"), row("lowest", lowest, "weight"),
+    ]  # fmt: skip
+    return found(tensors, nodes)
+
+
+@pytest.mark.parametrize("lowest", [LOWEST, -1e9])
+def test_an_attention_mask_is_no_overflow(lowest: float) -> None:
+    """The constant and what it makes on the way to the softmax stand for infinity; the advice is given once."""
+    findings = attention(lowest, np.array([3.0, -2.0, 1.0, 0.5]))
+    states = {tensor: finding.state for (_, tensor), finding in findings.items()}
+    assert {name for name, state in states.items() if state == "mask"} == {"lowest", "added", "logits"}
+    assert "overflow" not in states.values()
+    assert [f.tensor for f in findings.values() if f.state == "mask" and f.advice] == ["lowest"]
+
+
+def test_scores_that_grow_too_large_overflow_beside_a_mask() -> None:
+    """Values beyond 65504 upwards are no mask's, nor are low ones that no constant makes."""
+    assert attention(LOWEST, np.array([1e6, -2.0, 1.0, 0.5]))["tensor", "logits"].state == "overflow"
+    scores = row("scores", [-1e6, 0.0], "inner", producer="matmul", op="MatMul")
+    nodes = (
+        DumpedNode("matmul", "MatMul", ("q", "k"), ("scores",)),
+        DumpedNode("softmax", "Softmax", ("scores",), ("weights",)),
+    )
+    assert found([scores], nodes)["tensor", "scores"].state == "overflow"
+
+
+def test_a_large_constant_away_from_any_softmax_overflows() -> None:
+    """-1e9 that is added to a signal is a value like any other; FP32's largest number is a bound wherever it stands."""
+    nodes = (
+        DumpedNode("shift", "Add", ("x", "offset"), ("y",)),
+        DumpedNode("clip", "Clip", ("y", "low", "high"), ("z",)),
+    )
+    tensors = [row("offset", -1e9, "weight"), row("low", 0.0, "weight"), row("high", -LOWEST, "weight")]
+    states = {tensor: finding.state for (_, tensor), finding in found(tensors, nodes).items()}
+    assert states == {"offset": "overflow", "low": "fits", "high": "mask"}
+
+
+def test_small_values_do_harm_only_where_nothing_larger_stands_beside_them() -> None:
+    """What FP16 flushes of a tensor that reaches 1 is less than it rounds off the 1; a tensor that is all small loses its values."""
+    small = [1e-9, 2e-9, 3e-9]
+    beside, alone = row("beside", [1.0, *small]), row("alone", small)
+    divisor = row("divisor", [1.0, *small])
+    nodes = (DumpedNode("div", "Div", ("x", "divisor"), ("y",)),)
+    findings = found([beside, alone, divisor], nodes)
+    assert {tensor: (f.state, f.harmful) for (_, tensor), f in findings.items()} == {
+        "beside": ("flushed", False), "alone": ("flushed", True), "divisor": ("flushed", True),
+    }  # fmt: skip
+    lost = np.abs(np.float16([1.0, *small]).astype(float) - [1.0, *small]).max()
+    assert lost < np.spacing(np.float16(1.0)) / 2

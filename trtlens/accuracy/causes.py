@@ -12,8 +12,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from trtlens.accuracy.blame import INTEGER_PRECISIONS, OK, Judged
+from trtlens.accuracy.masks import is_constant_mask
 from trtlens.accuracy.overflow import share_of, state_of
 from trtlens.accuracy.remedies import OVERFLOW, UNFIT, Model, remedy_for
+from trtlens.quantities import number
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -78,7 +80,9 @@ def _overflow(
     for tensor in _on_the_way(row, model):
         if tensor.ranges is not None and tensor.ranges.largest is not None and state_of(tensor) == OVERFLOW:
             inside = "" if tensor.name == row.tensor.name else f" in {tensor.name}"
-            cause = f"overflow{inside}: the reference reaches {tensor.ranges.largest:.6g}, FP16 ends at 65504{count}"
+            cause = (
+                f"overflow{inside}: the reference reaches {number(tensor.ranges.largest)}, FP16 ends at 65504{count}"
+            )
             return Diagnosis(cause, remedy_for(tensor, OVERFLOW, model).advice, out_of_range_nodes(row, tensor, model))
     return _unexplained(row, metrics) if broken else None
 
@@ -180,16 +184,18 @@ def _weights(
             weight = model.tensors.get(name)
             if weight is None or weight.role != "weight" or weight.ranges is None:
                 continue
+            if is_constant_mask(weight, model.graph):
+                continue
             state = state_of(weight)
             if state in UNFIT:
                 small = (share_of(weight.ranges.subnormal, weight) or 0) + (
                     share_of(weight.ranges.flushed, weight) or 0
                 )
                 cause = (
-                    f"weight {name} reaches {weight.ranges.largest:.6g}, FP16 ends at 65504"
+                    f"weight {name} reaches {number(weight.ranges.largest)}, FP16 ends at 65504"
                     if state == OVERFLOW
                     else f"{100 * small:.0f} % of weight {name} are under 6.1e-5, where FP16 loses bits, or vanish "
-                    f"(its largest is {weight.ranges.largest:.3g})"
+                    f"(its largest is {number(weight.ranges.largest)})"
                 )
                 return Diagnosis(cause, remedy_for(weight, state, model).advice, _kept(row, model))
     return None

@@ -10,18 +10,21 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from trtlens.accuracy.graph import make_graph
+from trtlens.accuracy.masks import find_masks
 from trtlens.accuracy.remedies import (
     FITS,
     FLUSHED,
+    MASK,
     NEAR,
     OVERFLOW,
     SUBNORMAL,
     Model,
+    divides_by,
     largest_sum,
     remedy_for,
     square_above,
 )
-from trtlens.accuracy.streaming import FP16_LARGEST
+from trtlens.accuracy.streaming import FP16_LARGEST, FP16_SMALLEST_NORMAL
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -55,7 +58,11 @@ REMARKS = {
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One range against FP16's; `kind` is tensor, weight, hidden or sum, shares are of the elements that are not zero."""
+    """One range against FP16's; `kind` is tensor, weight, hidden or sum, shares are of the elements that are not zero.
+
+    `harmful` is whether FP16 loses what counts: all that overflows, and what is too small where nothing larger stands beside
+    it or something is divided by it. Small values beside a large one lose less than FP16's rounding of the large one.
+    """
 
     kind: str
     tensor: str
@@ -70,6 +77,7 @@ class Finding:
     scale: int | None
     remark: str | None
     advice: str | None
+    harmful: bool
 
 
 def make_model(tensors: Sequence[DumpedTensor], nodes: Sequence[DumpedNode]) -> Model:
@@ -83,19 +91,20 @@ def make_model(tensors: Sequence[DumpedTensor], nodes: Sequence[DumpedNode]) -> 
 
 def find_overflow(tensors: Sequence[DumpedTensor], model: Model) -> list[Finding]:
     """One finding for each floating range in the given order, fitting ones too; sums stand behind what they end in."""
-    return [finding for tensor in tensors if _is_float(tensor) for finding in _findings(tensor, model)]
+    masks = find_masks(tensors, model.graph)
+    return [finding for tensor in tensors if _is_float(tensor) for finding in _findings(tensor, model, masks)]
 
 
 def _is_float(tensor: DumpedTensor) -> bool:
     return tensor.dtype is None or tensor.dtype.startswith(("fp", "bf"))
 
 
-def _findings(tensor: DumpedTensor, model: Model) -> Iterator[Finding]:
+def _findings(tensor: DumpedTensor, model: Model, masks: frozenset[str]) -> Iterator[Finding]:
     ranges = tensor.ranges
     if ranges is None or ranges.largest is None:
         return
     node, op = _maker(tensor, model)
-    state = state_of(tensor)
+    state = MASK if tensor.name in masks else state_of(tensor)
     remedy = remedy_for(tensor, state, model)
     yield Finding(
         kind=tensor.role if tensor.role in ("weight", "hidden") else "tensor",
@@ -111,10 +120,17 @@ def _findings(tensor: DumpedTensor, model: Model) -> Iterator[Finding]:
         scale=remedy.scale,
         remark=REMARKS.get(op or ""),
         advice=remedy.advice,
+        harmful=_is_harmful(tensor, state, ranges.largest, model),
     )
     producer = model.graph.producers.get(tensor.name)
     if producer is not None and producer.op in _SUM_FIRST:
         yield from _sums(tensor, producer, model)
+
+
+def _is_harmful(tensor: DumpedTensor, state: str, largest: float, model: Model) -> bool:
+    if state in (FLUSHED, SUBNORMAL):
+        return largest < FP16_SMALLEST_NORMAL or divides_by(tensor.name, model) is not None
+    return state == OVERFLOW
 
 
 def _maker(tensor: DumpedTensor, model: Model) -> tuple[str | None, str | None]:
@@ -175,4 +191,5 @@ def _sums(tensor: DumpedTensor, node: DumpedNode, model: Model) -> Iterator[Find
         scale=None if above is None else above.scale,
         remark=REMARKS.get(node.op),
         advice=advice if state == OVERFLOW else None,
+        harmful=state == OVERFLOW,
     )

@@ -15,6 +15,7 @@ from trtlens.accuracy.scaling import (
     scale_for,
     underflow_notes,
 )
+from trtlens.quantities import number
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from trtlens.accuracy.graph import Graph
     from trtlens_parsers.dump_index import DumpedNode, DumpedTensor, TensorRanges
 
-OVERFLOW, NEAR, FLUSHED, SUBNORMAL, FITS = "overflow", "near", "flushed", "subnormal", "fits"
+OVERFLOW, NEAR, FLUSHED, SUBNORMAL, FITS, MASK = "overflow", "near", "flushed", "subnormal", "fits", "mask"
 UNFIT = frozenset({OVERFLOW, FLUSHED, SUBNORMAL})
 """States in which FP16 loses values, or most of their bits."""
 
@@ -38,6 +39,11 @@ class Remedy:
 
 
 NOTHING = Remedy(None, None)
+_OF_MASKS = Remedy(
+    None,
+    "it stands for infinity: FP16 takes 65504 or infinity for it, and a softmax behind it gives zero for either; where it is multiplied "
+    "by a mask of zeros, infinity would give NaN: write 65504 of that sign into the model",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +69,8 @@ def remedy_for(tensor: DumpedTensor, state: str, model: Model) -> Remedy:
     ranges = tensor.ranges
     if ranges is None or not ranges.largest:
         return NOTHING
+    if state == MASK:
+        return _OF_MASKS if tensor.role == "weight" else NOTHING
     if tensor.role == "weight":
         return _number_remedy(state) if tensor.elements == 1 else _weight_remedy(state, ranges.largest)
     if tensor.role == "hidden":
@@ -77,13 +85,13 @@ def remedy_for(tensor: DumpedTensor, state: str, model: Model) -> Remedy:
     if state == OVERFLOW:
         return Remedy(None, f"keep {maker} and its readers in FP32, until a node brings the values back into range")
     if state in (FLUSHED, SUBNORMAL):
-        dividing = _divides_by(tensor.name, model)
+        dividing = divides_by(tensor.name, model)
         harm = f"; {dividing} divides by it, and gives infinity where it became zero" if dividing else ""
         return Remedy(None, f"keep {maker} in FP32, or scale what goes into it by a power of two{harm}")
     return NOTHING
 
 
-def _divides_by(tensor: str, model: Model) -> str | None:
+def divides_by(tensor: str, model: Model) -> str | None:
     """The first node that divides by the tensor."""
     readers = model.graph.readers.get(tensor, ())
     divides = (node for node in readers if node.op == "Reciprocal" or (node.op == "Div" and tensor in node.inputs[1:]))
@@ -120,7 +128,7 @@ def hidden_remedy(node: str, model: Model) -> Remedy:
     return Remedy(
         scale.s,
         f"keep {node} in FP32, or divide its input by {scale.s}, which the normalisation undoes: its squares reach "
-        f"{scale.squares:.4g} and their sum {scale.total:.4g}",
+        f"{number(scale.squares)} and their sum {number(scale.total)}",
     )
 
 

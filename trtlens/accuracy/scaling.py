@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from trtlens.accuracy.streaming import FP16_LARGEST, FP16_SMALLEST, FP16_SMALLEST_NORMAL
+from trtlens.quantities import number
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -36,8 +37,8 @@ class Scale:
         """What to do, with the numbers before and after."""
         after = self.largest / self.s, self.squares / self.s**2, self.total / self.s**2
         return (
-            f"divide x by s = {self.s} before squaring and multiply the root by {self.s}: x {self.largest:.4g} -> "
-            f"{after[0]:.4g}, x*x {self.squares:.4g} -> {after[1]:.4g}, sum {self.total:.4g} -> {after[2]:.4g}"
+            f"divide x by s = {self.s} before squaring and multiply the root by {self.s}: x {number(self.largest)} -> "
+            f"{number(after[0])}, x*x {number(self.squares)} -> {number(after[1])}, sum {number(self.total)} -> {number(after[2])}"
             f" (FP16 ends at 65504); an epsilon becomes epsilon / {self.s**2}"
         )
 
@@ -90,9 +91,11 @@ def underflow_notes(scale: Scale, rms: float | None, epsilon: float | None) -> l
     notes = []
     if epsilon is not None and 0 < epsilon / scale.s**2 < FP16_SMALLEST:
         notes.append(
-            f"epsilon {epsilon:g} / {scale.s**2} is {epsilon / scale.s**2:.3g}, under FP16's smallest number: "
+            f"epsilon {number(epsilon)} / {scale.s**2} is {number(epsilon / scale.s**2)}, under FP16's smallest number: "
             "keep its Add in FP32, or let it be 6e-8"
         )
     if rms is not None and 0 < (rms / scale.s) ** 2 < FP16_SMALLEST_NORMAL:
-        notes.append(f"the square of a usual value becomes {(rms / scale.s) ** 2:.3g}, which FP16 holds with few bits")
+        notes.append(
+            f"the square of a usual value becomes {number((rms / scale.s) ** 2)}, which FP16 holds with few bits"
+        )
     return notes

@@ -30,6 +30,14 @@ _SHOWN = (
     "tensor", "op", "verdict", "error", "error_added", "sqnr_db", "cosine_similarity", "max_abs_error", "deviation_ratio",
     "ulp_p99", "new_nan", "new_inf", "layer", "precision", "unit", "time_ms", "reason",
 )  # fmt: skip
+_OVERFLOW_PARTS = (
+    ("beyond FP16's largest number, 65504", {"overflow"}, True),
+    ("too small for FP16, with nothing larger beside it or divided by", {"flushed", "subnormal"}, True),
+    ("small values beside larger ones, whose rounding in FP16 costs more", {"flushed", "subnormal"}, False),
+    ("standing for infinity", {"mask"}, False),
+    ("within FP16's range", {"near", "fits"}, False),
+)
+"""Titles with the states of their rows, and whether these are harmful."""
 _OVERFLOW_SHOWN = (
     "state", "kind", "tensor", "op", "largest", "smallest", "beyond_fp16", "subnormal_share", "flushed_share", "scale",
 )  # fmt: skip
@@ -236,15 +244,33 @@ def overflow(
 
 
 def _print_overflow(run: Run, rows: pa.Table) -> None:
-    if rows.num_rows:
-        print_table(rows, columns=_OVERFLOW_SHOWN)
-    for row in rows.to_pylist():
-        if row["advice"] is not None:
+    """What overflows, what is too small, and what does no harm, each with what to do; then in one line how much of each."""
+    found = rows.to_pylist()
+    counts = []
+    for title, states, harmful in _OVERFLOW_PARTS:
+        chosen = [row["state"] in states and row["harmful"] is harmful for row in found]
+        counts.append(sum(chosen))
+        if counts[-1]:
+            print_table(rows.filter(chosen), title=title, columns=_OVERFLOW_SHOWN)
+        for row in (
+            row for row, is_chosen in zip(found, chosen, strict=True) if is_chosen and row["advice"] is not None
+        ):
             remark = f" ({row['remark']})" if row["remark"] else ""
             sys.stdout.write(visible(f"{row['tensor']}{remark}: {row['advice']}") + "\n")
-    found = [row for row in rows.to_pylist() if row["state"] in ("overflow", "flushed", "subnormal")]
-    count = f"{len(found)} ranges" if found else "nothing"
-    sys.stdout.write(f"{count} of {run['dumps'].num_rows} tensors and weights would not fit FP16\n")
+    sys.stdout.write(f"{_overflow_counts(*counts[:4])}, of {run['dumps'].num_rows} tensors and weights\n")
+
+
+def _overflow_counts(beyond: int, small: int, beside: int, masks: int) -> str:
+    """How many ranges overflow, are too small, hold small values beside large ones, and stand for infinity."""
+    told = [f"{beyond or 'nothing'} overflow{'s' if beyond < 2 else ''} FP16"]
+    told += [f"{small} {'is' if small == 1 else 'are'} too small for it"] if small else []
+    told += (
+        [f"{beside} hold{'s' if beside == 1 else ''} small values beside larger ones, which does no harm"]
+        if beside
+        else []
+    )
+    told += [f"{masks} stand{'s' if masks == 1 else ''} for infinity, as masks do, which does no harm"] if masks else []
+    return "; ".join(told)
 
 
 def _referred(model: Path, place: Path, shapes: str | None, flags: dict[str, Any]) -> Path:

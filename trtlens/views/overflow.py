@@ -20,7 +20,7 @@ COLUMNS = declare(
     """
     build | int | | number of the build
     index | int | | position in the list
-    state | text | | overflow (beyond 65504), flushed (over 1 % under 5.96e-8), subnormal (over 10 % under 6.1e-5), near (beyond a quarter of the range), fits
+    state | text | | overflow (beyond 65504), flushed (over 1 % under 5.96e-8), subnormal (over 10 % under 6.1e-5), mask (it stands for infinity), near (beyond a quarter of the range), fits
     kind | text | | tensor, weight, hidden (computed inside of an operator), sum (before a mean is divided)
     tensor | text | | tensor
     node | text | | ONNX node that makes it; of a weight the first that reads it
@@ -30,6 +30,7 @@ COLUMNS = declare(
     beyond_fp16 | int | | values beyond 65504
     subnormal_share | float | | share of the values that are not zero from 5.96e-8 to 6.1e-5
     flushed_share | float | | share of the values that are not zero under 5.96e-8
+    harmful | bool | | whether FP16 loses what counts: what overflows, and small values without larger ones beside them or that something is divided by
     scale | int | | power of two that brings it into range
     advice | text | | what to do about it
     remark | text | | why the operator is known to suffer
@@ -57,6 +58,7 @@ def _rows(run: Run, build: int, *, everything: bool) -> list[dict[str, Any]]:
             "build": build, "index": index, "state": found.state, "kind": found.kind, "tensor": found.tensor,
             "node": found.node, "op": found.op, "largest": found.largest, "smallest": found.smallest,
             "beyond_fp16": found.beyond, "subnormal_share": found.subnormal_share, "flushed_share": found.flushed_share,
+            "harmful": found.harmful,
             "scale": found.scale, "advice": found.advice, "remark": found.remark,
         }
         for index, found in enumerate(shown)
