@@ -246,5 +246,5 @@ def test_small_values_do_harm_only_where_nothing_larger_stands_beside_them() -> 
     assert {tensor: (f.state, f.harmful) for (_, tensor), f in findings.items()} == {
         "beside": ("flushed", False), "alone": ("flushed", True), "divisor": ("flushed", True),
     }  # fmt: skip
-    lost = np.abs(np.float16([1.0, *small]).astype(float) - [1.0, *small]).max()
+    lost = np.abs(np.array([1.0, *small], np.float16).astype(float) - [1.0, *small]).max()
     assert lost < np.spacing(np.float16(1.0)) / 2

@@ -184,7 +184,8 @@ def _weights(
             weight = model.tensors.get(name)
             if weight is None or weight.role != "weight" or weight.ranges is None:
                 continue
-            if is_constant_mask(weight, model.graph):
+            largest = weight.ranges.largest
+            if largest is None or is_constant_mask(weight, model.graph):
                 continue
             state = state_of(weight)
             if state in UNFIT:
@@ -192,10 +193,10 @@ def _weights(
                     share_of(weight.ranges.flushed, weight) or 0
                 )
                 cause = (
-                    f"weight {name} reaches {number(weight.ranges.largest)}, FP16 ends at 65504"
+                    f"weight {name} reaches {number(largest)}, FP16 ends at 65504"
                     if state == OVERFLOW
                     else f"{100 * small:.0f} % of weight {name} are under 6.1e-5, where FP16 loses bits, or vanish "
-                    f"(its largest is {number(weight.ranges.largest)})"
+                    f"(its largest is {number(largest)})"
                 )
                 return Diagnosis(cause, remedy_for(weight, state, model).advice, _kept(row, model))
     return None
