@@ -29,6 +29,9 @@ from trtlens.comparison.quantities import QUANTITIES
 from trtlens.comparison.wide import region_table, settings_table
 from trtlens.errors import TrtlensError
 from trtlens.folders import GENERATOR
+from trtlens.report.finding_list import findings as finding_list
+from trtlens.report.overview import card
+from trtlens.report.subject import read_subject
 from trtlens.tables import TABLES
 from trtlens.trace_events import trace_json
 from trtlens.views import VIEWS
@@ -147,6 +150,7 @@ def _of_run(name: str) -> Iterator[tuple[str, Callable[[], str]]]:
     if name in _PRINTED:
         yield from ((f"printed/{view}.txt", partial(_shown, view, name)) for view in VIEWS if view_of(view).num_rows)
     yield from ((f"charts/{chart.name}.txt", partial(_chart, chart, name)) for chart in charts_of_run())
+    yield "card.html", lambda: _html(card(shown, 0, None))
     yield "trace.txt", lambda: _trace(name)
 
 
@@ -213,6 +217,11 @@ def _trace(name: str) -> str:
     return lines_text(text.split("\n")) + "".join(sums)
 
 
+def _html(text: str) -> str:
+    """An element a line, so that a difference stands alone."""
+    return text.replace("><", ">\n<") + "\n"
+
+
 # -- a comparison --------------------------------------------------------------------------------------------------
 
 
@@ -234,6 +243,15 @@ def _of_comparison(arguments: tuple[str, ...]) -> Iterator[tuple[str, Callable[[
     yield "regions.csv", lambda: table_text(regions.table(comparison))
     yield "side-by-side.csv", lambda: table_text(region_table(comparison), _TABLE_ROWS)
     yield "settings.csv", lambda: table_text(settings_table(comparison))
+    subjects = [
+        read_subject(opened(name), argument, build)
+        for name, argument, build in zip(names, arguments, builds, strict=True)
+    ]
+    yield (
+        "cards.html",
+        lambda: _html("".join(card(one, place, subjects[0]) for place, one in enumerate(subjects[1:], 1))),
+    )
+    yield "findings.html", lambda: _html(finding_list(subjects))
     for chart in charts_of_comparison():
         for number in comparison.others:
             yield f"charts/{chart.name}-{number}.txt", partial(_difference, chart, comparison, number)
