@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from typing import BinaryIO
 
 GENERATOR = f"trtlens {VERSION}"
-"""What documents name as their generator within their first bytes, in HTML and in JSON."""
-_OURS = re.compile(rb'generator"[^\n]{0,12}"trtlens ')
+"""What documents name as their generator within their first bytes: in HTML and JSON, in images as PNG and SVG have it."""
+_OURS = re.compile(rb'generator(?:"[^\n]{0,12}|=)"trtlens |Software\0trtlens ')
 _HEAD_BYTES = 4096
 _KINDS = {
     stat.S_IFDIR: "a folder", stat.S_IFCHR: "a device", stat.S_IFBLK: "a device", stat.S_IFIFO: "a pipe",

@@ -98,6 +98,16 @@ def test_charts_become_images(tmp_path: Path) -> None:
     assert {width for width, _ in sizes.values()} == {2400}
     assert len({height for _, height in sizes.values()}) > 3  # each as high as its figure
     assert all(path.read_text("utf-8").startswith("<svg") for path in svg.iterdir())
+    one, other = sorted(png.iterdir())[:2]
+    again = [str(SMALL), "-o", str(out), "--png", str(png)]
+    assert CliRunner().invoke(app, ["report", *again]).exit_code == 0
+    other.write_bytes(b"mine")
+    assert "did not write" in str(CliRunner().invoke(app, ["report", *again]).exception)
+    assert (other.read_bytes(), one.read_bytes()[:4]) == (b"mine", b"\x89PNG")
+    one.unlink()
+    (tmp_path / "file").touch()
+    refused = CliRunner().invoke(app, ["report", "no.log", "-o", str(out), "--svg", str(tmp_path / "file")])
+    assert "is no folder" in str(refused.exception)
 
 
 def test_show_writes_the_chart_of_a_view(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from trtlens.commands.flags import BUILD_FLAGS, TIMING_FLAGS, build_values, with
 from trtlens.commands.progress import shown_progress
 from trtlens.commands.read import FormatOption, print_run
 from trtlens.errors import CaptureError, TrtlensError
+from trtlens.folders import check_folder
 from trtlens.output import Format, visible, write_table
 from trtlens.quantities import duration
 from trtlens.run_files import is_run
@@ -54,11 +55,11 @@ def profile(
 
     engines = plan_engines(model, shapes or [], batches)
     out = out if out is not None else _free_folder(model)
-    folders = []
-    for engine in engines:
-        folder = out / engine.label if engine.label else out
+    folders = [(engine, out / engine.label if engine.label else out) for engine in engines]
+    for _, folder in folders:
+        check_folder(folder, force=force)
+    for engine, folder in folders:
         _profile_one(model, folder, engine.shapes, flags, force=force, timed=not no_timing)
-        folders.append((engine, folder))
     if len(folders) > 1:
         _print_sweep(folders)
 

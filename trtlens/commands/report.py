@@ -49,7 +49,10 @@ def report(
     """Make one HTML file with charts, tables and findings of one or several runs; it needs no network."""
     check_place(out)
     from trtlens.report import render  # noqa: PLC0415
+    from trtlens.report.images import check_images_folder  # noqa: PLC0415
 
+    for folder in filter(None, (png, svg)):
+        check_images_folder(folder)
     subjects = _open(runs)
     write_document(out, render(subjects))
     sys.stderr.write(f"report written to {out}\n")

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import re
+import struct
+import tempfile
+import zlib
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from trtlens.charts import MissingData, charts_of_comparison, charts_of_run
 from trtlens.charts.drawing.style import with_title
 from trtlens.errors import TrtlensError
+from trtlens.folders import GENERATOR, check_place, write_whole
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
-    from pathlib import Path
 
     from plotly.graph_objects import Figure
 
@@ -23,16 +27,53 @@ if TYPE_CHECKING:
 _WIDTH = 1200
 _NOT_IN_NAMES = re.compile(r"[^A-Za-z0-9._-]+")
 _LONGEST_NAME = 60
+_PNG_HEADER_BYTES = 33
 
 
 def write_images(subjects: Sequence[Subject], comparison: Comparison | None, folder: Path, form: str) -> list[Path]:
     """Write ``RUN-CHART.png`` (or svg) for each chart that the runs have data for; returns the files.
 
+    Each appears whole, and replaces an older image of ours alone.
+
     Raises:
-        TrtlensError: the renderer is not installed, finds no browser, or the folder cannot be written.
+        TrtlensError: the renderer is not installed, finds no browser, the folder cannot be written, or a file of such a
+            name in it is not ours.
 
     """
-    return write_figures(_figures(subjects, comparison), folder, form, width=_WIDTH, scale=2 if form == "png" else 1)
+    check_images_folder(folder)
+    with tempfile.TemporaryDirectory() as made:
+        figures = _figures(subjects, comparison)
+        files = write_figures(figures, Path(made), form, width=_WIDTH, scale=2 if form == "png" else 1)
+        folder.mkdir(parents=True, exist_ok=True)
+        return [_put(file.read_bytes(), folder / file.name) for file in files]
+
+
+def check_images_folder(folder: Path) -> None:
+    """Ask whether images can be written into a folder of that name, before the work that makes them.
+
+    Raises:
+        TrtlensError: something else has the name.
+
+    """
+    if folder.exists() and not folder.is_dir():
+        raise TrtlensError(f"{folder} is no folder: give the name of a folder for the images")
+
+
+def _put(image: bytes, place: Path) -> Path:
+    """The image in its place, with `GENERATOR` in it, so that the next one may replace it."""
+    check_place(place)
+    return write_whole(place, _marked_png(image) if place.suffix == ".png" else _marked_svg(image))
+
+
+def _marked_png(image: bytes) -> bytes:
+    """The image with a text chunk ``Software`` behind its header, which takes the first 33 bytes."""
+    chunk = b"tEXtSoftware\0" + GENERATOR.encode()
+    length, check = struct.pack(">I", len(chunk) - 4), struct.pack(">I", zlib.crc32(chunk))
+    return image[:_PNG_HEADER_BYTES] + length + chunk + check + image[_PNG_HEADER_BYTES:]
+
+
+def _marked_svg(image: bytes) -> bytes:
+    return image.replace(b"<svg", f'<svg data-generator="{GENERATOR}"'.encode(), 1)
 
 
 def write_figures(figures: Mapping[str, Figure], folder: Path, form: str, *, width: int, scale: float) -> list[Path]:
