@@ -109,24 +109,25 @@ def _readable(folder: Path) -> list[Path]:
     )
 
 
+_ENDED = {"interrupted": "was stopped", "failed": "failed"}
+
+
 def _nothing_to_read(folder: Path, info: RunInfo) -> str:
-    """What became of a run without a line of a log."""
+    """What became of a run without a line of a log and without a tensor."""
+    first = "a tensor was kept" if info.library == "onnxruntime" else "TensorRT printed a line"
     if info.status == "building":
+        began = f" at {info.started}" if info.started else ""
         return (
-            f"{folder} holds no line of a log: its build began{f' at {info.started}' if info.started else ''} and goes on, or "
-            "it was killed before TensorRT printed anything; if it no longer runs, build it again with --force"
+            f"{folder} holds nothing to read: it began{began} and goes on, or was killed before {first}; if it no longer "
+            "runs, make it again with --force"
         )
     ended = _ENDED.get(info.status or "")
     if ended is not None:
         why = f" ({'; '.join(info.errors)})" if info.errors else ""
-        return (
-            f"{folder} holds no line of a log: its build {ended} before TensorRT printed anything{why}; build it again"
-        )
+        return f"{folder} holds nothing to read: it {ended} before {first}{why}; make it again with --force"
     wanted = f" ({', '.join(info.raw)})" if info.raw else ""
     return f"{folder} holds a run.json but no log and no JSON to read{wanted}: was the run moved in part?"
 
-
-_ENDED = {"interrupted": "was stopped", "failed": "failed"}
 
 # -- keeping ---------------------------------------------------------------------------------------------------------
 
