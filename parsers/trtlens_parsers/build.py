@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from trtlens_parsers.continuations import continues, is_open
 from trtlens_parsers.graph import GraphReader
 from trtlens_parsers.layers import is_layer_line, read_layer, read_metadata
 from trtlens_parsers.memory import MemoryReader
@@ -41,6 +42,8 @@ class OpenBuild:
     lost_rows: list[LostRow] = field(default_factory=list)
     bindings: list[str] = field(default_factory=list)
     messages: list[Message] = field(default_factory=list)
+    message_end: int = -1  # last line of the last warning or error; lines without a prefix can go on with it
+    is_indented: bool = False  # its further lines are indented
     moments: list[Moment] = field(default_factory=list)
     wrappers: dict[str, int] = field(default_factory=dict)
     last_line: int = 0
@@ -80,8 +83,12 @@ class OpenBuild:
         """Count a line among the engine's rows that is not understood."""
         self.lost_rows.append(LostRow(line, is_layer_line(text), text.startswith("Name: ")))
 
-    def add_message(self, severity: str, text: str, line: int) -> None:
-        """Keep a warning, an error, or a line with a known meaning."""
+    def add_message(self, text: str, prefix: Prefix, line: int) -> None:
+        """Keep a warning or an error; lines without a prefix can go on with it."""
+        self._keep_message(prefix.severity, text, line)
+        self.message_end, self.is_indented = line, prefix.wrapper == "polygraphy"
+
+    def _keep_message(self, severity: str, text: str, line: int) -> None:
         meaning = classify(text)
         if meaning is None:
             self.messages.append(Message(severity, None, text, None, None, line))
@@ -133,16 +140,19 @@ class OpenBuild:
             return "graph optimization"
         return "parsing" if self.graph.nodes else "start"
 
-    def extend_message(self, text: str, line: int) -> bool:
-        """Add a continuation line to the message right above it; False where there is none."""
+    def extend_message(self, text: str, line: int, *, indented: bool) -> bool:
+        """Add a continuation line to the message right above it; False where it is none, or there is none."""
         last = self.messages[-1] if self.messages else None
-        if last is None or last.severity not in {"warning", "error", "internal error"}:
+        if last is None or line != self.message_end + 1 or last.text.count("\n") + 1 >= _MOST_MESSAGE_LINES:
             return False
-        lines = last.text.count("\n") + 1
-        if line != last.line + lines or lines >= _MOST_MESSAGE_LINES:
+        if text and not (indented and self.is_indented) and not continues(last.text, text):
             return False
-        self.messages.pop()
-        self.add_message(last.severity, f"{last.text}\n{text}", last.line)
+        if not text and not is_open(last.text):
+            return False
+        self.message_end = line
+        if text:
+            self.messages.pop()
+            self._keep_message(last.severity, f"{last.text}\n{text}", last.line)
         return True
 
     # -- the record ------------------------------------------------------------------------------------------------

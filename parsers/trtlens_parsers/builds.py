@@ -137,9 +137,10 @@ class Builds:
         passed.last_line = line
         return passed
 
-    def extend_message(self, text: str, line: int) -> bool:
+    def extend_message(self, text: str, line: int, *, indented: bool) -> bool:
         """Add a continuation line to the message right above it; False where there is none."""
-        return any(build is not None and build.extend_message(text, line) for build in (self.current, self._passed))
+        builds = (self.current, self._passed)
+        return any(build is not None and build.extend_message(text, line, indented=indented) for build in builds)
 
     def _loaded(self, text: str, line: int) -> bool:
         """``Loaded engine size: 12 MiB``: an engine was loaded; one that no line above built is a run of its own."""

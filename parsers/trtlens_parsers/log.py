@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from trtlens_parsers.builds import ALARMS, Builds
+from trtlens_parsers.continuations import INDENT
 from trtlens_parsers.dispatch import KEY
 from trtlens_parsers.doubled_lines import DoubledLines
 from trtlens_parsers.ignored import is_dump_row, is_ignored, is_ignored_within
@@ -149,7 +150,7 @@ class LogReader:
     def _message(self, text: str, prefix: Prefix, number: int) -> str:
         """Read a message that no reader claimed by its first characters; the answer is how it was read."""
         if prefix.severity in ALARMS and text:
-            self._builds.owner(prefix, number).add_message(prefix.severity, text, number)
+            self._builds.owner(prefix, number).add_message(text, prefix, number)
             return "tensorrt"
         return self._other(text, prefix, number)
 
@@ -188,6 +189,7 @@ class LogReader:
         block = builds.block if builds.block_line == number - 1 else ""
         if not text:
             builds.begin_block(block if block.startswith("layers") else "", number)
+            builds.extend_message(text, number, indented=False)
             return "blank"
         if block == "layers or names":
             block = builds.block = "layers" if is_layer_line(text) else "layer names"
@@ -200,7 +202,7 @@ class LogReader:
             if is_layer_line(text):
                 builds.block_line = number  # a block goes on behind a message among its rows
             return "tensorrt"
-        if builds.extend_message(text, number):
+        if builds.extend_message(text, number, indented=line.startswith(INDENT)):
             return "tensorrt"
         return self._other(text, _BARE, number, block)
 
