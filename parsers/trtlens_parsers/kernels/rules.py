@@ -89,6 +89,9 @@ _THREAD_LOOPS: Final = re.compile(r"_thrdouterloop\d+_")
 
 def decide(words: Words, family: Family | None, facts: Facts) -> Decision:
     """The first rule that applies, in the order that the module's docstring gives."""
+    if family is not None and family.rule == "not-a-kernel" and facts.signs.matrix is not None:
+        rule, word = facts.signs.matrix  # a part of what issues the instruction
+        return Decision(rule, TENSOR_CORE, word)
     if family is not None and family.rule in ("stub", "not-a-kernel"):
         return Decision(family.rule, reason=family.reason)
     if facts.signs.scalar is not None:
