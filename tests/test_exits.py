@@ -21,15 +21,17 @@ from trtlens.streams import OutputError
 SMALL = Path(__file__).parents[1] / "fixtures" / "small-build" / "verbose.log"
 _BUG = (
     "import sys, trtlens.comparison.arguments as a, trtlens.runs as r\n"
-    "def broken(*_, **__): raise KeyError('direction')\n"
+    "def broken(*_, **__): raise ERROR\n"
     "a.open_run = r.open_run = broken\n"
     "from trtlens.__main__ import main; sys.argv[0] = 'trtlens'; main()"
 )
 
 
-def run_bug(*arguments: object, temporary: Path) -> subprocess.CompletedProcess[str]:
+def run_bug(
+    *arguments: object, temporary: Path, error: str = "KeyError('direction')"
+) -> subprocess.CompletedProcess[str]:
     """A command in whose midst trtlens fails."""
-    command = [sys.executable, "-c", _BUG, *map(str, arguments)]
+    command = [sys.executable, "-c", _BUG.replace("ERROR", error), *map(str, arguments)]
     return subprocess.run(
         command, capture_output=True, text=True, check=False, env={**os.environ, "TMPDIR": str(temporary)}
     )
@@ -53,6 +55,14 @@ def test_a_bug_is_one_line_and_never_a_failed_check(tmp_path: Path) -> None:
     text = kept.read_text()
     assert "in broken" in text
     assert "'latency > +3%'" in text
+
+
+@pytest.mark.parametrize(("error", "code"), [("EOFError('cut')", 70), ("BrokenPipeError(32, 'gone')", 141)])
+def test_no_error_is_taken_for_a_failed_check(error: str, code: int, tmp_path: Path) -> None:
+    """Errors that the command line's library has an exit code of its own for keep ours."""
+    done = run_bug("compare", "a", "b", "--fail-on", "latency > +3%", temporary=tmp_path, error=error)
+    assert done.returncode == code
+    assert "Aborted" not in done.stdout
 
 
 def test_debug_prints_the_traceback_wherever_it_stands(tmp_path: Path) -> None:

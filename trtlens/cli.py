@@ -77,7 +77,8 @@ def _run(arguments: list[str]) -> int:
     except SystemExit as end:
         if STOPS.received is not None:  # typer makes 130 of every signal
             raise KeyboardInterrupt from None
-        if isinstance(end.__context__, BrokenPipeError):  # typer makes 1 of it, which says that a check failed
-            raise end.__context__ from None
+        cause = end.__context__.__cause__ if isinstance(end.__context__, typer.Abort) else end.__context__
+        if isinstance(cause, (BrokenPipeError, EOFError)):  # typer makes 1 of them, which says that a check failed
+            raise cause from None
         return end.code if isinstance(end.code, int) else 0
     return 0

@@ -51,14 +51,14 @@ def report(
     from trtlens.report import render  # noqa: PLC0415
     from trtlens.report.images import check_images_folder  # noqa: PLC0415
 
-    for folder in filter(None, (png, svg)):
+    images = [(folder, form) for folder, form in ((png, "png"), (svg, "svg")) if folder is not None]
+    for folder, _ in images:
         check_images_folder(folder)
     subjects = _open(runs)
     write_document(out, render(subjects))
     sys.stderr.write(f"report written to {out}\n")
-    for folder, form in ((png, "png"), (svg, "svg")):
-        if folder is not None:
-            _write_images(subjects, folder, form)
+    for folder, form in images:
+        _write_images(subjects, folder, form)
 
 
 def export(
