@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.doubles.made_logs import INT8_BUILD, PREFIX, WORKSPACE_BUILD, log, run_of, strategies_build
+from trtlens.summary import summarise
 from trtlens_parsers.log import read_log
 
 FIXTURES = Path(__file__).parents[1] / "fixtures"
@@ -137,3 +138,85 @@ def _is_part(row: dict[str, Any], other: dict[str, Any]) -> bool:
         or (name == "text" and other[name].startswith(value))
         for name, value in row.items()
     )
+
+
+# -- the list of an engine's layers --------------------------------------------------------------------------------
+
+ROW = "Layer(CaskConvolution): conv{0}, Tactic: 0x{0:016x}, x{0} (Float[1,8]) -> x{1} (Float[1,8])"
+DETAILED = (
+    "Name: conv{0}, LayerType: CaskConvolution, Inputs: [ {{ Name: x{0}, Dimensions: [1,8], Format/Datatype: Half }}], "
+    "Outputs: [ {{ Name: y{0}, Dimensions: [1,8], Format/Datatype: Half }}], TacticName: k, TacticValue: 0x0000000000000001"
+)
+COUNTED = ("Original: 9 layers", "After reformat layers: 4 layers", "Engine generation completed in 2 seconds.")
+BEHIND = "[MemUsageChange] TensorRT-managed allocation in building engine: CPU +0, GPU +1, now: CPU 0, GPU 1 (MiB)"
+
+
+def listing(rows: int, *behind: str, counted: tuple[str, ...] = COUNTED) -> str:
+    """A log whose list of layers has that many rows."""
+    return log(*counted, "Engine Layer Information:", *(ROW.format(n, n + 1) for n in range(rows))) + "".join(
+        f"{line}\n" if line in OUTSIDE else log(line) for line in behind
+    )
+
+
+OUTSIDE = ("Killed", "line 1: 4711 Segmentation fault (core dumped) trtexec --onnx=a.onnx", "Succeeded!")
+LISTS = {
+    "whole": (listing(4, BEHIND), True, 4, None),
+    "whole, and the log ends": (listing(4), True, 4, None),
+    "cut": (listing(3), False, 4, "the log lists 3 of the 4 layers that the builder counted"),
+    "cut at once": (listing(0), False, 4, None),
+    "cut, and the shell says why": (listing(3, OUTSIDE[0]), False, 4, "the log lists 3 of the 4 layers that the builder counted"),
+    "lines missing in the middle": (listing(3, BEHIND), False, 4, "the log lists 3 of the 4 layers that the builder counted"),
+    "not counted": (listing(3, BEHIND, counted=COUNTED[2:]), True, 3, None),
+    "not counted, another program behind": (listing(3, OUTSIDE[2], counted=COUNTED[2:]), True, 3, None),
+    "not counted and cut": (listing(3, counted=COUNTED[2:]), False, None, "the log ends in the list of the engine's layers, behind 3 rows"),
+    "not counted and killed": (listing(3, OUTSIDE[1], counted=COUNTED[2:]), False, None, "the log ends in the list of the engine's layers, behind 3 rows"),
+    "no list": (log(*COUNTED), False, 4, None),
+    "no list though the log goes on": (log(*COUNTED, BEHIND), True, 4, None),
+    "no list at info level": (log(COUNTED[2]), True, None, None),
+    "another strategy begun": (log(*COUNTED, "Building graph using backend strategy 2", "Original: 9 layers"), False, 4, None),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", LISTS)
+def test_a_list_of_layers_is_whole_where_it_ends_and_its_count_agrees(name: str) -> None:
+    """A log that is cut inside the engine's layers is not taken for a whole one; the count is the builder's, or unknown."""
+    text, complete, count, note = LISTS[name]
+    row = run_of(text)["builds"].to_pylist()[0]
+    assert (row["complete"], row["layer_count"], row["layers_note"]) == (complete, count, note)
+
+
+def test_the_summary_says_that_layers_are_missing() -> None:
+    """The number of rows does not pass for that of the engine's layers."""
+    said = {fact.label: fact.value for fact in summarise(run_of(listing(3)))[0].facts}
+    assert said["layers"] == "3: 3 CaskConvolution; not all: the log lists 3 of the 4 layers that the builder counted"
+
+
+def test_eight_zero_lists_no_layer_that_does_nothing() -> None:
+    """8.0 counts NoOp layers and leaves them out of the list: fewer rows are no cut where the list has an end."""
+    version = "[11/20/2026-22:01:26] [I] TensorRT version: 8.0.3"
+    assert run_of(log(version) + listing(3, BEHIND))["builds"]["complete"].to_pylist() == [True]
+    assert run_of(log(version) + listing(3))["builds"]["complete"].to_pylist() == [False]
+
+
+def test_a_detailed_list_is_whole_where_it_ends() -> None:
+    """Detailed rows are those of a region's parts, too: their number tells nothing, and a cut one leaves the count open."""
+    rows = [DETAILED.format(n) for n in range(4)]
+    head = log(*COUNTED, "Engine Layer Information:", "Layers:")
+    whole = head + "\n".join(rows) + "\n\nBindings:\nx0\n"
+    for text, complete, count in (
+        (whole, True, 4),
+        (head + "\n".join(rows) + "\n", False, None),
+        (head + rows[0] + "\n", False, None),
+    ):
+        row = run_of(text)["builds"].to_pylist()[0]
+        assert (row["complete"], row["layer_count"]) == (complete, count)
+
+
+def test_every_cut_inside_a_list_is_noticed() -> None:
+    """Whatever byte a log ends at: it is complete from the end of the last row on, and never says another count."""
+    text = listing(4, BEHIND)
+    whole = text.index(log(BEHIND))
+    for cut in range(text.index("After reformat"), len(text), 7):
+        (row,) = run_of(text[:cut])["builds"].to_pylist()
+        assert row["complete"] == (cut >= whole), cut
+        assert row["layer_count"] in {None, 4}, cut

@@ -104,4 +104,4 @@ def test_every_type_of_layer_is_counted() -> None:
         f"Layer({kind}): l{n}, Tactic: 0x0000000000000000, x{n} (Float[1]) -> y{n} (Float[1])"
         for n, kind in enumerate(types)
     ]
-    assert facts(log(*HEAD, *rows))["layers"] == "8: " + ", ".join(f"1 {kind}" for kind in types)
+    assert facts(log(*HEAD, *rows, BEHIND))["layers"] == "8: " + ", ".join(f"1 {kind}" for kind in types)

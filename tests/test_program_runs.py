@@ -76,7 +76,7 @@ def facts(run: Run) -> list[dict[str, str]]:
 def test_a_run_that_loads_an_engine_has_its_own_row() -> None:
     """Command, version, GPU, options and latency of a loading run are its own, and none of the builds' around it."""
     text = PYTHON_BUILD + LOADING + PYTHON_BUILD + SCRIPT_END
-    assert rows(text, "build", "run", "is_build", "complete", "state", "gpu", "tensorrt_version") == [
+    assert rows(text, "build", "run", "is_build", "finished", "state", "gpu", "tensorrt_version") == [
         (1, 1, True, True, None, None, None),
         (2, 2, False, None, "PASSED", "Made GPU", "8.4.1"),
         (3, 3, True, True, None, None, None),
@@ -117,7 +117,7 @@ def test_flags_are_never_another_run_s(number: int) -> None:
 
 
 @pytest.mark.parametrize(
-    ("builder", "complete"),
+    ("builder", "finished"),
     [
         (("Detected 1 inputs and 1 output network tensors.", f"{_STAMP} [I] Starting inference threads"), True),
         (("Local timing cache in use. Profiling results in this builder pass will not be stored.",), False),
@@ -125,18 +125,18 @@ def test_flags_are_never_another_run_s(number: int) -> None:
     ],
     ids=["7.1", "cut in the builder", "cut at once"],
 )
-def test_a_run_of_trtexec_that_loads_nothing_is_a_build(builder: tuple[str, ...], complete: bool) -> None:
+def test_a_run_of_trtexec_that_loads_nothing_is_a_build(builder: tuple[str, ...], finished: bool) -> None:
     """Whatever the builder prints at info level; it is finished where inference begins."""
     text = trtexec("trtexec --deploy=net.prototxt --int8", *builder, version="", ended=None)
-    assert rows(text, "is_build", "complete", "precision_flags") == [(True, complete, "FP32+FP16")]
+    assert rows(text, "is_build", "finished", "precision_flags") == [(True, finished, "FP32+FP16")]
 
 
 def test_passed_says_that_the_engine_was_finished() -> None:
     """A trtexec run that built and PASSED has an engine, one that FAILED before has none."""
     built = trtexec("trtexec --onnx=a.onnx --skipInference", "Detected 1 inputs and 1 output network tensors.")
-    assert rows(built, "is_build", "complete") == [(True, True)]
+    assert rows(built, "is_build", "finished") == [(True, True)]
     failed = trtexec("trtexec --onnx=a.onnx", ended="FAILED")
-    assert rows(failed, "is_build", "complete") == [(True, False)]
+    assert rows(failed, "is_build", "finished") == [(True, False)]
 
 
 def test_standard_error_behind_the_last_banner_is_the_run_s() -> None:
@@ -157,7 +157,7 @@ def test_engines_that_a_program_loads_are_runs() -> None:
     """Each engine that no line built has a row; a build behind it is another run, one behind its own build the same."""
     load = ("Loaded engine size: 12 MiB", "Deserialization required 1021 microseconds.")
     text = python(*load, *load, *BUILT, *load, *load, *BUILT)
-    assert rows(text, "run", "is_build", "complete") == [
+    assert rows(text, "run", "is_build", "finished") == [
         (1, False, None), (2, False, None), (3, True, True), (3, True, True),
     ]  # fmt: skip
 

@@ -98,7 +98,7 @@ def test_a_build_states_what_its_kept_strategy_states(kept: int) -> None:
     sizes = [row[f"{name}_bytes"] for name in ("host_persistent", "scratch", "activation", "weights")]
     assert sizes == [size, size + 1, size + 2, size + 3]
     assert row["layer_count"] == kept
-    assert row["complete"]
+    assert row["finished"]
 
 
 @pytest.mark.parametrize("kept", KEPT)

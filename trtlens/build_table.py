@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from trtlens.layer_lists import LayerList, lacks_list, read_layer_list
 from trtlens.tables import TABLES
 from trtlens.totals import EngineFacts
+from trtlens_parsers.prefixes import read_prefix
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -26,6 +28,7 @@ def builds_table(builds: Sequence[Build]) -> pa.Table:
 def _row(build: Build) -> dict[str, Any]:
     phases = {phase.name: phase.seconds for phase in build.phases}
     engine = EngineFacts(build)
+    listed = read_layer_list(build, engine.layers())
     return {
         "build": build.number,
         "run": build.run.number,
@@ -37,9 +40,12 @@ def _row(build: Build) -> dict[str, Any]:
         "state_line": build.run.state_line,
         "first_line": build.first_line,
         "last_line": build.last_line,
+        "last_text": _text_of(build.last_text[1]) if build.last_text else None,
+        "last_phase": build.last_phase if build.is_build else None,
         "is_build": build.is_build,
         "is_calibration": "calibration" in phases,
-        "complete": build.complete,
+        "finished": build.finished,
+        "complete": _is_complete(build, listed),
         "loaded_line": build.loaded_line,
         "started_s": build.moments[0].stamp_s if build.moments else None,
         "finished_s": build.moments[-1].stamp_s if build.moments else None,
@@ -47,19 +53,24 @@ def _row(build: Build) -> dict[str, Any]:
         "engine_generation_s": engine.seconds("engine generation"),
         "engine_built_s": phases.get("engine built"),
         "unread_rows": len(build.lost_rows) if build.layers or build.detailed_layers or build.lost_rows else None,
-        "layer_count": _layer_count(build, engine),
+        "layer_count": listed.layers,
+        "layers_note": listed.note,
         "gpu": _option(build, "Selected Device"),
         "precision_flags": _option(build, "Precision") if build.is_build else None,
         **{f"{name.replace(' ', '_')}_bytes": engine.size(name) for name in _SIZES},
     }
 
 
-def _layer_count(build: Build, engine: EngineFacts) -> int | None:
-    rows = build.layers or build.detailed_layers
-    if rows:
-        lost = (other for other in build.lost_rows if other.is_layer and other.detailed == rows[0].layer.detailed)
-        return len(rows) + sum(1 for _ in lost)
-    return len(build.layer_names) if build.layer_names else engine.layers()
+def _is_complete(build: Build, listed: LayerList) -> bool | None:
+    """Whether an engine was finished and the log, as far as it tells, has all that was said of it."""
+    if not build.finished:
+        return build.finished
+    return not lacks_list(build) if listed.whole is None else listed.whole
+
+
+def _text_of(line: str) -> str:
+    prefix = read_prefix(line)
+    return line if prefix is None else line[prefix.length :]
 
 
 def _option(build: Build, key: str) -> str | None:

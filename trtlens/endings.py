@@ -76,9 +76,8 @@ def read_ending(run: Run, build: int) -> Ending | None:
         return None
     is_last = build == pc.max(run["builds"]["build"]).as_py()
     status = run.info.status if run.info.kind == "profile" and is_last else None
-    timed = row["engine_generation_s"] is not None or row["engine_built_s"] is not None
     listed = of_build(run["layers"], build).num_rows > 0
-    if row["complete"] or timed or listed or row["state"] == "PASSED" or status in {"done", "built"}:
+    if row["finished"] or listed or row["state"] == "PASSED" or status in {"done", "built"}:
         return Ending(FINISHED)
     messages = of_build(kept_rows(run, "messages"), build).to_pylist()
     errors = [message for message in messages if "error" in message["severity"]]
@@ -87,7 +86,7 @@ def read_ending(run: Run, build: int) -> Ending | None:
     if status == "interrupted":
         return Ending(INTERRUPTED, "by the user, before an engine was built", (row["last_line"],), _AGAIN)
     if status == "building":
-        reason = f"run.json says that it was building when line {row['last_line']:,} was written"
+        reason = f"run.json says that it was building when line {row['last_line']:,} was written{_said(row)}"
         return Ending(KILLED, reason, (row["last_line"],), _AGAIN)
     return _without_end(run, row, errors, is_last=is_last)
 
@@ -145,19 +144,25 @@ def _without_end(run: Run, row: dict[str, Any], errors: Sequence[dict[str, Any]]
     timed = of_build(kept_rows(run, "candidates").select(["build", "layer", "line"]), row["build"])
     is_tuning = timed.num_rows > 0 and row["tactic_selection_s"] is None
     if is_tuning or (is_last and row["state"] == "RUNNING"):
-        place = f"at line {row['last_line']:,}, "
-        place += f"while the tuner is at {_last(timed)}" if is_tuning else "and trtexec's last line is missing"
-        return Ending(CUT, f"it ends {place}", (row["last_line"],), _WHOLE_LOG)
+        place = f"while the tuner is at {_last(timed)}" if is_tuning else "and trtexec's last line is missing"
+        return Ending(
+            CUT, f"it ends at line {row['last_line']:,}, {place}{_said(row)}", (row["last_line"],), _WHOLE_LOG
+        )
     if errors:
         first = errors[0]
         said = f"no line says that an engine was made; the first error is on line {first['line']}: {_first_line(first['text'])}"
         return Ending(NOT_SHOWN, said, (first["line"],), _explained(first))
-    return Ending(NOT_SHOWN, "no line says that an engine was made, or that one was not")
+    return Ending(NOT_SHOWN, f"no line says that an engine was made, or that one was not{_said(row)}")
 
 
 def _last(timed: pa.Table) -> str:
     layers = timed.sort_by("line")["layer"].drop_null().to_pylist()
     return str(layers[-1]) if layers else "work"
+
+
+def _said(row: dict[str, Any]) -> str:
+    """The last line of a build, as the log has it."""
+    return f"; the last line is: {_first_line(row['last_text'])}" if row["last_text"] else ""
 
 
 def _explained(error: dict[str, Any]) -> str:

@@ -72,29 +72,28 @@ def _summarise(run: Run, build: dict[str, Any]) -> BuildSummary:
     ending = read_ending(run, build["build"])
     parts = [f"TensorRT {version}", build["gpu"], f"via {build['wrapper']}" if build["wrapper"] else None]
     facts = [
-        *_failed(ending),
+        *_ended(ending),
         Fact("lines", f"{build['first_line']:,} to {build['last_line']:,}"),
-        *_outcome(build, ending), *_layers(run, build, ending), *_reformats(run), *_tuning(run), *_time(build), *_memory(build),
+        *_outcome(build), *_layers(run, build, ending), *_reformats(run), *_tuning(run), *_time(build), *_memory(build),
         *_measured(run), *_latency(run),
     ]  # fmt: skip
     return BuildSummary(build["build"], ", ".join(part for part in parts if part), tuple(facts), _messages(run))
 
 
-def _failed(ending: Ending | None) -> list[Fact]:
-    """The failure of a build before all that is known of it."""
-    return [Fact("engine", f"none: {ending.text}")] if ending is not None and ending.state == FAILED else []
+def _ended(ending: Ending | None) -> list[Fact]:
+    """Why there is no engine, before all that is known of a build."""
+    if ending is None or ending.state == FINISHED:
+        return []
+    return [Fact("engine", ending.text if ending.state == NOT_SHOWN else f"none: {ending.text}")]
 
 
-def _outcome(build: dict[str, Any], ending: Ending | None) -> list[Fact]:
+def _outcome(build: dict[str, Any]) -> list[Fact]:
     if not build["is_build"]:
         loaded = "loaded, not built here" if build["loaded_line"] is not None else "neither built nor loaded here"
         return [Fact("engine", loaded)]
     if build["is_calibration"]:
         return [Fact("engine", "the network that TensorRT calibrates INT8 with; the engine is the next build")]
-    facts = [Fact("allowed", build["precision_flags"])] if build["precision_flags"] else []
-    if ending is not None and ending.state not in {FINISHED, FAILED}:
-        facts.append(Fact("engine", ending.text if ending.state == NOT_SHOWN else f"none: {ending.text}"))
-    return facts
+    return [Fact("allowed", build["precision_flags"])] if build["precision_flags"] else []
 
 
 def _layers(run: Run, build: dict[str, Any], ending: Ending | None) -> list[Fact]:
@@ -103,7 +102,8 @@ def _layers(run: Run, build: dict[str, Any], ending: Ending | None) -> list[Fact
         return [Fact("layers", _unlisted(run, build, ending))]
     lost = build["unread_rows"]
     unread = f"; {counted(lost, 'line', 'lines')} among them not understood" if lost else ""
-    facts = [Fact("layers", f"{layers.num_rows}: {_counted(layers['type'])}{unread}")]
+    cut = f"; not all: {build['layers_note']}" if build["layers_note"] else ""
+    facts = [Fact("layers", f"{layers.num_rows}: {_counted(layers['type'])}{unread}{cut}")]
     working = layers.filter(pc.invert(pc.is_in(layers["type"], value_set=array(sorted(NO_WORK), pa.string()))))
     working = working.filter(pc.invert(working["is_reformat"]))
     if working.num_rows:

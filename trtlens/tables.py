@@ -27,9 +27,12 @@ _SPECS = (
         state_line | int | | line that says so: trtexec's last banner, for RUNNING its first
         first_line | int | | first line of this build's part of the log
         last_line | int | | last line of this build's part of the log
+        last_text | text | | the last line of it that is not blank, without its prefix, at most 500 characters
+        last_phase | text | | part of the build that this line stands in
         is_build | bool | | whether an engine was built here, or was to be, not only loaded
         is_calibration | bool | | whether this is the network that TensorRT calibrates INT8 with, not the engine
-        complete | bool | | whether the builder finished an engine: a line says so, or the engine was loaded or run afterwards; null where none was built
+        finished | bool | | whether the builder finished an engine: a line says so, or the engine was loaded or run afterwards; null where none was built
+        complete | bool | | whether an engine was finished and the list of its layers, where the log is verbose, is whole: it has an end, and no fewer rows than the builder counted layers; null where none was built
         loaded_line | int | | first line that says that an engine was loaded; null where none does
         started_s | float | s | first time stamp, seconds since 1970 in the log's own clock
         finished_s | float | s | last time stamp, seconds since 1970 in the log's own clock
@@ -37,7 +40,8 @@ _SPECS = (
         engine_generation_s | float | s | seconds that TensorRT states for engine generation, of the strategy that was kept
         engine_built_s | float | s | seconds that trtexec states for the whole build
         unread_rows | int | | lines among the rows of the layer information that were not understood; null where there is none
-        layer_count | int | | engine layers: rows of the layer information, those not understood too, else what the last pass left
+        layer_count | int | | engine layers: rows of the layer information, those not understood too; where it is missing or cut what the last pass left; null where that counts otherwise
+        layers_note | text | | why the layer information is not whole; null where it is, or where there is none
         activation_bytes | int | bytes | total activation memory of the strategy that was kept, the largest of its profiles; to 8.1 with the workspace in it; null where the log does not tell which it was
         weights_bytes | int | bytes | total weights memory, likewise
         scratch_bytes | int | bytes | scratch memory, likewise

@@ -46,9 +46,12 @@ class OpenBuild:
     is_indented: bool = False  # its further lines are indented
     moments: list[Moment] = field(default_factory=list)
     wrappers: dict[str, int] = field(default_factory=dict)
+    extended_line: int = 0  # last line that completed a row of the engine's layers
     last_line: int = 0
+    last_text: tuple[int, str] | None = None  # the last line that is not blank
     loaded_line: int | None = None
     is_builder_used: bool = False  # the builder said that it starts
+    is_builder_done: bool = False  # the builder said what memory it took
     generated: bool = False
     inferring: bool = False
     blocks_before: int = 0  # tuning blocks of the strategies before the one that is being tried
@@ -69,7 +72,7 @@ class OpenBuild:
         rows.append(EngineLayer(record, line))
         return True
 
-    def extend_layer(self, text: str) -> bool:
+    def extend_layer(self, text: str, line: int) -> bool:
         """Give the row above the nodes of a line of their own: Polygraphy breaks metadata where U+001E stands."""
         nodes = read_metadata(text) if self.detailed_layers else None
         if not nodes:
@@ -77,6 +80,7 @@ class OpenBuild:
         above = self.detailed_layers[-1]
         layer = above.layer._replace(metadata=(*above.layer.metadata, *nodes))
         self.detailed_layers[-1] = above._replace(layer=layer)
+        self.extended_line = line
         return True
 
     def lose_row(self, text: str, line: int) -> None:
@@ -182,9 +186,9 @@ class OpenBuild:
             or any(map(bool, (*own, *stated, *graph)))
         )  # fmt: skip
 
-    def end(self, last_line: int) -> None:
-        """Close what is open: the build's last line was read."""
-        self.last_line = last_line
+    def end(self, last_line: int, last_text: tuple[int, str] | None) -> None:
+        """Close what is open: the build's last line was read; ``last_text`` is the last one that is not blank."""
+        self.last_line, self.last_text = last_line, last_text
         self.tuning.finish()
         self.graph.finish()
 
@@ -198,7 +202,11 @@ class OpenBuild:
             last_line=self.last_line,
             run=run,
             is_build=is_build,
-            complete=self._is_complete() if is_build else None,
+            finished=self.generated or self._is_used() or self._is_listed() if is_build else None,
+            used=self._is_used(),
+            last_text=self.last_text,
+            last_phase=self.phase(),
+            extended_line=self.extended_line,
             loaded_line=self.loaded_line,
             wrapper=self._wrapper(),
             layers=tuple(self.layers),
@@ -240,11 +248,15 @@ class OpenBuild:
             return True
         if self.run.loads is not None:
             return not self.run.loads
-        return bool(self.layers or self.detailed_layers) and self.loaded_line is None
+        return self._is_listed() and self.loaded_line is None
 
-    def _is_complete(self) -> bool:
-        """Whether the builder finished an engine: it says so, or the engine was loaded or run afterwards."""
+    def _is_listed(self) -> bool:
+        """Whether layers of the engine are listed: there is one then."""
+        return bool(self.layers or self.detailed_layers)
+
+    def _is_used(self) -> bool:
+        """Whether an engine came out of the builder, as what stands behind engine generation tells: it was loaded or run."""
         built = any(phase.name == "engine built" for phase in self.memory.phases)
         used = self.loaded_line is not None or self.inferring or bool(self.performance.rows)
-        passed = self.run.loads is False and self.run.state == "PASSED"
-        return self.generated or built or used or passed
+        passed = not self.run.loads and self.run.state == "PASSED"
+        return built or used or passed or self.is_builder_done

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from trtlens_parsers.prefixes import Prefix
     from trtlens_parsers.records import Build, Handler
 
+_LONGEST_TEXT = 500
 ALARMS = frozenset({"warning", "error", "internal error"})
 
 
@@ -43,8 +44,23 @@ class Builds:
         self.prefixes: dict[str, Prefix] = {}
         self.handlers: dict[str, Handler] = {}
         self.infixes: tuple[tuple[str, Handler], ...] = ()
+        self._lines: list[str] = []  # the lines that are being read
+        self._above = 0  # how many lines stand above them
+        self._said: tuple[int, str] | None = None  # the last line above them that is not blank
         self.learnt: dict[str, tuple[str, Handler]] = {}
         self._open(1, OpenRun(1))
+
+    def watch(self, above: int, lines: list[str]) -> None:
+        """These lines are read next: what a build's last one is, is asked for when it is closed."""
+        self._said = self._last_text(self._above + len(self._lines))
+        self._above, self._lines = above, lines
+
+    def _last_text(self, last_line: int) -> tuple[int, str] | None:
+        """The last line up to there that is not blank, cut to a length that a table can hold."""
+        for place in range(min(last_line - self._above, len(self._lines)) - 1, -1, -1):
+            if self._lines[place].strip():
+                return self._above + place + 1, self._lines[place].strip()[:_LONGEST_TEXT]
+        return self._said
 
     def finish(self, last_line: int) -> tuple[Build, ...]:
         """Close the last build; all of them that say anything, or the last one where none does."""
@@ -63,7 +79,7 @@ class Builds:
             "Timing": self._builder, "Engine": self._engine, "Layers": self._layers, "Bindin": self._bindings,
             "Layer(": build.add_layer, "Layer:": build.add_layer, "Name: ": build.add_layer,
             "Buildi": build.begin_strategy, "Format": build.selected, "Starti": build.begin_inference,
-            "GRAPH ": self._dump, "SYMBOL": self._dump,
+            "GRAPH ": self._dump, "SYMBOL": self._dump, "Data i": self._engine, "[MemUs": self._memory,
         }  # fmt: skip
         readers = (build.strategies, build.memory, build.graph, build.tuning)  # the first also looks at lines of others
         self.handlers = dispatch_table(own, *(reader.handlers for reader in readers))
@@ -78,7 +94,8 @@ class Builds:
         self.prefixes.clear()
 
     def _close(self, last_line: int) -> None:
-        self.current.end(last_line)
+        said = self._last_text(last_line)
+        self.current.end(last_line, said if said is not None and said[0] >= self.current.first_line else None)
         if self.current.says_something:
             self._closed.append(self.current)
 
@@ -187,6 +204,11 @@ class Builds:
         if "iming cache" in text:
             self._begins_build(line)
             self.current.is_builder_used = True
+        return False
+
+    def _memory(self, text: str, line: int) -> bool:  # noqa: ARG002
+        """``[MemUsageChange] .. in building engine`` (8.2 to 8.6), ``[MemUsageSnapshot] Builder end`` (8.0, 8.2): it is done."""
+        self.current.is_builder_done |= "in building engine" in text or "Builder end" in text
         return False
 
     def _engine(self, text: str, line: int) -> bool:

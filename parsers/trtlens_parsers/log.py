@@ -100,6 +100,7 @@ class LogReader:
         builds, counts = self._builds, self._counts
         known, handlers = builds.prefixes, builds.handlers
         before, width = self._line, self._width
+        builds.watch(before, lines)
         index, count, taken = 0, len(lines), 0
         while index < count:
             line = lines[index]
@@ -211,7 +212,7 @@ class LogReader:
         build = self._builds.current
         if block == "layer names":
             build.layer_names.append((text, number))
-        return block == "layer names" or (block == "layers" and build.extend_layer(text))
+        return block == "layer names" or (block == "layers" and build.extend_layer(text, number))
 
     def _rest(self, text: str, prefix: Prefix, number: int, block: str) -> str:
         """A line that no reader knows: what stands in a block is TensorRT's."""

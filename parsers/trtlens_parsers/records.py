@@ -262,7 +262,9 @@ class ProgramRun(NamedTuple):
 class Build:
     """Everything that one build's part of a log says; fields that the log does not state are None or empty.
 
-    ``is_build`` is false for an engine that was only loaded, and ``complete`` is None for it.
+    ``is_build`` is false for an engine that was only loaded, and ``finished`` is None for it: whether the builder made an
+    engine. ``used`` is whether lines behind engine generation say so. ``last_text`` is the last line that is not blank, as
+    it stands in the log; ``extended_line`` the last one that completes a row of the engine's layers, 0 for none.
     """
 
     number: int
@@ -270,7 +272,11 @@ class Build:
     last_line: int
     run: ProgramRun
     is_build: bool
-    complete: bool | None
+    finished: bool | None
+    used: bool
+    last_text: tuple[int, str] | None
+    last_phase: str
+    extended_line: int
     loaded_line: int | None
     wrapper: str | None
     layers: tuple[EngineLayer, ...]

@@ -157,7 +157,7 @@ def test_runs_that_cannot_be_compared_say_nothing_of_changes() -> None:
     page = render([read_subject(captured("killed")), read_subject(captured("refused"))])
     assert "The runs could not be compared: killed lists no engine layers" in page
     assert block(page, "comparison") == {"refused": True, "figures": [{}, {}], "tables": {}}
-    assert "the process was killed while it built" in page
+    assert "no engine: the build was killed, or is still running" in page
     assert "not held against" not in page
 
 

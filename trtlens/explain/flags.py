@@ -86,7 +86,7 @@ class Flags:
 
     def _unseen(self, precision: str, name: str) -> Allowed:
         """A precision that no candidate, no format and no flag names."""
-        if not self._row.get("complete"):
+        if not self._row.get("finished"):
             how = f"no candidate and no format combination of this log is in {name}, but the log does not show the whole build"
             return Allowed(precision, enabled=None, how=how, lines=())
         how = f"not one candidate and not one format combination of the whole build is in {name}"

@@ -10,6 +10,7 @@ from trtlens.charts.drawing.style import by_precision, colour
 from trtlens.comparison.latency import compare_latency
 from trtlens.comparison.noise import NO_DIFFERENCE
 from trtlens.comparison.same_work import INPUTS, batches, model_of
+from trtlens.endings import FINISHED, read_ending
 from trtlens.joins import profiled_layers
 from trtlens.output import shorten, visible
 from trtlens.performance import stated_figure
@@ -42,13 +43,6 @@ _NOT_STATED = "not stated"
 _NO_TIMINGS = "no timings in this run"
 _HOW_TO_TIME = "trtlens profile times an engine; or add trtexec's --exportTimes and --exportProfile files"
 _SUM_OF_LAYERS = "sum of the layers, each timed on its own, which adds to it; no inference was timed"
-_CUT_OFF = "no engine was finished in this log: it was cut off, or the build failed"
-_UNFINISHED = {
-    "building": "no engine was finished: the process was killed while it built, or still runs",
-    "interrupted": "no engine was finished: the build was interrupted",
-    "failed": "no engine was finished: the build failed",
-}
-"""What the record of a captured run says of a build without an engine, by its status."""
 _RATIO = "ratio and difference of the medians of the GPU's time; beyond noise with 99 % confidence"
 _RATES = "batch over the median of the GPU's time: inferences of two batches are not the same work"
 _UNIT_LOOKS = {"tensor core": "unit-tensor", "cuda core": "unit-cuda"}
@@ -99,8 +93,10 @@ def _state(subject: Subject) -> str:
     notes = []
     if not facts:
         notes.append("there is no TensorRT build in this run: nothing of a log was understood")
-    elif facts.get("is_build") and not facts.get("complete"):
-        notes.append(_UNFINISHED.get(info.status or "", _CUT_OFF))
+    else:
+        ending = read_ending(subject.run, facts["build"])
+        notes += [f"no engine: {ending.text}"] if ending is not None and ending.state != FINISHED else []
+        notes += [f"not all layers are here: {facts['layers_note']}"] if facts.get("layers_note") else []
     notes += [*info.errors[:2], *info.notes]
     return (
         '<ul class="notes">' + "".join(f"<li>{text(shorten(note, _LONGEST_NOTE))}</li>" for note in notes) + "</ul>"
