@@ -203,7 +203,14 @@ def test_memory_and_errors_are_those_of_the_region() -> None:
 
 
 def with_build(**columns: Any) -> dict[str, dict[str, list[Any]]]:
-    return {"builds": {"is_build": [True], "complete": [True], **{name: [value] for name, value in columns.items()}}}
+    return {
+        "builds": {
+            "is_build": [True],
+            "finished": [True],
+            "complete": [True],
+            **{name: [value] for name, value in columns.items()},
+        }
+    }
 
 
 def test_settings_that_differ_are_told_and_unknown_ones_are_not_called_equal() -> None:

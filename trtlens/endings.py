@@ -66,13 +66,13 @@ class Ending:
 
 
 def read_ending(run: Run, build: int) -> Ending | None:
-    """How a build ended; None for an engine that was not built here.
+    """How a build ended; None for an engine that was not built here, and where there is no log that could say it.
 
     Stated are: the end of engine generation, the engine's rows behind it, trtexec's last line, the status of a captured run, errors after which no engine
     comes, a last line without its end.
     """
     (row,) = of_build(run["builds"], build).to_pylist()
-    if not row["is_build"]:
+    if not row["is_build"] or not row["last_line"]:
         return None
     is_last = build == pc.max(run["builds"]["build"]).as_py()
     status = run.info.status if run.info.kind == "profile" and is_last else None

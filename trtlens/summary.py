@@ -73,8 +73,7 @@ def _summarise(run: Run, build: dict[str, Any]) -> BuildSummary:
     parts = [f"TensorRT {version}", build["gpu"], f"via {build['wrapper']}" if build["wrapper"] else None]
     facts = [
         *_ended(ending),
-        Fact("lines", f"{build['first_line']:,} to {build['last_line']:,}"),
-        *_outcome(build), *_layers(run, build, ending), *_reformats(run), *_tuning(run), *_time(build), *_memory(build),
+        *_lines(build), *_outcome(build), *_layers(run, build, ending), *_reformats(run), *_tuning(run), *_time(build), *_memory(build),
         *_measured(run), *_latency(run),
     ]  # fmt: skip
     return BuildSummary(build["build"], ", ".join(part for part in parts if part), tuple(facts), _messages(run))
@@ -85,6 +84,11 @@ def _ended(ending: Ending | None) -> list[Fact]:
     if ending is None or ending.state == FINISHED:
         return []
     return [Fact("engine", ending.text if ending.state == NOT_SHOWN else f"none: {ending.text}")]
+
+
+def _lines(build: dict[str, Any]) -> list[Fact]:
+    """Where in the log the build stands; nothing for a run that has no log."""
+    return [Fact("lines", f"{build['first_line']:,} to {build['last_line']:,}")] if build["last_line"] else []
 
 
 def _outcome(build: dict[str, Any]) -> list[Fact]:

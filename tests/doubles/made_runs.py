@@ -65,7 +65,7 @@ class MadeRun:
         layers = list(enumerate(self.layers))
         tensors = [row for place, layer in layers for row in self._tensors(place, layer)]
         return {
-            "builds": {"build": [1], "is_build": [True], "complete": [True]},
+            "builds": {"build": [1], "is_build": [True], "finished": [True], "complete": [True]},
             "layers": {
                 "index": [place for place, _ in layers],
                 "name": [layer.name for layer in self.layers],

@@ -43,7 +43,7 @@ def hostile_run() -> Run:
     ]
     count = len(NAMES)
     tables: dict[str, dict[str, Sequence[Any]]] = {
-        "builds": {"is_build": [True], "complete": [True], "gpu": [NAMES[0]], "tensorrt_version": [NAMES[1]], "precision_flags": [NAMES[2]]},
+        "builds": {"is_build": [True], "finished": [True], "complete": [True], "gpu": [NAMES[0]], "tensorrt_version": [NAMES[1]], "precision_flags": [NAMES[2]]},
         "candidates": {
             "layer": list(NAMES), "tactic_name": list(NAMES), "time_ms": [0.1 + n for n in range(count)], "chosen": [True] * count,
             "line": list(range(1, count + 1)), "input_formats": list(NAMES), "outcome": ["timed"] * count,
