@@ -48,6 +48,8 @@ class Flags:
         self._options = {row["key"]: row for row in rows if row["value"]}
         self._tuner = tuner
         self._tried = tuner.precisions()
+        generated = "engine generation" in of_build(run["phases"], build)["name"].to_pylist()
+        self._is_tuning_whole = bool(generated and self._row.get("finished") and tuner.layers())
         self._told = {
             row["code"]: row["line"] for row in of_build(kept_rows(run, "messages"), build).to_pylist() if row["code"]
         }
@@ -86,7 +88,7 @@ class Flags:
 
     def _unseen(self, precision: str, name: str) -> Allowed:
         """A precision that no candidate, no format and no flag names."""
-        if not self._row.get("finished"):
+        if not self._is_tuning_whole:
             how = f"no candidate and no format combination of this log is in {name}, but the log does not show the whole build"
             return Allowed(precision, enabled=None, how=how, lines=())
         how = f"not one candidate and not one format combination of the whole build is in {name}"
