@@ -66,19 +66,9 @@ def test_docs_explain_every_verdict() -> None:
 # -- the captures --------------------------------------------------------------------------------------------------
 
 
-def test_why_int8_is_slower_than_fp16_in_the_captures() -> None:
-    """The difference is split: most of it copies of constants, INT8 kernels no faster, and the host or profiler slower."""
-    row = found(captured("int8"), captured("fp16"))["int8-slower-than-fp16"]
-    assert (row["severity"], row["confidence"]) == ("high", "high")
-    assert row["at_stake_ms"] == pytest.approx(1.006432 - 0.864832)
-    for part in ("1.01 ms here and 865 µs in the other run", "98.0 µs stand in copies of constants",
-                 "575 µs against 483 µs", "1.76 times as long here"):  # fmt: skip
-        assert part in row["text"], part
-    evidence = "\n".join(row["evidence"])
-    for part in ("copies of constants: 308 µs here (layers: 47), 210 µs there (47)", "10 are faster here",
-                 "5,488 tactics of 0.01 ms and more were timed in both builds: 1.001 times as long here"):  # fmt: skip
-        assert part in evidence, part
-    assert len(row["layers"]) == 44
+def test_int8_is_not_called_slower_within_noise() -> None:
+    """The layers of this INT8 capture drift while they are timed, and no inference was: no difference is seen."""
+    assert "int8-slower-than-fp16" not in found(captured("int8"), captured("fp16"))
 
 
 def test_int8_without_fp16_in_the_captures() -> None:

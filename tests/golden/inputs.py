@@ -23,7 +23,7 @@ _CAPTURE = ("verbose.log.xz", "layers.json.xz", "layer-times.json.xz")
 
 COMPARED: dict[str, tuple[str, ...]] = {
     "precisions": tuple(f"resnet50-h200/{name}" for name in PRECISIONS),
-    "int8-slower-than-fp16": ("resnet50-h200/int8", "resnet50-h200/fp16"),
+    "int8-slower-than-fp16": ("h200/resnet50-int8", "h200/resnet50-fp16"),
     "pinned": ("h200/resnet50-fp16", "h200/resnet50-fp16-pinned"),
     "launch-bound": ("h200/resnet50-int8", "h200/resnet50-int8-launch-bound"),
     "errors": ("h200/resnet50-fp16-compared", "h200/resnet50-int8-compared"),

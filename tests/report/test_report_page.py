@@ -167,6 +167,8 @@ def test_a_whole_inference_is_held_against_the_baselines() -> None:
     assert "5.20x faster than resnet50-fp32" in page
     assert "One inference takes resnet50-fp16 508 µs on the GPU, resnet50-fp32 2.64 ms: 5.20x faster" in page
     assert "resnet50-fp16's layers, each timed on its own, take 819 µs" in page
+    changed = page.split('id="changed"')[1]
+    assert 0 < changed.index("The layers do not account for this") < changed.index("each timed on its own")
 
 
 def test_a_builder_without_a_choice_runs_the_models_types() -> None:

@@ -153,7 +153,10 @@ def findings(
     from trtlens.views import findings as view  # noqa: PLC0415
 
     run = _opened(files, build)
-    rows = view.table(run, against=_second_run(against) if against else None)
+    other = _second_run(against) if against else None
+    rows = view.table(run, against=other)
+    if other is not None:
+        _note_unlike(run, other)
     if form is not Format.TABLE:
         write_table(rows, form)
     elif not rows.num_rows:
@@ -162,6 +165,14 @@ def findings(
         )
     else:
         _print_findings(rows.to_pylist())
+
+
+def _note_unlike(run: Run, other: Run) -> None:
+    from trtlens.findings import unlike  # noqa: PLC0415
+
+    found = ", ".join(map(str, unlike(run, other)))
+    if found:
+        sys.stderr.write(visible(f"nothing of {other.name} counts here: {found}") + "\n")
 
 
 def _second_run(text: str) -> Run:

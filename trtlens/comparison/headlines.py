@@ -93,7 +93,7 @@ def _parts(comparison: Comparison, number: int, difference: Difference) -> Itera
     """How the difference is made up, parts of little weight added up."""
     parts = split_difference(comparison, number)
     worth = [part for part in parts if abs(part.difference.diff_ms) >= _SMALL_SHARE * abs(difference.diff_ms)]
-    listed = [f"{signed_duration(part.difference.diff_ms)} {_part(part)}" for part in worth[:_MOST_PARTS]]
+    listed = [f"{signed_duration(part.difference.diff_ms)} {part_text(part)}" for part in worth[:_MOST_PARTS]]
     rest = difference.diff_ms - sum(part.difference.diff_ms for part in worth[:_MOST_PARTS])
     if abs(rest) >= _SMALL_SHARE * abs(difference.diff_ms):
         listed.append(f"{signed_duration(rest)} everything else")
@@ -102,7 +102,8 @@ def _parts(comparison: Comparison, number: int, difference: Difference) -> Itera
         yield f"The {whose.removeprefix('the ')} difference of {signed_duration(difference.diff_ms)} is made up of: {'; '.join(listed)}."
 
 
-def _part(part: Part) -> str:
+def part_text(part: Part) -> str:
+    """A part of a difference in words, with its times: ``reformats and casts (16.6 µs before, 9.22 µs now)``."""
     times = f"{duration(part.base_ms)} before, {duration(part.run_ms)} now"
     noise = "; within noise" if part.difference.verdict == NO_DIFFERENCE else ""
     if part.kind == COMPUTE:

@@ -7,29 +7,33 @@ stands on. docs/findings.md explains every code.
 
 from __future__ import annotations
 
+from itertools import permutations
 from typing import TYPE_CHECKING
 
 import pyarrow.compute as pc
 
+from trtlens.errors import TrtlensError
 from trtlens.findings import second_run
 from trtlens.findings.build_end import build_not_finished
 from trtlens.findings.comparison import int8_slower_than_fp16
 from trtlens.findings.engine import Engine
 from trtlens.findings.launches import launch_bound, myelin_hides_layers
 from trtlens.findings.moves import constants_copied, reformats_cost
+from trtlens.findings.pairs import Pair
 from trtlens.findings.precision import fp16_weights, int8_without_fp16, missing_scales, tf32_in_fp32
 from trtlens.findings.tuning import build_time_in_one_layer, unstable_choice, workspace_limit
 from trtlens.findings.units import channels_rule_out_tensor_cores, cuda_cores_despite_tensor_cores
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Sequence
 
+    from trtlens.comparison.same_work import Mismatch
     from trtlens.findings.finding import Finding
     from trtlens.runs import Run
 
     Rule = Callable[[Engine], "Finding | None"]
-    PairRule = Callable[[Engine, Engine], "Finding | None"]
-    Addition = Callable[[Finding, Engine, Engine], Finding]
+    PairRule = Callable[[Pair], "Finding | None"]
+    Addition = Callable[[Finding, Pair], Finding]
 
 RULES: tuple[Rule, ...] = (
     build_not_finished,
@@ -73,12 +77,19 @@ _RULED = ("layers", "runners", "messages", "performance", "layer_profile")
 
 
 def find(run: Run, against: Run | None = None) -> list[tuple[int, Finding]]:
-    """The findings of every build of a run; ``against`` is a second run, of which the last build counts."""
+    """The findings of every build of a run; ``against`` is a second run, of which the last build counts.
+
+    What a run of other work or on another GPU would add is left out.
+
+    Raises:
+        TrtlensError: the runs are of different models.
+
+    """
     other = None if against is None else _last_build(against)
     found = []
     for number in _telling_builds(run):
         engine = Engine(run, number)
-        findings = [rule(engine) for rule in RULES] if other is None else _beside(engine, other)
+        findings = [rule(engine) for rule in RULES] if other is None else _beside(Pair(engine, other))
         found += [(number, finding) for finding in findings if finding is not None]
     return found
 
@@ -93,11 +104,48 @@ def _last_build(run: Run) -> Engine:
     return Engine(run, builds[-1])
 
 
-def _beside(engine: Engine, other: Engine) -> Iterable[Finding | None]:
+def unlike(run: Run, against: Run) -> tuple[Mismatch, ...]:
+    """In what a run and the one that it is held against are not alike, so that nothing of the second counts.
+
+    Raises:
+        TrtlensError: the runs are of different models.
+
+    """
+    return Pair(_last_build(run), _last_build(against)).mismatches
+
+
+def find_across(runs: Sequence[tuple[str, Run]]) -> list[tuple[int, Finding]]:
+    """What is found about two of several runs of one build each, in whatever order they stand: with the place of its run.
+
+    Pairs of different models, or without engine layers, are passed over.
+    """
+    engines = [
+        (place, name, Engine(run, number))
+        for place, (name, run) in enumerate(runs)
+        for number in run["builds"]["build"].to_pylist()
+    ]
+    found = []
+    for (place, name, engine), (_, other_name, other) in permutations(engines, 2):
+        pair = Pair(engine, other, name=name, other_name=other_name)
+        found += [(place, finding) for rule in PAIR_RULES if (finding := _asked(rule, pair)) is not None]
+    return found
+
+
+def _asked(rule: PairRule, pair: Pair) -> Finding | None:
+    try:
+        return rule(pair)
+    except TrtlensError:
+        return None
+
+
+def _beside(pair: Pair) -> Iterable[Finding | None]:
     """The findings about two runs, and those about the first with what the second adds to them."""
-    yield from (rule(engine, other) for rule in PAIR_RULES)
+    if pair.mismatches:
+        yield from (rule(pair.engine) for rule in RULES)
+        return
+    yield from (rule(pair) for rule in PAIR_RULES)
     additions = {_code(addition): addition for addition in ADDITIONS}
     for rule in RULES:
-        finding = rule(engine)
+        finding = rule(pair.engine)
         add = additions.get(_code(rule))
-        yield finding if finding is None or add is None else add(finding, engine, other)
+        yield finding if finding is None or add is None else add(finding, pair)

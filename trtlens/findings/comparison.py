@@ -4,51 +4,40 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from trtlens.comparison.headlines import part_text
+from trtlens.comparison.inference_headlines import clock_of, tell_accounting, tell_inference, verdict_text
+from trtlens.comparison.noise import SLOWER, UNSAMPLED_SHARE
+from trtlens.comparison.parts import split_difference
 from trtlens.findings.finding import Evidence, Finding
-from trtlens.findings.pairs import Pair, common_layers, same_work
-from trtlens.quantities import duration
+from trtlens.findings.pairs import same_tactics
+from trtlens.quantities import duration, signed_duration
 
 if TYPE_CHECKING:
+    from trtlens.comparison.comparison import Comparison
     from trtlens.findings.engine import Engine
+    from trtlens.findings.pairs import Pair, TunedRegion
+    from trtlens.findings.stakes import Stake
 
 _MOST_INT8 = 0.2
-_FEWEST_PAIRS = 3
-_SLOWER_COPIES = 1.2
+_NEXT = "build INT8 with FP16 enabled beside it (--int8 --fp16, or --best) and compare; what else costs time is in the other findings"
 
 
-def int8_slower_than_fp16(engine: Engine, other: Engine) -> Finding | None:
-    """An INT8 engine takes longer than an FP16 engine of the same model; where the difference stands."""
-    if _share_of_int8(engine) <= _MOST_INT8 or _share_of_int8(other) > _MOST_INT8:
+def int8_slower_than_fp16(pair: Pair) -> Finding | None:
+    """An INT8 engine takes longer than one of the same model that hardly computes in INT8; what is known of where."""
+    if _share_of_int8(pair.engine) <= _MOST_INT8 or _share_of_int8(pair.other) > _MOST_INT8:
         return None
-    pairs = common_layers(engine, other)
-    here, there = engine.total_ms, other.total_ms
-    if (
-        here is None
-        or there is None
-        or here <= there
-        or len(pairs) < _FEWEST_PAIRS
-        or engine.is_profiled != other.is_profiled
-    ):
+    comparison = pair.comparison
+    if comparison is None or pair.mismatches or not _is_slower(comparison):
         return None
-    parts = _parts(engine, other)
-    evidence = [
-        Evidence(f"{name}: {duration(a)} here (layers: {m}), {duration(b)} there ({n})") for name, a, m, b, n in parts
-    ]
-    evidence += _about_kernels(pairs)
-    evidence += _about_launches(engine, other)
-    evidence += _about_machine(engine, other)
-    largest = max(parts, key=lambda part: part[1] - part[3])
-    text = (
-        f"The layers take {duration(here)} here and {duration(there)} in the other run ({engine.source}'s times). Of the "
-        f"{duration(here - there)} more, {duration(largest[1] - largest[3])} stand in {largest[0]}."
-    )
-    text += _verdict(engine, other, pairs)
+    base_ms, run_ms = _times(comparison)
+    timed = comparison.inferences[1] is not None
+    there = comparison.totals[0].figures.precision or "unknown precision"
     return Finding(
-        "int8-slower-than-fp16", "high", f"INT8 is slower than the other run, by {duration(here - there)} in {duration(here)}",
-        text, tuple(evidence), "high" if engine.is_profiled else "medium",
-        "build INT8 with FP16 enabled beside it; then take away what costs per layer: copies of constants (constants-copied), "
-        "launches (launch-bound: CUDA graph, larger batch); time both engines as a whole too, without a profiler", stake=engine.clock.stake(here - there),
-        layers=tuple(p.node.name for p in sorted(pairs, key=_loss, reverse=True) if _loss(p) > 0),
+        "int8-slower-than-fp16", "high", f"INT8 takes {run_ms / base_ms:.2f} times as long as {pair.other_name} ({there})",
+        " ".join([*_told(comparison), *_about_kernels(pair.tuned)]), (*_about_parts(comparison), *_about_machine(pair)),
+        "high" if timed else "medium" if comparison.time_source == "measured" else "low",
+        _NEXT if timed else f"time both engines as a whole (trtlens profile); {_NEXT}",
+        stake=_stake(pair, comparison), layers=_slower_layers(pair, comparison),
     )  # fmt: skip
 
 
@@ -58,66 +47,80 @@ def _share_of_int8(engine: Engine) -> float:
     return sum(precision == "int8" for precision in known) / len(known) if known else 0.0
 
 
-def _loss(pair: Pair) -> float:
-    times = pair.measured or pair.tuned
-    return times[0] - times[1] if times is not None else 0.0
+def _is_slower(comparison: Comparison) -> bool:
+    """Whether the run takes longer, beyond noise: by whole inferences where both have them, else by all layers."""
+    inference = comparison.inferences[1]
+    if inference is None:
+        difference = comparison.totals[1].difference
+        return difference is not None and difference.verdict == SLOWER
+    if inference.difference is None:
+        return inference.run_ms - inference.base_ms > UNSAMPLED_SHARE * inference.base_ms
+    return inference.difference.verdict == SLOWER
 
 
-def _parts(engine: Engine, other: Engine) -> list[tuple[str, float, int, float, int]]:
-    """Kinds of layers with their time and number in this and in the other engine."""
-    here, there = _by_kind(engine), _by_kind(other)
-    return [(kind, *here.get(kind, (0.0, 0)), *there.get(kind, (0.0, 0))) for kind in dict.fromkeys([*here, *there])]
+def _times(comparison: Comparison) -> tuple[float, float]:
+    """What `_is_slower` judged: milliseconds of the other run and of this one."""
+    inference = comparison.inferences[1]
+    if inference is not None:
+        return inference.base_ms, inference.run_ms
+    base_ms, run_ms = (total.figures.time_ms or 0.0 for total in comparison.totals)
+    return base_ms, run_ms
 
 
-def _by_kind(engine: Engine) -> dict[str, tuple[float, int]]:
-    causes = {reformat.node.index: reformat.cause for reformat in engine.reformats}
-    sums: dict[str, tuple[float, int]] = {}
-    for timed in engine.launched:
-        cause = causes.get(timed.node.index)
-        kind = (
-            "layers that compute"
-            if cause is None
-            else "copies of constants"
-            if cause == "constant"
-            else "other reformats"
-        )
-        time_ms, count = sums.get(kind, (0.0, 0))
-        sums[kind] = time_ms + timed.time_ms, count + 1
-    return sums
+def _told(comparison: Comparison) -> list[str]:
+    """The comparison's own sentences on inferences; without any, the sum of the layers and what it is."""
+    if comparison.inferences[1] is not None:
+        return [*tell_inference(comparison, 1), *tell_accounting(comparison, 1)]
+    base_ms, run_ms = _times(comparison)
+    difference = comparison.totals[1].difference
+    verdict = "" if difference is None else f": {verdict_text(comparison, difference, run_ms, base_ms)}"
+    told = (
+        f"All layers take {duration(run_ms)} in {comparison.names[1]} and {duration(base_ms)} in {comparison.names[0]} by "
+        f"{clock_of(comparison).name}{verdict}; no inference was timed in both runs, so how much of it an inference pays is not known."
+    )
+    return [told]
 
 
-def _about_kernels(pairs: list[Pair]) -> list[Evidence]:
-    rows = []
-    for name, times in (
-        ("by the profiles", [p.measured for p in pairs if p.measured is not None]),
-        ("by the two tuners", [p.tuned for p in pairs if p.tuned is not None]),
-    ):
-        if times:
-            faster = sum(a < b for a, b in times)
-            text = (
-                f"{len(times)} computing layers that both engines have take {duration(sum(a for a, _ in times))} here and "
-                f"{duration(sum(b for _, b in times))} there {name}; {faster} are faster here"
-            )
-            rows.append(Evidence(text))
-    return rows
+def _stake(pair: Pair, comparison: Comparison) -> Stake:
+    base_ms, run_ms = _times(comparison)
+    if comparison.inferences[1] is None:
+        return pair.engine.clock.stake(run_ms - base_ms)
+    return pair.engine.clock.stake_beyond(base_ms, pair.other_name)
 
 
-def _about_launches(engine: Engine, other: Engine) -> list[Evidence]:
-    rows = []
-    for label, one in (("here", engine), ("there", other)):
-        if one.floor_ms is not None and one.total_ms is not None:
-            floor, count = one.floor_ms
-            rows.append(Evidence(
-                f"{label}, {len(one.launched)} layers launch a kernel; the {count} smallest copies, which move 64 KiB or less, take "
-                f"{duration(floor)} (median): if every launch costs that, {_fixed_share(one):.0f} % of {duration(one.total_ms)} "
-                "pass without any work done"
-            ))  # fmt: skip
-    return rows
+def _about_parts(comparison: Comparison) -> list[Evidence]:
+    """How the layers' difference is made up, by the clock of the layers."""
+    clock = clock_of(comparison).name
+    doubt = (
+        ""
+        if comparison.adds_up[1]
+        else " (stretched: no part of an inference)"
+        if comparison.adds_up[1] is False
+        else ""
+    )
+    return [
+        Evidence(f"by {clock} {signed_duration(part.difference.diff_ms)} {part_text(part)}{doubt}")
+        for part in split_difference(comparison, 1)
+    ]
 
 
-def _about_machine(engine: Engine, other: Engine) -> list[Evidence]:
-    """Whether the GPU itself was slower in one of the runs: the same tactics of the same layers were timed in both."""
-    same = same_work(engine, other)
+def _about_kernels(tuned: list[TunedRegion]) -> list[str]:
+    """Whether INT8 kernels themselves are faster, by the tuners' times, which no profiler stretches."""
+    if not tuned:
+        return []
+    here, there = duration(sum(one.here_ms for one in tuned)), duration(sum(one.there_ms for one in tuned))
+    faster = sum(one.loss_ms < 0 for one in tuned)
+    counted = (
+        f"by the two tuners' times of {len(tuned)} parts of the model {here} against {there}, {faster} of them faster"
+    )
+    if sum(one.loss_ms for one in tuned) >= 0:
+        return [f"INT8 gains nothing in the kernels either: {counted}."]
+    return [f"The kernels themselves are faster in INT8: {counted}."]
+
+
+def _about_machine(pair: Pair) -> list[Evidence]:
+    """Whether the GPU itself was slower in one of the builds: the same tactics of the same layers were timed in both."""
+    same = same_tactics(pair.engine, pair.other)
     rows = []
     if same.long_ratio is not None:
         rows.append(Evidence(
@@ -130,37 +133,17 @@ def _about_machine(engine: Engine, other: Engine) -> list[Evidence]:
                 f"{same.short_count:,} shorter ones: {same.short_ratio:.3f} times as long here (median): that is launching"
             )
         )
-    if engine.row["gpu"] and other.row["gpu"] and engine.row["gpu"] != other.row["gpu"]:
-        rows.append(Evidence(f"the runs are of two GPUs: {engine.row['gpu']} and {other.row['gpu']}"))
     return rows
 
 
-def _verdict(engine: Engine, other: Engine, pairs: list[Pair]) -> str:
-    """Whether INT8 kernels themselves are faster, and how much of the time no kernel can save."""
-    times = [p.tuned for p in pairs if p.tuned is not None]
-    text = ""
-    if times:
-        here, there = sum(a for a, _ in times), sum(b for _, b in times)
-        if here >= there:
-            text += f" INT8 gains nothing in the kernels either: by the tuners' times they take {duration(here)} against {duration(there)}."
-        else:
-            text += f" The kernels themselves are faster in INT8: {duration(here)} against {duration(there)} by the tuners' times."
-    if engine.floor_ms is not None and other.floor_ms is not None:
-        text += (
-            f" Layers this short pay for being launched, whatever the precision: about {_fixed_share(engine):.0f} % of the time here, "
-            f"{_fixed_share(other):.0f} % there."
-        )
-        ratio = engine.floor_ms[0] / other.floor_ms[0]
-        if ratio > _SLOWER_COPIES:
-            text += (
-                f" The smallest copies do next to nothing in either run and take {ratio:.3g} times as long here: that part is the "
-                "host's or the profiler's, not INT8's."
-            )
-    return text
-
-
-def _fixed_share(engine: Engine) -> float:
-    """Percent of the time that passes if every layer costs at least what the smallest copies cost."""
-    if engine.floor_ms is None or not engine.total_ms:
-        return 0.0
-    return 100 * sum(min(timed.time_ms, engine.floor_ms[0]) for timed in engine.launched) / engine.total_ms
+def _slower_layers(pair: Pair, comparison: Comparison) -> tuple[str, ...]:
+    """Layers of this engine in parts of the model that take longer, by the tuners where they timed both, else by the layers' clock."""
+    losses = [(one.loss_ms, node.name) for one in pair.tuned for node in one.nodes if one.loss_ms > 0]
+    if not pair.tuned:
+        losses = [
+            (difference.diff_ms, name)
+            for row in comparison.rows
+            if (difference := row.cells[1].difference) is not None and difference.verdict == SLOWER
+            for name in row.cells[1].figures.computing
+        ]
+    return tuple(dict.fromkeys(name for _, name in sorted(losses, key=lambda loss: -loss[0])))

@@ -1,14 +1,20 @@
-"""Two runs of the same model side by side: layers of the same name, and candidates that are the very same work."""
+"""One build beside a build of a second run of the same model, aligned and measured as ``trtlens compare`` does."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from statistics import median
 from typing import TYPE_CHECKING
 
 from trtlens.combinations import decoded
+from trtlens.comparison.comparison import compare_runs
+from trtlens.comparison.figures import COMPUTE
+from trtlens.comparison.same_work import mismatches
 
 if TYPE_CHECKING:
+    from trtlens.comparison.comparison import Comparison
+    from trtlens.comparison.same_work import Mismatch
     from trtlens.engine_graph import Node
     from trtlens.findings.engine import Engine
 
@@ -17,44 +23,85 @@ _LONG_MS = 0.01
 
 
 @dataclass(frozen=True, slots=True)
+class TunedRegion:
+    """Layers of both engines that compute the same ONNX nodes, with what the two tuners timed for all of them.
+
+    ``nodes`` are this engine's layers, ``other_precision`` is what the other engine computes in.
+    """
+
+    nodes: tuple[Node, ...]
+    here_ms: float
+    there_ms: float
+    other_precision: str | None
+
+    @property
+    def loss_ms(self) -> float:
+        """What this engine's tactics take more."""
+        return self.here_ms - self.there_ms
+
+
 class Pair:
-    """One layer that both engines have: measured and tuner's times of this and of the other, None where one lacks."""
+    """A build, and the build of another run that it is held against; ``name`` and ``other_name`` tell the runs apart."""
 
-    node: Node
-    other: Node
-    measured: tuple[float, float] | None
-    tuned: tuple[float, float] | None
+    def __init__(
+        self, engine: Engine, other: Engine, *, name: str | None = None, other_name: str | None = None
+    ) -> None:
+        self.engine, self.other = engine, other
+        self._runs = other.run.build(other.number), engine.run.build(engine.number)
+        self.name, self.other_name = name or engine.run.name, other_name or other.run.name
+        if self.name == self.other_name:  # such as verbose.log
+            self.other_name = "the other run"
 
+    @cached_property
+    def comparison(self) -> Comparison | None:
+        """The two compared, the other run being the baseline; None where one of them lists no engine layers.
 
-def common_layers(engine: Engine, other: Engine) -> list[Pair]:
-    """Computing layers whose name stands once in both engines, in this engine's order."""
-    here, there = _by_name(engine), _by_name(other)
-    pairs = []
-    for name, node in here.items():
-        twin = there.get(name)
-        if node is None or twin is None:
-            continue
-        pairs.append(
-            Pair(node, twin, _both(node.time_ms, twin.time_ms), _both(engine.tuned_ms(node), other.tuned_ms(twin)))
-        )
-    return pairs
+        Raises:
+            TrtlensError: the runs are of different models.
 
+        """
+        if not all(run["layers"].num_rows for run in self._runs):
+            return None
+        return compare_runs(self._runs, names=(self.other_name, self.name))
 
-def _by_name(engine: Engine) -> dict[str, Node | None]:
-    """Computing layers by name; None for a name that stands twice."""
-    found: dict[str, Node | None] = {}
-    for index in engine.subjects:
-        node = engine.graph.nodes[index]
-        found[node.name] = None if node.name in found else node
-    return found
+    @cached_property
+    def mismatches(self) -> tuple[Mismatch, ...]:
+        """In what the runs are not alike, so that no time of one says anything of the other.
 
+        Raises:
+            TrtlensError: the runs are of different models.
 
-def _both(one: float | None, other: float | None) -> tuple[float, float] | None:
-    return None if one is None or other is None else (one, other)
+        """
+        return tuple(mismatches(*self._runs)) if self.comparison is None else self.comparison.mismatches[1]
+
+    @cached_property
+    def tuned(self) -> list[TunedRegion]:
+        """Regions of which both tuners timed what every computing layer runs."""
+        if self.comparison is None:
+            return []
+        found = []
+        for row in self.comparison.rows:
+            there, here = (self._computing(side, row.region.layers[side]) for side in (0, 1))
+            times = [
+                [engine.tuned_ms(node) for node in nodes]
+                for engine, nodes in ((self.engine, here), (self.other, there))
+            ]
+            known = [[time_ms for time_ms in side if time_ms is not None] for side in times]
+            if all(times) and known == times:
+                figures = row.cells[0].figures
+                found.append(TunedRegion(tuple(here), sum(known[0]), sum(known[1]), figures.precision))
+        return found
+
+    def _computing(self, side: int, positions: tuple[int, ...]) -> list[Node]:
+        """Layers of one side (0 is the other engine) that do the work of a region."""
+        assert self.comparison is not None  # noqa: S101  the caller has it
+        layers, roles = self.comparison.sides[side].layers, self.comparison.measures[side].roles
+        graph = (self.other, self.engine)[side].graph
+        return [graph.nodes[layers[place].index] for place in positions if roles[place] == COMPUTE]
 
 
 @dataclass(frozen=True, slots=True)
-class SameWork:
+class SameTactics:
     """Candidates that both tuners timed: how many, and the median ratio of this run's time to the other's.
 
     ``long`` are those of ten microseconds and more, ``short`` the others.
@@ -66,13 +113,13 @@ class SameWork:
     short_ratio: float | None
 
 
-def same_work(engine: Engine, other: Engine) -> SameWork:
+def same_tactics(engine: Engine, other: Engine) -> SameTactics:
     """Times of the very same tactics of the same layers in the same formats, as two builds measured them."""
     here, there = _times(engine), _times(other)
     ratios = [(time_ms / there[key], there[key]) for key, time_ms in here.items() if there.get(key)]
     long = [ratio for ratio, base in ratios if base >= _LONG_MS]
     short = [ratio for ratio, base in ratios if base < _LONG_MS]
-    return SameWork(len(long), median(long) if long else None, len(short), median(short) if short else None)
+    return SameTactics(len(long), median(long) if long else None, len(short), median(short) if short else None)
 
 
 def _times(engine: Engine) -> dict[tuple[object, ...], float]:

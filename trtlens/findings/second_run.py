@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 from trtlens.explain.tuner import best
 from trtlens.explain.wording import counted
 from trtlens.findings.finding import Evidence, Finding
-from trtlens.findings.pairs import common_layers
 from trtlens.findings.precision import without_fp16_severity
 from trtlens.findings.tuning import skipped_for_workspace
 from trtlens.quantities import duration
@@ -16,40 +15,46 @@ from trtlens.quantities import duration
 if TYPE_CHECKING:
     from trtlens.explain.subject import Subject
     from trtlens.findings.engine import Engine
+    from trtlens.findings.pairs import Pair, TunedRegion
 
 
-def constants_copied(finding: Finding, _engine: Engine, other: Engine) -> Finding:
+def constants_copied(finding: Finding, pair: Pair) -> Finding:
     """How many constants the other run copies."""
+    other = pair.other
     there = [reformat for reformat in other.reformats if reformat.cause == "constant" and reformat.cost_ms]
     costs = other.costs(there)
     such = counted(len(there), "such copy runs", "such copies run")
-    took = (
-        f"; {'it takes' if len(there) == 1 else 'they take'} {duration(sum(costs))} by {other.source}" if costs else ""
-    )
-    text = f"in the other run {such}{took}" if there else "the other run has none"
+    took = f"; they take {duration(sum(costs))} by {other.source}" if costs else ""
+    text = f"in {pair.other_name} {such}{took}" if there else f"{pair.other_name} has none"
     return replace(finding, evidence=(*finding.evidence, Evidence(text)))
 
 
-def int8_without_fp16(finding: Finding, engine: Engine, other: Engine) -> Finding:
+def int8_without_fp16(finding: Finding, pair: Pair) -> Finding:
     """What the layers that the other run computes in FP16 would save here, by the two tuners' times."""
-    pairs = [p for p in common_layers(engine, other) if p.other.row["precision"] == "fp16" and p.tuned is not None]
-    faster = [(p.node, *p.tuned) for p in pairs if p.tuned is not None and p.tuned[1] < p.tuned[0]]
-    savings = [engine.saving(*row) for row in faster]
+    halves = [region for region in pair.tuned if region.other_precision == "fp16"]
+    faster = [region for region in halves if region.loss_ms > 0]
     if not faster:
         return finding
     text = (
-        f"the other run computes {len(pairs)} of these layers in FP16: by the two tuners' times {len(faster)} of them are faster "
-        f"there, by {duration(sum(here - there for _, here, there in faster))} together (reformats between the precisions not counted)"
+        f"{pair.other_name} computes {counted(len(halves), 'part', 'parts')} of the model in FP16: by the two tuners' times {len(faster)} of "
+        f"them are faster there, by {duration(sum(region.loss_ms for region in faster))} together (reformats between the precisions not counted)"
     )
-    saved = sum(saving for saving in savings if saving is not None)
-    found = engine.clock.stake(saved or None)
+    saved = sum(_saved(pair.engine, region) for region in faster)
+    found = pair.engine.clock.stake(saved or None)
     stake = found if (found.time_ms or 0.0) > (finding.at_stake_ms or 0.0) else finding.stake
-    severity = max(finding.severity, without_fp16_severity(engine, saved), key=("low", "medium", "high").index)
+    severity = max(finding.severity, without_fp16_severity(pair.engine, saved), key=("low", "medium", "high").index)
     return replace(finding, evidence=(*finding.evidence, Evidence(text)), stake=stake, severity=severity)
 
 
-def workspace_limit(finding: Finding, engine: Engine, other: Engine) -> Finding:
+def _saved(engine: Engine, region: TunedRegion) -> float:
+    """What the region's layers would take less by the engine's clock, in proportion to the tuners' times."""
+    known = [time_ms for node in region.nodes if (time_ms := engine.known(node)) is not None]
+    return sum(known) * region.loss_ms / region.here_ms if region.here_ms else 0.0
+
+
+def workspace_limit(finding: Finding, pair: Pair) -> Finding:
     """What the skipped tactics would save, where the other run timed them."""
+    engine, other = pair.engine, pair.other
     own = {s.candidates[0].layer: s for s in engine.subjects.values() if s.candidates and s.twin is None}
     gains: dict[str | None, float] = {}
     for skipped in skipped_for_workspace(engine):
@@ -61,7 +66,7 @@ def workspace_limit(finding: Finding, engine: Engine, other: Engine) -> Finding:
     if not gains:
         return finding
     text = (
-        "the other run timed tactics that were skipped here: "
+        f"{pair.other_name} timed tactics that were skipped here: "
         f"{duration(sum(gains.values()))} less in {counted(sum(gain > 0 for gain in gains.values()), 'layer', 'layers')} by the tuner's times"
     )
     savings = [_saving(engine, own[layer], gain) for layer, gain in gains.items()]

@@ -60,3 +60,10 @@ class Clock:
         share = spent_ms / self.total_ms
         part = f"{100 * share:.1f} % of an inference of {duration(self.inference_ms)}, as of {self.whole}"
         return Stake(share * self.inference_ms, f"{part}; {_MORE[self.source]}")
+
+    def stake_beyond(self, other_ms: float, other: str) -> Stake:
+        """What an inference takes more than one of another run, which takes ``other_ms``."""
+        if self.inference_ms is None:
+            return Stake(None, "not known: no inference was timed as a whole")
+        basis = f"an inference takes {duration(self.inference_ms)}, one of {other} {duration(other_ms)}"
+        return Stake(max(self.inference_ms - other_ms, 0.0), basis)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING, Any
 
-from trtlens.findings.finding import LEADING
+from trtlens.findings import find_across
+from trtlens.findings.finding import LEADING, findings_table
 from trtlens.quantities import duration, seconds
 from trtlens.report.overview import text
 
@@ -17,8 +19,10 @@ _MOST_BUTTONS = 8
 
 
 def findings(subjects: Sequence[Subject]) -> str:
-    """The findings of all runs, most costly first, each with what it stands on."""
+    """The findings of all runs and of each two of them, most costly first, each with what it stands on."""
     rows = [(place, row) for place, subject in enumerate(subjects) for row in subject.view("findings").to_pylist()]
+    across = findings_table(find_across([(subject.name, subject.run) for subject in subjects])).to_pylist()
+    rows += [(row["build"], row) for row in across]
     if not rows:
         return (
             '<p class="missing">Nothing was found: no rule applies, or the runs hold too little to judge by (a verbose log and a '
@@ -35,10 +39,16 @@ def findings(subjects: Sequence[Subject]) -> str:
             one[1]["code"],
         )
     )
-    return "".join(_finding(place, row, subjects) for place, row in rows)
+    seen: Counter[str] = Counter()
+    shown = []
+    for place, row in rows:
+        anchor = f"finding-{place}-{row['code']}"
+        seen[anchor] += 1
+        shown.append(_finding(anchor if seen[anchor] == 1 else f"{anchor}-{seen[anchor]}", place, row, subjects))
+    return "".join(shown)
 
 
-def _finding(place: int, row: dict[str, Any], subjects: Sequence[Subject]) -> str:
+def _finding(anchor: str, place: int, row: dict[str, Any], subjects: Sequence[Subject]) -> str:
     stake = row["at_stake_ms"], row["at_stake_s"]
     cost = (
         duration(stake[0]) if stake[0] is not None else f"{seconds(stake[1])} of build" if stake[1] is not None else ""
@@ -56,7 +66,7 @@ def _finding(place: int, row: dict[str, Any], subjects: Sequence[Subject]) -> st
         + _layers(place, row["layers"] or (), subjects[place])
         + (f"<h4>Next</h4><p>{text(row['next_check'])}</p>" if row["next_check"] else "")
     )  # fmt: skip
-    return f'<details class="finding" id="finding-{place}-{text(row["code"])}"><summary>{head}</summary><div>{body}</div></details>'
+    return f'<details class="finding" id="{text(anchor)}"><summary>{head}</summary><div>{body}</div></details>'
 
 
 def _layers(place: int, names: Iterable[str], subject: Subject) -> str:
