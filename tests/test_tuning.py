@@ -11,6 +11,7 @@ import pytest
 
 from tests.doubles.made_logs import INT8_BUILD, header, line_of, log, reformat, run_of, runner, strategies_build
 from trtlens.log_tables import log_tables
+from trtlens.summary import summarise
 from trtlens_parsers.log import read_log
 from trtlens_parsers.text import decode_bytes
 
@@ -243,8 +244,23 @@ def test_combinations_count_and_rank_their_tactics() -> None:
     table = {row["line"]: row for row in rows(INT8_BUILD, "combinations")}
     first, none, _, runs = [table[line_of(INT8_BUILD, "Autotuning format", n)] for n in (1, 2, 3, 4)]
     assert (first["time_ms"], first["timed"], first["precision"], first["unit"]) == (0.0663022, 1, "fp32", "cuda core")
-    assert (none["time_ms"], none["skipped"], none["reason"]) == (None, 1, "no valid tactics")
+    assert (none["time_ms"], none["skipped"], none["reason"]) == (None, 0, "no valid tactics")
     assert (runs["timed"], runs["tactic_id"], runs["layer_index"], runs["chosen"]) == (2, 0xC737E58152C008DD, 0, True)
+
+
+def test_a_runner_without_a_valid_tactic_counts_none() -> None:
+    """The line that says so is no tactic: neither of its runner, nor skipped, nor one without a time in the summary."""
+    text = log(
+        header(FORMATS), runner("conv"), "CaskConvolution has no valid tactics for this config, skipping",
+        runner("conv", "CudnnConvolution"), "Tactic: 0x0000000000000001 Time: 0.5",
+        "Tactic: 0x0000000000000002 skipped. Scratch requested: 57802752, available: 1048576",
+    )  # fmt: skip
+    assert [(row["runner"], row["tactics"], row["timed"]) for row in rows(text, "runners")] == [
+        ("CaskConvolution", 0, 0), ("CudnnConvolution", 2, 1),
+    ]  # fmt: skip
+    assert [(row["timed"], row["skipped"]) for row in rows(text, "combinations")] == [(1, 1)]
+    (summary,) = summarise(run_of(text))
+    assert {fact.label: fact.value for fact in summary.facts}["tactics"].startswith("1 timed, 1 without a time")
 
 
 def test_seconds_by_stamps_end_with_the_last_tactic() -> None:

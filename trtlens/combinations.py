@@ -128,7 +128,8 @@ def _best(candidates: pa.Table, groups: np.ndarray, count: int) -> tuple[np.ndar
     times = to_numpy(candidates["time_ms"])
     has_time = ~np.isnan(times) & (groups >= 0)
     timed = np.bincount(groups[has_time], minlength=count)
-    untimed = np.bincount(groups[(groups >= 0) & ~has_time], minlength=count)
+    is_tactic = to_numpy(candidates["tactic_id"].is_valid())  # a runner without any valid tactic has a row, too
+    untimed = np.bincount(groups[(groups >= 0) & ~has_time & is_tactic], minlength=count)
     positions = np.flatnonzero(has_time)
     order = positions[np.lexsort((positions, times[positions], groups[positions]))]
     fastest = order[run_starts(groups[order])]

@@ -16,7 +16,7 @@ from trtlens.stretches import KEYS, key_columns
 from trtlens.tables import TABLES
 from trtlens.totals import totals_table
 from trtlens.tuning_tables import combinations_table, stamped_seconds, strategies_table
-from trtlens_parsers.records import Remark, TuningBlock
+from trtlens_parsers.records import NO_KERNEL, Remark, TuningBlock
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -222,9 +222,22 @@ def _runners(builds: Sequence[Build], blocks: _Blocks) -> pa.Table:
     return TABLES["runners"].table({
         **{name: blocks.column[name] for name in ("is_reformat", "profiling_s", "line")},
         **{name: blocks.label(name) for name in ("layer", "runner", "input_formats", "output_formats")},
-        "build": of_numpy(blocks.of_build), **blocks.keys, "tactics": of_numpy(blocks.stop - blocks.start), "timed": timed,
+        "build": of_numpy(blocks.of_build), **blocks.keys, "tactics": _tactic_counts(builds), "timed": timed,
         "best_ms": best, "stamps_s": [seconds for build in builds for seconds in stamped_seconds(build)],
     })  # fmt: skip
+
+
+def _tactic_counts(builds: Sequence[Build]) -> pa.Array:
+    """Tactics of each block; the row of a runner that had no valid one names none."""
+    counts = [np.empty(0, np.int64)]
+    for build in builds:
+        is_tactic = np.array([kernel != NO_KERNEL for kernel in build.tactics.kernels], bool)
+        known = np.concatenate([[0], np.cumsum(is_tactic[np.array(build.tactics.codes, np.int64)])])
+        stops, starts = (
+            np.array([getattr(block, end) for block in build.blocks], np.int64) for end in ("stop", "start")
+        )
+        counts.append(known[stops] - known[starts])
+    return of_numpy(np.concatenate(counts))
 
 
 def _best_times(builds: Sequence[Build]) -> tuple[pa.Array, pa.Array]:

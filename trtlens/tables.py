@@ -103,7 +103,7 @@ _SPECS = (
         input_formats | label | | dtype and strides of the inputs
         output_formats | label | | dtype and strides of the outputs
         runner | label | | runner (5.x: its number)
-        tactic_id | uint | | tactic id
+        tactic_id | uint | | tactic id; null in the row of a runner that had no valid tactic
         tactic_name | label | | kernel
         split_k | int | | split-K of a gemm tactic
         time_ms | float | ms | time that the tuner measured
@@ -189,7 +189,7 @@ _SPECS = (
         precision | label | | what its kernel computes in
         unit | label | | unit that its kernel runs on
         timed | int | | tactics with a time
-        skipped | int | | tactics that were skipped or failed
+        skipped | int | | tactics that were skipped or failed; runners without a valid one are none
         chosen | bool | | whether the engine runs this combination; null where the record does not allow to tell
         candidate_line | int | | line of the fastest tactic
         {_LINE}

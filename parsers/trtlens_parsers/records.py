@@ -27,6 +27,10 @@ class Kernel(NamedTuple):
     split_k: int | None
 
 
+NO_KERNEL = Kernel(None, None, None)
+"""Of a runner that had no valid tactic."""
+
+
 class Remark(NamedTuple):
     """Why a tactic has no time of its own measurement: ``outcome`` is cached, skipped or failed."""
 

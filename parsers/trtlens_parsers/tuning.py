@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from trtlens_parsers.records import Choice, Combination, Kernel, Remark, Tactics, TuningBlock
+from trtlens_parsers.records import NO_KERNEL, Choice, Combination, Kernel, Remark, Tactics, TuningBlock
 from trtlens_parsers.tactic_lines import (
     CACHED,
     COST_ROW,
@@ -44,7 +44,6 @@ if TYPE_CHECKING:
 
 _record = tuple.__new__
 """Makes a record of its class and a tuple of its fields, at half the cost of calling the class."""
-_NO_KERNEL = Kernel(None, None, None)
 _NO_TACTICS = Remark("skipped", "no valid tactics")
 _IMPOSSIBLE = Remark("failed", "time printed as infinite")
 
@@ -357,7 +356,7 @@ class TuningReader:
         self._straight = self._skipped_last = False
         self._start = len(self._lines)
         if self._no_kernel is None:
-            self._no_kernel = self._store.code(_NO_KERNEL)
+            self._no_kernel = self._store.code(NO_KERNEL)
         self._store.add(line, self._no_kernel, None, _NO_TACTICS)
         self._keep((layer, self._is_reformat, runner, None, *self._formats, line))
 
