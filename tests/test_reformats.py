@@ -120,6 +120,7 @@ MAKER = "Layer(CaskConvolution): maker, Tactic: 0x0000000000000001, x (Float[8,5
         ((move(TO_CONV, GIVEN, WANTED), CONV), TO_CONV, "network input"),
         (("Layer(Constant): weights, Tactic: 0x0000000000000000,  -> given (Float[8,512,7,7])", move("Identity_0", GIVEN, WANTED), CONV),
          "Identity_0", "constant"),
+        ((move("(Unnamed Layer* 0) [Identity]", GIVEN, WANTED), CONV), "(Unnamed Layer* 0) [Identity]", "model node"),
         ((MAKER, move("Reformatting CopyNode for Output Tensor 0 to maker", GIVEN, "result (Half[8,512,7,7])")),
          "Reformatting CopyNode for Output Tensor 0 to maker", "network output"),
         ((MAKER, move("part copy", GIVEN, WANTED), CONV), "part copy", "concat"),

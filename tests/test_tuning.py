@@ -239,6 +239,22 @@ def test_regions_hold_their_nodes() -> None:
     ]
 
 
+def test_the_layer_of_a_region_holds_its_nodes() -> None:
+    """What the builder says of a region is said of the engine's layer, of the strategy that was kept; Metadata says more."""
+    name = "{ForeignNode[a...b]}"
+    text = log(
+        "Building graph using backend strategy 4", f"ForeignNode {name} metadata: [ONNX Layer: a]\x1e[ONNX Layer: b]",
+        "Engine generation completed in 2 seconds.", "Use backend strategy 4 with estimated inference time (0.2) as the initial choice.",
+        "Building graph using backend strategy 2", f"ForeignNode {name} metadata: [ONNX Layer: a]\x1e[ONNX Layer: other]",
+        "Engine generation completed in 1 seconds.",
+        "Skip backend strategy 2since its estimated inference time (0.5) is not faster than the previous engine with estimated inference time (0.2).",
+        "Engine Layer Information:",
+        f"Layer(Myelin): {name}, Tactic: 0x0000000000000000, x (Half[1,8]) -> y (Half[1,8])",
+        "Layer(NoOp): c, Tactic: 0x0000000000000000, y (Half[1,8]) -> z (Half[1,8])",
+    )  # fmt: skip
+    assert [row["onnx_nodes"] for row in rows(text, "layers")] == [["a", "b"], None]
+
+
 def test_combinations_count_and_rank_their_tactics() -> None:
     """A combination has its fastest tactic, and counts what was timed and what was not."""
     table = {row["line"]: row for row in rows(INT8_BUILD, "combinations")}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
 _PLUGINS = ("PluginV2", "PluginV3", "Plugin")
 _MOST_READERS = 8
+_OWN_LAYER = re.compile(r"\(Unnamed Layer\* \d{1,9}\) \[(?P<type>[^\]]{1,80})\]")
 _VIEWS = frozenset({"NoOp", "Shuffle", "Slice", "Shape"})
 _MODEL_CASTS = {"Cast": "cast", "QuantizeLinear": "qdq", "DequantizeLinear": "qdq"}
 _ORIGINS = {"QDQ": "qdq", "CONCAT": "concat", "CAST": "cast"}
@@ -117,6 +119,9 @@ class Situation:
 
     def _model_node(self) -> Found | None:
         op = self.lookups.op_of(self.node.name)
+        unnamed = _OWN_LAYER.fullmatch(self.node.name)
+        if op is None and unnamed is not None:  # TensorRT names so what the network's author left without a name
+            return "model node", f"it is the network's own {unnamed['type']} layer", self._own_lines()
         if op is None:
             return None
         return _MODEL_CASTS.get(op[0], "model node"), f"it is the model's own {op[0]} node", [op[1], *self._own_lines()]

@@ -68,7 +68,7 @@ _SPECS = (
         is_reformat | bool | | whether the layer only changes type or layout, or copies
         reformat_kind | text | | dtype, layout, both or copy; null where the log does not show the layout
         origin | text | | Origin of the inspector: QDQ, CONCAT, REFORMAT, CAST, ...
-        onnx_nodes | texts | | ONNX nodes that the layer holds, from its Metadata; null where there is none
+        onnx_nodes | texts | | ONNX nodes that the layer holds, from its Metadata, of a Myelin region else from the builder's line about it; null where neither is there
         stream | int | | stream id
         parameters | text | | further fields of the detailed form, as a JSON object of raw values
         {_LINE}
