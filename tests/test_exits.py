@@ -103,6 +103,30 @@ def test_what_fails_after_a_signal_says_nothing(
     assert capsys.readouterr().err == ""
 
 
+_STOPPED_IMPORT = """
+import os, signal, sys
+
+class Finder:
+    def find_spec(self, name, *_):
+        if name == module:
+            os.kill(os.getpid(), signal.SIGINT)
+
+module, sys.argv = sys.argv[1], ["trtlens", *sys.argv[2:]]
+sys.meta_path.insert(0, Finder())
+from trtlens.__main__ import main
+main()
+"""
+
+
+@pytest.mark.parametrize(("module", "codes"), [("trtlens.cli", {-signal.SIGINT}), ("pyarrow", {130, -signal.SIGINT})])
+def test_ctrl_c_while_modules_are_loaded_is_silent(module: str, codes: set[int]) -> None:
+    """Neither a traceback nor advice on what to install, whichever import it hits."""
+    command = [sys.executable, "-c", _STOPPED_IMPORT, module, "show", "layers", str(SMALL)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode in codes
+    assert done.stderr == ""
+
+
 def test_an_output_error_is_no_error_of_a_file() -> None:
     """It is told apart from files that cannot be read by its class alone."""
     assert issubclass(OutputError, OSError)
