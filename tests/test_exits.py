@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import shutil
@@ -10,11 +11,13 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 
 from trtlens import TrtlensError
 from trtlens.errors import CaptureError
 from trtlens.exits import exit_code
+from trtlens.output import Format, write_table
 from trtlens.stops import STOPS
 from trtlens.streams import OutputError
 
@@ -136,10 +139,10 @@ def test_an_output_error_is_no_error_of_a_file() -> None:
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is always full")
 def test_output_that_takes_nothing() -> None:
     """Full or closed standard output gives 74 and one line, a reader that left 141 and none; never 0 and never 1."""
-    full = shell("TRTLENS views > /dev/full")
+    full = shell("TRTLENS --version > /dev/full")
     assert (full.returncode, full.stderr.count("\n")) == (74, 1)
     assert "No space left" in full.stderr
-    closed = shell("TRTLENS views >&-")
+    closed = shell("TRTLENS --version >&-")
     assert (closed.returncode, closed.stderr.count("\n")) == (74, 1)
     gone = shell(f"TRTLENS show candidates {SMALL} --format json | true")
     assert (gone.returncode, gone.stderr) == (141, "")
@@ -152,12 +155,23 @@ def test_closed_streams_are_no_files() -> None:
     assert "- cannot be read (Bad file descriptor)" in done.stderr
 
 
-def test_any_encoding_takes_any_name(tmp_path: Path) -> None:
+def test_any_encoding_takes_any_name(monkeypatch: pytest.MonkeyPatch) -> None:
     """Letters that the terminal's encoding lacks are written as escapes; JSON stays JSON, with the very name."""
-    log = tmp_path / "build.log"
-    log.write_text(SMALL.read_text().replace("conv1", "層🙂"), "utf-8")
-    for form in ("table", "csv", "json"):
-        done = shell(f"TRTLENS show layers {log} --format {form}", PYTHONIOENCODING="ascii")
-        assert done.returncode == 0, done.stderr
-        assert r"\u5c64" in done.stdout
-    assert any("層🙂" in row["name"] for row in json.loads(done.stdout))
+    table = pa.table({"name": ["層🙂"]})
+    for form in (Format.TABLE, Format.CSV, Format.JSON):
+        stream = io.TextIOWrapper(io.BytesIO(), "ascii", errors="backslashreplace")
+        monkeypatch.setattr(sys, "stdout", stream)
+        write_table(table, form)
+        stream.flush()
+        written = stream.buffer.getvalue()
+        assert rb"\u5c64" in written
+    assert json.loads(written) == [{"name": "層🙂"}]
+
+
+def test_standard_output_escapes_what_its_encoding_lacks() -> None:
+    """The process's own stream too is one that no name can end."""
+    done = shell(
+        f"{sys.executable} -c 'from trtlens.streams import prepare_streams as p; p(); print(chr(0x5c64))'",
+        PYTHONIOENCODING="cp1252",
+    )
+    assert (done.returncode, done.stdout) == (0, "\\u5c64\n")
