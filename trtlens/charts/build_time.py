@@ -18,7 +18,7 @@ _KINDS = {"part": ("parts of the build", BLUE, ""), "layer": ("tuning of a layer
 
 
 def chart(table: pa.Table) -> go.Figure:
-    """Bars of the view ``build``: parts by time stamps (else as stated), and the ten layers with the longest tuning.
+    """Bars of the view ``build``: parts, and the ten layers with the longest tuning.
 
     Raises:
         MissingData: the table has no durations.
@@ -26,10 +26,8 @@ def chart(table: pa.Table) -> go.Figure:
     """
     rows = [row for row in table.to_pylist() if row["seconds"]]
     parts = [row for row in rows if row["kind"] == "part"]
-    stamped = [row for row in parts if row["source"] == "stamps"]
-    shown = [("part", row) for row in stamped or parts] + [("layer", row) for row in rows if row["kind"] == "layer"][
-        :_MOST
-    ]
+    layers = [row for row in rows if row["kind"] == "layer"]
+    shown = [*(("part", row) for row in parts), *(("layer", row) for row in layers[:_MOST])]
     if not shown:
         raise MissingData(VIEWS["build"].empty)
     traces = []

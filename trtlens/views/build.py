@@ -18,15 +18,15 @@ if TYPE_CHECKING:
     from trtlens.runs import Run
 
 COLUMNS = declare(
-    "view build", "one part of a build; or one runner, one layer, all reformats, or the timing cache in its tuning",
-    "build kind source name",
+    "view build", "one part of a build, their total; or one runner, one layer, all reformats, or the timing cache in its tuning",
+    "build kind name",
     """
     build | int | | number of the build
-    kind | text | | part, runner, layer, timing cache
-    name | text | | part of the build, runner, or layer
+    kind | text | | total, part, after the build, runner, layer, timing cache
+    name | text | | part of the build, runner, or layer; parts hold nothing of one another
     seconds | float | s | duration; of a runner or a layer what its tuning took; of the timing cache what the next build need not time
-    percent | float | % | parts by stamps: share of the build; runners, layers, cache: share of all tuning; null for stated parts, which hold one another
-    source | text | | stated by TensorRT, or stamps: differences of the log's time stamps (whole seconds)
+    percent | float | % | share of the build's total, of runners and layers too; null for what came after the build
+    source | text | | stated by TensorRT, or stamps: differences of the log's time stamps (whole seconds); of the total the sum of both
     tactics | int | | tactics that the log names
     note | text | | what the log says about the timing cache
     line | int | | line that states it, or where it begins
@@ -43,6 +43,18 @@ _CACHE_CODES = (
 )
 
 
+_GENERATION, _REST, _BUILT, _BEHIND = (
+    "engine generation",
+    "rest of engine generation",
+    "engine built",
+    "rest of the build",
+)
+_INNER = ("graph construction", "graph optimization", "tactic selection", "subgraph compilation")
+"""Parts of which the seconds that TensorRT states for engine generation are made, from 5.1 on but there."""
+_AFTER = ("after engine generation", "inference", "engine loaded")
+_ORDER = ("start", "parsing", "calibration", *_INNER, _GENERATION, _REST, _BEHIND, *_AFTER)
+
+_PART, _LATER = "part", "after the build"
 _OF_RUNNERS = ("layer", "is_reformat", "runner", "tactics", "timed", "profiling_s", "stamps_s", "line")
 
 
@@ -64,25 +76,78 @@ def _build_rows(run: Run, build: int) -> list[dict[str, Any]]:
     column = "profiling_s" if stated else "stamps_s"
     tuning = [{**row, "seconds": row[column]} for row in runners if row[column] is not None]
     source = "stated" if stated else "stamps"
-    return [
-        *_parts(_rows(run, "phases", build, "name", "seconds", "source", "line"), runners),
+    parts = _parts(_rows(run, "phases", build, "name", "seconds", "source", "line"), runners)
+    rows = [
+        *_total(parts),
+        *parts,
         *_tuned("runner", tuning, source, lambda row: row["runner"]),
         *_tuned("layer", tuning, source, lambda row: _REFORMATS if row["is_reformat"] else row["layer"]),
         *_cache(run, build, tuning, source),
     ]
+    total = sum(row["seconds"] for row in parts if row["kind"] == _PART)
+    return [
+        {**row, "percent": 100 * row["seconds"] / total if total and row["kind"] != _LATER else None} for row in rows
+    ]
+
+
+def _total(parts: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    own = [row for row in parts if row["kind"] == _PART]
+    if not own:
+        return []
+    return [{
+        "build": own[0]["build"], "kind": "total", "name": "all parts of the build", "seconds": sum(row["seconds"] for row in own),
+        "source": " and ".join(sorted({row["source"] for row in own})), "tactics": sum(row["tactics"] or 0 for row in own) or None,
+    }]  # fmt: skip
 
 
 def _parts(phases: Sequence[dict[str, Any]], runners: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Each part once, in the order in which a build runs: as TensorRT states it, else by the time stamps.
+
+    What is stated of engine generation holds the parts before it, and of the engine built all of them: of both the rest is a
+    part. Several strategies are added up.
+    """
+    if not phases:
+        return []
+    stated, stamped = _sums(phases, "stated"), _sums(phases, "stamps")
+    inner = sum(stated[name][0] for name in _INNER if name in stated)
+    behind = _rest(stated.pop(_BUILT, None), max(inner, stated[_GENERATION][0] if _GENERATION in stated else 0.0))
+    generation = stated.pop(_GENERATION, None)
+    known = {**stamped, **stated}
+    known.pop(_GENERATION, None)
+    rest = _rest(generation, inner)
+    if generation is not None:
+        known[_GENERATION if rest is None else _REST] = rest or generation
+    elif _GENERATION in stamped:
+        known[_REST] = stamped[_GENERATION]
+    if behind is not None and not stamped:
+        known[_BEHIND] = behind
     tactics = sum(row["tactics"] for row in runners) or None
-    total = sum(row["seconds"] for row in phases if row["source"] == "stamps")
-    ordered = sorted(phases, key=lambda row: (row["source"], row["line"]))
     return [
         {
-            **row, "kind": "part", "tactics": tactics if row["name"] == "tactic selection" else None,
-            "percent": 100 * row["seconds"] / total if row["source"] == "stamps" and total else None,
+            "build": phases[0]["build"], "kind": _LATER if name in _AFTER else _PART, "name": name, "seconds": known[name][0], "line": known[name][1],
+            "source": known[name][2], "tactics": tactics if name == "tactic selection" else None,
         }
-        for row in ordered
+        for name in sorted(known, key=lambda name: _ORDER.index(name) if name in _ORDER else len(_ORDER))
     ]  # fmt: skip
+
+
+_Span = tuple[float, int, str]
+"""Seconds, line and source."""
+
+
+def _sums(phases: Sequence[dict[str, Any]], source: str) -> dict[str, _Span]:
+    """Seconds of each part from one source, with the line of its first."""
+    found: dict[str, _Span] = {}
+    for row in phases:
+        if row["source"] == source:
+            seconds, line, _ = found.get(row["name"], (0.0, row["line"], source))
+            found[row["name"]] = seconds + row["seconds"], line, source
+    return found
+
+
+def _rest(whole: _Span | None, inner_s: float) -> _Span | None:
+    """What is left of a part that holds others; None where it does not hold them, as in 5.1."""
+    return (whole[0] - inner_s, whole[1], whole[2]) if whole is not None and whole[0] >= inner_s else None
 
 
 def _tuned(
@@ -94,7 +159,6 @@ def _tuned(
         name = name_of(row)
         if name is not None:
             groups[name].append(row)
-    total = sum(row["seconds"] for row in tuning)
     rows = [
         {
             "build": members[0]["build"], "kind": kind, "name": name, "seconds": sum(row["seconds"] for row in members),
@@ -102,8 +166,6 @@ def _tuned(
         }
         for name, members in groups.items()
     ]  # fmt: skip
-    for row in rows:
-        row["percent"] = 100 * row["seconds"] / total if total else None
     return sorted(rows, key=lambda row: (-row["seconds"], row["line"]))
 
 
@@ -112,7 +174,7 @@ def _cache(run: Run, build: int, tuning: Sequence[dict[str, Any]], source: str) 
     if not tuning:
         return []
     timed = [row for row in tuning if row["timed"]]
-    seconds, total = sum(row["seconds"] for row in timed), sum(row["seconds"] for row in tuning)
+    seconds = sum(row["seconds"] for row in timed)
     told = [row for row in _rows(run, "messages", build, "code", "text", "line") if row["code"] in _CACHE_CODES]
     notes = [f"line {row['line']}: {row['text'].split(chr(10), 1)[0]}" for row in told[:2]]
     outcomes = Counter(row["outcome"] for row in _rows(run, "combinations", build, "outcome"))
@@ -124,7 +186,7 @@ def _cache(run: Run, build: int, tuning: Sequence[dict[str, Any]], source: str) 
         )
     return [{
         "build": build, "kind": "timing cache", "name": _CACHE, "seconds": seconds, "source": source,
-        "percent": 100 * seconds / total if total else None, "tactics": sum(row["timed"] for row in timed),
+        "tactics": sum(row["timed"] for row in timed),
         "note": "; ".join(notes) or None, "line": told[0]["line"] if told else None,
     }]  # fmt: skip
 
