@@ -8,6 +8,7 @@ import json
 import math
 import re
 import sys
+import textwrap
 from enum import Enum
 from typing import IO, TYPE_CHECKING, Any, TextIO
 
@@ -27,6 +28,10 @@ PRECISION_COLOURS = {
 """NVIDIA's explorer's colours where it has one; tf32 and bf16 are darker kin of fp32 and fp16."""
 
 _PIPE_WIDTH = 100_000
+_COMMAND = re.compile(r"`[^`\n]{1,200}`")
+_NO_BREAK = "\x00"
+_WIDEST, _NARROWEST = 120, 24
+"""Characters of a line of prose."""
 _SHORTEST = 12
 """Characters below which a column of names is not shortened further."""
 _LONG = 1e7
@@ -142,6 +147,17 @@ def console(stream: IO[str] | None = None) -> Console:
     out = stream or sys.stdout
     width = None if out.isatty() else _PIPE_WIDTH
     return Console(file=out, width=width, highlight=False, markup=False, emoji=False, legacy_windows=False)
+
+
+def wrapped(text: str, used: int = 0) -> list[str]:
+    """Prose in lines that fit the terminal beside ``used`` characters, broken at blanks, and never within a `command`.
+
+    A pipe gets one line of any length.
+    """
+    width = min(console().width, _WIDEST) - used if sys.stdout.isatty() else _PIPE_WIDTH**2
+    whole = _COMMAND.sub(lambda match: match[0].replace(" ", _NO_BREAK), visible(text))
+    lines = textwrap.wrap(whole, max(width, _NARROWEST), break_long_words=False, break_on_hyphens=False)
+    return [line.replace(_NO_BREAK, " ") for line in lines] or [""]
 
 
 def print_table(table: pa.Table, *, title: str | None = None, columns: Sequence[str] | None = None) -> None:

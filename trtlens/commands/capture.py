@@ -13,7 +13,7 @@ from trtlens.commands.progress import shown_progress
 from trtlens.commands.read import FormatOption, print_run
 from trtlens.errors import CaptureError, TrtlensError
 from trtlens.folders import check_folder
-from trtlens.output import Format, visible, write_table
+from trtlens.output import Format, print_table, visible, wrapped, write_table
 from trtlens.quantities import duration
 from trtlens.run_files import is_run
 
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from trtlens.capture.timing_result import TimingResult
 
 _INTERRUPTED = 130
+_ADVICE_INDENT = 4
 
 
 def register(app: typer.Typer) -> None:
@@ -200,4 +201,12 @@ def doctor(
     names = ("section", "item", "value", "state", "advice")
     report = examine(*(files or []))
     columns = {name: [getattr(finding, name) for finding in report.findings] for name in names}
-    write_table(pa.table({name: pa.array(values, pa.string()) for name, values in columns.items()}), form)
+    rows = pa.table({name: pa.array(values, pa.string()) for name, values in columns.items()})
+    if form is not Format.TABLE:
+        write_table(rows, form)
+        return
+    print_table(rows, columns=names[:-1])
+    for finding in report.findings:
+        if finding.advice is not None:
+            lines = wrapped(f"{finding.item}: {finding.advice}", _ADVICE_INDENT)
+            sys.stdout.write("\n".join((lines[0], *(" " * _ADVICE_INDENT + line for line in lines[1:]))) + "\n")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-import textwrap
 from itertools import groupby
 from typing import TYPE_CHECKING, Annotated, Any, Optional
 
@@ -11,7 +10,7 @@ import typer
 
 from trtlens.commands.read import BuildOption, FormatOption  # noqa: TC001  typer reads annotations at run time
 from trtlens.errors import TrtlensError
-from trtlens.output import Format, console, visible, write_table
+from trtlens.output import Format, console, visible, wrapped, write_table
 from trtlens.quantities import duration, seconds
 
 if TYPE_CHECKING:
@@ -24,7 +23,6 @@ _MOST_LAYERS = 6
 _MOST_CANDIDATES = 12
 _MOST_LINES = 6
 _LABEL = 12
-_WIDEST = 120
 _SEVERITY_STYLES = {"high": "bold red", "medium": "yellow", "low": "cyan"}
 
 
@@ -115,13 +113,8 @@ def _print_sentence(out: Console, label: str, text: str, lines: list[int]) -> No
     """A label and a sentence behind it, wrapped on a terminal, with the lines of the log that it stands on."""
     from rich.text import Text  # noqa: PLC0415
 
-    where = _where(lines)
-    width = min(out.width, _WIDEST) if sys.stdout.isatty() else 10**6
     indent = len(text) - len(text.lstrip())
-    wrapped = textwrap.wrap(f"{visible(text.strip())}{where}", width - _LABEL - 2 - indent, break_long_words=False) or [
-        ""
-    ]
-    for number, part in enumerate(wrapped):
+    for number, part in enumerate(wrapped(f"{text.strip()}{_where(lines)}", _LABEL + 2 + indent)):
         head = label if number == 0 else ""
         out.print(Text.assemble((f"  {head:<{_LABEL - 2}}", "bold"), " " * indent, part), soft_wrap=True)
 

@@ -2,34 +2,26 @@
 
 from __future__ import annotations
 
-import json
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from trtlens.explain.around import Detour
-from trtlens.explain.tuner import best
+from trtlens.explain.tensor_cores import missed_tensor_core, odd_channels
 from trtlens.explain.wording import combination_text, counted
 from trtlens.findings.finding import Evidence, Finding
 from trtlens.quantities import duration, durations, tactic_text
+from trtlens_parsers.kernels import CUDA_CORE, TENSOR_CORE
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from trtlens.engine_graph import Node
-    from trtlens.explain.subject import Subject
-    from trtlens.explain.tuner import Candidate
+    from trtlens.explain.tensor_cores import MissedTensorCore
     from trtlens.findings.engine import Engine
 
-TENSOR_CORE, CUDA_CORE = "tensor core", "cuda core"
 _SHOWN = 3
 _WORTH_SHARE = 0.02
-MULTIPLES = {"fp16": 8, "bf16": 8, "int8": 16, "fp8": 16, "tf32": 4}
-"""Channels of input and output must be multiples of this for an unpadded tensor core kernel (NVIDIA's guides)."""
 _TENSOR_CORES_FROM = {"fp16": (7, 0), "int8": (7, 2), "bf16": (8, 0), "tf32": (8, 0), "fp8": (8, 9), "fp4": (10, 0)}
 """Compute capability from which tensor cores have a precision (CUDA C++ Programming Guide)."""
 _WITHOUT = "GTX 16"
 """GPUs of capability 7.5 that have no tensor cores."""
-_MATRIX_TYPES = ("Convolution", "Deconvolution", "MatrixMultiply", "FullyConnected", "gemm")
 
 
 def cuda_cores_despite_tensor_cores(engine: Engine) -> Finding | None:
@@ -53,38 +45,6 @@ def cuda_cores_despite_tensor_cores(engine: Engine) -> Finding | None:
         tuple(_row(one) for one in missed[:_SHOWN]), "medium", "trtlens why LAYER for each of these layers; formats of their neighbours decide",
         stake=stake, layers=tuple(one.subject.node.name for one in missed),
     )  # fmt: skip
-
-
-@dataclass(frozen=True, slots=True)
-class MissedTensorCore:
-    """A layer on CUDA cores, the fastest tensor core kernel that was timed for it, and what that would cost around it."""
-
-    subject: Subject
-    candidate: Candidate
-    detour: Detour
-    chosen_ms: float
-    candidate_ms: float
-
-    @property
-    def in_all_ms(self) -> float:
-        """The kernel's time by the tuner, with the reformats around it where the tuner timed them."""
-        return self.candidate_ms if self.detour.total_ms is None else self.detour.total_ms
-
-    @property
-    def saved_ms(self) -> float:
-        """What the kernel would save by the tuner's times; negative where the reformats around it cost more."""
-        return self.chosen_ms - self.in_all_ms
-
-
-def missed_tensor_core(subject: Subject) -> MissedTensorCore | None:
-    """What a layer on CUDA cores could have run on tensor cores; None where none was timed, or what runs is not known."""
-    candidate = best([c for c in subject.candidates if c.unit == TENSOR_CORE])
-    chosen = subject.chosen
-    if subject.node.row["unit"] != CUDA_CORE or candidate is None or candidate.time_ms is None:
-        return None
-    if chosen is None or chosen.time_ms is None:
-        return None
-    return MissedTensorCore(subject, candidate, Detour.of(candidate, subject), chosen.time_ms, candidate.time_ms)
 
 
 def _net(missed: Sequence[MissedTensorCore]) -> str:
@@ -119,7 +79,7 @@ def channels_rule_out_tensor_cores(engine: Engine) -> Finding | None:
         and subject.node.row["precision"] not in padded
         and _has_tensor_cores(engine, subject.node.row["precision"])
         and not any(c.unit == TENSOR_CORE for c in subject.candidates)
-        and (counts := _odd_channels(subject.node)) is not None
+        and (counts := odd_channels(subject.node)) is not None
     ]
     if not found:
         return None
@@ -156,44 +116,4 @@ def _has_tensor_cores(engine: Engine, precision: str | None) -> bool:
 def _padded_precisions(engine: Engine) -> set[str]:
     """Precisions in which a layer of this engine runs on tensor cores with such channel counts: they rule nothing out."""
     nodes = [subject.node for subject in engine.subjects.values() if subject.node.row["unit"] == TENSOR_CORE]
-    return {node.row["precision"] for node in nodes if _odd_channels(node) is not None}
-
-
-def _odd_channels(node: Node) -> str | None:
-    """Which channel counts of a convolution or matrix product are no multiples; None where all are, or are not known."""
-    precision = node.row["precision"]
-    multiple = MULTIPLES.get(precision or "")
-    channels = channels_of(node)
-    if multiple is None or channels is None or not node.type.endswith(_MATRIX_TYPES):
-        return None
-    counts = [
-        f"{count} {side} channels"
-        for side, count in zip(("input", "output"), channels, strict=True)
-        if count % multiple
-    ]
-    return (
-        f"{' and '.join(counts)} in {str(precision).upper()}, which takes multiples of {multiple}" if counts else None
-    )
-
-
-def channels_of(node: Node) -> tuple[int, int] | None:
-    """Input and output channels of one group of a convolution, or of a matrix product; None where not shown."""
-    if not node.inputs or not node.outputs:
-        return None
-    sizes = [
-        tensor.dims[1] if tensor.dims is not None and len(tensor.dims) > 1 else None
-        for tensor in (node.inputs[0], node.outputs[0])
-    ]
-    groups = _groups(node)
-    if sizes[0] is None or sizes[1] is None or groups is None or sizes[0] % groups or sizes[1] % groups:
-        return None
-    return sizes[0] // groups, sizes[1] // groups
-
-
-def _groups(node: Node) -> int | None:
-    """Groups of a convolution: stated by detailed information, else 1; None where they are no number."""
-    parameters: dict[str, Any] = json.loads(node.row["parameters"] or "{}")
-    try:
-        return int(parameters.get("Groups", 1)) or None
-    except ValueError:
-        return None
+    return {node.row["precision"] for node in nodes if odd_channels(node) is not None}

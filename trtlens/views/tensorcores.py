@@ -1,24 +1,30 @@
-"""What runs on tensor cores, what on CUDA cores although a tensor core kernel was timed?"""
+"""What runs on tensor cores, what on CUDA cores although it could, and what is lost?"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
-import pyarrow as pa
-import pyarrow.compute as pc
 
-from trtlens.joins import arrow, frame, layers_with_times, share, work_of
+from trtlens.explain.subject import Build
+from trtlens.explain.tensor_cores import missed_tensor_core, why_on_cuda_cores
+from trtlens.explain.tuner import best
+from trtlens.joins import arrow, layers_with_times, share, work_of
 from trtlens.schema import declare
 from trtlens.views import View
-from trtlens_parsers.kernels import TENSOR_CORE
+from trtlens_parsers.kernels import CUDA_CORE, TENSOR_CORE
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import pyarrow as pa
+
+    from trtlens.explain.subject import Subject
     from trtlens.runs import Run
 
 COLUMNS = declare(
-    "view tensorcores", "the layers on one unit (name is null), or one layer on CUDA cores that had a tensor core candidate",
-    "build unit name",
+    "view tensorcores", "the layers on one unit (name is null), or one layer on CUDA cores that could run on tensor cores",
+    "build unit unit_reason index",
     """
     build | int | | number of the build
     unit | text | | tensor core or cuda core; null for unknown
@@ -27,23 +33,30 @@ COLUMNS = declare(
     layers_percent | float | % | share of the layers that compute
     time_ms | float | ms | time; null where the run has none
     time_percent | float | % | share of the time of the layers that compute
-    name | text | | a layer on CUDA cores although a tensor core candidate was timed
+    index | int | | position in the engine of a layer on CUDA cores that is a convolution or matrix product, or had a tensor core candidate
+    name | text | | its name
     kernel | text | | the kernel that it runs
-    candidate | text | | the fastest tensor core candidate
-    candidate_ms | float | ms | time that the tuner measured for that candidate
+    chosen_ms | float | ms | the tuner's time for it
+    candidate | text | | the fastest tensor core candidate; null where none was timed
+    candidate_ms | float | ms | the tuner's time for that candidate
+    lost_ms | float | ms | what the candidate would save by the tuner's times, less the reformats around it where they were timed; negative where it would cost more
     candidate_line | int | | line of that candidate
+    reason | text | | why it does not run on tensor cores
     """,
 )  # fmt: skip
 
 
 def table(run: Run) -> pa.Table:
-    """Layers and time by unit, then each layer on CUDA cores that could have run on tensor cores."""
+    """Layers and time by unit, then each layer on CUDA cores that could run on tensor cores, what is lost most first."""
     if not run["layers"].num_rows:
         return COLUMNS.empty()
     layers = layers_with_times(run)
-    layers = layers[work_of(layers) == "compute"].rename(columns={"tactic_name": "kernel"})
-    rows = pd.concat([_by_unit(layers), _missed(layers, run["candidates"])], ignore_index=True)
-    return arrow(rows, COLUMNS)
+    layers = layers[work_of(layers) == "compute"]
+    slow = layers[layers["unit"] == CUDA_CORE]
+    missed = [
+        row for build, members in slow.groupby("build") for row in _missed(run, int(build), members["index"].tolist())
+    ]
+    return arrow(pd.concat([_by_unit(layers), pd.DataFrame(missed)], ignore_index=True), COLUMNS)
 
 
 def _by_unit(layers: pd.DataFrame) -> pd.DataFrame:
@@ -54,26 +67,33 @@ def _by_unit(layers: pd.DataFrame) -> pd.DataFrame:
     return rows.sort_values(["build", "time_ms", "layers"], ascending=[True, False, False])
 
 
-def _missed(layers: pd.DataFrame, candidates: pa.Table) -> pd.DataFrame:
-    """Layers on CUDA cores with the fastest tensor core kernel that the tuner timed for them in any format."""
-    best = _fastest_on_tensor_cores(candidates).rename(
-        columns={"layer": "name", "tactic_name": "candidate", "time_ms": "candidate_ms", "line": "candidate_line"}
-    )
-    slow = layers.loc[layers["unit"] == "cuda core", ["build", "index", "name", "kernel", "unit", "time_ms"]]
-    return slow.merge(best, on=["build", "name"]).sort_values(["build", "index"])
+def _missed(run: Run, number: int, indices: Sequence[int]) -> list[dict[str, Any]]:
+    """Those of the layers on CUDA cores that could run on tensor cores, with the best that the tuner timed for them there."""
+    build = Build(run, number)
+    rows = []
+    for node in (build.graph.nodes[index] for index in indices):
+        subject = build.subject(node)
+        reason = why_on_cuda_cores(subject)
+        if reason is not None:
+            rows.append({**_row(number, subject), "reason": reason})
+    return sorted(rows, key=lambda row: (-(row.get("lost_ms") or 0.0), row["index"]))
 
 
-def _fastest_on_tensor_cores(candidates: pa.Table) -> pd.DataFrame:
-    """One row for each layer; of all the others no text is ever made."""
-    on_tensor_cores = pc.equal(candidates["unit"].cast(pa.string()), TENSOR_CORE)
-    timed = candidates.filter(pc.and_(on_tensor_cores, pc.is_valid(candidates["time_ms"])))
-    ordered = timed.select(["build", "layer", "time_ms"]).to_pandas().sort_values("time_ms", kind="stable")
-    first = ordered.drop_duplicates(["build", "layer"]).index
-    return frame(timed.select(["build", "layer", "tactic_name", "time_ms", "line"]).take(pa.array(first)))
+def _row(number: int, subject: Subject) -> dict[str, Any]:
+    node, chosen = subject.node, subject.chosen
+    fastest = best([c for c in subject.candidates if c.unit == TENSOR_CORE])
+    missed = missed_tensor_core(subject)
+    row = {
+        "build": number, "unit": CUDA_CORE, "index": node.index, "name": node.name, "kernel": node.row["tactic_name"],
+        "time_ms": node.time_ms, "chosen_ms": chosen.time_ms if chosen is not None else None,
+    }  # fmt: skip
+    if fastest is not None:
+        row |= {"candidate": fastest.kernel, "candidate_ms": fastest.time_ms, "candidate_line": fastest.line}
+    return row | ({"lost_ms": missed.saved_ms} if missed is not None else {})
 
 
 VIEW = View(
     table,
-    question="What runs on tensor cores, what on CUDA cores although a tensor core kernel was timed?",
+    question="What runs on tensor cores, what on CUDA cores although it could, and what is lost?",
     place=4,
 )
