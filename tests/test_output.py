@@ -194,3 +194,12 @@ def test_every_command_is_in_the_readme_or_docs() -> None:
     pages = "".join(path.read_text("utf-8") for path in [ROOT / "README.md", *(ROOT / "docs").glob("*.md")])
     assert commands
     assert [command for command in commands if f"trtlens {command}" not in pages] == []
+
+
+def test_every_view_says_why_it_is_empty() -> None:
+    """A view without rows says what it needs, on stderr, and a build that failed says so instead."""
+    assert [name for name, view in VIEWS.items() if not view.empty] == []
+    bare = CliRunner().invoke(app, ["show", "latency", str(SMALL)])
+    assert "has no rows for latency: no inference was timed in this run: trtlens profile times them" in bare.stderr
+    failed = CliRunner().invoke(app, ["show", "layers", str(ROOT / "fixtures" / "h200" / "refused")])
+    assert "has no rows for layers: the build failed: node 0, /Erf (Eigenvalues), has no importer" in failed.stderr

@@ -80,7 +80,7 @@ def _layer_slices(run: Run) -> Iterator[dict[str, Any]]:
     }
     start = 0.0
     for row in run.view("layers").to_pylist():
-        if row["time_ms"] is None:
+        if not row["time_ms"]:  # a constant takes no time, and a slice of no length cannot be seen
             continue
         length = 1000 * row["time_ms"]
         args = {"index": row["index"], **{key: row[key] for key in _TOLD}}

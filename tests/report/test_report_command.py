@@ -131,6 +131,7 @@ def test_the_trace_holds_layers_by_stream_and_candidates_within_their_layer() ->
     assert sum(event["dur"] for event in layers) == pytest.approx(
         1000 * sum(run.view("layers")["time_ms"].to_pylist()), rel=1e-3
     )
+    assert min(event["dur"] for event in layers) > 0
     for one, other in pairwise(layers):
         assert other["ts"] >= one["ts"] + one["dur"] - 0.001
     tuner = [event for event in events if event["ph"] == "X" and event["pid"] == 2]

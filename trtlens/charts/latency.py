@@ -11,7 +11,6 @@ import plotly.graph_objects as go
 from trtlens.charts.drawing.chart import Chart, MissingData
 from trtlens.charts.drawing.style import BLUE, GREY, ORANGE, figure, plain
 from trtlens.joins import frame
-from trtlens.views import VIEWS
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -19,6 +18,10 @@ if TYPE_CHECKING:
 
     from trtlens.runs import Run
 
+NO_SAMPLES = (
+    "no inferences were timed one by one in this run: trtlens profile times them, or add the file of trtexec --exportTimes; the averages "
+    "of trtexec's performance summary, where the log holds them, are in the view latency"
+)
 MOST_POINTS = 2000
 """Points drawn for one pass: beyond them the smallest and largest of each stretch stand for it."""
 _PASSES = {"timing": "queued back to back", "latency": "one at a time", "trtexec": "trtexec"}
@@ -34,7 +37,7 @@ def chart(run: Run) -> go.Figure:
     times = frame(run["run_times"])
     times = times[times["gpu_ms"].notna()]
     if times.empty:
-        raise MissingData(VIEWS["latency"].empty)
+        raise MissingData(NO_SAMPLES)
     readings = run["gpu_readings"].to_pylist()
     traces: list[Any] = []
     start = 0

@@ -9,10 +9,10 @@ import plotly.graph_objects as go
 
 from trtlens.charts.drawing.chart import Chart, MissingData
 from trtlens.charts.drawing.style import BLUE, GREY, ORANGE, figure, plain
+from trtlens.charts.latency import NO_SAMPLES
 from trtlens.joins import frame
 from trtlens.quantities import duration
 from trtlens.statistics import summarize
-from trtlens.views import VIEWS
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -44,7 +44,7 @@ def chart(run: Run) -> go.Figure:
             traces.append(_bars(f"{_WORDS.get(str(name), plain(name))}, {_told(found)}", values, ink))
             medians.append(_line(1000 * found.median_ms, ink))
     if not traces:
-        raise MissingData(VIEWS["latency"].empty)
+        raise MissingData(NO_SAMPLES)
     return figure(
         traces, height=320, barmode="overlay", bargap=0, shapes=medians,
         xaxis={"title": {"text": "time of an inference [µs]"}}, yaxis={"title": {"text": "share of its pass [%]"}},

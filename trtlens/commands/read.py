@@ -105,6 +105,17 @@ def _print_notes(run: Run) -> None:
         )
 
 
+def _why_empty(run: Run, view: str) -> str:
+    """Why a view has no rows: a build that gave no engine, else what the view needs."""
+    from trtlens.endings import FINISHED, NOT_SHOWN, read_ending  # noqa: PLC0415
+    from trtlens.views import VIEWS  # noqa: PLC0415
+
+    endings = [read_ending(run, build) for build in run["builds"]["build"].to_pylist()]
+    told = [one.text for one in endings if one is not None and one.state not in {FINISHED, NOT_SHOWN}]
+    why = told[-1] if told else VIEWS[view].empty if view in VIEWS else ""
+    return visible(f": {why}") if why else ""
+
+
 def _has_failed(run: Run) -> bool:
     """Whether a build of the run failed, so that no verbosity would have brought layers."""
     from trtlens.endings import FAILED, read_ending  # noqa: PLC0415
@@ -141,7 +152,7 @@ def show(
         return
     rows = opened.view(view) if view in VIEWS else opened[view]
     if not rows.num_rows and form is Format.TABLE:
-        sys.stderr.write(f"{visible(opened.name)} has no rows for {view}\n")
+        sys.stderr.write(f"{visible(opened.name)} has no rows for {view}{_why_empty(opened, view)}\n")
     write_table(rows, form)
 
 

@@ -18,6 +18,13 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 
+NO_LAYERS = "no layers are known: the log ends before the engine's layers, or was not written at verbose level; keep the whole log of trtexec --verbose (or trtlens profile), or add the file of --exportLayerInfo"
+NO_REFORMATS = (
+    "no reformats are known in this engine: there are none, or the log holds no layers (they are at verbose level)"
+)
+"""What views of layers and of reformats say without rows."""
+
+
 @dataclass(frozen=True, slots=True)
 class View:
     """What a view's module declares as ``VIEW``.

@@ -25,4 +25,5 @@ VIEW = View(
     table,
     question="What costs time here, what puts the result at risk, and what should be checked next?",
     place=8,
+    empty="nothing was found: no rule applies, or the run holds too little to judge by (a verbose log and a profile of the layers let all rules be asked)",
 )

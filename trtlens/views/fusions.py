@@ -22,4 +22,5 @@ VIEW = View(
     table,
     question="What did the builder do to the network before tuning?",
     place=11,
+    empty="no fusions are stated: the builder prints them at verbose level, and Myelin none of its own",
 )

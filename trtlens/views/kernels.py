@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from trtlens.joins import arrow, layers_with_times, share, work_of
 from trtlens.schema import declare
-from trtlens.views import View
+from trtlens.views import NO_LAYERS, View
 from trtlens_parsers.kernels import read_kernel
 
 if TYPE_CHECKING:
@@ -55,4 +55,5 @@ VIEW = View(
     table,
     question="Which kernel families does the engine consist of?",
     place=5,
+    empty=NO_LAYERS,
 )

@@ -90,5 +90,8 @@ VIEW = View(
     question="How long does one inference take?",
     place=15,
     heading="Figures of the latency",
-    empty="no inference was timed in this run: trtlens profile times them, or add the file of trtexec --exportTimes; the averages of trtexec's performance summary, where the log holds them, are in the table latency",
+    empty=(
+        "no inference was timed in this run: trtlens profile times them; of trtexec add the file of --exportTimes, or the whole log, "
+        "which ends with a performance summary unless --buildOnly or --skipInference was given"
+    ),
 )

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from trtlens.joins import arrow, frame, layers_with_times, tensor_text
 from trtlens.schema import declare
-from trtlens.views import View
+from trtlens.views import NO_LAYERS, View
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -56,6 +56,6 @@ VIEW = View(
     question="Which layers does the engine run, in which precision, with which kernel, how long?",
     place=1,
     heading="All layers",
-    empty="no layers are known: the log ends before the engine's layers, or was not written at verbose level; keep the whole log of trtexec --verbose (or trtlens profile), or add the file of --exportLayerInfo",
+    empty=NO_LAYERS,
     largest_first="time_ms",
 )

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from trtlens.joins import arrow, layers_with_times, share, work_of
 from trtlens.schema import declare
-from trtlens.views import View
+from trtlens.views import NO_LAYERS, View
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -45,4 +45,5 @@ VIEW = View(
     table,
     question="How many layers compute in which precision, and how much of the time is theirs?",
     place=3,
+    empty=NO_LAYERS,
 )

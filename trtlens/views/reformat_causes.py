@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from trtlens.engine_graph import builds_with_layers
 from trtlens.reformat_causes import ADVICE, MEASURED, Reformat, ReformatReader
 from trtlens.schema import declare
-from trtlens.views import View
+from trtlens.views import NO_REFORMATS, View
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -90,4 +90,5 @@ VIEW = View(
     table,
     question="What do reformats cost in all, by cause and by part of the network?",
     place=10,
+    empty=NO_REFORMATS,
 )

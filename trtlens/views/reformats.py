@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from trtlens.engine_graph import builds_with_layers
 from trtlens.reformat_causes import ADVICE, Reformat, ReformatReader
 from trtlens.schema import declare
-from trtlens.views import View
+from trtlens.views import NO_REFORMATS, View
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -97,6 +97,6 @@ VIEW = View(
     question="Which layers only change type or layout, between whom, what do they cost, and why are they there?",
     place=9,
     heading="All reformats",
-    empty="no reformats are known in this engine: there are none, or the log holds no layers (they are at verbose level)",
+    empty=NO_REFORMATS,
     largest_first="cost_ms",
 )

@@ -46,4 +46,5 @@ VIEW = View(
     table,
     question="Which layers take the most time?",
     place=2,
+    empty="no layer has a time: trtlens profile times them, or add the file of trtexec --exportProfile (with --separateProfileRun)",
 )

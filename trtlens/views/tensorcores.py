@@ -11,7 +11,7 @@ from trtlens.explain.tensor_cores import missed_tensor_core, why_on_cuda_cores
 from trtlens.explain.tuner import best
 from trtlens.joins import arrow, layers_with_times, share, work_of
 from trtlens.schema import declare
-from trtlens.views import View
+from trtlens.views import NO_LAYERS, View
 from trtlens_parsers.kernels import CUDA_CORE, TENSOR_CORE
 
 if TYPE_CHECKING:
@@ -96,4 +96,5 @@ VIEW = View(
     table,
     question="What runs on tensor cores, what on CUDA cores although it could, and what is lost?",
     place=4,
+    empty=NO_LAYERS,
 )

@@ -9,7 +9,7 @@ from trtlens.explain.ranking import ranking
 from trtlens.explain.selection import select
 from trtlens.explain.statements import COLUMNS, statements_table
 from trtlens.explain.subject import Build
-from trtlens.views import View
+from trtlens.views import NO_LAYERS, View
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -49,4 +49,5 @@ VIEW = View(
     table,
     question="Why does a layer run what it runs, and what did everything else that was tried cost?",
     place=7,
+    empty=NO_LAYERS,
 )
