@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 FIXTURES = Path(__file__).parents[1] / "fixtures"
 SMALL_LOG = FIXTURES / "small-build" / "verbose.log"
-_MOST_LINES = 120
+_MOST_LINES = 80
 _SHAPE = re.compile(rb"0x[0-9a-f]+|\d+")
 _COMMAND = typer.main.get_command(app)
 

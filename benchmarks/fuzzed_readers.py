@@ -49,10 +49,15 @@ def _ask(paths: Sequence[Path], random: Random, place: Path) -> None:
         ("why", "--all", *paths), ("why", "*", *paths, "--format", form), ("overflow", paths[0]),
         ("compare", joined, SMALL_LOG, "--format", "json"), ("compare", SMALL_LOG, joined, "--format", "markdown"),
         ("compare", joined, joined, "--fail-on", "latency > +3%"), ("export", joined, "-o", place / "trace.json"),
-        ("show", random.choice(charts), *paths, "--chart", place / "chart.html"), ("report", joined, "-o", place / "report.html"),
+        ("show", random.choice(charts), *paths, "--chart", place / "chart.html"),
     )  # fmt: skip
-    view = random.choice((*VIEWS, *TABLES))
-    run_command(*(random.choice(commands) if random.random() < 0.4 else ("show", view, *paths, "--format", form)))
+    lot = random.random()
+    if lot < 0.01:  # it takes as long as a hundred of the others
+        run_command("report", joined, "-o", place / "report.html")
+    elif lot < 0.4:
+        run_command(*random.choice(commands))
+    else:
+        run_command("show", random.choice((*VIEWS, *TABLES)), *paths, "--format", form)
 
 
 def _everything(paths: Sequence[Path]) -> None:
@@ -67,7 +72,7 @@ def read_run_file(suffix: str, *companions: str) -> Callable[[bytes, Path, Rando
     def read(data: bytes, place: Path, random: Random) -> None:
         paths = [place / f"input{suffix}"]
         paths[0].write_bytes(data)
-        if random.random() < 0.5:
+        if random.random() < 0.6:
             read_document(str(paths[0]))
             return
         for number, name in enumerate(companions if random.random() < 0.7 else ()):
