@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 
 from tests.doubles.made_logs import PREFIX, line_of, log, run_of
 from trtlens.findings import find
+from trtlens.ingest import Document, join_documents
 from trtlens.report import render
 from trtlens.report.overview import card
 from trtlens.report.subject import read_subject
+from trtlens.runs import Run
 from trtlens.summary import summarise
 from trtlens.views import VIEWS
-
-if TYPE_CHECKING:
-    from trtlens.runs import Run
+from trtlens_parsers.log import LogReader, read_log
+from trtlens_parsers.records import Message
 
 FIGURES = "[06/29/2023-09:46:56] [I] GPU Compute Time: min = {0} ms, max = {0} ms, mean = {0} ms, median = {0} ms"
 
@@ -134,3 +135,51 @@ def test_a_log_of_no_known_form_is_said_to_be_that() -> None:
     assert facts["log"].startswith("not understood: 50 of 51 lines")
     assert "50 of 51 lines" in facts["engine"]
     assert "not understood" not in facts_of(run_of(SMALL + "<1> dbg\n")).get("log", "")
+
+
+# -- many messages -------------------------------------------------------------------------------------------------
+
+WARNING = PREFIX.replace("[V]", "[W]")
+
+
+def test_messages_beyond_a_bound_are_counted() -> None:
+    """Memory is bounded for a log of nothing but warnings; what is not kept is counted by what it means."""
+    reader = LogReader()
+    reader._builds._room.messages = 10
+    scale = "Missing scale and zero-point for tensor t{}, expect fall back to non-int8 implementation"
+    reader.feed("".join(f"{WARNING}{scale.format(n)}\n{WARNING}odd {n}\n" for n in range(20)).encode())
+    messages = reader.finish().builds[0].messages
+    assert [message.count for message in messages] == [1] * 10 + [15, 15]
+    assert [message.code for message in messages[-2:]] == [messages[0].code, None]
+    assert messages[-1].text == "15 more like this were not kept, the first on line 12: odd 5"
+    assert messages[-1].line == 12
+
+
+def test_a_message_that_is_not_kept_takes_its_further_lines_along() -> None:
+    """What a message is of is told by all of its lines, whether there is room for it or not."""
+    reader = LogReader()
+    reader._builds._room.messages = 0
+    reader.feed(f"{WARNING}Refused (because\nof this)\n{WARNING}other\n".encode())
+    log_read = reader.finish()
+    (message,) = log_read.builds[0].messages
+    assert (message.count, message.severity) == (2, "warning")
+    assert log_read.reading.counts["tensorrt"] == 3
+
+
+def test_what_is_counted_is_counted_everywhere() -> None:
+    """The view and the summary give the number of messages in the log, not of rows."""
+    rows = [Message("warning", None, "odd", None, None, 1), Message("warning", None, "odd", None, None, 2, count=41)]
+    parsed = read_log(f"{WARNING}odd\n".encode())
+    run = Run(
+        "made.log",
+        join_documents([Document("-", replace(parsed, builds=(replace(parsed.builds[0], messages=tuple(rows)),)))]),
+    )
+    (row,) = run.view("messages").to_pylist()
+    assert row["count"] == 42
+    assert summarise(run)[0].messages == (("warning", "-", 42, "odd"),)
+
+
+def test_a_message_of_a_megabyte_is_kept_in_part() -> None:
+    """The beginning of a message says what it means."""
+    (message,) = read_log(f"{WARNING}{'x' * 2**20}\n".encode()).builds[0].messages
+    assert len(message.text) == 20_001

@@ -208,14 +208,18 @@ def _messages(run: Run) -> tuple[tuple[str, str, int, str], ...]:
             groups.setdefault((row["severity"], row["code"] or _first_line(row)), []).append(row)
     ordered = sorted(groups.items(), key=lambda item: _place(item[0][0], item[1]))
     return tuple(
-        (severity, found[0]["code"] or "-", len(found), _telling(found))
+        (severity, found[0]["code"] or "-", _count(found), _telling(found))
         for (severity, _), found in ordered[:_SHOWN_MESSAGES]
     )
 
 
 def _place(severity: str, found: Sequence[dict[str, Any]]) -> tuple[int, int]:
     rank = _SEVERE.index(severity) if severity in _SEVERE else len(_SEVERE)
-    return rank, found[0]["line"] if "error" in severity else -len(found)
+    return rank, found[0]["line"] if "error" in severity else -_count(found)
+
+
+def _count(found: Sequence[dict[str, Any]]) -> int:
+    return sum(row["count"] for row in found)
 
 
 def _telling(found: Sequence[dict[str, Any]]) -> str:

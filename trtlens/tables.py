@@ -301,6 +301,7 @@ _SPECS = (
         {_PROFILE}
         severity | text | | internal error, error, warning, info, verbose, unknown
         code | text | | what it means, see docs/messages.md; null for a message without a known meaning
+        count | int | | how many messages of the log the row stands for: more than 1 for those beyond the 50,000 that are kept
         text | text | | the message, its lines joined
         layer | text | | layer that it names
         tensor | text | | tensor that it names

@@ -5,17 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from trtlens_parsers.continuations import continues, is_open
 from trtlens_parsers.graph import GraphReader
 from trtlens_parsers.layers import is_layer_line, read_layer, read_metadata
 from trtlens_parsers.memory import MemoryReader
-from trtlens_parsers.messages import classify
 from trtlens_parsers.performance import PerformanceReader
 from trtlens_parsers.profile_table import ProfileTableReader
-from trtlens_parsers.records import Build, EngineLayer, LostRow, Message, Moment
+from trtlens_parsers.records import Build, EngineLayer, LostRow, Moment
 from trtlens_parsers.strategies import StrategyReader
 
 if TYPE_CHECKING:
+    from trtlens_parsers.message_store import MessageStore
     from trtlens_parsers.prefixes import Prefix
     from trtlens_parsers.program_run import OpenRun
     from trtlens_parsers.tuning import TuningReader
@@ -30,6 +29,7 @@ class OpenBuild:
     number: int
     first_line: int
     run: OpenRun
+    messages: MessageStore
     tuning: TuningReader
     graph: GraphReader = field(default_factory=GraphReader)
     memory: MemoryReader = field(default_factory=MemoryReader)
@@ -41,7 +41,6 @@ class OpenBuild:
     layer_names: list[tuple[str, int]] = field(default_factory=list)
     lost_rows: list[LostRow] = field(default_factory=list)
     bindings: list[str] = field(default_factory=list)
-    messages: list[Message] = field(default_factory=list)
     message_end: int = -1  # last line of the last warning or error; lines without a prefix can go on with it
     is_indented: bool = False  # its further lines are indented
     moments: list[Moment] = field(default_factory=list)
@@ -87,26 +86,6 @@ class OpenBuild:
         """Count a line among the engine's rows that is not understood."""
         self.lost_rows.append(LostRow(line, is_layer_line(text), text.startswith("Name: ")))
 
-    def add_message(self, text: str, prefix: Prefix, line: int) -> None:
-        """Keep a warning or an error; lines without a prefix can go on with it."""
-        self._keep_message(prefix.severity, text, line)
-        self.message_end, self.is_indented = line, prefix.wrapper == "polygraphy"
-
-    def _keep_message(self, severity: str, text: str, line: int) -> None:
-        meaning = classify(text)
-        if meaning is None:
-            self.messages.append(Message(severity, None, text, None, None, line))
-        else:
-            self.messages.append(Message(severity, meaning.code, text, meaning.layer, meaning.tensor, line))
-
-    def add_known(self, severity: str, text: str, line: int) -> bool:
-        """Keep a line of lower severity if its meaning is known; False otherwise."""
-        meaning = classify(text)
-        if meaning is None:
-            return False
-        self.messages.append(Message(severity, meaning.code, text, meaning.layer, meaning.tensor, line))
-        return True
-
     def read_section(self, text: str, line: int) -> bool:
         """Offer a line of the hosting program to the readers of trtexec's own sections."""
         return self.run.options.feed(text, line) or self.performance.feed(text, line) or self.profile.feed(text, line)
@@ -144,21 +123,6 @@ class OpenBuild:
             return "graph optimization"
         return "parsing" if self.graph.nodes else "start"
 
-    def extend_message(self, text: str, line: int, *, indented: bool) -> bool:
-        """Add a continuation line to the message right above it; False where it is none, or there is none."""
-        last = self.messages[-1] if self.messages else None
-        if last is None or line != self.message_end + 1 or last.text.count("\n") + 1 >= _MOST_MESSAGE_LINES:
-            return False
-        if text and not (indented and self.is_indented) and not continues(last.text, text):
-            return False
-        if not text and not is_open(last.text):
-            return False
-        self.message_end = line
-        if text:
-            self.messages.pop()
-            self._keep_message(last.severity, f"{last.text}\n{text}", last.line)
-        return True
-
     # -- the record ------------------------------------------------------------------------------------------------
 
     @property
@@ -178,7 +142,14 @@ class OpenBuild:
     def says_something(self) -> bool:
         """Whether anything was read that a table holds, beside the time stamps of lines."""
         run = self.run
-        own = (self.layers, self.detailed_layers, self.layer_names, self.bindings, self.messages, self.tuning.choices)
+        own = (
+            self.layers,
+            self.detailed_layers,
+            self.layer_names,
+            self.bindings,
+            self.messages.rows,
+            self.tuning.choices,
+        )
         stated = (self.memory.layers, self.memory.phases, self.memory.ranges, self.performance.rows, self.profile.rows)
         graph = (self.graph.fusions, self.graph.added_reformats, self.tuning.combinations, self.strategies.regions)
         return (
@@ -227,7 +198,7 @@ class OpenBuild:
             passes=tuple(self.graph.passes),
             memory=tuple(self.memory.layers),
             totals=tuple(self.memory.totals),
-            messages=tuple(self.messages),
+            messages=self.messages.finish(),
             ranges=tuple(self.memory.ranges),
             added_reformats=tuple(self.graph.added_reformats),
             phases=tuple(self.memory.phases),

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 from trtlens_parsers.build import OpenBuild
 from trtlens_parsers.dispatch import KEY, dispatch_table
 from trtlens_parsers.ignored import is_ignored
+from trtlens_parsers.message_store import MessageRoom, MessageStore
 from trtlens_parsers.prefixes import read_prefix
 from trtlens_parsers.program_run import OpenRun
-from trtlens_parsers.records import Message
 from trtlens_parsers.tactic_store import KernelNames
 from trtlens_parsers.trtexec import read_banner, read_end
 from trtlens_parsers.tuning import TuningReader
@@ -39,6 +39,7 @@ class Builds:
 
     def __init__(self) -> None:
         self._kernels = KernelNames()
+        self._room = MessageRoom()
         self._closed: list[OpenBuild] = []
         self._passed: OpenBuild | None = None  # the last build of a run that has ended
         self.prefixes: dict[str, Prefix] = {}
@@ -70,7 +71,9 @@ class Builds:
         return tuple(build.record() for build in self._closed or [self.current])
 
     def _open(self, line: int, run: OpenRun) -> None:
-        self.current = build = OpenBuild(len(self._closed) + 1, line, run, TuningReader(self._kernels))
+        self.current = build = OpenBuild(
+            len(self._closed) + 1, line, run, MessageStore(self._room), TuningReader(self._kernels)
+        )
         own: dict[str, Handler] = {
             "&&&& R": self._banner, "&&&& P": self._banner, "&&&& F": self._banner, "&&&& W": self._banner,
             "Tensor": run.take_version, "Loaded": self._loaded, "Trying": run.take_version, "Deseri": self._loaded,
@@ -137,9 +140,7 @@ class Builds:
         if state is not None:
             self.current.run.state, self.current.run.state_line = state, line
         elif prefix is not None and prefix.severity in ALARMS and text[prefix.length :].strip():
-            # what a message means is told by its words, of which some may be missing
-            message = Message(prefix.severity, None, text[prefix.length :].rstrip(), None, None, line)
-            self.owner(prefix, line).messages.append(message)
+            self.owner(prefix, line).messages.add_torn(prefix.severity, text[prefix.length :].rstrip(), line)
 
     def owner(self, prefix: Prefix, line: int) -> OpenBuild:
         """The build that a warning or an error is of: trtexec's standard error can stand behind its last banner."""
@@ -157,7 +158,7 @@ class Builds:
     def extend_message(self, text: str, line: int, *, indented: bool) -> bool:
         """Add a continuation line to the message right above it; False where there is none."""
         builds = (self.current, self._passed)
-        return any(build is not None and build.extend_message(text, line, indented=indented) for build in builds)
+        return any(build is not None and build.messages.extend(text, line, indented=indented) for build in builds)
 
     def _loaded(self, text: str, line: int) -> bool:
         """``Loaded engine size: 12 MiB``: an engine was loaded; one that no line above built is a run of its own."""

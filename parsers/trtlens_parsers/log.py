@@ -151,7 +151,7 @@ class LogReader:
     def _message(self, text: str, prefix: Prefix, number: int) -> str:
         """Read a message that no reader claimed by its first characters; the answer is how it was read."""
         if prefix.severity in ALARMS and text:
-            self._builds.owner(prefix, number).add_message(text, prefix, number)
+            self._builds.owner(prefix, number).messages.add(text, prefix, number)
             return "tensorrt"
         return self._other(text, prefix, number)
 
@@ -163,7 +163,7 @@ class LogReader:
             return "tensorrt"
         if not prefix.certain and build.read_section(text, number):
             return "tensorrt"
-        if MESSAGE_SCREEN.match(text) and build.add_known(prefix.severity, text, number):
+        if MESSAGE_SCREEN.match(text) and build.messages.add_known(prefix.severity, text, number):
             return "tensorrt"
         if is_ignored(text):
             return "ignored"

@@ -120,7 +120,8 @@ def _messages(severities: frozenset[str]) -> Callable[[Comparison, int], float |
         run = comparison.sides[number].run
         if not any(row["kind"] == "tensorrt" and row["lines"] for row in run["reading"].to_pylist()):
             return None
-        return float(sum(severity in severities for severity in run["messages"]["severity"].to_pylist()))
+        rows = run["messages"].select(["severity", "count"]).to_pylist()
+        return float(sum(row["count"] for row in rows if row["severity"] in severities))
 
     return measure
 

@@ -103,7 +103,7 @@ def missing_scales(engine: Engine) -> Finding | None:
         counted(len(layers), "layer", "layers") if layers else "",
     ]
     what = " and ".join(name for name in named if name) or "something that they do not name"
-    text = f"{counted(len(told), 'message says', 'messages say')} that an INT8 scale is missing, for {what}"
+    text = f"{counted(sum(row['count'] for row in told), 'message says', 'messages say')} that an INT8 scale is missing, for {what}"
     text += (
         f"; {counted(len(nodes), 'layer there computes', 'layers there compute')} in another type." if nodes else "."
     )

@@ -44,7 +44,12 @@ def table(run: Run) -> pa.Table:
 
 def _merged(rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
     """The first message of a kind, with how many there are and what all of them name."""
-    return {**rows[0], "count": len(rows), "layers": _distinct(rows, "layer"), "tensors": _distinct(rows, "tensor")}
+    return {
+        **rows[0],
+        "count": sum(row["count"] for row in rows),
+        "layers": _distinct(rows, "layer"),
+        "tensors": _distinct(rows, "tensor"),
+    }
 
 
 def _distinct(rows: Sequence[dict[str, Any]], column: str) -> list[str] | None:
