@@ -149,7 +149,7 @@ def test_messages_beyond_a_bound_are_counted() -> None:
     scale = "Missing scale and zero-point for tensor t{}, expect fall back to non-int8 implementation"
     reader.feed("".join(f"{WARNING}{scale.format(n)}\n{WARNING}odd {n}\n" for n in range(20)).encode())
     messages = reader.finish().builds[0].messages
-    assert [message.count for message in messages] == [1] * 10 + [15, 15]
+    assert [message.occurrences for message in messages] == [1] * 10 + [15, 15]
     assert [message.code for message in messages[-2:]] == [messages[0].code, None]
     assert messages[-1].text == "15 more like this were not kept, the first on line 12: odd 5"
     assert messages[-1].line == 12
@@ -162,13 +162,16 @@ def test_a_message_that_is_not_kept_takes_its_further_lines_along() -> None:
     reader.feed(f"{WARNING}Refused (because\nof this)\n{WARNING}other\n".encode())
     log_read = reader.finish()
     (message,) = log_read.builds[0].messages
-    assert (message.count, message.severity) == (2, "warning")
+    assert (message.occurrences, message.severity) == (2, "warning")
     assert log_read.reading.counts["tensorrt"] == 3
 
 
 def test_what_is_counted_is_counted_everywhere() -> None:
     """The view and the summary give the number of messages in the log, not of rows."""
-    rows = [Message("warning", None, "odd", None, None, 1), Message("warning", None, "odd", None, None, 2, count=41)]
+    rows = [
+        Message("warning", None, "odd", None, None, 1),
+        Message("warning", None, "odd", None, None, 2, occurrences=41),
+    ]
     parsed = read_log(f"{WARNING}odd\n".encode())
     run = Run(
         "made.log",

@@ -27,9 +27,10 @@ _SHARES = 8
 def _wrong_endings(run: str, other: str, folder: Path, *, views: bool, report: bool) -> list[str]:
     """Commands that end in another way than they should, with what they wrote on stderr."""
     files = run.split(",")
+    shown: list[list[object]] = [["show", view, *files] for view in VIEWS if views]
     commands: list[list[object]] = [
         ["parse", *files],
-        *(["show", view, *files] for view in VIEWS if views),
+        *shown,
         ["findings", *files],
         ["why", "*", *files],
         ["compare", run, run],

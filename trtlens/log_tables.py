@@ -48,7 +48,7 @@ def log_tables(log: Log, file: str) -> dict[str, pa.Table]:
         "regions": _plain("regions", builds, lambda b: b.regions),
         "memory": _plain("memory", builds, lambda b: b.memory),
         "totals": totals_table(builds),
-        "messages": _plain("messages", builds, lambda b: b.messages),
+        "messages": _plain("messages", builds, lambda b: b.messages, {"count": "occurrences"}),
         "dynamic_ranges": _plain("dynamic_ranges", builds, lambda b: b.ranges),
         "added_reformats": _plain("added_reformats", builds, lambda b: b.added_reformats),
         "options": _options(builds),

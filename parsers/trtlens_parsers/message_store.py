@@ -90,9 +90,7 @@ class MessageStore:
         return (*self.rows, *(self._told(message) for message in self._left_out.values()))
 
     def _told(self, message: Message) -> Message:
-        text = (
-            f"{message.count:,} more like this were not kept, the first on line {message.line:,}: {message.text[:200]}"
-        )
+        text = f"{message.occurrences:,} more like this were not kept, the first on line {message.line:,}: {message.text[:200]}"
         return message._replace(text=text, layer=None, tensor=None)
 
     def _keep(self, message: Message) -> None:
@@ -102,7 +100,7 @@ class MessageStore:
             return
         kind = message.severity, message.code
         first = self._left_out.get(kind)
-        self._left_out[kind] = message if first is None else first._replace(count=first.count + 1)
+        self._left_out[kind] = message if first is None else first._replace(occurrences=first.occurrences + 1)
 
     def _take_back(self, message: Message) -> None:
         if self._is_kept:
@@ -110,8 +108,8 @@ class MessageStore:
             return
         kind = message.severity, message.code
         first = self._left_out.pop(kind)
-        if first.count > 1:
-            self._left_out[kind] = first._replace(count=first.count - 1)
+        if first.occurrences > 1:
+            self._left_out[kind] = first._replace(occurrences=first.occurrences - 1)
 
 
 def _read(severity: str, text: str, line: int) -> Message:

@@ -183,7 +183,7 @@ class LayerMemory(NamedTuple):
 
 
 class Message(NamedTuple):
-    """A warning, an error, or a line with a known meaning (``code``); ``count`` of the log's messages share the record."""
+    """A warning, an error, or a line with a known meaning (``code``); ``occurrences`` of the log's messages share the record."""
 
     severity: str
     code: str | None
@@ -191,7 +191,7 @@ class Message(NamedTuple):
     layer: str | None
     tensor: str | None
     line: int
-    count: int = 1
+    occurrences: int = 1
 
 
 class DynamicRange(NamedTuple):

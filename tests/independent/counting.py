@@ -34,9 +34,9 @@ _ADDED = re.compile(r"Adding reformat layer: Reformatted (?P<side>Input|Output) 
 
 def lines_of(path: Path) -> list[str]:
     """Lines of a log without colours; what stands behind the last line's end is no line."""
-    openers = {".xz": lzma.open, ".gz": gzip.open}
-    with openers.get(path.suffix, open)(path, "rb") as file:
-        text = file.read().decode("utf-8", "replace")
+    packed = path.read_bytes()
+    unpack = {".xz": lzma.decompress, ".gz": gzip.decompress}.get(path.suffix, bytes)
+    text = unpack(packed).decode("utf-8", "replace")
     return [_COLOUR.sub("", line).rstrip("\r ") for line in text.split("\n")[:-1]]
 
 
