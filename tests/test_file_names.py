@@ -32,7 +32,7 @@ def test_a_log_is_read_and_named(tmp_path: Path) -> None:
     path = odd_copy(FIXTURES / "small-build" / "verbose.log", tmp_path)
     run = open_run(path)
     assert run.name == "a\\xff.log"
-    assert set(run["reading"]["file"].to_pylist()) == {f"{tmp_path}/a\\xff.log"}
+    assert set(run["reading"]["file"].to_pylist()) == {"a\\xff.log"}
     assert run_names([read_argument(str(path)), read_argument("b.log")])[0] == "a\\xff"
 
 

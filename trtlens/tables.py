@@ -521,7 +521,7 @@ _SPECS = (
     declare(
         "reading", "how the lines of the files were read", "file kind",
         """
-        file | text | | file
+        file | text | | name of the file
         kind | text | | tensorrt, ignored (known, holds nothing for a table), foreign (another program's), unread, unfinished (a last line without its end: nothing is read of it), doubled (second copies in a log that says everything twice), blank
         lines | int | | lines of this kind
         examples | texts | | first lines of this kind, with their numbers (unread, foreign and unfinished)
