@@ -72,13 +72,15 @@ class Tally:
     reasons: Counter[str] = field(default_factory=Counter)
     seconds: float = 0.0
     slowest: float = 0.0
+    slowest_number: int = 0
     largest_mib: float = 0.0
 
     def add(self, outcome: Outcome) -> None:
         """Count one input."""
         self.kinds[outcome.kind] += 1
         self.seconds += outcome.seconds
-        self.slowest = max(self.slowest, outcome.seconds)
+        if outcome.seconds > self.slowest:
+            self.slowest, self.slowest_number = outcome.seconds, outcome.number
         self.largest_mib = max(self.largest_mib, outcome.mib)
         if outcome.reason:
             self.reasons[outcome.reason] += 1
@@ -218,20 +220,24 @@ def _shares(readers: list[Reader], inputs: int) -> dict[str, int]:
     return {reader.name: round(inputs * reader.share / weight) for reader in readers}
 
 
-def _print(tallies: dict[str, Tally]) -> None:
+def _print_row(name: str, tally: Tally) -> None:
+    count = tally.kinds.total()
+    mean_ms = 1000 * tally.seconds / max(count, 1)
     print(
-        f"{'reader':<10} {'inputs':>8} {'refused':>8} {'failed':>7} {'mean ms':>8} {'slowest s':>10} {'largest MiB':>12}"
+        f"{name:<10} {count:>8,} {tally.kinds['refused']:>8,} {tally.kinds['failed']:>7,} {mean_ms:>8.1f} {tally.slowest:>10.2f}"
+        f" {tally.slowest_number:>11} {tally.largest_mib:>12.0f}",
+        flush=True,
     )
-    for name, tally in tallies.items():
-        count = tally.kinds.total()
-        print(
-            f"{name:<10} {count:>8,} {tally.kinds['refused']:>8,} {tally.kinds['failed']:>7,}"
-            f" {1000 * tally.seconds / max(count, 1):>8.1f} {tally.slowest:>10.2f} {tally.largest_mib:>12.0f}"
-        )
-    print(f"{'all':<10} {sum(tally.kinds.total() for tally in tallies.values()):>8,}")
-    for name, tally in tallies.items():
-        for reason, count in tally.reasons.most_common():
-            print(f"{count:>6} {name}: {reason}")
+
+
+def _fuzz(reader: Reader, options: argparse.Namespace, count: int) -> Tally:
+    """Read that many inputs of one reader and keep those that fail."""
+    tally, seeds = Tally(), reader.seeds()
+    for outcome in outcomes(reader, options.seed, range(options.first, options.first + count)):
+        tally.add(outcome)
+        if outcome.kind == "failed":
+            _keep(options.keep.absolute(), reader, options.seed, outcome, seeds)
+    return tally
 
 
 def main() -> int:
@@ -244,18 +250,18 @@ def main() -> int:
     parser.add_argument("--keep", type=Path, default=Path(tempfile.gettempdir(), "fuzz-failures"))
     options = parser.parse_args()
     readers = [reader for reader in READERS if options.reader in (None, reader.name)]
-    tallies = {reader.name: Tally() for reader in readers}
-    started = time.monotonic()
+    started, whole = time.monotonic(), Tally()
+    print("reader       inputs  refused  failed  mean ms  slowest s  that input  largest MiB")
     for reader in readers:
-        count = _shares(readers, options.inputs)[reader.name]
-        seeds = reader.seeds()
-        for outcome in outcomes(reader, options.seed, range(options.first, options.first + count)):
-            tallies[reader.name].add(outcome)
-            if outcome.kind == "failed":
-                _keep(options.keep.absolute(), reader, options.seed, outcome, seeds)
-    _print(tallies)
-    failed = sum(tally.kinds["failed"] for tally in tallies.values())
-    print(f"{time.monotonic() - started:.0f} s" + (f"; failing inputs are in {options.keep}" if failed else ""))
+        tally = _fuzz(reader, options, _shares(readers, options.inputs)[reader.name])
+        _print_row(reader.name, tally)
+        for reason, count in tally.reasons.most_common():
+            print(f"  {count} of them: {reason}", flush=True)
+        whole.kinds.update(tally.kinds)
+    failed = whole.kinds["failed"]
+    print(f"{whole.kinds.total():,} inputs, {failed:,} failed, {time.monotonic() - started:.0f} s")
+    if failed:
+        print(f"the failing inputs are in {options.keep}")
     return int(failed > 0)
 
 

@@ -19,7 +19,8 @@ def test_inputs_are_made_read_and_counted(tmp_path: Path) -> None:
     command = [sys.executable, str(FUZZ), "--reader", "times", "--inputs", "20", "--keep", str(tmp_path / "kept")]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")
-    heading, row, whole, _ = done.stdout.splitlines()
+    heading, row, whole = done.stdout.splitlines()
     counts = dict(zip(heading.split(), row.split(), strict=False))
-    assert (counts["reader"], counts["inputs"], counts["failed"], whole.split()) == ("times", "20", "0", ["all", "20"])
+    assert (counts["reader"], counts["inputs"], counts["failed"]) == ("times", "20", "0")
+    assert whole.startswith("20 inputs, 0 failed")
     assert not (tmp_path / "kept").exists()
