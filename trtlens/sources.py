@@ -12,6 +12,7 @@ from pathlib import Path, PurePath
 from typing import IO, TYPE_CHECKING, cast
 
 from trtlens.errors import TrtlensError, reason
+from trtlens.quantities import byte_size
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -113,7 +114,7 @@ def _bounded(path: str, packed: _Joined, stream: IO[bytes]) -> Iterator[bytes]:
         size += len(chunk)
         if size > max(_LARGEST_UNDOUBTED, _LARGEST_RATIO * packed.taken):
             raise TrtlensError(
-                f"{path} decompresses to over {size >> 20} MiB, more than {_LARGEST_RATIO} times its size, which no log does: decompress it "
+                f"{path} decompresses to over {byte_size(size)}, more than {_LARGEST_RATIO} times its size, which no log does: decompress it "
                 "yourself and give the file, if it is one"
             )
         yield chunk

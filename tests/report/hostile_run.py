@@ -50,7 +50,7 @@ def hostile_run() -> Run:
         },
         "tuned_layers": {"layer_index": list(range(count)), "layer": list(NAMES)},
         "messages": {
-            "severity": ["warning"] * count, "text": list(NAMES), "layer": list(NAMES), "line": list(range(1, count + 1)),
+            "severity": ["warning"] * count, "count": [1] * count, "text": list(NAMES), "layer": list(NAMES), "line": list(range(1, count + 1)),
         },
         "memory": {"layer": list(NAMES), "scratch_bytes": [2**20] * count, "line": list(range(1, count + 1))},
         "phases": {"name": list(NAMES), "seconds": [1.0] * count, "source": ["stamps"] * count, "line": list(range(1, count + 1))},
