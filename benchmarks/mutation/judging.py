@@ -1,0 +1,269 @@
+"""Whether tests notice a change: each is judged in a fork, in which the changed function has its new code.
+
+A change outside of functions takes effect on import, so it is judged in a fork that has not imported trtlens yet.
+"""
+
+from __future__ import annotations
+
+import gc
+import importlib
+import importlib.machinery
+import importlib.util
+import json
+import os
+import resource
+import signal
+import sys
+import time
+from collections import defaultdict
+from pathlib import Path
+from types import CodeType, FunctionType
+from typing import TYPE_CHECKING, NamedTuple
+
+import pytest
+
+from benchmarks.mutation.mutants import ROOT, Mutant
+from benchmarks.mutation.reach import GOLDEN, KEPT, SESSION, Memory, Reach, digest_of, file_of, forget, in_fork
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    Tell = Callable[[str], object]
+
+_WORKERS = 2
+_SPARE_SECONDS = 20
+
+
+class Verdict(NamedTuple):
+    """What became of a mutant: killed, timeout, survived or not reached; the test that failed, and how long it took."""
+
+    status: str
+    by: str
+    seconds: float
+
+
+def judged(mutants: Sequence[Mutant], reach: dict[str, Reach]) -> dict[str, Verdict]:
+    """A verdict on each mutant by its change."""
+    tests = {mutant.change: _tests(mutant, reach) for mutant in mutants}
+    verdicts = {change: Verdict("not reached", "", 0.0) for change, found in tests.items() if not found}
+    answers = KEPT / "answers.jsonl"
+    answers.unlink(missing_ok=True)
+    judge = _Judge([m for m in mutants if m.function and tests[m.change]], tests, reach, answers)
+    in_fork(lambda: pytest.main([*SESSION, *sorted({file_of(test) for test in reach} - {GOLDEN})], plugins=[judge]))
+    anew = [m for m in mutants if not m.function and tests[m.change]]
+    _share_out(
+        anew,
+        answers,
+        lambda m: _in_child(lambda tell: _run_anew(m, tests[m.change], reach, tell), _limit(tests[m.change], reach)),
+    )
+    for line in answers.read_text("utf-8").splitlines() if answers.exists() else ():
+        change, verdict = json.loads(line)
+        verdicts[change] = Verdict(*verdict)
+    return verdicts
+
+
+def _tests(mutant: Mutant, reach: dict[str, Reach]) -> list[str]:
+    """Tests that execute the changed statement, or, outside of functions, anything of its file; the quickest first."""
+    low, high = mutant.lines
+    found = []
+    for test, one in reach.items():
+        lines = one.lines.get(mutant.file, ())
+        if lines and (not mutant.function or any(low <= line <= high for line in lines)):
+            found.append(test)
+    return sorted(found, key=lambda test: reach[test].seconds)
+
+
+def _limit(tests: Sequence[str], reach: dict[str, Reach]) -> int:
+    return round(3 * sum(reach[test].seconds for test in tests)) + _SPARE_SECONDS
+
+
+class _Judge:
+    """Plugin of pytest: instead of running the tests, judges mutants in forks of the session."""
+
+    def __init__(
+        self, mutants: Sequence[Mutant], tests: dict[str, list[str]], reach: dict[str, Reach], answers: Path
+    ) -> None:
+        self._mutants, self._tests, self._reach, self._answers = mutants, tests, reach, answers
+
+    def pytest_runtestloop(self, session: pytest.Session) -> bool:
+        """Read the fixtures, then judge."""
+        for file in {mutant.file for mutant in self._mutants}:
+            importlib.import_module(_module(file))
+        from tests.golden.inputs import FILES, opened  # noqa: PLC0415
+
+        memory = Memory()
+        for path in sorted({path for one in self._reach.values() for path in one.documents}):
+            memory.read(path)
+        for name in FILES:
+            opened(name)
+        forget()
+        self._items = {item.nodeid: item for item in session.items}
+        self._functions = _functions()
+        gc.collect()
+        gc.freeze()
+        _share_out(self._mutants, self._answers, self._judge)
+        return True
+
+    def _judge(self, mutant: Mutant) -> Verdict:
+        tests = self._tests[mutant.change]
+        return _in_child(lambda tell: self._run(mutant, tests, tell), _limit(tests, self._reach))
+
+    def _run(self, mutant: Mutant, tests: Sequence[str], tell: Tell) -> bool:
+        """Whether a test fails with the mutant in place."""
+        new = _code_of(mutant.code(), mutant.function.split("."), mutant.first_line)
+        for function in self._functions[mutant.file, mutant.function, mutant.first_line]:
+            function.__code__ = new
+        products = _Products(self._reach)
+        items = [self._items[test] for test in tests if test in self._items]
+        following = dict(zip((item.nodeid for item in items), [*items[1:], None], strict=True))
+        for test in tests:
+            if test.startswith(f"{GOLDEN}::"):
+                failed = products.differ(test)
+            else:
+                item = self._items[test]
+                item.config.hook.pytest_runtest_protocol(item=item, nextitem=following[test])
+                failed = bool(item.session.testsfailed)
+            if failed:
+                tell(test)
+                return True
+        return False
+
+
+class _Products:
+    """Golden products, made where they are asked for."""
+
+    def __init__(self, reach: dict[str, Reach]) -> None:
+        self._reach = reach
+        self._made: dict[str, dict[str, Callable[[], str]]] = {}
+
+    def differ(self, test: str) -> bool:
+        """Whether a product is another one, or cannot be made any more."""
+        from tests.golden.products import products  # noqa: PLC0415
+
+        _, name, file = test.split("::")
+        try:
+            if name not in self._made:
+                self._made[name] = products(name)
+            return digest_of(self._made[name][file]) != self._reach[test].digest
+        except Exception:  # noqa: BLE001  whatever it raises, the change is noticed
+            return True
+
+
+def _functions() -> dict[tuple[str, str, int], list[FunctionType]]:
+    """Every function of trtlens by file, name and line: decorators may have made several of one code."""
+    found: dict[tuple[str, str, int], list[FunctionType]] = defaultdict(list)
+    for one in gc.get_objects():
+        if isinstance(one, FunctionType) and one.__code__.co_filename.startswith(f"{ROOT}/trtlens/"):
+            place = Path(one.__code__.co_filename).relative_to(ROOT).as_posix()
+            found[place, one.__qualname__, one.__code__.co_firstlineno].append(one)
+    return found
+
+
+def _code_of(code: CodeType, names: Sequence[str], line: int) -> CodeType:
+    """The code of a function within that of its module."""
+    inner = [one for one in code.co_consts if isinstance(one, CodeType) and one.co_name == names[0]]
+    if len(names) > 1:
+        return _code_of(inner[0], names[1:], line)
+    return next(one for one in inner if one.co_firstlineno == line)
+
+
+class _Loader(importlib.machinery.SourceFileLoader):
+    """Loads a module with a mutant in place."""
+
+    mutant: Mutant
+
+    def get_code(self, _fullname: str) -> CodeType:
+        return self.mutant.code()
+
+
+class _Finder:
+    def __init__(self, mutant: Mutant) -> None:
+        self._mutant = mutant
+
+    def find_spec(
+        self, name: str, _path: object = None, _target: object = None
+    ) -> importlib.machinery.ModuleSpec | None:
+        """The changed module alone."""
+        if name != _module(self._mutant.file):
+            return None
+        loader = _Loader(name, str(ROOT / self._mutant.file))
+        loader.mutant = self._mutant
+        return importlib.util.spec_from_file_location(name, ROOT / self._mutant.file, loader=loader)
+
+
+class _Chosen:
+    """Plugin of pytest: runs some tests, in an order that is given, until one fails."""
+
+    def __init__(self, tests: Sequence[str], tell: Tell) -> None:
+        self._order = {test: place for place, test in enumerate(tests)}
+        self._tell = tell
+
+    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
+        """Keep the chosen tests."""
+        items[:] = sorted((i for i in items if i.nodeid in self._order), key=lambda i: self._order[i.nodeid])
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Say which test failed."""
+        if report.failed:
+            self._tell(report.nodeid)
+
+
+def _run_anew(mutant: Mutant, tests: Sequence[str], reach: dict[str, Reach], tell: Tell) -> bool:
+    """Whether a product differs, or a test fails, when trtlens is imported with the mutant in place."""
+    sys.meta_path.insert(0, _Finder(mutant))
+    importlib.import_module(_module(mutant.file))
+    products = _Products(reach)
+    for test in tests:
+        if test.startswith(f"{GOLDEN}::") and products.differ(test):
+            tell(test)
+            return True
+    files = sorted({file_of(test) for test in tests} - {GOLDEN})
+    return bool(files) and pytest.main([*SESSION, "-x", *files], plugins=[_Chosen(tests, tell)]) != pytest.ExitCode.OK
+
+
+def _module(file: str) -> str:
+    return file.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
+
+
+def _share_out(mutants: Sequence[Mutant], answers: Path, judge: Callable[[Mutant], Verdict]) -> None:
+    """Judge in a few processes side by side; each verdict becomes a line of ``answers``."""
+
+    def work(part: Sequence[Mutant]) -> None:
+        for mutant in part:
+            line = json.dumps([mutant.change, judge(mutant)])
+            with answers.open("a", encoding="utf-8") as file:
+                file.write(f"{line}\n")
+
+    children = []
+    for number in range(_WORKERS):
+        child = os.fork()
+        if not child:
+            work(mutants[number::_WORKERS])
+            os._exit(0)
+        children.append(child)
+    for child in children:
+        os.waitpid(child, 0)
+
+
+def _in_child(run: Callable[[Tell], bool], limit: int) -> Verdict:
+    """Judge in a fork whose processor time is limited; what never ends is noticed as well."""
+    began = time.monotonic()
+    reading, writing = os.pipe()
+    child = os.fork()
+    if not child:
+        resource.setrlimit(resource.RLIMIT_CPU, (limit, limit))
+        signal.alarm(10 * limit)
+        nowhere = os.open(os.devnull, os.O_RDWR)
+        for stream in (0, 1, 2):
+            os.dup2(nowhere, stream)
+        code = 1
+        try:
+            code = int(run(lambda test: os.write(writing, test.encode())))
+        finally:
+            os._exit(code)
+    os.close(writing)
+    with os.fdopen(reading, "rb") as file:
+        by = file.read().decode(errors="replace")
+    _, status = os.waitpid(child, 0)
+    found = "timeout" if os.WIFSIGNALED(status) else "killed" if os.WEXITSTATUS(status) else "survived"
+    return Verdict(found, by, round(time.monotonic() - began, 2))
