@@ -4,6 +4,10 @@ default: test lint types
 test *args:
     .venv/bin/python -m pytest {{args}}
 
+# Write fixtures/expected anew, and print what changed.
+golden:
+    .venv/bin/python -m pytest tests/golden --update-golden
+
 lint:
     .venv/bin/ruff check .
     .venv/bin/ruff format --check .
@@ -14,6 +18,14 @@ types:
 # Measure, and print ratios to a named baseline.
 bench:
     .venv/bin/python benchmarks/reading.py
+
+# Which wrong answers would the tests notice? Takes an hour or more.
+mutate *args:
+    .venv/bin/python -m benchmarks.mutate {{args}}
+
+# Feed every reader damaged files.
+fuzz *args:
+    .venv/bin/python benchmarks/fuzz.py {{args}}
 
 # Write docs/tables.md and docs/charts from the declarations.
 docs:

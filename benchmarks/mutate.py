@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 SCOPE = {
     "views": ("views/*.py",),
-    "charts": ("charts/*.py",),
+    "charts": ("charts/*.py", "charts/drawing/*.py"),
     "findings": ("findings/*.py",),
     "explain": ("explain/*.py",),
     "comparison": ("comparison/*.py",),

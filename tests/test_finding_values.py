@@ -22,7 +22,7 @@ from tests.doubles.made_logs import (
 )
 from tests.test_findings import FLOAT_CONV, INT8_CONV, TF32_KERNEL, build, found, tuned
 from trtlens.engine_graph import Node, Tensor
-from trtlens.findings.units import channels_of
+from trtlens.explain.tensor_cores import channels_of
 from trtlens.views.why import rank
 
 if TYPE_CHECKING:

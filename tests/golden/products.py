@@ -1,7 +1,6 @@
 """What trtlens says of a run or a comparison, as small texts by file name; and how that differs from what is expected.
 
-Usable without pytest: ``compare("h200/resnet50-fp16")`` lists the differences. ``python -m tests.golden.products NAME
-FOLDER`` writes the products with all rows, for a look at what changed in a table that the golden files show in part.
+Usable without pytest: ``compare("h200/resnet50-best")`` lists the differences.
 """
 
 from __future__ import annotations

@@ -25,7 +25,7 @@ def rows_of(spec: TableSpec, *rows: dict[str, Any]) -> pa.Table:
     return spec.table({column.name: [row.get(column.name) for row in rows] for column in spec.columns})
 
 
-def layer_rows(units_and_times: Sequence[tuple[str, float]]) -> pa.Table:
+def layer_rows(units_and_times: Sequence[tuple[str | None, float]]) -> pa.Table:
     """Layers of these units and times, in FP16."""
     return rows_of(layers.COLUMNS, *(
         {"build": 1, "index": index, "name": f"layer {index}", "type": "CaskConvolution", "is_reformat": False, "precision": "fp16",
