@@ -150,5 +150,6 @@ def _outcomes(
         if outcomes[group] == NOT_SHOWN or told[group] == NO_VALID:
             outcomes[group], told[group] = outcome, reason
     for group in np.flatnonzero(best >= 0).tolist():
-        outcomes[group], told[group] = outcome_of[best[group]], reason_of[best[group]]
+        outcome = outcome_of[best[group]]
+        outcomes[group], told[group] = outcome, None if outcome == "timed" else reason_of[best[group]]
     return outcomes, told

@@ -39,13 +39,13 @@ class Row:
 
 
 def layer_tables(builds: Sequence[Build]) -> dict[str, pa.Table]:
-    """``layers`` and ``layer_tensors`` of all builds of a log."""
+    """``layers``, ``layer_tensors`` and ``layer_constants`` of all builds of a log."""
     named = _codes_of_id(builds[0].tactics.kernels) if builds else {}  # the builds of a log share one list of kernels
     return tables_of_rows([row for build in builds for row in _rows(build, named)])
 
 
 def tables_of_rows(rows: Sequence[Row]) -> dict[str, pa.Table]:
-    """``layers`` and ``layer_tensors``; precision and unit are still null, the kernel reader fills them."""
+    """``layers`` with their tensors and constants; precision and unit are still null, the kernel reader fills them."""
     nothing = [None] * len(rows)
     layers = [row.layer for row in rows]
     return {
@@ -60,6 +60,7 @@ def tables_of_rows(rows: Sequence[Row]) -> dict[str, pa.Table]:
             "line": [r.line for r in rows],
         }),
         "layer_tensors": _tensors(rows),
+        "layer_constants": _constants(rows),
     }  # fmt: skip
 
 
@@ -80,6 +81,20 @@ def _tensors(rows: Iterable[Row]) -> pa.Table:
     names = [column.name for column in TABLES["layer_tensors"].columns]
     columns = zip(*values, strict=True) if values else [()] * len(names)
     return TABLES["layer_tensors"].table(dict(zip(names, columns, strict=True)))
+
+
+def _constants(rows: Iterable[Row]) -> pa.Table:
+    values = [
+        (
+            row.build, row.index, position, tensor.name, tensor.format.dtype, tensor.dims, tensor.format.layout,
+            _bytes(tensor), row.line,
+        )
+        for row in rows
+        for position, tensor in enumerate(row.layer.constants)
+    ]  # fmt: skip
+    names = [column.name for column in TABLES["layer_constants"].columns]
+    columns = zip(*values, strict=True) if values else [()] * len(names)
+    return TABLES["layer_constants"].table(dict(zip(names, columns, strict=True)))
 
 
 def _bytes(tensor: TensorRecord) -> int | None:

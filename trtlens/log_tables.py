@@ -42,6 +42,9 @@ def log_tables(log: Log, file: str) -> dict[str, pa.Table]:
         "reading": _reading(log, file),
         "passes": _plain("passes", builds, lambda b: b.passes),
         "nodes": _plain("nodes", builds, lambda b: b.nodes),
+        "parsed_layers": _plain("parsed_layers", builds, lambda b: b.parsed_layers),
+        "weight_issues": _plain("weight_issues", builds, lambda b: b.weight_issues),
+        "profile_totals": _profile_totals(builds),
         "choices": _plain("choices", builds, lambda b: b.choices),
         "combinations": combinations_table(builds),
         "strategies": strategies_table(builds),
@@ -267,6 +270,14 @@ def _layer_profile(builds: Sequence[Build]) -> pa.Table:
         "total_ms": [row.total_ms for _, _, row in rows], "average_ms": [row.average_ms for _, _, row in rows],
         "median_ms": [row.median_ms for _, _, row in rows], "percent": [row.percent for _, _, row in rows],
         "source": ["profile table"] * len(rows), "line": [row.line for _, _, row in rows],
+    })  # fmt: skip
+
+
+def _profile_totals(builds: Sequence[Build]) -> pa.Table:
+    rows = [(build, build.profile_total) for build in builds if build.profile_total is not None]
+    return TABLES["profile_totals"].table({
+        "build": [build.number for build, _ in rows], "executions": [build.profile_iterations for build, _ in rows],
+        **{name: [getattr(row, name) for _, row in rows] for name in ("total_ms", "average_ms", "median_ms", "percent", "line")},
     })  # fmt: skip
 
 

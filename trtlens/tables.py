@@ -93,6 +93,20 @@ _SPECS = (
         """,
     ),
     declare(
+        "layer_constants", "one tensor baked into an engine layer, where the detailed form lists it", "build layer_index position",
+        f"""
+        {_BUILD}
+        layer_index | int | | index of the layer
+        position | int | | position among the constants, from 0
+        name | text | | tensor name
+        dtype | text | | fp32, fp16, int8, ...
+        dims | ints | | dimensions; null inside for a dynamic one
+        format | text | | memory layout; null where not shown
+        bytes | int | bytes | size with vector padding
+        {_LINE}
+        """,
+    ),
+    declare(
         "candidates", "one tactic that the tuner tried or skipped for a layer", "build line",
         f"""
         {_BUILD}
@@ -108,7 +122,7 @@ _SPECS = (
         split_k | int | | split-K of a gemm tactic
         time_ms | float | ms | time that the tuner measured
         outcome | label | | timed, cached (time from a timing cache), skipped, failed
-        reason | label | | why it was skipped or failed
+        reason | label | | why it was skipped or failed; of a timed one, that it was skipped at first
         scratch_requested_bytes | int | bytes | scratch memory that a skipped tactic asked for
         precision | label | | what the kernel computes in
         unit | label | | tensor core or cuda core
@@ -244,6 +258,15 @@ _SPECS = (
         """,
     ),
     declare(
+        "parsed_layers", "one layer that the parser put into the network for an ONNX node or an initializer", "build line",
+        f"""
+        {_BUILD}
+        layer | text | | layer of the network before any pass
+        node | text | | ONNX node, or initializer, as the parser names it
+        {_LINE}
+        """,
+    ),
+    declare(
         "fusions", "one change that the builder reported to its graph", "build line",
         f"""
         {_BUILD}
@@ -305,6 +328,19 @@ _SPECS = (
         text | text | | the message, its lines joined
         layer | text | | layer that it names
         tensor | text | | tensor that it names
+        {_LINE}
+        """,
+    ),
+    declare(
+        "weight_issues", "what some weights lost when they were converted to a narrower type (8.5 on)", "build line",
+        f"""
+        {_BUILD}
+        {_STRATEGY}
+        {_PROFILE}
+        issue | text | | what happened, as TensorRT says it
+        affected | int | | how many weights it happened to
+        weights | texts | | their names; null where the log lists none (it does at verbose level), or a comma inside of a name leaves them open
+        text | text | | their list as printed
         {_LINE}
         """,
     ),
@@ -379,6 +415,18 @@ _SPECS = (
         median_ms | float | ms | median of one inference; null to 8.2
         percent | float | % | share of the profiled time
         source | text | | profile table (in a log) or export (trtexec --exportProfile)
+        {_LINE}
+        """,
+    ),
+    declare(
+        "profile_totals", "the last row of a per-layer profile in a log: the sum as trtexec prints it", "build",
+        f"""
+        {_BUILD}
+        executions | int | | inferences behind it
+        total_ms | float | ms | time of all inferences
+        average_ms | float | ms | mean of one inference
+        median_ms | float | ms | median of one inference; null to 8.2
+        percent | float | % | share of the profiled time
         {_LINE}
         """,
     ),

@@ -12,6 +12,7 @@ from trtlens_parsers.performance import PerformanceReader
 from trtlens_parsers.profile_table import ProfileTableReader
 from trtlens_parsers.records import Build, EngineLayer, LostRow, Moment
 from trtlens_parsers.strategies import StrategyReader
+from trtlens_parsers.weights import WeightReader
 
 if TYPE_CHECKING:
     from trtlens_parsers.message_store import MessageStore
@@ -34,6 +35,7 @@ class OpenBuild:
     graph: GraphReader = field(default_factory=GraphReader)
     memory: MemoryReader = field(default_factory=MemoryReader)
     strategies: StrategyReader = field(default_factory=StrategyReader)
+    weights: WeightReader = field(default_factory=WeightReader)
     performance: PerformanceReader = field(default_factory=PerformanceReader)
     profile: ProfileTableReader = field(default_factory=ProfileTableReader)
     layers: list[EngineLayer] = field(default_factory=list)
@@ -128,15 +130,10 @@ class OpenBuild:
     @property
     def is_built(self) -> bool:
         """Whether a line of the builder, or of the model's parser, says that an engine is built here."""
-        found = (
-            self.tuning.blocks
-            or self.graph.passes
-            or self.graph.nodes
-            or self.memory.totals
-            or self.strategies.stretches
-        )
+        graph, tuning = self.graph, self.tuning
+        found = tuning.blocks or graph.passes or graph.nodes or graph.parsed_layers or self.memory.totals
         built = any(phase.name != "engine loaded" for phase in self.memory.phases)
-        return bool(found) or built or self.is_builder_used or self.memory.detected
+        return bool(found or self.strategies.stretches) or built or self.is_builder_used or self.memory.detected
 
     @property
     def says_something(self) -> bool:
@@ -194,17 +191,20 @@ class OpenBuild:
             tactics=self.tuning.tactics,
             chosen_kernels=tuple(self.tuning.chosen),
             nodes=tuple(self.graph.nodes),
+            parsed_layers=tuple(self.graph.parsed_layers),
             fusions=tuple(self.graph.fusions),
             passes=tuple(self.graph.passes),
             memory=tuple(self.memory.layers),
             totals=tuple(self.memory.totals),
             messages=self.messages.finish(),
+            weight_issues=tuple(self.weights.issues),
             ranges=tuple(self.memory.ranges),
             added_reformats=tuple(self.graph.added_reformats),
             phases=tuple(self.memory.phases),
             moments=tuple(self.moments),
             performance=tuple(self.performance.rows),
             profile=tuple(self.profile.rows),
+            profile_total=self.profile.total,
             profile_iterations=self.profile.iterations,
         )
 

@@ -84,7 +84,8 @@ class Builds:
             "Buildi": build.begin_strategy, "Format": build.selected, "Starti": build.begin_inference,
             "GRAPH ": self._dump, "SYMBOL": self._dump, "Data i": self._engine, "[MemUs": self._memory,
         }  # fmt: skip
-        readers = (build.strategies, build.memory, build.graph, build.tuning)  # the first also looks at lines of others
+        # the first also looks at lines of others
+        readers = (build.strategies, build.memory, build.graph, build.tuning, build.weights)
         self.handlers = dispatch_table(own, *(reader.handlers for reader in readers))
         self.infixes = (
             (" has no valid tactics ", build.tuning.no_valid), (" profiling completed in ", build.tuning.done), ("] inputs: ", build.graph.node),

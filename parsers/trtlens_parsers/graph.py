@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from trtlens_parsers.records import AddedReformat, Fusion, Node, Pass
+from trtlens_parsers.records import AddedReformat, Fusion, Node, ParsedLayer, Pass
 
 if TYPE_CHECKING:
     from trtlens_parsers.records import Handler
@@ -24,6 +24,7 @@ class GraphReader:
 
     def __init__(self) -> None:
         self.nodes: list[Node] = []
+        self.parsed_layers: list[ParsedLayer] = []
         self.fusions: list[Fusion] = []
         self.passes: list[Pass] = []
         self.added_reformats: list[AddedReformat] = []
@@ -35,7 +36,7 @@ class GraphReader:
         return {
             "After ": self.after, "Origin": self.original, "Fusing": self.fuse, "Mergin": self.merge,
             "Removi": self.change, "Elimin": self.change, "Genera": self.copy, "Retarg": self.retarget,
-            "Swap t": self.retype, "Conver": self.retype, "Adding": self.added,
+            "Regist": self.registered, "Swap t": self.retype, "Conver": self.retype, "Adding": self.added,
         }  # fmt: skip
 
     def finish(self) -> None:
@@ -61,6 +62,14 @@ class GraphReader:
             self._node = None
         else:
             self.nodes.append(Node(name, op, None, tensors, line))
+        return True
+
+    def registered(self, text: str, line: int) -> bool:
+        """``Registering layer: LAYER for ONNX node: NODE``."""
+        layer, found, node = text.removeprefix("Registering layer: ").partition(" for ONNX node: ")
+        if not found or not text.startswith("Registering layer: "):
+            return False
+        self.parsed_layers.append(ParsedLayer(layer, node.rstrip(), line))
         return True
 
     def after(self, text: str, line: int) -> bool:

@@ -151,7 +151,9 @@ class LogReader:
     def _message(self, text: str, prefix: Prefix, number: int) -> str:
         """Read a message that no reader claimed by its first characters; the answer is how it was read."""
         if prefix.severity in ALARMS and text:
-            self._builds.owner(prefix, number).messages.add(text, prefix, number)
+            owner = self._builds.owner(prefix, number)
+            owner.messages.add(text, prefix, number)
+            owner.weights.counted(text, number)
             return "tensorrt"
         return self._other(text, prefix, number)
 

@@ -146,6 +146,24 @@ class Node(NamedTuple):
     line: int
 
 
+class ParsedLayer(NamedTuple):
+    """A layer that the parser put into the network for an ONNX node, or for an initializer."""
+
+    layer: str
+    node: str
+    line: int
+
+
+class WeightIssue(NamedTuple):
+    """What some weights lost when they were converted; ``weights`` is None where their list is absent or ambiguous."""
+
+    issue: str
+    affected: int
+    weights: tuple[str, ...] | None
+    text: str | None
+    line: int
+
+
 class Fusion(NamedTuple):
     """One change that the builder reported to its graph; ``sources`` are the layers it took, ``result`` what came out."""
 
@@ -298,17 +316,20 @@ class Build:
     tactics: Tactics
     chosen_kernels: tuple[tuple[str | None, Kernel], ...]
     nodes: tuple[Node, ...]
+    parsed_layers: tuple[ParsedLayer, ...]
     fusions: tuple[Fusion, ...]
     passes: tuple[Pass, ...]
     memory: tuple[LayerMemory, ...]
     totals: tuple[Total, ...]
     messages: tuple[Message, ...]
+    weight_issues: tuple[WeightIssue, ...]
     ranges: tuple[DynamicRange, ...]
     added_reformats: tuple[AddedReformat, ...]
     phases: tuple[Phase, ...]
     moments: tuple[Moment, ...]
     performance: tuple[PerformanceRow, ...]
     profile: tuple[ProfileRow, ...]
+    profile_total: ProfileRow | None
     profile_iterations: int | None
 
 

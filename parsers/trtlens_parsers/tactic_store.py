@@ -108,6 +108,11 @@ class TacticStore:
         self.add_code(code)
         self.add_time(math.nan if time_ms is None else time_ms)
 
+    def last_reason(self) -> str | None:
+        """Why the last tactic has no time of its own."""
+        remark = self.columns.remarks.get(len(self.columns) - 1)
+        return None if remark is None else remark.reason
+
     def take_back(self) -> Kernel:
         """Remove the last tactic; its kernel."""
         self.columns.remarks.pop(len(self.columns) - 1, None)

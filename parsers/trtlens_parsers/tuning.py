@@ -214,15 +214,18 @@ class TuningReader:
         """A timed tactic that is impossible, the first of a log without headers, or one that was skipped before."""
         self._need_block(line)
         store = self._store
+        remark = None if time_ms is not None else _IMPOSSIBLE
         # "Fast skip" and "skipped" lines can be followed by a time for the same tactic: then it was timed after all.
         if self._skipped_last:
             last, kernel = store.last_kernel(self._start), store.kernel(code)
             if last is not None and last.tactic_id == kernel.tactic_id:
+                reason = store.last_reason()
+                remark = remark or Remark("timed", f"skipped at first: {reason}")
                 skipped = store.take_back()
                 code = code if kernel.name else store.code(skipped)
         self._skipped_last = False
         self._straight = True
-        store.add(line, code, time_ms, None if time_ms is not None else _IMPOSSIBLE)
+        store.add(line, code, time_ms, remark)
 
     def _other_tactic(self, text: str, line: int) -> bool:
         if match := OLD_TIMED.match(text):
