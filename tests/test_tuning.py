@@ -186,6 +186,7 @@ def test_a_runner_names_the_headers_of_its_block() -> None:
         "Tactic: 0x0000000000000001 Time: 0.5",
         "=============== Computing costs for ",
         header(FORMATS),
+        "Formats and tactics selection completed in 1.5 seconds.",
     )
     assert [(row["layer"], row["outcome"]) for row in rows(text, "combinations")] == [
         ("conv", "not shown"),

@@ -40,7 +40,7 @@ def add_choices(tables: dict[str, pa.Table]) -> dict[str, pa.Table]:
     return {
         **tables,
         "candidates": marked,
-        "combinations": complete_combinations(marked, grouping, indices, marks.combinations.array()),
+        "combinations": complete_combinations(tables["builds"], marked, grouping, indices, marks.combinations.array()),
         "tuned_layers": _tuned_layers(choices, grouping, candidates, find_twins(choices, tables)),
     }
 

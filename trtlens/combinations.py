@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 
 NOT_SHOWN = "not shown"
 NOT_SHOWN_REASON = "the timing cache answered, and this version prints no line for that"
+CUT_OFF = "cut off"
+CUT_OFF_REASON = "the log ends before it was tuned"
+_BEHIND_TUNING = "engine generation"
 NO_VALID = "no valid tactics"
 ONLY_OPTION = "the only option"
 _KEYS = ("build", "layer", "input_formats", "output_formats")
@@ -102,12 +105,15 @@ def _latest_header(
 
 
 def complete_combinations(
-    candidates: pa.Table, grouping: Grouping, layer_indices: Sequence[int | None], chosen: pa.Array
+    builds: pa.Table, candidates: pa.Table, grouping: Grouping, layer_indices: Sequence[int | None], chosen: pa.Array
 ) -> pa.Table:
     """The table `combinations` with the best tactic of each, in the order of the log."""
     count = len(grouping.rows["line"])
     best, timed, untimed = _best(candidates, grouping.of_candidate, count)
     outcomes, reasons = _outcomes(candidates, grouping.of_candidate, best, count)
+    for group in _cut_off(builds, grouping):
+        if outcomes[group] == NOT_SHOWN:
+            outcomes[group], reasons[group] = CUT_OFF, CUT_OFF_REASON
     take = of_numpy(best, missing=best < 0)
     facts = {name: candidates[name].combine_chunks().take(take) for name in _BEST_COLUMNS}
     table = TABLES["combinations"].table({
@@ -121,6 +127,18 @@ _BEST_COLUMNS = {
     "time_ms": "time_ms", "tactic_id": "tactic_id", "tactic_name": "tactic_name", "split_k": "split_k",
     "runner": "runner", "precision": "precision", "unit": "unit", "line": "candidate_line",
 }  # fmt: skip
+
+
+def _cut_off(builds: pa.Table, grouping: Grouping) -> list[int]:
+    """The last combination of each build whose log ends in the tuning: what would follow is not known."""
+    rows = builds.select(["build", "finished", "last_phase"]).to_pylist()
+    cut = {row["build"] for row in rows if not row["finished"] and row["last_phase"] != _BEHIND_TUNING}
+    last: dict[int, int] = {}
+    lines = grouping.rows["line"]
+    for group, build in enumerate(grouping.rows["build"]):
+        if build in cut and (build not in last or lines[group] > lines[last[build]]):
+            last[build] = group
+    return list(last.values())
 
 
 def _best(candidates: pa.Table, groups: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

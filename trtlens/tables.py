@@ -193,7 +193,7 @@ _SPECS = (
         {_PROFILE}
         input_formats | label | | dtype and strides of the inputs
         output_formats | label | | dtype and strides of the outputs
-        outcome | text | | timed, cached (time from a cache), skipped, failed, or not shown: the cache answered without a line
+        outcome | text | | timed, cached (time from a cache), skipped, failed, not shown (the cache answered without a line), or cut off (the log ends before)
         reason | text | | why no time stands here
         time_ms | float | ms | fastest time of any tactic
         tactic_id | uint | | tactic that was fastest
