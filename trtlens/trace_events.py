@@ -8,6 +8,8 @@ are measured, their places are not, and the names of the processes say so.
 from __future__ import annotations
 
 import json
+from itertools import accumulate, groupby
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 import pyarrow.compute as pc
@@ -90,23 +92,18 @@ def _layer_slices(run: Run) -> Iterator[dict[str, Any]]:
 
 def _candidate_slices(run: Run) -> Iterator[dict[str, Any]]:
     """A slice a layer, for as long as its candidates take in a row, and within it a slice each."""
-    timed = run["candidates"].filter(pc.is_valid(run["candidates"]["time_ms"]))
+    timed = run["candidates"].filter(pc.is_valid(run["candidates"]["time_ms"])).to_pylist()
     start = 0.0
-    group: list[dict[str, Any]] = []
-    for row in [*timed.to_pylist(), None]:
-        if group and (row is None or row["layer"] != group[0]["layer"]):
-            yield from _group(group, start)
-            start += sum(1000 * one["time_ms"] for one in group)
-            group = []
-        if row is not None:
-            group.append(row)
+    for layer, group in groupby(timed, key=itemgetter("layer")):
+        rows = list(group)
+        # Added one by one: sum() adds floats in another way from Python 3.12 on, and the trace would differ.
+        starts = list(accumulate((1000 * row["time_ms"] for row in rows), initial=start))
+        yield _slice(_TUNER, 0, start, starts[-1] - start, layer or "?", {"candidates": len(rows)})
+        yield from (_candidate_slice(row, begin) for row, begin in zip(rows, starts, strict=False))
+        start = starts[-1]
 
 
-def _group(rows: list[dict[str, Any]], start: float) -> Iterator[dict[str, Any]]:
-    length = sum(1000 * row["time_ms"] for row in rows)
-    yield _slice(_TUNER, 0, start, length, rows[0]["layer"] or "?", {"candidates": len(rows)})
-    for row in rows:
-        args = {key: row[key] for key in ("precision", "unit", "input_formats", "output_formats", "runner", "line")}
-        args |= {"tactic": None if row["tactic_id"] is None else hexadecimal(row["tactic_id"]), "runs": row["chosen"]}
-        yield _slice(_TUNER, 0, start, 1000 * row["time_ms"], row["tactic_name"] or row["runner"] or "tactic", args)
-        start += 1000 * row["time_ms"]
+def _candidate_slice(row: dict[str, Any], start: float) -> dict[str, Any]:
+    args = {key: row[key] for key in ("precision", "unit", "input_formats", "output_formats", "runner", "line")}
+    args |= {"tactic": None if row["tactic_id"] is None else hexadecimal(row["tactic_id"]), "runs": row["chosen"]}
+    return _slice(_TUNER, 0, start, 1000 * row["time_ms"], row["tactic_name"] or row["runner"] or "tactic", args)
