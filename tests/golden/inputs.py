@@ -39,6 +39,18 @@ COMPARED: dict[str, tuple[str, ...]] = {
 }
 """Comparisons by name, the baseline first; ``@2`` behind a run means its second build."""
 
+DUMPED: dict[str, tuple[str, ...]] = {
+    "rms-norm": tuple(f"h200-dumps/overflowing_rms_norm-{one}" for one in ("reference", "held", "pinned")),
+    "weights": tuple(f"h200-dumps/subnormal_weights-{one}" for one in ("reference", "held", "pinned")),
+    "archives": ("dumps/reference.npz", "dumps/run.npz"),
+    "numpy-files": ("dumps/npy-reference", "dumps/npy-run"),
+    "text-files": ("dumps/text-reference", "dumps/text-run"),
+    "debug-tensors": ("dumps/debug-reference", "dumps/debug-run"),
+    "exported-outputs": ("dumps/exported-reference.json", "dumps/exported-run.json"),
+    "polygraphy": ("dumps/polygraphy.json#onnxrt", "dumps/polygraphy.json#trt"),
+}
+"""Dumps to hold against a reference, which is the first."""
+
 
 def all_files() -> dict[str, tuple[Path, ...]]:
     """Files of every run of the fixtures by the run's name, which is its place under ``fixtures``."""
@@ -52,8 +64,8 @@ def all_files() -> dict[str, tuple[Path, ...]]:
     found |= {_name(path.parent): (path,) for path in sorted(alone)}
     listed = [*FIXTURES.glob("alignment/*/*.log"), *FIXTURES.glob("releases/*.log")]
     found |= {_name(path).removesuffix(".log"): (path,) for path in sorted(listed)}
-    for folder in sorted(FIXTURES.glob("inspector-8.6-resnet50/*/")):
-        found[_name(folder)] = (folder / "layers.json", folder / "layer-times.json")
+    for layers in sorted(FIXTURES.glob("inspector-8.6-resnet50/*/layers.json")):
+        found[_name(layers.parent)] = (layers, layers.parent / "layer-times.json")
     found |= {_name(path).removesuffix(".txt"): (path,) for path in sorted(FIXTURES.glob("inspector-rtx*/*.txt"))}
     return found
 

@@ -5,54 +5,24 @@ Usable without pytest: ``compare("h200/resnet50-best")`` lists the differences.
 
 from __future__ import annotations
 
-import json
 from difflib import unified_diff
-from functools import cache, partial
 from itertools import islice
-from math import fsum
-from typing import TYPE_CHECKING, Any
-
-import pyarrow as pa
-import pyarrow.compute as pc
+from typing import TYPE_CHECKING
 
 from tests.conftest import FIXTURES
-from tests.golden.commands import printed, say
-from tests.golden.inputs import COMPARED, FILES, RUNS, named_build, opened, read_once, subject
-from tests.golden.text_of_figures import figure_text
-from tests.golden.text_of_tables import cell, digest, lines_text, raw_table_text, table_text
-from trtlens.charts import MissingData, charts_of_comparison, charts_of_run
-from trtlens.commands.why import _print_findings as print_findings
-from trtlens.comparison import change_table, compare_runs
-from trtlens.comparison import region_table as regions
-from trtlens.comparison.quantities import QUANTITIES
-from trtlens.comparison.wide import region_table, settings_table
-from trtlens.errors import TrtlensError
-from trtlens.folders import GENERATOR
-from trtlens.report.finding_list import findings as finding_list
-from trtlens.report.overview import card
-from trtlens.report.subject import read_subject
-from trtlens.tables import TABLES
-from trtlens.trace_events import trace_json
-from trtlens.views import VIEWS
+from tests.golden.inputs import COMPARED, DUMPED, RUNS, read_once
+from tests.golden.products_of_comparisons import of_comparison
+from tests.golden.products_of_dumps import of_dumps
+from tests.golden.products_of_runs import AbsentError, of_run
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable
     from pathlib import Path
 
-    from trtlens.charts import Chart
-    from trtlens.comparison import Comparison
-    from trtlens.runs import Run
-
 EXPECTED = FIXTURES / "expected"
-NAMES = (*RUNS, *(f"compared/{name}" for name in COMPARED))
-"""Everything that has golden files: runs, and comparisons behind ``compared/``."""
-_TABLE_ROWS = 6
-_PRINTED = frozenset({"small-build"})
+NAMES = (*RUNS, *(f"compared/{name}" for name in COMPARED), *(f"accuracy/{name}" for name in DUMPED))
+"""Everything that has golden files: runs, comparisons behind ``compared/``, dumps beside a reference behind ``accuracy/``."""
 _SHOWN_DIFFERENCE = 40
-
-
-class AbsentError(Exception):
-    """A run lacks what a product would be made of; the reason stands among its golden files."""
 
 
 def produce(name: str) -> dict[str, str]:
@@ -61,7 +31,7 @@ def produce(name: str) -> dict[str, str]:
         tried = {file: _tried(make) for file, make in products(name).items()}
     made = {file: text for file, (text, _) in tried.items() if text is not None}
     absent = "\n".join(reason for _, reason in tried.values() if reason is not None)
-    return made if name.startswith("compared/") else made | {"absent.txt": f"{absent}\n"}
+    return made | {"absent.txt": f"{absent}\n"} if name in RUNS else made
 
 
 def _tried(make: Callable[[], str]) -> tuple[str | None, str | None]:
@@ -73,15 +43,18 @@ def _tried(make: Callable[[], str]) -> tuple[str | None, str | None]:
 
 
 def products(name: str) -> dict[str, Callable[[], str]]:
-    """How each product of a run or a comparison is made, within `read_once`; each can be made alone.
+    """How each product of a run, a comparison or compared dumps is made, within `read_once`; each can be made alone.
 
     Raises:
         AbsentError: when called, a product cannot be made of this run.
 
     """
-    if name.startswith("compared/"):
-        return dict(_of_comparison(COMPARED[name.removeprefix("compared/")]))
-    return dict(_of_run(name))
+    kind, _, rest = name.partition("/")
+    if kind == "compared":
+        return dict(of_comparison(COMPARED[rest]))
+    if kind == "accuracy":
+        return dict(of_dumps(DUMPED[rest]))
+    return dict(of_run(name))
 
 
 def compare(name: str) -> list[str]:
@@ -132,138 +105,3 @@ def left_over() -> list[str]:
 
 def _place(path: Path) -> str:
     return path.relative_to(FIXTURES).as_posix()
-
-
-# -- a run ---------------------------------------------------------------------------------------------------------
-
-
-def _of_run(name: str) -> Iterator[tuple[str, Callable[[], str]]]:
-    run, files, shown = opened(name), FILES[name], subject(name)
-    view_of = shown.view if len(shown.builds) == 1 else cache(run.view)  # the only build's views are those of the run
-    yield "summary.txt", lambda: say("parse", *files).text
-    yield "tables.txt", lambda: _tables(run)
-    yield from ((f"views/{view}.csv", partial(_view, view_of, view)) for view in VIEWS)
-    yield "findings.txt", lambda: printed(print_findings, view_of("findings").to_pylist()).text
-    for number, layer in enumerate(_explained(view_of("layers")), 1):
-        yield f"why-{number}.txt", partial(_why, layer, files)
-    if name in _PRINTED:
-        yield from ((f"printed/{view}.txt", partial(_shown, view, name)) for view in VIEWS if view_of(view).num_rows)
-    yield from ((f"charts/{chart.name}.txt", partial(_chart, chart, name)) for chart in charts_of_run())
-    yield "card.html", lambda: _html(card(shown, 0, None))
-    yield "trace.txt", lambda: _trace(name)
-
-
-def _tables(run: Run) -> str:
-    return "\n".join(f"[{one}]\n{raw_table_text(_without_place(run[one]))}" for one in TABLES if run[one].num_rows)
-
-
-def _view(view_of: Callable[[str], pa.Table], view: str) -> str:
-    rows = view_of(view)
-    if not rows.num_rows:
-        raise AbsentError(f"view {view}: no rows")
-    return table_text(rows)
-
-
-def _why(layer: str, files: Sequence[Path]) -> str:
-    return say("why", layer, *files).text
-
-
-def _without_place(table: pa.Table) -> pa.Table:
-    """The table with names of files as they stand under ``fixtures``."""
-    if "file" not in table.column_names:
-        return table
-    place = table.column_names.index("file")
-    names = pc.replace_substring(table["file"], f"{FIXTURES}/", "")
-    return table.set_column(place, table.schema.field(place), names)
-
-
-def _shown(view: str, name: str) -> str:
-    return say("show", view, *FILES[name]).text + say("show", view, *FILES[name], "--format", "json").text
-
-
-def _chart(chart: Chart, name: str) -> str:
-    try:
-        return figure_text(chart.draw_from(subject(name).source(chart.reads)))
-    except MissingData as missing:
-        raise AbsentError(f"chart {chart.name}: {missing}") from missing
-
-
-def _explained(layers: pa.Table) -> list[str]:
-    """Names of a few layers: the slowest, the slowest reformat, one in the middle, the last."""
-    order = [("time_ms", "descending"), ("build", "ascending"), ("index", "ascending")]
-    slowest: list[dict[str, Any]] = layers.sort_by(order).select(["name", "index", "type"]).to_pylist()
-    if not slowest:
-        return []
-    reformats = [row for row in slowest if row["type"] == "Reformat"]
-    in_order = sorted(slowest, key=lambda row: row["index"])
-    picked = [slowest[0], *reformats[:1], in_order[len(in_order) // 2], in_order[-1]]
-    return list(dict.fromkeys(row["name"] for row in picked if row["name"]))
-
-
-def _trace(name: str) -> str:
-    """The trace of Perfetto: some events, the sums of each process, digests of all; or why there is none."""
-    try:
-        text = trace_json(subject(name).run).replace(GENERATOR, "trtlens")
-    except TrtlensError as error:
-        return f"{error}\n"
-    slices = [event for event in json.loads(text)["traceEvents"] if event["ph"] == "X"]
-    sums = [
-        f"process {process}: {len(own)} slices, {fsum(one['dur'] for one in own):.6g} µs, digest of starts "
-        f"{digest([cell(one['ts']) for one in own])}\n"
-        for process in sorted({one["pid"] for one in slices})
-        for own in [[one for one in slices if one["pid"] == process]]
-    ]
-    return lines_text(text.split("\n")) + "".join(sums)
-
-
-def _html(text: str) -> str:
-    """An element a line, so that a difference stands alone."""
-    return text.replace("><", ">\n<") + "\n"
-
-
-# -- a comparison --------------------------------------------------------------------------------------------------
-
-
-def _of_comparison(arguments: tuple[str, ...]) -> Iterator[tuple[str, Callable[[], str]]]:
-    names, builds = zip(*map(named_build, arguments), strict=True)
-    words = [
-        ",".join(map(str, FILES[name])) + argument.removeprefix(name)
-        for name, argument in zip(names, arguments, strict=True)
-    ]
-    compared = partial(say, "compare", *words, "--top", 10)
-    yield "table.txt", lambda: compared().text
-    yield "markdown.md", lambda: compared("--format", "markdown", *_checks()).text
-    yield "against.txt", lambda: say("findings", *FILES[names[0]], "--against", words[1]).text
-    try:
-        comparison = compare_runs([opened(name) for name in names], names=arguments, builds=builds)
-    except TrtlensError:  # table.txt says why
-        return
-    yield "changes.csv", lambda: table_text(change_table.table(comparison))
-    yield "regions.csv", lambda: table_text(regions.table(comparison))
-    yield "side-by-side.csv", lambda: table_text(region_table(comparison), _TABLE_ROWS)
-    yield "settings.csv", lambda: table_text(settings_table(comparison))
-    subjects = [
-        read_subject(opened(name), argument, build)
-        for name, argument, build in zip(names, arguments, builds, strict=True)
-    ]
-    yield (
-        "cards.html",
-        lambda: _html("".join(card(one, place, subjects[0]) for place, one in enumerate(subjects[1:], 1))),
-    )
-    yield "findings.html", lambda: _html(finding_list(subjects))
-    for chart in charts_of_comparison():
-        for number in comparison.others:
-            yield f"charts/{chart.name}-{number}.txt", partial(_difference, chart, comparison, number)
-
-
-def _difference(chart: Chart, comparison: Comparison, number: int) -> str:
-    """A chart of two runs as text, or why there is none."""
-    try:
-        return figure_text(chart.draw_from(comparison, number=number))
-    except MissingData as missing:
-        return f"{missing}\n"
-
-
-def _checks() -> list[str]:
-    """Every quantity, held against a limit as a value and as a change."""
-    return [word for name in QUANTITIES for limit in ("> 0", "> +0") for word in ("--fail-on", f"{name} {limit}")]

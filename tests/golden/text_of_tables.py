@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 WHOLE = 40
 """Rows up to which a table stands whole."""
 _HEAD, _TAIL = 8, 4
+RAW_WHOLE = 6
+"""Rows up to which a table as it was read stands whole."""
 _RAW_HEAD, _RAW_TAIL = 4, 2
 _FEW = 6
 """Distinct texts up to which a column's summary counts each."""
@@ -51,7 +53,7 @@ class Columns:
         return len(self.values[0]) if self.values else 0
 
 
-def table_text(table: pa.Table, whole: int = WHOLE) -> str:
+def table_text(table: pa.Table, whole: int | None = None) -> str:
     """An Arrow table, its columns' types and units in the heading."""
     names = [_heading(field) for field in table.schema]
     return columns_text(Columns(names, [column.to_pylist() for column in table.columns]), whole)
@@ -64,8 +66,9 @@ def _heading(field: pa.Field) -> str:
     return f"{field.name} {kind}" + (f" [{unit}]" if unit else "")
 
 
-def columns_text(columns: Columns, whole: int = WHOLE) -> str:
+def columns_text(columns: Columns, whole: int | None = None) -> str:
     """Columns as CSV: every row up to ``whole`` rows; of more the first, the last, sums and digests."""
+    whole = WHOLE if whole is None else whole
     cells = [[cell(value) for value in column] for column in columns.values]
     rows = list(zip(*cells, strict=True))
     if len(rows) <= whole:
@@ -80,7 +83,7 @@ def raw_table_text(table: pa.Table) -> str:
 
     Its numbers were printed by others: they are digested as they are, without rounding.
     """
-    if table.num_rows <= _RAW_HEAD + _RAW_TAIL:
+    if table.num_rows <= RAW_WHOLE:
         return table_text(table)
     head, tail = table.slice(0, _RAW_HEAD), table.slice(table.num_rows - _RAW_TAIL)
     rows = [[cell(value) for value in row.values()] for row in [*head.to_pylist(), *tail.to_pylist()]]
@@ -134,8 +137,12 @@ def cell(value: Any) -> str:
 
 
 def _short(value: float) -> str:
-    """Six digits; what is left over where equal times are subtracted depends on the machine, and is nothing."""
-    return f"{0.0 if abs(value) < _NOTHING else value:.6g}"
+    """Six digits, by way of ten; what is left over where equal times are subtracted is nothing.
+
+    Sums of times with few digits lie just between two roundings at times, and how they are added up, which differs from
+    one Python and one pandas to the next, would decide.
+    """
+    return f"{0.0 if abs(value) < _NOTHING else float(f'{value:.10g}'):.6g}"
 
 
 def rounded(value: Any) -> Any:

@@ -1,0 +1,80 @@
+"""What trtlens says of runs beside one another: the command's texts, tables, the report's cards and findings, charts, the gate."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING
+
+from tests.golden.commands import say
+from tests.golden.inputs import FILES, named_build, opened
+from tests.golden.text_of_figures import figure_text
+from tests.golden.text_of_pages import html_text
+from tests.golden.text_of_tables import table_text
+from trtlens.charts import MissingData, charts_of_comparison
+from trtlens.comparison import change_table, compare_runs
+from trtlens.comparison import region_table as regions
+from trtlens.comparison.quantities import QUANTITIES
+from trtlens.comparison.wide import region_table, settings_table
+from trtlens.errors import TrtlensError
+from trtlens.report.finding_list import findings as finding_list
+from trtlens.report.overview import card
+from trtlens.report.payload import Compared
+from trtlens.report.subject import read_subject
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from trtlens.charts import Chart
+    from trtlens.comparison import Comparison
+    from trtlens.report.subject import Subject
+
+_TABLE_ROWS = 6
+
+
+def of_comparison(arguments: tuple[str, ...]) -> Iterator[tuple[str, Callable[[], str]]]:
+    """How each product of a comparison is made, by file."""
+    names, builds = zip(*map(named_build, arguments), strict=True)
+    words = [
+        ",".join(map(str, FILES[name])) + argument.removeprefix(name)
+        for name, argument in zip(names, arguments, strict=True)
+    ]
+    compared = partial(say, "compare", *words, "--top", 10)
+    yield "table.txt", lambda: compared().text
+    yield "markdown.md", lambda: compared("--format", "markdown", *_checks()).text
+    yield "against.txt", lambda: say("findings", *FILES[names[0]], "--against", words[1]).text
+    try:
+        comparison = compare_runs([opened(name) for name in names], names=arguments, builds=builds)
+    except TrtlensError:  # table.txt says why
+        return
+    yield "changes.csv", lambda: table_text(change_table.table(comparison))
+    yield "regions.csv", lambda: table_text(regions.table(comparison))
+    yield "side-by-side.csv", lambda: table_text(region_table(comparison), _TABLE_ROWS)
+    yield "settings.csv", lambda: table_text(settings_table(comparison))
+    subjects = [
+        read_subject(opened(name), argument, build)
+        for name, argument, build in zip(names, arguments, builds, strict=True)
+    ]
+    yield "cards.html", lambda: html_text("".join(_cards(comparison, subjects)))
+    yield "findings.html", lambda: html_text(finding_list(subjects))
+    for chart in charts_of_comparison():
+        for number in comparison.others:
+            yield f"charts/{chart.name}-{number}.txt", partial(_difference, chart, comparison, number)
+
+
+def _difference(chart: Chart, comparison: Comparison, number: int) -> str:
+    """A chart of two runs as text, or why there is none."""
+    try:
+        return figure_text(chart.draw_from(comparison, number=number))
+    except MissingData as missing:
+        return f"{missing}\n"
+
+
+def _cards(comparison: Comparison, subjects: Sequence[Subject]) -> Iterator[str]:
+    compared = Compared(comparison, None)
+    for place in range(1, len(subjects)):
+        yield card(subjects[place], place, subjects[0], compared.mismatches(subjects, place))
+
+
+def _checks() -> list[str]:
+    """Every quantity, held against a limit as a value and as a change."""
+    return [word for name in QUANTITIES for limit in ("> 0", "> +0") for word in ("--fail-on", f"{name} {limit}")]
