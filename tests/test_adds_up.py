@@ -130,6 +130,18 @@ def test_two_captures_of_one_question_do_not_contradict(names: tuple[str, str]) 
     assert not any(sentence.startswith("On the table") for sentence in told)
 
 
+def test_differences_between_processes_are_said_to_be_small() -> None:
+    """What samples of 500 µs without noise tell apart beyond the timer, but two processes with one engine do too."""
+    small, large = (
+        tell(compared(made([0.25, 0.25], 0.5), made([0.25, 0.25], ms)))[0].sentences[0] for ms in (0.503, 0.52)
+    )
+
+    assert "0.6 % slower" in small
+    assert "Two processes that time one engine can be 0.7 % apart" in small
+    assert "4 % slower" in large
+    assert "Two processes" not in large
+
+
 def test_every_form_says_it_first() -> None:
     """Terminal, Markdown and JSON: before any layer or region."""
     names = CAPTURES[0]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from trtlens.comparison.latency import PROCESSES_SHARE, factor
 from trtlens.comparison.noise import NO_DIFFERENCE
 from trtlens.comparison.same_work import batches
 from trtlens.comparison.times import TUNER
@@ -66,13 +67,20 @@ def tell_inference(comparison: Comparison, number: int) -> Iterable[str]:
     if found.difference is None:
         yield f"{told}; noise cannot be told without samples."
         return
-    yield f"{told}: {verdict_text(comparison, found.difference, found.run_ms, found.base_ms)}."
+    yield f"{told}: {verdict_text(comparison, found.difference, found.run_ms, found.base_ms)}.{_small(found)}"
+
+
+def _small(found: Latencies) -> str:
+    """Said of a difference that is more than the samples' noise, but no more than what lies between two processes."""
+    seen = found.difference is not None and found.difference.verdict != NO_DIFFERENCE
+    if not seen or abs(found.run_ms - found.base_ms) > PROCESSES_SHARE * found.base_ms:
+        return ""
+    return f" Two processes that time one engine can be {100 * PROCESSES_SHARE:.1f} % apart, so time both again before this counts."
 
 
 def verdict_text(comparison: Comparison, difference: Difference, run_ms: float, base_ms: float) -> str:
     """How many times faster or slower, with the interval; or that no difference is seen."""
-    slow, fast = sorted((run_ms, base_ms), reverse=True)
-    ratio = f"{slow / fast:.2f}x " if fast and difference.verdict != NO_DIFFERENCE else ""
+    ratio = "" if difference.verdict == NO_DIFFERENCE else factor(run_ms, base_ms)
     return f"{ratio}{difference.verdict} ({_interval(comparison, difference)})"
 
 

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 
     from trtlens.runs import Run
 
+PROCESSES_SHARE = 0.007
+"""How far two processes were apart that timed one engine (H200, ten processes of trtlens, trtexec and a plain loop)."""
+_IN_PERCENT = 1.1
 _PASSES = ("timing", "trtexec", "latency")
 
 
@@ -33,6 +36,14 @@ class Latencies:
         """Samples a second of GPU time: ``44,700 samples a second against 2,500: 17.9x as many``."""
         run, base = 1000 * run_batch / self.run_ms, 1000 * base_batch / self.base_ms
         return f"{number(run)} samples a second against {number(base)}, {run / base:.3g}x as many"
+
+
+def factor(one_ms: float, other_ms: float) -> str:
+    """How far two times are apart, as stands before faster or slower: ``1.19x``, below a tenth ``0.43 %``; nothing of 0."""
+    fast, slow = sorted((one_ms, other_ms))
+    if not fast:
+        return ""
+    return f"{slow / fast:.2f}x " if slow / fast >= _IN_PERCENT else f"{100 * (slow / fast - 1):.2g} % "
 
 
 def adds_up(inference: Latencies | None, layers: Difference | None, layers_ms: float | None) -> bool | None:

@@ -7,7 +7,7 @@ from html import escape
 from typing import TYPE_CHECKING, Any
 
 from trtlens.charts.drawing.style import by_precision, colour
-from trtlens.comparison.latency import compare_latency
+from trtlens.comparison.latency import compare_latency, factor
 from trtlens.comparison.noise import NO_DIFFERENCE
 from trtlens.comparison.same_work import INPUTS, batches, model_of
 from trtlens.endings import FINISHED, read_ending
@@ -128,10 +128,8 @@ def _against(subject: Subject, baseline: Subject, unlike: Sequence[Mismatch]) ->
         return f'<p class="against">not held against {text(baseline.name)}: {text(", ".join(map(str, unlike)))}</p>'
     if found.difference.verdict == NO_DIFFERENCE:
         return f'<p class="against">no difference seen to {text(baseline.name)}</p>'
-    slow, fast = max(found.run_ms, found.base_ms), min(found.run_ms, found.base_ms)
-    factor = f"{slow / fast:.2f}x " if fast else ""
     word = found.difference.verdict
-    return f'<p class="against {word}" title="{_RATIO}">{factor}{word} than {text(baseline.name)} ({signed_duration(found.difference.diff_ms)})</p>'
+    return f'<p class="against {word}" title="{_RATIO}">{factor(found.run_ms, found.base_ms)}{word} than {text(baseline.name)} ({signed_duration(found.difference.diff_ms)})</p>'
 
 
 def _latency(subject: Subject) -> str:
