@@ -20,8 +20,6 @@ if TYPE_CHECKING:
     from trtlens_parsers.program_run import OpenRun
     from trtlens_parsers.tuning import TuningReader
 
-_MOST_MESSAGE_LINES = 40
-
 
 @dataclass(slots=True)
 class OpenBuild:
@@ -43,8 +41,6 @@ class OpenBuild:
     layer_names: list[tuple[str, int]] = field(default_factory=list)
     lost_rows: list[LostRow] = field(default_factory=list)
     bindings: list[str] = field(default_factory=list)
-    message_end: int = -1  # last line of the last warning or error; lines without a prefix can go on with it
-    is_indented: bool = False  # its further lines are indented
     moments: list[Moment] = field(default_factory=list)
     wrappers: dict[str, int] = field(default_factory=dict)
     extended_line: int = 0  # last line that completed a row of the engine's layers

@@ -20,6 +20,7 @@ BuildOption = Annotated[
     Optional[int],  # noqa: UP045  typer reads annotations at run time, on Python 3.10 too
     typer.Option("--build", help="Only this build of a log that holds several (from 1)."),
 ]
+_TABLE = "table:"
 _SEVERITY_STYLES = {"internal error": "bold red", "error": "bold red", "warning": "yellow"}
 
 
@@ -125,7 +126,12 @@ def _has_failed(run: Run) -> bool:
 
 
 def show(
-    view: Annotated[str, typer.Argument(help="The view or table to show; `trtlens views` lists them.")],
+    view: Annotated[
+        str,
+        typer.Argument(
+            help="The view or table to show (table:layers for the table behind a view); `trtlens views` lists them."
+        ),
+    ],
     run: Annotated[list[str], typer.Argument(help="A run folder, or a log with JSON files of the same run.")],
     build: BuildOption = None,
     form: FormatOption = Format.TABLE,
@@ -139,9 +145,11 @@ def show(
     from trtlens.tables import TABLES  # noqa: PLC0415
     from trtlens.views import VIEWS  # noqa: PLC0415
 
-    if view not in VIEWS and view not in TABLES:
+    table = view.removeprefix(_TABLE) if view.startswith(_TABLE) or view not in VIEWS else None
+    if table is not None and table not in TABLES:
         raise TrtlensError(
-            f"there is no view {view!r}: choose one of {', '.join(VIEWS)}; or a table: {', '.join(TABLES)}"
+            f"there is no view {view!r}: choose one of {', '.join(VIEWS)}; or a table: {', '.join(TABLES)} "
+            f"({_TABLE}layers for one that has a view's name)"
         )
     if chart is not None:
         check_place(chart)
@@ -150,7 +158,7 @@ def show(
     if chart is not None:
         _write_chart(opened, view, chart)
         return
-    rows = opened.view(view) if view in VIEWS else opened[view]
+    rows = opened.view(view) if table is None else opened[table]
     if not rows.num_rows and form is Format.TABLE:
         sys.stderr.write(f"{visible(opened.name)} has no rows for {view}{_why_empty(opened, view)}\n")
     write_table(rows, form)

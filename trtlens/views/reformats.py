@@ -21,6 +21,7 @@ COLUMNS = declare(
     build | int | | number of the build
     index | int | | position in the engine
     name | text | | layer
+    type | text | | layer or runner type: of a NoOp nothing is launched
     kind | text | | dtype, layout, both or copy; null where the log does not show the layout
     time_ms | float | ms | measured time of one execution; null where the run has none
     cost_ms | float | ms | measured time, else the tuner's time for this reformat; 0 where the engine launches nothing
@@ -57,7 +58,7 @@ def _row(build: int, reformat: Reformat) -> dict[str, object]:
     sizes = [tensor.bytes for tensor in (*node.inputs, *node.outputs)]
     lines = [*reformat.lines, *([reformat.cost_line] if reformat.cost_line is not None else [])]
     return {
-        "build": build, "index": node.index, "name": node.name, "kind": node.row["reformat_kind"], "time_ms": node.time_ms,
+        "build": build, "index": node.index, "name": node.name, "type": node.type, "kind": node.row["reformat_kind"], "time_ms": node.time_ms,
         "cost_ms": reformat.cost_ms, "cost_source": reformat.cost_source, "cause": reformat.cause,
         "detail": reformat.detail, "advice": ADVICE[reformat.cause], "before": _text(source), "after": _text(target),
         "padded_channels": _padded(source, target),

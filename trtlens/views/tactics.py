@@ -30,6 +30,7 @@ COLUMNS = declare(
     type | text | | layer or runner type
     precision | text | | what the layer computes in
     unit | text | | tensor core or cuda core
+    runner | text | | runner of the tactic that the engine runs, as the tuner names it
     chosen_ms | float | ms | the tuner's time for the tactic that the engine runs, in the formats that it has
     best_ms | float | ms | fastest time of any tactic of this layer in any format
     regret_ms | float | ms | chosen less best: what formats cost, as `trtlens why` explains layer by layer
@@ -71,7 +72,8 @@ def _build_rows(run: Run, build: int) -> list[dict[str, Any]]:
     tried = {name: tuner.combinations(name) for name in _tuned_names(graph)}
     chosen = of_build(candidates.filter(known_true(candidates["chosen"])), build)
     lines = {
-        row["line"]: row for row in chosen.select(["line", "time_ms", "input_formats", "output_formats"]).to_pylist()
+        row["line"]: row
+        for row in chosen.select(["line", "runner", "time_ms", "input_formats", "output_formats"]).to_pylist()
     }
     rows = [_row(build, node, graph, tried, lines) for node in graph.nodes.values()]
     return [*rows, _sums(build, rows)]
@@ -101,7 +103,7 @@ def _row(
         return row
     candidate = chosen.get(tuned.get("candidate_line") or -1)
     if candidate is not None:
-        row.update(chosen_ms=candidate["time_ms"], chosen_line=candidate["line"],
+        row.update(runner=candidate["runner"], chosen_ms=candidate["time_ms"], chosen_line=candidate["line"],
                    input_formats=candidate["input_formats"], output_formats=candidate["output_formats"])  # fmt: skip
     if row["record"] not in {"own", "twin"}:
         return row

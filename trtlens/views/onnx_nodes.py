@@ -1,0 +1,58 @@
+"""Which ONNX nodes does each engine layer hold, and what tells?"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from trtlens.comparison.holdings import METADATA
+from trtlens.engine_graph import builds_with_layers
+from trtlens.schema import declare
+from trtlens.tensor_layers import held_nodes
+from trtlens.views import NO_LAYERS, View
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from trtlens.runs import Run
+
+COLUMNS = declare(
+    "view onnx_nodes", "one engine layer with the model's nodes that it holds", "build index",
+    """
+    build | int | | number of the build
+    index | int | | position in the engine
+    name | text | | layer
+    type | text | | layer or runner type
+    onnx_nodes | texts | | ONNX nodes that it holds; null where nothing tells
+    known_by | text | | metadata (or the builder's line about a region), name, tensors (what lies between the model's tensors around it)
+    line | int | | line of the log
+    """,
+)  # fmt: skip
+
+
+def table(run: Run) -> pa.Table:
+    """Layers in execution order; of an engine with several optimisation profiles, those of the one that is compared."""
+    rows = [row for build in builds_with_layers(run) for row in _rows(run, build)]
+    return COLUMNS.table({column.name: [row[column.name] for row in rows] for column in COLUMNS.columns})
+
+
+def _rows(run: Run, build: int) -> list[dict[str, object]]:
+    layers = run.build(build)["layers"].select(["index", "line"])
+    lines = dict(zip(layers["index"].to_pylist(), layers["line"].to_pylist(), strict=True))
+    rows = []
+    for layer, holding in held_nodes(run, build):
+        nodes, known_by = holding.nodes, holding.source
+        if layer.is_reformat and known_by != METADATA and layer.name not in nodes:
+            nodes, known_by = (), None  # its name is that of the layer that wanted it
+        rows.append({
+            "build": build, "index": layer.index, "name": layer.name, "type": layer.type,
+            "onnx_nodes": list(nodes) or None, "known_by": known_by, "line": lines.get(layer.index),
+        })  # fmt: skip
+    return rows
+
+
+VIEW = View(
+    table,
+    question="Which ONNX nodes does each engine layer hold, and what tells?",
+    place=19,
+    empty=NO_LAYERS,
+)
