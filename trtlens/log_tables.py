@@ -233,8 +233,9 @@ def _runners(builds: Sequence[Build], blocks: _Blocks) -> pa.Table:
 def _tactic_counts(builds: Sequence[Build]) -> pa.Array:
     """Tactics of each block; the row of a runner that had no valid one names none."""
     counts = [np.empty(0, np.int64)]
+    kernels = builds[0].tactics.kernels if builds else []  # one list, shared by all builds of a log
+    is_tactic = np.array([kernel != NO_KERNEL for kernel in kernels], bool)
     for build in builds:
-        is_tactic = np.array([kernel != NO_KERNEL for kernel in build.tactics.kernels], bool)
         known = np.concatenate([[0], np.cumsum(is_tactic[np.array(build.tactics.codes, np.int64)])])
         stops, starts = (
             np.array([getattr(block, end) for block in build.blocks], np.int64) for end in ("stop", "start")
