@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trtlens_parsers.messages import MESSAGE_CODES, MESSAGE_SCREEN, Entry, classify
+from trtlens_parsers.meanings import MESSAGE_CODES, MESSAGE_SCREEN, Entry, classify
 
 DOCS = Path(__file__).parent.parent / "docs" / "messages.md"
 NAMES = (

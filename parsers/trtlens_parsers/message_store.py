@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from trtlens_parsers.continuations import continues, is_open
-from trtlens_parsers.messages import classify
+from trtlens_parsers.meanings import classify
 from trtlens_parsers.records import Message
 
 if TYPE_CHECKING:

@@ -5,16 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from trtlens_parsers.beginnings import Beginnings
-from trtlens_parsers.messages.engine import ENGINE
-from trtlens_parsers.messages.entry import Entry, Meaning, Template
-from trtlens_parsers.messages.environment import CUDA, ENVIRONMENT
-from trtlens_parsers.messages.network import NETWORK
-from trtlens_parsers.messages.plugins import PLUGINS
-from trtlens_parsers.messages.precision import PRECISION
-from trtlens_parsers.messages.quantization import QUANTIZATION
-from trtlens_parsers.messages.shapes import SHAPES
-from trtlens_parsers.messages.tactics import TACTICS
-from trtlens_parsers.messages.tools import FALLBACKS, TOOLS
+from trtlens_parsers.meanings.engine import ENGINE
+from trtlens_parsers.meanings.entry import Entry, Meaning, Template
+from trtlens_parsers.meanings.environment import ENVIRONMENT
+from trtlens_parsers.meanings.network import NETWORK
+from trtlens_parsers.meanings.precision import PRECISION
+from trtlens_parsers.meanings.tactics import TACTICS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -24,19 +20,7 @@ _LONGEST = 65536
 
 # The precise comes before the general: a missing plugin before the operator that needs it, an allocation that failed
 # before the CUDA call that did, any known cause before the bare error code.
-_ENTRIES = (
-    *PRECISION,
-    *QUANTIZATION,
-    *TACTICS,
-    *ENGINE,
-    *PLUGINS,
-    *NETWORK,
-    *SHAPES,
-    *TOOLS,
-    *ENVIRONMENT,
-    *CUDA,
-    *FALLBACKS,
-)
+_ENTRIES = (*PRECISION, *TACTICS, *ENGINE, *NETWORK, *ENVIRONMENT)
 
 MESSAGE_CODES: Mapping[str, Entry] = {entry.code: entry for entry in _ENTRIES}
 """Every code with its entry, in the order in which the catalogue is tried."""
