@@ -11,6 +11,7 @@ golden:
 lint:
     .venv/bin/ruff check .
     .venv/bin/ruff format --check .
+    .venv/bin/lint-imports
 
 types:
     .venv/bin/mypy

@@ -15,8 +15,8 @@ import numpy as np
 from trtlens.comparison import Comparison, change_table, compare_runs, region_table
 from trtlens.comparison.gate import judge_checks, read_check
 from trtlens.comparison.headlines import tell
-from trtlens.runs import Run
-from trtlens.tables import TABLES
+from trtlens.runs.run import Run
+from trtlens.tables.declarations import TABLES
 
 
 def make_run(name: str, layers: int, executions: int, seed: int) -> Run:

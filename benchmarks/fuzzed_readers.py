@@ -11,14 +11,14 @@ import numpy as np
 from fuzz_seeds import SMALL_LOG, json_seeds, run_command
 
 from trtlens.accuracy.npy import load_arrays
-from trtlens.capture.calibration import CalibrationCache, InputSpec, load_calibration_data
-from trtlens.capture.convert import convert_model
-from trtlens.capture.options import BuildOptions
+from trtlens.capture.models.calibration import CalibrationCache, InputSpec, load_calibration_data
+from trtlens.capture.models.convert import convert_model
+from trtlens.capture.options.build_options import BuildOptions
 from trtlens.capture.recorder import create_recorder
 from trtlens.charts import CHARTS
 from trtlens.comparison.gate import read_check
-from trtlens.ingest import read_document
-from trtlens.tables import TABLES
+from trtlens.runs.ingest import read_document
+from trtlens.tables.declarations import TABLES
 from trtlens.views import VIEWS
 
 if TYPE_CHECKING:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from trtlens.tables import TABLES
+from trtlens.tables.declarations import TABLES
 from trtlens.views import VIEWS
 
 if TYPE_CHECKING:
-    from trtlens.schema import TableSpec
+    from trtlens.tables.schema import TableSpec
 
 _HEAD = """# Tables
 

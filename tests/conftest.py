@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from trtlens.runs import Run, open_run
+from trtlens.runs.run import Run, open_run
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -16,7 +16,7 @@ from trtlens import open_run
 from trtlens.charts import charts_of_comparison
 from trtlens.comparison import Comparison, change_table, compare_runs, region_table
 from trtlens.comparison.headlines import tell
-from trtlens.comparison.latency import Latencies, adds_up
+from trtlens.comparison.inference_latency import Latencies, adds_up
 from trtlens.comparison.noise import judge, judge_summary
 
 if TYPE_CHECKING:

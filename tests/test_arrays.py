@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from trtlens import arrays
-from trtlens.arrays import array, known_true, of_build, of_numpy
-from trtlens.schema import LABEL, declare
+from trtlens.tables import arrays
+from trtlens.tables.arrays import array, known_true, of_build, of_numpy
+from trtlens.tables.schema import LABEL, declare
 
 TEXT = st.text(max_size=12)
 COLUMNS = st.one_of(
@@ -92,7 +92,7 @@ def test_rows_of_a_build_and_unknown_truths() -> None:
 def test_making_arrays_imports_no_pandas() -> None:
     """That is what they are for: pandas takes longer to import than a log of 10 MB takes to read."""
     code = (
-        "import sys, numpy, pyarrow as pa; from trtlens.arrays import *; from trtlens.schema import LABEL\n"
+        "import sys, numpy, pyarrow as pa; from trtlens.tables.arrays import *; from trtlens.tables.schema import LABEL\n"
         "t = pa.table({'build': array([1, 2], pa.int64()), 'x': array(['a', None], LABEL)})\n"
         "of_build(t, 1), known_true(pa.chunked_array([array([None], pa.bool_())])), of_numpy(numpy.arange(3))\n"
         "array([['a']], pa.list_(pa.string())), array([1.5], pa.float64())\n"

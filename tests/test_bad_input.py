@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from trtlens import TrtlensError, open_run, sources
+from trtlens import TrtlensError, open_run
+from trtlens.runs import sources
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -11,7 +11,7 @@ import pytest
 
 from tests.conftest import FIXTURES
 from tests.doubles.made_logs import GENERATED, header, log, run_of, runner, tactic
-from trtlens.runs import Run, open_run
+from trtlens.runs.run import Run, open_run
 
 LOGS = (
     "h200/resnet50-fp16",

@@ -27,10 +27,10 @@ from tests.doubles.made_logs import (
     strategies_build,
     tactic,
 )
-from trtlens import fitting
-from trtlens.matching import EngineLayer, Match, Matcher
-from trtlens.operands import Operand, Operands, combination_fits, fits, read_combination
-from trtlens.runs import Run, open_run
+from trtlens.runs.run import Run, open_run
+from trtlens.tuning import combination_matcher as fitting
+from trtlens.tuning.matching import EngineLayer, Match, Matcher
+from trtlens.tuning.operands import Operand, Operands, combination_fits, fits, read_combination
 
 if TYPE_CHECKING:
     from pathlib import Path

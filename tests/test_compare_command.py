@@ -15,10 +15,10 @@ from hypothesis import strategies as st
 
 from tests.conftest import FIXTURES, capture_files
 from trtlens.cli import main
+from trtlens.commands.markdown import escape, markdown_table
 from trtlens.comparison import change_table, region_table
 from trtlens.comparison.arguments import read_argument, run_names
 from trtlens.comparison.quantities import QUANTITIES
-from trtlens.markdown import escape, markdown_table
 
 if TYPE_CHECKING:
     from pathlib import Path

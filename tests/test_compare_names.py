@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trtlens.comparison.names import NameReader, Parts
+from trtlens.engine.node_names import NameReader, Parts
 
 NODES = ("conv1", "relu1", "a + b", "c, d", "act/Sigmoid", "act/Mul", "/fc/Gemm", "odd]}name", "PWN(odd)", "conv1 + x")
 CONSTANTS = ("fc.bias", "onnx::MatMul_7")

@@ -10,11 +10,11 @@ import pytest
 
 from tests.doubles.made_logs import PREFIX, line_of, log, run_of
 from trtlens.findings import find
-from trtlens.ingest import Document, join_documents
 from trtlens.report import render
 from trtlens.report.overview import card
 from trtlens.report.subject import read_subject
-from trtlens.runs import Run
+from trtlens.runs.ingest import Document, join_documents
+from trtlens.runs.run import Run
 from trtlens.summary import summarise
 from trtlens.views import VIEWS
 from trtlens_parsers.log import LogReader, read_log

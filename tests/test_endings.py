@@ -9,9 +9,9 @@ import pytest
 
 from tests.conftest import FIXTURES
 from tests.doubles.made_logs import GENERATED, INT8_BUILD, header, line_of, log, run_of, runner, tactic
-from trtlens.endings import CUT, FAILED, FINISHED, INTERRUPTED, KILLED, NOT_SHOWN, Ending, read_ending
-from trtlens.run_info import info_of
-from trtlens.runs import Run, open_run
+from trtlens.runs.endings import CUT, FAILED, FINISHED, INTERRUPTED, KILLED, NOT_SHOWN, Ending, read_ending
+from trtlens.runs.run import Run, open_run
+from trtlens.runs.run_info import info_of
 from trtlens.summary import summarise
 
 ERROR = "[11/20/2026-22:01:26] [E] [TRT] "

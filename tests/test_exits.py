@@ -15,15 +15,15 @@ import pyarrow as pa
 import pytest
 
 from trtlens import TrtlensError
+from trtlens.commands.exits import exit_code
+from trtlens.commands.streams import OutputError
 from trtlens.errors import CaptureError
-from trtlens.exits import exit_code
 from trtlens.output import Format, write_table
-from trtlens.stops import STOPS
-from trtlens.streams import OutputError
+from trtlens.runs.stops import STOPS
 
 SMALL = Path(__file__).parents[1] / "fixtures" / "small-build" / "verbose.log"
 _BUG = (
-    "import sys, trtlens.comparison.arguments as a, trtlens.runs as r\n"
+    "import sys, trtlens.comparison.arguments as a, trtlens.runs.run as r\n"
     "def broken(*_, **__): raise ERROR\n"
     "a.open_run = r.open_run = broken\n"
     "from trtlens.__main__ import main; sys.argv[0] = 'trtlens'; main()"
@@ -171,7 +171,7 @@ def test_any_encoding_takes_any_name(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_standard_output_escapes_what_its_encoding_lacks() -> None:
     """The process's own stream too is one that no name can end."""
     done = shell(
-        f"{sys.executable} -c 'from trtlens.streams import prepare_streams as p; p(); print(chr(0x5c64))'",
+        f"{sys.executable} -c 'from trtlens.commands.streams import prepare_streams as p; p(); print(chr(0x5c64))'",
         PYTHONIOENCODING="cp1252",
     )
     assert (done.returncode, done.stdout) == (0, "\\u5c64\n")

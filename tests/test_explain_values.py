@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from tests.doubles.made_logs import FLOAT, FLOAT_KERNEL, INT8, chose, header, line_of, log, run_of, runner, tactic
-from trtlens.explain.reformat_costs import ReformatCosts
-from trtlens.explain.tuner import Tuner
-from trtlens.tables import TABLES
+from trtlens.engine.reformat_costs import ReformatCosts
+from trtlens.tables.declarations import TABLES
+from trtlens.tuning.queries import Tuner
 
 HALF = "Half(25088,49,7,1)"
 

@@ -11,9 +11,9 @@ import pytest
 
 from trtlens import open_run
 from trtlens.accuracy.readers import open_dump
-from trtlens.arrays import array
 from trtlens.comparison.arguments import read_argument, run_names
-from trtlens.sources import path_text
+from trtlens.runs.sources import path_text
+from trtlens.tables.arrays import array
 
 FIXTURES = Path(__file__).parents[1] / "fixtures"
 

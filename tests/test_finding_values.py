@@ -21,12 +21,12 @@ from tests.doubles.made_logs import (
     tactic,
 )
 from tests.test_findings import FLOAT_CONV, INT8_CONV, TF32_KERNEL, build, found, tuned
-from trtlens.engine_graph import Node, Tensor
+from trtlens.engine.engine_graph import Node, Tensor
 from trtlens.explain.tensor_cores import channels_of
 from trtlens.views.why import rank
 
 if TYPE_CHECKING:
-    from trtlens.runs import Run
+    from trtlens.runs.run import Run
 
 SKIPPED = "Tactic: 0x0000000000000004 skipped. Scratch requested: 7527202816, available: 1073741824"
 NO_FP16 = "FP32 and INT8 precisions have been specified - more performance might be enabled by additionally specifying --fp16 or --best"

@@ -34,7 +34,7 @@ from tests.doubles.made_logs import (
 from trtlens.findings import ADDITIONS, CODES, PAIR_RULES, RULES
 
 if TYPE_CHECKING:
-    from trtlens.runs import Run
+    from trtlens.runs.run import Run
 
 ROOT = Path(__file__).parents[1]
 

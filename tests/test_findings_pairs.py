@@ -28,7 +28,7 @@ from trtlens.report.subject import read_subject
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from trtlens.runs import Run
+    from trtlens.runs.run import Run
 
 H200 = FIXTURES / "h200"
 CODE = "int8-slower-than-fp16"

@@ -26,15 +26,15 @@ from tests.doubles.made_logs import (
     tactic,
 )
 from tests.doubles.made_runs import MadeLayer, MadeRun
-from trtlens.captured_facts import with_captured_facts
 from trtlens.findings import CODES, PAIR_RULES
-from trtlens.run_info import info_of
-from trtlens.tables import TABLES
+from trtlens.runs.captured_facts import with_captured_facts
+from trtlens.runs.run_info import info_of
+from trtlens.tables.declarations import TABLES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from trtlens.runs import Run
+    from trtlens.runs.run import Run
 
 HEAD = "[11/20/2026-22:01:25] [I] "
 WARNING = "[11/20/2026-22:01:26] [W] [TRT] "

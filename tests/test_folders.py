@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from trtlens import TrtlensError
-from trtlens.folders import (
+from trtlens.runs.folders import (
     GENERATOR,
     _exchanged_at_once,
     check_folder,
@@ -134,7 +134,7 @@ def test_a_folder_that_comes_meanwhile_stays(tmp_path: Path) -> None:
 def test_the_rename_itself_refuses_what_is_not_empty(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where a folder comes between the last look and the rename, the system refuses it."""
     out = tmp_path / "run"
-    monkeypatch.setattr("trtlens.folders._checked_folder", lambda out, **_: out)
+    monkeypatch.setattr("trtlens.runs.folders._checked_folder", lambda out, **_: out)
     with pytest.raises(TrtlensError, match="not empty"), new_folder(out):
         make_run(out)
     assert names(out) == ["run.json", "verbose.log"]
@@ -172,8 +172,8 @@ def test_a_file_saved_at_the_last_moment_is_kept(
 ) -> None:
     """Once the old run has lost its name it is looked through again; with somebody's file in it, it gets the name back."""
     if not at_once:
-        monkeypatch.setattr("trtlens.folders._exchanged_at_once", lambda *_: False)
-    monkeypatch.setattr("trtlens.folders._checked_folder", lambda out, **_: out)
+        monkeypatch.setattr("trtlens.runs.folders._exchanged_at_once", lambda *_: False)
+    monkeypatch.setattr("trtlens.runs.folders._checked_folder", lambda out, **_: out)
     out = make_run(tmp_path / "run", **{"thesis.txt": "mine"})
     with pytest.raises(TrtlensError, match=r"thesis\.txt"), new_folder(out, force=True) as made:
         (made / "run.json").write_text("new")
@@ -187,7 +187,7 @@ def test_force_puts_the_new_run_in_place_of_the_old(
 ) -> None:
     """The name holds the new run and nothing else is left, on file systems that cannot exchange two names too."""
     if not at_once:
-        monkeypatch.setattr("trtlens.folders._exchanged_at_once", lambda *_: False)
+        monkeypatch.setattr("trtlens.runs.folders._exchanged_at_once", lambda *_: False)
     out = make_run(tmp_path / "run", **{"kept.log": "raw", "marked/1/verbose.log": "x", ".trtlens-0a.tmp": "killed"})
     (out / "run.json").write_text('{"format": 1, "raw": ["kept.log"]}')
     with new_folder(out, force=True) as made:
@@ -233,8 +233,8 @@ def test_a_link_is_followed(tmp_path: Path) -> None:
 _STOPPED = """
 import sys, time
 from pathlib import Path
-from trtlens.folders import new_folder
-from trtlens.stops import STOPS
+from trtlens.runs.folders import new_folder
+from trtlens.runs.stops import STOPS
 STOPS.install()
 with new_folder(Path(sys.argv[1])) as made:
     (made / "verbose.log").write_text("half")
@@ -243,7 +243,7 @@ with new_folder(Path(sys.argv[1])) as made:
 """
 _HELD = """
 import os, signal
-from trtlens.stops import STOPS
+from trtlens.runs.stops import STOPS
 STOPS.install()
 try:
     with STOPS.held():

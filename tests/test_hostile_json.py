@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from trtlens import TrtlensError, open_run
-from trtlens.exports import read_json
+from trtlens.runs.exported_files import read_json
 from trtlens_parsers import json_text
 from trtlens_parsers.captured import GpuState, RunTimes, read_captured, recognise_captured
 from trtlens_parsers.errors import FormatError
@@ -162,7 +162,7 @@ def test_any_depth_is_refused_in_a_sentence(head: str, tmp_path: Path) -> None:
 
 def test_a_small_file_does_not_expand_without_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What is larger than a document may be, once decompressed, is told before all of it is in memory."""
-    monkeypatch.setattr("trtlens.exports._LARGEST_BYTES", 1 << 20)
+    monkeypatch.setattr("trtlens.runs.exported_files._LARGEST_BYTES", 1 << 20)
     path = tmp_path / "bomb.json.gz"
     path.write_bytes(gzip.compress(b'{"Layers":[0' + b",0" * (4 << 20) + b"]}"))
     with pytest.raises(TrtlensError, match=r"bomb\.json\.gz holds more than 1\.00 MiB \(decompressed\)"):

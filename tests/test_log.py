@@ -18,7 +18,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from trtlens import TrtlensError, open_run
-from trtlens.ingest import Document, join_documents
+from trtlens.runs.ingest import Document, join_documents
 from trtlens_parsers.log import LogReader, read_log
 from trtlens_parsers.prefixes import read_prefix
 from trtlens_parsers.text import LONGEST_LINE, LineDecoder

@@ -8,11 +8,11 @@ import pytest
 
 from tests.doubles.made_logs import INT8_BUILD, header, line_of, log, run_of, runner, tactic
 from trtlens.explain.flags import Flags
-from trtlens.explain.tuner import Tuner
 from trtlens.summary import summarise
+from trtlens.tuning.queries import Tuner
 
 if TYPE_CHECKING:
-    from trtlens.runs import Run
+    from trtlens.runs.run import Run
 
 _STAMP = "[11/20/2026-22:01:26]"
 

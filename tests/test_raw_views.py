@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 
 from tests.doubles.made_logs import GENERATED, INT8_BUILD, SELECTED, log, run_of
 from trtlens.cli import app
-from trtlens.tables import TABLES
+from trtlens.tables.declarations import TABLES
 from trtlens.views import VIEWS
 
 SMALL = str(Path(__file__).parents[1] / "fixtures" / "small-build" / "verbose.log")

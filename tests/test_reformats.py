@@ -27,8 +27,8 @@ from tests.doubles.made_logs import (
     runner,
     tactic,
 )
-from trtlens.reformat_causes import ADVICE
-from trtlens.runs import Run, open_run
+from trtlens.engine.reformat_causes import ADVICE
+from trtlens.runs.run import Run, open_run
 
 if TYPE_CHECKING:
     from pathlib import Path

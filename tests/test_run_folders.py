@@ -16,7 +16,7 @@ from typer.testing import CliRunner
 
 from trtlens import TABLES, Run, TrtlensError, open_run
 from trtlens.cli import app
-from trtlens.run_folders import keep_run
+from trtlens.runs.run_folders import keep_run
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -108,7 +108,7 @@ def test_saved_tables_are_used_while_their_log_is_the_same(
         read.append(names)
         return {}
 
-    monkeypatch.setattr("trtlens.run_folders.read_documents", note)
+    monkeypatch.setattr("trtlens.runs.run_folders.read_documents", note)
     place = changed(kept, tmp_path / "run")
     assert open_run(place)["candidates"].num_rows
     assert read == []

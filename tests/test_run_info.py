@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from trtlens import TrtlensError, open_run
-from trtlens.run_info import RunInfo, info_of, read_info
+from trtlens.runs.run_info import RunInfo, info_of, read_info
 from trtlens.summary import summarise
 from trtlens_parsers.errors import FormatError
 

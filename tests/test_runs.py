@@ -8,7 +8,7 @@ import pytest
 
 from tests.conftest import CAPTURES
 from trtlens import TABLES, VIEWS, Run, open_run
-from trtlens.run_folders import keep_run
+from trtlens.runs.run_folders import keep_run
 
 FIXTURES = Path(__file__).parents[1] / "fixtures"
 SMALL = FIXTURES / "small-build" / "verbose.log"

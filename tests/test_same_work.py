@@ -27,7 +27,7 @@ from trtlens.report.subject import read_subject
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from trtlens.runs import Run
+    from trtlens.runs.run import Run
 
 H200 = FIXTURES / "h200"
 NAMES = ("a", "b", "c", "d")

@@ -15,7 +15,7 @@ import pytest
 
 from tests.conftest import FIXTURES
 from trtlens.findings.stakes import LAYER_PROFILER, NO_TIMES, TUNER, Clock
-from trtlens.runs import open_run
+from trtlens.runs.run import open_run
 
 RUNS = FIXTURES / "h200"
 RULES = Path(__file__).parents[1] / "trtlens" / "findings"

@@ -8,7 +8,7 @@ import pytest
 
 from tests.conftest import FIXTURES
 from tests.doubles.made_logs import line_of
-from trtlens.runs import open_run
+from trtlens.runs.run import open_run
 
 LOG = FIXTURES / "releases" / "8.6-cuda-cores.log"
 

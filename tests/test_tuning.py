@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.doubles.made_logs import INT8_BUILD, header, line_of, log, reformat, run_of, runner, strategies_build
-from trtlens.log_tables import log_tables
+from trtlens.runs.log_tables import log_tables
 from trtlens.summary import summarise
 from trtlens_parsers.log import read_log
 from trtlens_parsers.text import decode_bytes

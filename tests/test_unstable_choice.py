@@ -7,7 +7,7 @@ import re
 from functools import cache
 
 from tests.conftest import FIXTURES
-from trtlens.runs import open_run
+from trtlens.runs.run import open_run
 
 RUN = FIXTURES / "h200" / "resnet50-int8"
 TIMED = re.compile(r"Tactic: (0x[0-9a-f]{16}) Time: ([0-9.e-]+)$")

@@ -33,7 +33,7 @@ from tests.doubles.made_logs import (
     tactic,
 )
 from trtlens.errors import TrtlensError
-from trtlens.runs import Run, open_run
+from trtlens.runs.run import Run, open_run
 from trtlens.views.why import rank, table
 
 if TYPE_CHECKING:

@@ -6,8 +6,8 @@ import io
 import sys
 from typing import TYPE_CHECKING
 
-from trtlens.capture import doctor
-from trtlens.capture.doctor import Finding, Report
+from trtlens.capture.backends import doctor
+from trtlens.capture.backends.doctor import Finding, Report
 from trtlens.commands import capture
 from trtlens.output import Format, wrapped
 

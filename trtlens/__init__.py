@@ -8,8 +8,8 @@ from trtlens._version import VERSION
 
 if TYPE_CHECKING:
     from trtlens.errors import TrtlensError
-    from trtlens.runs import Run, open_run
-    from trtlens.tables import TABLES
+    from trtlens.runs.run import Run, open_run
+    from trtlens.tables.declarations import TABLES
     from trtlens.views import VIEWS
 
 __version__ = VERSION
@@ -17,9 +17,9 @@ __version__ = VERSION
 __all__ = ["TABLES", "VIEWS", "Run", "TrtlensError", "__version__", "open_run"]
 
 _HOMES = {
-    "Run": "trtlens.runs",
-    "open_run": "trtlens.runs",
-    "TABLES": "trtlens.tables",
+    "Run": "trtlens.runs.run",
+    "open_run": "trtlens.runs.run",
+    "TABLES": "trtlens.tables.declarations",
     "VIEWS": "trtlens.views",
     "TrtlensError": "trtlens.errors",
 }

@@ -5,8 +5,8 @@ from __future__ import annotations
 import gc
 import signal
 
-from trtlens.stops import STOPS
-from trtlens.streams import prepare_streams
+from trtlens.commands.streams import prepare_streams
+from trtlens.runs.stops import STOPS
 
 _YOUNG = 100_000
 """New objects from which on cycles are looked for, instead of 700: a command makes many objects and few cycles."""

@@ -1,4 +1,4 @@
-"""The command line: the only place that turns errors into one line on stderr and an exit code (`trtlens.exits`)."""
+"""The command line: the only place that turns errors into one line on stderr and an exit code (`trtlens.commands.exits`)."""
 
 from __future__ import annotations
 
@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Annotated, Optional
 import typer
 
 from trtlens._version import VERSION
-from trtlens.commands import accuracy, capture, compare, dump, kernel, read, report, why
-from trtlens.exits import exit_code
-from trtlens.stops import STOPS
+from trtlens.commands import capture, compare, dump, kernel, read, report, why
+from trtlens.commands import dump_accuracy as accuracy
+from trtlens.commands.exits import exit_code
+from trtlens.runs.stops import STOPS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""Writes results: tables on a terminal, JSON, CSV and Parquet; the only room beside the commands that prints."""
+"""Writes results: tables on a terminal, JSON, CSV and Parquet; the only module beside the commands that prints."""
 
 from __future__ import annotations
 

@@ -9,21 +9,21 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from trtlens.arrays import array, to_numpy
-from trtlens.endings import FAILED, FINISHED, NOT_SHOWN, read_ending
-from trtlens.explain.wording import counted
-from trtlens.kept import kept_rows
-from trtlens.performance import stated_figure
+from trtlens.engine.performance import stated_figure
 from trtlens.quantities import byte_size, duration, seconds
-from trtlens.reading import not_understood, reading_notes
-from trtlens.reformats import NO_WORK
+from trtlens.runs.endings import FAILED, FINISHED, NOT_SHOWN, read_ending
+from trtlens.runs.unread_lines import not_understood, reading_notes
+from trtlens.tables.arrays import array, to_numpy
+from trtlens.tables.layer_kinds import NO_WORK
+from trtlens.tuning.kept_strategy import kept_rows
+from trtlens.tuning.wording import counted
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from trtlens.endings import Ending
-    from trtlens.performance import Figure
-    from trtlens.runs import Run
+    from trtlens.engine.performance import Figure
+    from trtlens.runs.endings import Ending
+    from trtlens.runs.run import Run
 
 _SHOWN_MESSAGES = 6
 _FIGURES = (("gpu_compute_time", "GPU compute"), ("throughput", "throughput"))

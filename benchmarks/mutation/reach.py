@@ -201,7 +201,7 @@ class Memory:
     """Logs of the fixtures that are read once, whoever asks: reading is not what is judged."""
 
     def __init__(self) -> None:
-        from trtlens import ingest  # noqa: PLC0415  not before a change outside of functions is in place
+        from trtlens.runs import ingest  # noqa: PLC0415  not before a change outside of functions is in place
 
         self.asked: set[str] = set()
         self._read, self._join = ingest.read_document, ingest.join_documents

@@ -61,8 +61,8 @@ def dump_of(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, str | No
     root = tmp_path_factory.mktemp("dumps")
 
     def make(model: str, emulate: str | None = None) -> Path:
-        from trtlens.capture.dump import DumpRequest, dump_run
-        from trtlens.capture.inputs import InputRecipe
+        from trtlens.capture.dumping.dump import DumpRequest, dump_run
+        from trtlens.capture.models.inputs import InputRecipe
 
         key = model, emulate
         if key not in made:

@@ -21,8 +21,8 @@ import numpy as np
 from tests.doubles import tensorrt_builder, tensorrt_network
 from tests.doubles.tensorrt_players import Dims, HostMemory, ILogger, Interface, Player, Registry, Script, Severities
 from tests.doubles.tensorrt_surface import EnumMember, build_module
-from trtlens.capture.backends import Backend, backend_from_module
-from trtlens.capture.cuda import Cuda
+from trtlens.capture.backends.backend import Backend, backend_from_module
+from trtlens.capture.backends.cuda import Cuda
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -209,9 +209,9 @@ class ICudaEngine(Player):
         return "" if name else name
 
     def _compute(self, feeds: dict[str, Any]) -> dict[str, Any]:
-        from trtlens.capture.model import load_onnx
-        from trtlens.capture.onnx_graphs import inner_tensors, widened, with_outputs
-        from trtlens.capture.onnxruntime_session import CpuModel
+        from trtlens.capture.models.model import load_onnx
+        from trtlens.capture.models.onnx_graphs import inner_tensors, widened, with_outputs
+        from trtlens.capture.models.onnxruntime_session import CpuModel
 
         proto = widened(load_onnx(Path(self._content["model"]), "the double"))
         values = CpuModel(with_outputs(proto, [name for name, _, _ in inner_tensors(proto)]))(feeds)

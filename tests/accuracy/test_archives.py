@@ -12,7 +12,7 @@ import pytest
 from trtlens.accuracy.npy import load_arrays, read_header
 from trtlens.accuracy.readers import open_dump
 from trtlens.accuracy.tensors import UnreadableTensor
-from trtlens.capture.calibration import load_calibration_data
+from trtlens.capture.models.calibration import load_calibration_data
 from trtlens.errors import TrtlensError
 
 if TYPE_CHECKING:

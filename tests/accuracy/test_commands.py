@@ -18,7 +18,7 @@ from trtlens.accuracy.classic import classic_table
 from trtlens.cli import main
 from trtlens.commands.dump import parse_size
 from trtlens.errors import TrtlensError
-from trtlens.runs import open_run
+from trtlens.runs.run import open_run
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -13,15 +13,15 @@ from tests.accuracy.engine_double import HostRuntime, host_cuda, running_backend
 from tests.doubles.tensorrt_players import Script
 from trtlens.accuracy.error_rows import ErrorOptions, compare_to_rows
 from trtlens.accuracy.readers import Dump, open_dump
-from trtlens.capture import backends
-from trtlens.capture.engine_dump import EngineDumpRequest, dump_engine
-from trtlens.capture.inputs import InputRecipe
-from trtlens.capture.marking import InnerTensor, choose_method, refused_outputs
-from trtlens.capture.options import BuildOptions
-from trtlens.capture.plan_difference import compare_plans
+from trtlens.capture.backends import backend as backends
+from trtlens.capture.dumping.engine_dump import EngineDumpRequest, dump_engine
+from trtlens.capture.dumping.marking import InnerTensor, choose_method, refused_outputs
+from trtlens.capture.dumping.plan_difference import compare_plans
+from trtlens.capture.models.inputs import InputRecipe
+from trtlens.capture.options.build_options import BuildOptions
 from trtlens.errors import CaptureError, TrtlensError
-from trtlens.run_files import foreign_files
-from trtlens.runs import open_run
+from trtlens.runs.run import open_run
+from trtlens.runs.run_files import foreign_files
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -13,7 +13,7 @@ from tests.accuracy.conftest import FAULTY, MODELS, f16, f32, needs_runtime
 from trtlens.accuracy.error_rows import ErrorOptions, Errors, compare_to_rows
 from trtlens.accuracy.readers import open_dump
 from trtlens.errors import TrtlensError
-from trtlens.runs import open_run
+from trtlens.runs.run import open_run
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -43,7 +43,7 @@ def save(path: Path, nodes: list[Any], inputs: dict[str, tuple[int, list[Any]]],
 
 
 def run(model: Path, out: Path, **request: Any) -> Path:
-    from trtlens.capture.dump import DumpRequest, dump_run
+    from trtlens.capture.dumping.dump import DumpRequest, dump_run
 
     return dump_run(model, out, DumpRequest(**request)).folder
 
@@ -101,7 +101,7 @@ def test_emulated_fp16_rounds_each_output_once(tmp_path: Path) -> None:
     )  # fmt: skip
     values = f32([1.1, 2.2, 3.3])
     np.savez(tmp_path / "inputs.npz", x=values)
-    from trtlens.capture.inputs import InputRecipe
+    from trtlens.capture.models.inputs import InputRecipe
 
     folder = run(model, tmp_path / "out", emulate="fp16", recipe=InputRecipe(file=tmp_path / "inputs.npz"))
     half = [array.astype(np.float16) for array in (values, weight)]
@@ -151,8 +151,8 @@ def test_keeping_the_named_nodes_in_fp32_cures_the_model(
     model: str, dump_of: Callable[..., Path], tmp_path: Path
 ) -> None:
     """Emulated again with the nodes of `keep_fp32` in FP32, every tensor is there and ok, renamed ones too."""
-    from trtlens.capture.inputs import InputRecipe
-    from trtlens.capture.options import BuildOptions
+    from trtlens.capture.models.inputs import InputRecipe
+    from trtlens.capture.options.build_options import BuildOptions
 
     (first,) = (row for row in diagnosed(model, dump_of).rows if row["first_wrong"])
     options = BuildOptions(layer_precision=dict.fromkeys(first["keep_fp32"], "fp32"))
@@ -167,7 +167,7 @@ def test_the_scale_that_is_advised_cures_the_norm(dump_of: Callable[..., Path], 
     import onnx
     from onnx import helper
 
-    from trtlens.capture.inputs import InputRecipe
+    from trtlens.capture.models.inputs import InputRecipe
 
     proto = onnx.load(MODELS / "overflowing_rms_norm.onnx")
     scale = 64.0
@@ -207,7 +207,7 @@ def test_reference_of_a_half_model_is_widened(tmp_path: Path) -> None:
         [helper.make_node("Mul", ["x", "w"], ["y"], name="a"), helper.make_node("Cast", ["y"], ["z"], to=TensorProto.FLOAT16)],
         {"x": (TensorProto.FLOAT16, [2])}, {"z": TensorProto.FLOAT16}, {"w": f16([60000, 2])},
     )  # fmt: skip
-    from trtlens.capture.inputs import InputRecipe, Range
+    from trtlens.capture.models.inputs import InputRecipe, Range
 
     folder = run(model, tmp_path / "out", recipe=InputRecipe(ranges={"x": Range(500.0, 500.0)}))
     dump = open_dump(folder)
@@ -227,7 +227,7 @@ def test_reference_of_a_quantized_model_is_the_float_model(dump_of: Callable[...
 
 def test_small_memory_takes_several_runs_and_gives_the_same(dump_of: Callable[..., Path], tmp_path: Path) -> None:
     """Groups of a few tensors give the dump that one group gives."""
-    from trtlens.capture.reference import Plan
+    from trtlens.capture.dumping.reference import Plan
 
     whole = open_dump(dump_of("tiny_encoder", None))
     folder = run(MODELS / "tiny_encoder.onnx", tmp_path / "out", plan=Plan(max_memory_bytes=50_000))
@@ -238,7 +238,7 @@ def test_small_memory_takes_several_runs_and_gives_the_same(dump_of: Callable[..
 
 def test_only_named_tensors_are_dumped(tmp_path: Path) -> None:
     """Patterns choose the tensors; the inputs are there all the same."""
-    from trtlens.capture.reference import Plan
+    from trtlens.capture.dumping.reference import Plan
 
     folder = run(MODELS / "small_cnn.onnx", tmp_path / "out", plan=Plan(("block/*", "logits")))
     names = list(open_dump(folder).tensors)
@@ -317,7 +317,7 @@ def test_subgraphs_sequences_and_strings(tmp_path: Path) -> None:
 
 def test_dynamic_extents_come_from_file_flags_or_one(tmp_path: Path) -> None:
     """The shape of a given array decides, then --shapes; a batch that nobody gives is 1, with a note; a misfit is refused."""
-    from trtlens.capture.inputs import InputRecipe
+    from trtlens.capture.models.inputs import InputRecipe
 
     model = MODELS / "small_cnn_dynamic.onnx"
     np.savez(tmp_path / "three.npz", input=np.zeros((3, 3, 32, 32), np.float32))
@@ -358,7 +358,7 @@ def test_failures_leave_a_record_and_a_reason(tmp_path: Path) -> None:
 
 def test_list_names_every_output() -> None:
     """Each node's outputs with operator, inferred type and shape, symbols kept."""
-    from trtlens.capture.dump import list_tensors
+    from trtlens.capture.dumping.dump import list_tensors
 
     rows = list_tensors(MODELS / "small_cnn_dynamic.onnx")
     assert len(rows) == 15
@@ -376,7 +376,7 @@ def test_a_layer_norm_in_one_operator_has_hidden_squares(tmp_path: Path) -> None
     """LayerNormalization of values of 3000 is found to overflow inside, though every tensor fits."""
     from onnx import TensorProto, helper
 
-    from trtlens.capture.inputs import InputRecipe, Range
+    from trtlens.capture.models.inputs import InputRecipe, Range
 
     model = save(
         tmp_path / "m.onnx", [helper.make_node("LayerNormalization", ["x", "g"], ["y"], name="norm", axis=-1)],
@@ -401,7 +401,7 @@ def test_emulated_precision_is_checked(tmp_path: Path) -> None:
 
 def test_an_interrupted_dump_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Ctrl-C leaves a record with the status interrupted."""
-    from trtlens.capture import dump
+    from trtlens.capture.dumping import dump
 
     def stop(*_: Any, **__: Any) -> None:
         raise KeyboardInterrupt
@@ -414,8 +414,8 @@ def test_an_interrupted_dump_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyP
 
 def test_options_are_not_changed_by_a_request(dump_of: Callable[..., Path]) -> None:
     """Asking for an emulation sets that one precision and leaves the layers that were named."""
-    from trtlens.capture.dump import DumpRequest, _emulated_options
-    from trtlens.capture.options import BuildOptions
+    from trtlens.capture.dumping.dump import DumpRequest, _emulated_options
+    from trtlens.capture.options.build_options import BuildOptions
 
     options = BuildOptions(fp16=True, layer_precision={"a": "fp32"})
     wanted = replace(options, fp16=False, bf16=True)

@@ -9,12 +9,12 @@ import pytest
 
 from tests.accuracy.conftest import FIXTURES
 from tests.conftest import PRECISIONS, captured
-from trtlens.dump_tables import dump_tables, dumped_tensors, errors_table, onnx_nodes
 from trtlens.errors import TrtlensError
+from trtlens.runs.dump_tables import dump_tables, dumped_tensors, errors_table, onnx_nodes
 from trtlens_parsers.dump_index import read_index
 
 if TYPE_CHECKING:
-    from trtlens.runs import Run
+    from trtlens.runs.run import Run
 
 H200 = FIXTURES / "resnet50-h200"
 

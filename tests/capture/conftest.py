@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.doubles.tensorrt_double import Script, make_double
-from trtlens.capture import backends, build
-from trtlens.capture.backends import Backend, backend_from_module
+from trtlens.capture.backends import backend as backends
+from trtlens.capture.backends.backend import Backend, backend_from_module
+from trtlens.capture.building import engine_build as build
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

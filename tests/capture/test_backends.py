@@ -10,8 +10,9 @@ import pytest
 
 from tests.capture.conftest import RELEASES
 from tests.doubles.tensorrt_double import make_double
-from trtlens.capture import backends, device
-from trtlens.capture.backends import backend_from_module, find_backend
+from trtlens.capture.backends import backend as backends
+from trtlens.capture.backends import device
+from trtlens.capture.backends.backend import backend_from_module, find_backend
 from trtlens.errors import TrtlensError
 
 

@@ -12,11 +12,11 @@ onnx = pytest.importorskip("onnx")
 pytest.importorskip("onnxconverter_common")
 pytest.importorskip("onnxruntime")
 
-from trtlens.capture.convert import convert_model  # noqa: E402  needs what is asked for above
-from trtlens.capture.dump import DumpRequest, dump_run, list_tensors  # noqa: E402
-from trtlens.capture.model import identify_model, load_onnx  # noqa: E402
-from trtlens.capture.onnx_faults import telling_faults  # noqa: E402
-from trtlens.capture.options import BuildOptions  # noqa: E402
+from trtlens.capture.dumping.dump import DumpRequest, dump_run, list_tensors  # noqa: E402
+from trtlens.capture.models.convert import convert_model  # noqa: E402  needs what is asked for above
+from trtlens.capture.models.model import identify_model, load_onnx  # noqa: E402
+from trtlens.capture.models.onnx_faults import telling_faults  # noqa: E402
+from trtlens.capture.options.build_options import BuildOptions  # noqa: E402
 from trtlens.capture.recorder import create_recorder  # noqa: E402
 from trtlens.errors import TrtlensError  # noqa: E402
 

@@ -10,17 +10,17 @@ import numpy as np
 import pytest
 
 from tests.capture.conftest import WEAKLY_TYPED, Double
-from trtlens.capture import cuda
-from trtlens.capture.build import build_run
-from trtlens.capture.calibration import CalibrationCache, InputSpec, load_calibration_data
-from trtlens.capture.options import parse_options
+from trtlens.capture.backends import cuda
+from trtlens.capture.building.engine_build import build_run
+from trtlens.capture.models.calibration import CalibrationCache, InputSpec, load_calibration_data
+from trtlens.capture.options.build_options import parse_options
 from trtlens.errors import CaptureError, TrtlensError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from trtlens.capture.build import BuiltRun
+    from trtlens.capture.building.engine_build import BuiltRun
 
     Play = Callable[..., Double]
 

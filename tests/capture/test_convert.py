@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
-from trtlens.capture.convert import convert_model
-from trtlens.capture.model import identify_model, load_onnx
-from trtlens.capture.onnx_rewriting import as_bfloat16, prepare, shape_nodes
-from trtlens.capture.options import parse_options
+from trtlens.capture.models.convert import convert_model
+from trtlens.capture.models.model import identify_model, load_onnx
+from trtlens.capture.models.onnx_rewriting import as_bfloat16, prepare, shape_nodes
+from trtlens.capture.options.build_options import parse_options
 from trtlens.capture.recorder import Recorder, create_recorder
 from trtlens.errors import TrtlensError
 
@@ -273,7 +273,7 @@ def test_large_models_keep_their_weights_outside(
     """What does not fit into one protobuf message is written with its weights in a file beside it."""
     expected = {tensor.name: numpy_helper.to_array(tensor) for tensor in convert(small_cnn, recorder).graph.initializer}
     other = create_recorder(recorder.folder.parent / "large", {})
-    monkeypatch.setattr("trtlens.capture.model._INLINE_LIMIT_BYTES", 1000)
+    monkeypatch.setattr("trtlens.capture.models.model._INLINE_LIMIT_BYTES", 1000)
     converted = convert(small_cnn, other)
     assert sorted(path.name for path in other.folder.iterdir()) == [
         *("converted.onnx", "converted.onnx.data", "run.json"),

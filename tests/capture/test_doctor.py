@@ -12,17 +12,17 @@ from typing import Any
 
 import pytest
 
-from trtlens.capture import doctor, libraries
-from trtlens.capture.abilities import Installation, abilities
-from trtlens.capture.backends import Backend
-from trtlens.capture.device import GpuIdentity
-from trtlens.capture.doctor import Finding, Report, examine
-from trtlens.capture.gpu_state import GpuLimits, NoMonitor
-from trtlens.capture.libraries import FileVersion, decode_version, file_version, find_libraries
-from trtlens.capture.packages import PACKAGES, find_package, is_installed
+from trtlens.capture.backends import doctor, libraries
+from trtlens.capture.backends.abilities import Installation, abilities
+from trtlens.capture.backends.backend import Backend
+from trtlens.capture.backends.device import GpuIdentity
+from trtlens.capture.backends.doctor import Finding, Report, examine
+from trtlens.capture.backends.gpu_state import GpuLimits, NoMonitor
+from trtlens.capture.backends.libraries import FileVersion, decode_version, file_version, find_libraries
+from trtlens.capture.backends.packages import PACKAGES, find_package, is_installed
 from trtlens_parsers.captured import GpuReading
 
-ROOM = Path(doctor.__file__).parent
+CAPTURE = Path(doctor.__file__).parents[1]
 COMPILER = shutil.which("cc") or ""
 THIRD_PARTIES = (
     *("tensorrt", "tensorrt_rtx", "cuda", "pynvml", "onnx", "onnxruntime", "onnxconverter_common", "modelopt"),
@@ -54,13 +54,14 @@ def _found(report: Report, item: str) -> Finding:
 
 
 def _modules() -> list[str]:
-    return sorted(f"trtlens.capture.{path.stem}" for path in ROOM.glob("*.py") if path.stem != "__init__")
+    root = CAPTURE.parents[1]
+    return sorted(".".join(path.relative_to(root).with_suffix("").parts) for path in CAPTURE.rglob("[a-z]*.py"))
 
 
 # -- a bare machine ----------------------------------------------------------------------------------------------------
 
 
-def test_every_module_of_the_room_imports_without_its_libraries() -> None:
+def test_every_module_of_capture_imports_without_its_libraries() -> None:
     """No module here imports TensorRT, CUDA or NVML before a function asks for it."""
     code = (
         "import importlib, sys\n"
@@ -68,7 +69,7 @@ def test_every_module_of_the_room_imports_without_its_libraries() -> None:
         f"for name in {_modules()!r}: importlib.import_module(name)\n"
     )
 
-    done = subprocess.run([sys.executable, "-c", code], cwd=ROOM.parents[1], capture_output=True, check=False)
+    done = subprocess.run([sys.executable, "-c", code], cwd=CAPTURE.parents[1], capture_output=True, check=False)
 
     assert (done.returncode, done.stderr.decode()) == (0, "")
 

@@ -17,13 +17,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
-from trtlens.capture.backends import find_backend, gpu_present
-from trtlens.capture.build import build_run, load_engine
-from trtlens.capture.options import parse_options
+from trtlens.capture.backends.backend import find_backend, gpu_present
+from trtlens.capture.building.engine_build import build_run, load_engine
+from trtlens.capture.options.build_options import parse_options
 from trtlens.errors import CaptureError, TrtlensError
 
 if TYPE_CHECKING:
-    from trtlens.capture.build import BuiltRun
+    from trtlens.capture.building.engine_build import BuiltRun
 
 pytestmark = [
     pytest.mark.gpu,
@@ -149,8 +149,8 @@ def test_ctrl_c_comes_back_soon(tmp_path: Path) -> None:
     progress is slow to take, so that the build is at work when the signal comes.
     """
     code = (
-        "import signal, sys, time; from pathlib import Path; from trtlens.capture.build import build_run;"
-        "from trtlens.capture.options import parse_options;"
+        "import signal, sys, time; from pathlib import Path; from trtlens.capture.building.engine_build import build_run;"
+        "from trtlens.capture.options.build_options import parse_options;"
         "options = parse_options({'fp16': True, 'builderOptimizationLevel': '5',"
         " 'tacticSources': 'EDGE_MASK_CONVOLUTIONS,JIT_CONVOLUTIONS'});"
         "signal.signal(signal.SIGINT, signal.default_int_handler);"

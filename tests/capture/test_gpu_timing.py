@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 
 from benchmarks.timing_reference import TOLERANCE, build_convolutions, compare, leave_out_libraries
-from trtlens.capture.backends import Backend, find_backend, gpu_present
-from trtlens.capture.doctor import examine
-from trtlens.capture.logger import process_logger
-from trtlens.capture.timing import time_engine
-from trtlens.capture.timing_options import TimingOptions
+from trtlens.capture.backends.backend import Backend, find_backend, gpu_present
+from trtlens.capture.backends.doctor import examine
+from trtlens.capture.building.logger import process_logger
+from trtlens.capture.timing.timed_run import time_engine
+from trtlens.capture.timing.timing_options import TimingOptions
 from trtlens.errors import CaptureError, TrtlensError
 
 if TYPE_CHECKING:

@@ -12,9 +12,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trtlens.capture.input_types import accepts, from_floats, storage_type, stored_shape
-from trtlens.capture.inputs import InputRecipe, Range, load_arrays, make_inputs, parse_range
-from trtlens.capture.io_tensors import (
+from trtlens.capture.models.input_types import accepts, from_floats, storage_type, stored_shape
+from trtlens.capture.models.inputs import InputRecipe, Range, load_arrays, make_inputs, parse_range
+from trtlens.capture.models.io_tensors import (
     DATA_TYPE_BITS,
     ChosenShapes,
     IoTensor,

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from tests.capture.conftest import RELEASES
 from tests.doubles.tensorrt_double import make_double
-from trtlens.capture.logger import LogFile, capturing, last_errors, process_logger
+from trtlens.capture.building.logger import LogFile, capturing, last_errors, process_logger
 
 FULL_DEVICE = Path("/dev/full")
 

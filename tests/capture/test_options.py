@@ -9,9 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trtlens.capture.options import BuildOptions, parse_options
-from trtlens.capture.patterns import lookup, matches
-from trtlens.capture.spelling import (
+from trtlens.capture.options.build_options import BuildOptions, parse_options
+from trtlens.capture.options.spelling import (
     IoFormat,
     parse_io_formats,
     parse_layer_output_types,
@@ -20,6 +19,7 @@ from trtlens.capture.spelling import (
     parse_shapes,
     parse_tactic_sources,
 )
+from trtlens.capture.patterns import lookup, matches
 from trtlens.errors import TrtlensError
 
 NAMES = st.text(st.characters(codec="utf-8", exclude_characters="',"), min_size=1).filter(

@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 from tests.capture.test_calibration import save_qdq_model
-from trtlens.capture.convert import convert_model
-from trtlens.capture.options import parse_options
+from trtlens.capture.models.convert import convert_model
+from trtlens.capture.options.build_options import parse_options
 from trtlens.capture.recorder import Recorder, create_recorder
 from trtlens.errors import TrtlensError
 
@@ -157,7 +157,7 @@ def test_modelopt_is_used_where_installed(
 @needs_onnxruntime
 def test_large_models_are_quantized_too(small_cnn: Path, recorder: Recorder, monkeypatch: pytest.MonkeyPatch) -> None:
     """The quantizer gets, and gives, models with external weights where they would not fit into one message."""
-    monkeypatch.setattr("trtlens.capture.model._INLINE_LIMIT_BYTES", 1000)
+    monkeypatch.setattr("trtlens.capture.models.model._INLINE_LIMIT_BYTES", 1000)
     model = convert(small_cnn, recorder, int8=True, **{"int8-ranges": "dummy"})
     assert sum(node.op_type == "QuantizeLinear" for node in model.graph.node) == 6
     assert (recorder.folder / "converted.onnx.data").is_file()

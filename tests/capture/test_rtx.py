@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
-from trtlens.capture.backends import find_backend, gpu_present
-from trtlens.capture.build import build_run
-from trtlens.capture.options import parse_options
+from trtlens.capture.backends.backend import find_backend, gpu_present
+from trtlens.capture.building.engine_build import build_run
+from trtlens.capture.options.build_options import parse_options
 from trtlens.errors import CaptureError
 
 if TYPE_CHECKING:
-    from trtlens.capture.build import BuiltRun
+    from trtlens.capture.building.engine_build import BuiltRun
 
 pytestmark = [
     pytest.mark.skipif(importlib.util.find_spec("tensorrt_rtx") is None, reason="tensorrt_rtx is not installed"),

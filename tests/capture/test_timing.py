@@ -15,20 +15,20 @@ import pytest
 
 from tests.doubles.virtual_gpu import NvmlError, VirtualGpu, VirtualNvml, VirtualRuntime
 from tests.doubles.virtual_tensorrt import Tensor, VirtualEngine, virtual_backend
-from trtlens.capture.cuda import Cuda, load_cuda
-from trtlens.capture.gpu_state import NoMonitor, NvmlMonitor, open_monitor
-from trtlens.capture.inputs import InputRecipe, Range
-from trtlens.capture.launch_queue import Extent, LaunchQueue
-from trtlens.capture.passes import Instruments
-from trtlens.capture.timing import time_engine
-from trtlens.capture.timing_options import TimingOptions
+from trtlens.capture.backends.cuda import Cuda, load_cuda
+from trtlens.capture.backends.gpu_state import NoMonitor, NvmlMonitor, open_monitor
+from trtlens.capture.models.inputs import InputRecipe, Range
+from trtlens.capture.timing.launch_queue import Extent, LaunchQueue
+from trtlens.capture.timing.passes import Instruments
+from trtlens.capture.timing.timed_run import time_engine
+from trtlens.capture.timing.timing_options import TimingOptions
 from trtlens.errors import CaptureError, TrtlensError
 from trtlens_parsers.captured import GpuReading
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from trtlens.capture.timing_result import TimingResult
+    from trtlens.capture.timing.timing_result import TimingResult
 
 SURFACES = Path(__file__).parents[2] / "fixtures" / "tensorrt-api"
 RELEASES = sorted(path.stem for path in SURFACES.glob("*.json"))
@@ -79,7 +79,7 @@ class Rig:
 
 @pytest.fixture
 def rig(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Rig:
-    monkeypatch.setattr("trtlens.capture.backends.gpu_present", lambda: True)
+    monkeypatch.setattr("trtlens.capture.backends.backend.gpu_present", lambda: True)
     return Rig(tmp_path)
 
 
@@ -506,7 +506,7 @@ def test_outputs_of_unknown_shape_are_allocated_by_tensorrt(rig: Rig) -> None:
 
 def test_an_output_allocator_grows_and_never_moves_back(rig: Rig) -> None:
     """Smaller requests keep the memory, larger ones get new memory, and an empty output has an address as well."""
-    from trtlens.capture.bindings import output_allocator
+    from trtlens.capture.timing.bindings import output_allocator
 
     allocator = output_allocator(virtual_backend(None).trt, rig.cuda)
     sizes = [0, 100, 50, 200, 200]
@@ -522,7 +522,7 @@ def test_an_output_allocator_grows_and_never_moves_back(rig: Rig) -> None:
 
 def test_an_output_allocator_without_memory_says_so_to_tensorrt(rig: Rig) -> None:
     """No exception crosses TensorRT: the address is 0, as its interface wants it."""
-    from trtlens.capture.bindings import output_allocator
+    from trtlens.capture.timing.bindings import output_allocator
 
     rig.gpu.memory_limit = 10
 
@@ -801,7 +801,7 @@ def test_a_budget_for_an_engine_that_streams_nothing_is_refused(rig: Rig) -> Non
 
 def test_without_a_gpu_no_runtime_is_made(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
     """Creating a runtime without a GPU ends the process in 8.6, so it is refused before."""
-    monkeypatch.setattr("trtlens.capture.backends.gpu_present", lambda: False)
+    monkeypatch.setattr("trtlens.capture.backends.backend.gpu_present", lambda: False)
 
     with pytest.raises(CaptureError, match="no GPU is visible"):
         rig.time()

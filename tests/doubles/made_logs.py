@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from trtlens.ingest import Document, join_documents
-from trtlens.runs import Run
+from trtlens.runs.ingest import Document, join_documents
+from trtlens.runs.run import Run
 from trtlens_parsers.log import read_log
 
 PREFIX = "[11/20/2026-22:01:26] [V] [TRT] "

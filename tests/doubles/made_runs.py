@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from trtlens.run_info import info_of
-from trtlens.runs import Run
-from trtlens.tables import TABLES
+from trtlens.runs.run import Run
+from trtlens.runs.run_info import info_of
+from trtlens.tables.declarations import TABLES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

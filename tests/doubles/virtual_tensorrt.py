@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
-from trtlens.capture.backends import Backend
+from trtlens.capture.backends.backend import Backend
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable

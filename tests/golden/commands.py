@@ -14,7 +14,7 @@ from typer.main import get_command
 from tests.conftest import FIXTURES
 from trtlens.cli import app
 from trtlens.errors import TrtlensError
-from trtlens.runs import Run, open_run
+from trtlens.runs.run import Run, open_run
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -85,5 +85,5 @@ def kept_open() -> Iterator[None]:
     def known(paths: str | Path | Sequence[str | Path], *, build: int | None = None) -> Run:
         return _read(tuple(map(str, (paths,) if isinstance(paths, (str, Path)) else paths)), build)
 
-    with patch("trtlens.runs.open_run", known), patch("trtlens.comparison.arguments.open_run", known):
+    with patch("trtlens.runs.run.open_run", known), patch("trtlens.comparison.arguments.open_run", known):
         yield

@@ -11,7 +11,7 @@ from unittest.mock import patch
 
 from tests.conftest import FIXTURES, PRECISIONS
 from trtlens.report.subject import Subject, read_subject
-from trtlens.runs import Run, open_run
+from trtlens.runs.run import Run, open_run
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -107,5 +107,5 @@ def read_once() -> Iterator[None]:
         name = by_files.get(tuple(map(str, files)))
         return opened(name) if name and build is None else open_run(paths, build=build)
 
-    with patch("trtlens.runs.open_run", known), patch("trtlens.comparison.arguments.open_run", known):
+    with patch("trtlens.runs.run.open_run", known), patch("trtlens.comparison.arguments.open_run", known):
         yield

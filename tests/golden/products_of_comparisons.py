@@ -14,7 +14,7 @@ from trtlens.charts import MissingData, charts_of_comparison
 from trtlens.comparison import change_table, compare_runs
 from trtlens.comparison import region_table as regions
 from trtlens.comparison.quantities import QUANTITIES
-from trtlens.comparison.wide import region_table, settings_table
+from trtlens.comparison.terminal_tables import region_table, settings_table
 from trtlens.errors import TrtlensError
 from trtlens.report.finding_list import findings as finding_list
 from trtlens.report.overview import card

@@ -18,10 +18,10 @@ from tests.golden.text_of_tables import cell, digest, lines_text, raw_table_text
 from trtlens.charts import MissingData, charts_of_run
 from trtlens.commands.why import _print_findings as print_findings
 from trtlens.errors import TrtlensError
-from trtlens.folders import GENERATOR
 from trtlens.report.overview import card
-from trtlens.tables import TABLES
-from trtlens.trace_events import trace_json
+from trtlens.report.trace_events import trace_json
+from trtlens.runs.folders import GENERATOR
+from trtlens.tables.declarations import TABLES
 from trtlens.views import VIEWS
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from trtlens.charts import Chart
-    from trtlens.runs import Run
+    from trtlens.runs.run import Run
 
 _PRINTED = frozenset({"small-build"})
 """Runs of which the goldens hold how a terminal shows each view."""

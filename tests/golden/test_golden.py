@@ -16,7 +16,7 @@ from tests.golden.products import EXPECTED, NAMES, compare, expected, left_over,
 from trtlens.charts import CHARTS
 from trtlens.comparison.quantities import QUANTITIES
 from trtlens.findings import CODES
-from trtlens.tables import TABLES
+from trtlens.tables.declarations import TABLES
 from trtlens.views import VIEWS
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ import pyarrow as pa
 from tests.independent import counting
 
 if TYPE_CHECKING:
-    from trtlens.runs import Run
+    from trtlens.runs.run import Run
 
 _TOTALS = {
     "tactic_selection_s": r"Formats and tactics selection completed in",

@@ -12,7 +12,7 @@ from tests.conftest import FIXTURES
 from tests.independent import counting, profiles
 from tests.independent.agreement import disagreements
 from trtlens.errors import TrtlensError
-from trtlens.runs import open_run
+from trtlens.runs.run import open_run
 
 LOGS = sorted({*FIXTURES.rglob("*.log"), *FIXTURES.rglob("verbose.log.xz")})
 SHARES = 8

@@ -13,7 +13,7 @@ from tests.independent import profiles
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from trtlens.runs import Run
+    from trtlens.runs.run import Run
 
 PROFILED = [
     name

@@ -11,7 +11,7 @@ from tests.doubles.made_runs import MadeLayer, MadeRun
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from trtlens.runs import Run
+    from trtlens.runs.run import Run
 
 CANARY = "window.canary=1"
 NAMES = (

@@ -7,7 +7,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from trtlens.runs import Run, open_run
+from trtlens.runs.run import Run, open_run
 
 FIXTURES = Path(__file__).parents[2] / "fixtures"
 H200 = FIXTURES / "h200"

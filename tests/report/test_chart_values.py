@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     import pyarrow as pa
 
-    from trtlens.schema import TableSpec
+    from trtlens.tables.schema import TableSpec
 
 
 def rows_of(spec: TableSpec, *rows: dict[str, Any]) -> pa.Table:

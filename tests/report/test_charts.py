@@ -18,7 +18,7 @@ from trtlens.charts.drawing.layer_work import read_work
 from trtlens.charts.drawing.peaks import peaks_of
 from trtlens.charts.drawing.style import PATTERNS, SYMBOLS, colour, plain
 from trtlens.comparison import compare_runs
-from trtlens.joins import layers_with_times
+from trtlens.engine.times import layers_with_times
 from trtlens.output import PRECISION_COLOURS
 from trtlens.views import VIEWS
 

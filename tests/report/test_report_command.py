@@ -17,7 +17,7 @@ from tests.report.hostile_run import hostile_run
 from tests.report.large_runs import H200, captured
 from trtlens.cli import app
 from trtlens.errors import TrtlensError
-from trtlens.trace_events import trace_json
+from trtlens.report.trace_events import trace_json
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -21,8 +21,8 @@ from trtlens.charts import charts_of_run
 from trtlens.report import read_subject, render
 from trtlens.report.encoding import encode_table, pack, to_json
 from trtlens.report.thinning import thin_candidates
-from trtlens.run_info import info_of
-from trtlens.runs import Run, open_run
+from trtlens.runs.run import Run, open_run
+from trtlens.runs.run_info import info_of
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -18,7 +18,7 @@ from trtlens.accuracy.encodings import NATIVE, decode, dtype_name, stored_dtype
 from trtlens.accuracy.metrics import ranges_of
 from trtlens.accuracy.tensors import CHUNK
 from trtlens.errors import TrtlensError, reason
-from trtlens.folders import whole_file, write_whole
+from trtlens.runs.folders import whole_file, write_whole
 from trtlens_parsers.dump_index import DUMP_FORMAT, DumpedNode, TensorRanges
 
 if TYPE_CHECKING:

@@ -6,9 +6,9 @@ import json
 from typing import TYPE_CHECKING
 
 from trtlens.errors import TrtlensError
-from trtlens.folders import write_whole
-from trtlens.run_files import RUN_JSON, is_run
-from trtlens.run_info import load_document, read_info
+from trtlens.runs.folders import write_whole
+from trtlens.runs.run_files import RUN_JSON, is_run
+from trtlens.runs.run_info import load_document, read_info
 from trtlens_parsers.dump_index import ACCURACY_FORMAT
 
 if TYPE_CHECKING:

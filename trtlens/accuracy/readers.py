@@ -22,7 +22,7 @@ from trtlens.accuracy.encodings import api_dtype
 from trtlens.accuracy.files import Entry, npy_tensor, open_file, parsed, raw_tensor
 from trtlens.accuracy.tensors import Tensor, TextFile, UnreadableTensor
 from trtlens.errors import TrtlensError
-from trtlens.run_files import is_run
+from trtlens.runs.run_files import is_run
 from trtlens_parsers.dump_index import DumpedTensor, DumpIndex, read_index
 from trtlens_parsers.dump_json import SummarizedTensor, read_summary
 

@@ -11,7 +11,7 @@ from trtlens.errors import TrtlensError
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from trtlens.capture.options import Shape
+    from trtlens.capture.options.build_options import Shape
 
 _NO_LETTER = re.compile(r"\W+")
 _BATCH = re.compile(r"n|b|bs|.*batch.*", re.IGNORECASE)

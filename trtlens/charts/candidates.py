@@ -8,13 +8,13 @@ import plotly.graph_objects as go
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from trtlens.arrays import known_true
 from trtlens.charts.drawing.chart import Chart, MissingData
 from trtlens.charts.drawing.style import SYMBOLS, UNKNOWN, by_precision, colour, figure, log_axis, plain
 from trtlens.quantities import duration
+from trtlens.tables.arrays import known_true
 
 if TYPE_CHECKING:
-    from trtlens.runs import Run
+    from trtlens.runs.run import Run
 
 NO_TUNING = (
     "no tactics are known: the tuner's times are in the log at verbose level, and only where tactics were timed (a timing cache "

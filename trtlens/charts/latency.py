@@ -10,13 +10,13 @@ import plotly.graph_objects as go
 
 from trtlens.charts.drawing.chart import Chart, MissingData
 from trtlens.charts.drawing.style import BLUE, GREY, ORANGE, figure, plain
-from trtlens.joins import frame
+from trtlens.engine.times import frame
 
 if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
-    from trtlens.runs import Run
+    from trtlens.runs.run import Run
 
 NO_SAMPLES = (
     "no inferences were timed one by one in this run: trtlens profile times them, or add the file of trtexec --exportTimes; the averages "

@@ -10,14 +10,14 @@ import plotly.graph_objects as go
 from trtlens.charts.drawing.chart import Chart, MissingData
 from trtlens.charts.drawing.style import BLUE, GREY, ORANGE, figure, plain
 from trtlens.charts.latency import NO_SAMPLES
-from trtlens.joins import frame
+from trtlens.engine.times import frame
 from trtlens.quantities import duration
 from trtlens.statistics import summarize
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from trtlens.runs import Run
+    from trtlens.runs.run import Run
     from trtlens.statistics import Statistics
 
 _BINS = 80

@@ -8,12 +8,12 @@ import plotly.graph_objects as go
 
 from trtlens.charts.drawing.chart import Chart, MissingData
 from trtlens.charts.drawing.style import BLUE, figure, plain, stripes
-from trtlens.kept import kept_rows
 from trtlens.quantities import byte_size
+from trtlens.tuning.kept_strategy import kept_rows
 from trtlens.views import VIEWS
 
 if TYPE_CHECKING:
-    from trtlens.runs import Run
+    from trtlens.runs.run import Run
 
 _TOTALS = {
     "activations": "activation_bytes", "weights": "weights_bytes", "scratch": "scratch_bytes",

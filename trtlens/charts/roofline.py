@@ -17,7 +17,7 @@ from trtlens.views import VIEWS
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from trtlens.runs import Run
+    from trtlens.runs.run import Run
 
 _LEFT, _RIGHT = 0.5, 20_000.0
 _NO_WORK = (

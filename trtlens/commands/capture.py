@@ -12,15 +12,15 @@ from trtlens.commands.flags import BUILD_FLAGS, TIMING_FLAGS, build_values, with
 from trtlens.commands.progress import shown_progress
 from trtlens.commands.read import FormatOption, print_run
 from trtlens.errors import CaptureError, TrtlensError
-from trtlens.folders import check_folder
 from trtlens.output import Format, print_table, visible, wrapped, write_table
 from trtlens.quantities import duration
-from trtlens.run_files import is_run
+from trtlens.runs.folders import check_folder
+from trtlens.runs.run_files import is_run
 
 if TYPE_CHECKING:
-    from trtlens.capture.build import BuiltRun
-    from trtlens.capture.timing_options import TimingOptions
-    from trtlens.capture.timing_result import TimingResult
+    from trtlens.capture.building.engine_build import BuiltRun
+    from trtlens.capture.timing.timing_options import TimingOptions
+    from trtlens.capture.timing.timing_result import TimingResult
 
 _INTERRUPTED = 130
 _ADVICE_INDENT = 4
@@ -52,7 +52,7 @@ def profile(
     **flags: Any,
 ) -> None:
     """Build an engine with a verbose logger, time it and its layers, and keep the run."""
-    from trtlens.capture.sweep import plan_engines  # noqa: PLC0415
+    from trtlens.capture.models.sweep import plan_engines  # noqa: PLC0415
 
     engines = plan_engines(model, shapes or [], batches)
     out = out if out is not None else _free_folder(model)
@@ -68,9 +68,9 @@ def profile(
 def _profile_one(
     model: Path, out: Path, shapes: str | None, flags: dict[str, Any], *, force: bool, timed: bool
 ) -> None:
-    from trtlens.capture.backends import find_backend  # noqa: PLC0415
-    from trtlens.capture.build import build_run  # noqa: PLC0415
-    from trtlens.capture.options import parse_options  # noqa: PLC0415
+    from trtlens.capture.backends.backend import find_backend  # noqa: PLC0415
+    from trtlens.capture.building.engine_build import build_run  # noqa: PLC0415
+    from trtlens.capture.options.build_options import parse_options  # noqa: PLC0415
 
     options = parse_options({**build_values(flags), **({"shapes": shapes} if shapes else {})})
     timing = _timing_options(flags)
@@ -91,8 +91,8 @@ def _profile_one(
 
 
 def _timing_options(flags: dict[str, Any]) -> TimingOptions:
-    from trtlens.capture.inputs import InputRecipe, parse_range  # noqa: PLC0415
-    from trtlens.capture.timing_options import TimingOptions  # noqa: PLC0415
+    from trtlens.capture.models.inputs import InputRecipe, parse_range  # noqa: PLC0415
+    from trtlens.capture.timing.timing_options import TimingOptions  # noqa: PLC0415
 
     ranges = dict(map(parse_range, flags["input"] or []))
     file = Path(flags["load_inputs"]) if flags["load_inputs"] else None
@@ -111,7 +111,7 @@ def _time(built: BuiltRun, options: TimingOptions) -> TimingResult | None:
     """Time the engine where it can run; the reason is noted in the run where it cannot."""
     from dataclasses import replace  # noqa: PLC0415
 
-    from trtlens.capture.timing import time_engine  # noqa: PLC0415
+    from trtlens.capture.timing.timed_run import time_engine  # noqa: PLC0415
 
     if not built.backend.can_run:
         built.recorder.note("not timed: there is no GPU here that runs this engine")
@@ -125,7 +125,7 @@ def _time(built: BuiltRun, options: TimingOptions) -> TimingResult | None:
 
 
 def _print_answer(built: BuiltRun, result: TimingResult | None) -> None:
-    from trtlens.runs import open_run  # noqa: PLC0415
+    from trtlens.runs.run import open_run  # noqa: PLC0415
 
     run = open_run(built.folder)
     print_run(run)
@@ -151,8 +151,8 @@ def _latency(result: TimingResult) -> str:
 
 def _print_failure(out: Path) -> None:
     """Why a build failed, with the lines of its log that say so."""
-    from trtlens.endings import FAILED, read_ending  # noqa: PLC0415
-    from trtlens.runs import open_run  # noqa: PLC0415
+    from trtlens.runs.endings import FAILED, read_ending  # noqa: PLC0415
+    from trtlens.runs.run import open_run  # noqa: PLC0415
 
     if not is_run(out):
         return
@@ -175,7 +175,7 @@ def _print_failure(out: Path) -> None:
 def _print_sweep(folders: list[tuple[Any, Path]]) -> None:
     import pyarrow as pa  # noqa: PLC0415
 
-    from trtlens.capture.sweep import sweep_rows  # noqa: PLC0415
+    from trtlens.capture.models.sweep import sweep_rows  # noqa: PLC0415
 
     write_table(pa.Table.from_pylist(sweep_rows(folders)), Format.TABLE, title="time per sample against batch")
 
@@ -196,7 +196,7 @@ def doctor(
     """Say what this installation can and cannot do, and what to install."""
     import pyarrow as pa  # noqa: PLC0415
 
-    from trtlens.capture.doctor import examine  # noqa: PLC0415
+    from trtlens.capture.backends.doctor import examine  # noqa: PLC0415
 
     names = ("section", "item", "value", "state", "advice")
     report = examine(*(files or []))

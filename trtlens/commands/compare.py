@@ -115,8 +115,8 @@ def _table(comparison: Comparison, *, regions: bool) -> pa.Table:
 def _list_quantities(form: CompareFormat) -> None:
     import pyarrow as pa  # noqa: PLC0415
 
+    from trtlens.commands.markdown import markdown_table  # noqa: PLC0415
     from trtlens.comparison.quantities import QUANTITIES  # noqa: PLC0415
-    from trtlens.markdown import markdown_table  # noqa: PLC0415
 
     rows = [(quantity.name, quantity.unit, quantity.doc) for quantity in QUANTITIES.values()]
     headings = ("quantity", "unit", "meaning")
@@ -144,7 +144,7 @@ def _finish(outcomes: list[Outcome], *, strict: bool) -> None:
 def _print(comparison: Comparison, *, regions: bool, top: int) -> None:
     from trtlens.comparison import change_table  # noqa: PLC0415
     from trtlens.comparison.headlines import tell  # noqa: PLC0415
-    from trtlens.comparison.wide import changes_shown, region_table, settings_table  # noqa: PLC0415
+    from trtlens.comparison.terminal_tables import changes_shown, region_table, settings_table  # noqa: PLC0415
 
     for section in tell(comparison):
         _print_section(section)
@@ -182,9 +182,9 @@ def _print_section(section: Section) -> None:
 
 
 def _markdown(comparison: Comparison, outcomes: list[Outcome], *, regions: bool, top: int) -> str:
+    from trtlens.commands.markdown import escape, markdown_table  # noqa: PLC0415
     from trtlens.comparison.headlines import tell  # noqa: PLC0415
-    from trtlens.comparison.wide import changes_shown, region_table, settings_table  # noqa: PLC0415
-    from trtlens.markdown import escape, markdown_table  # noqa: PLC0415
+    from trtlens.comparison.terminal_tables import changes_shown, region_table, settings_table  # noqa: PLC0415
 
     blocks = []
     if outcomes:

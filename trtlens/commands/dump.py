@@ -17,8 +17,8 @@ from trtlens.errors import TrtlensError
 from trtlens.output import Format, visible, write_table
 
 if TYPE_CHECKING:
-    from trtlens.capture.inputs import InputRecipe
-    from trtlens.capture.options import BuildOptions
+    from trtlens.capture.models.inputs import InputRecipe
+    from trtlens.capture.options.build_options import BuildOptions
     from trtlens.capture.recorder import Recorder
 
 _DUMP_FLAGS: tuple[Flag, ...] = (
@@ -95,7 +95,7 @@ def parse_size(text: str) -> int:
 
 def recipe_of(flags: dict[str, Any]) -> InputRecipe:
     """Where the input values come from, by the flags `seed`, `load_inputs` and `input`."""
-    from trtlens.capture.inputs import InputRecipe, parse_range  # noqa: PLC0415
+    from trtlens.capture.models.inputs import InputRecipe, parse_range  # noqa: PLC0415
 
     file = Path(flags["load_inputs"]) if flags["load_inputs"] else None
     return InputRecipe(seed=flags["seed"], ranges=dict(map(parse_range, flags["input"] or [])), file=file)
@@ -107,14 +107,14 @@ def _patterns(mark: str) -> tuple[str, ...]:
 
 
 def _build_options(flags: dict[str, Any]) -> BuildOptions:
-    from trtlens.capture.options import parse_options  # noqa: PLC0415
+    from trtlens.capture.options.build_options import parse_options  # noqa: PLC0415
 
     return parse_options(build_values(flags) | ({"shapes": flags["shapes"]} if flags["shapes"] else {}))
 
 
 def _dump_on_cpu(model: Path, out: Path, flags: dict[str, Any], emulate: str | None) -> Recorder:
-    from trtlens.capture.dump import DumpRequest, dump_run  # noqa: PLC0415
-    from trtlens.capture.reference import Plan  # noqa: PLC0415
+    from trtlens.capture.dumping.dump import DumpRequest, dump_run  # noqa: PLC0415
+    from trtlens.capture.dumping.reference import Plan  # noqa: PLC0415
 
     options = _build_options(flags)
     request = DumpRequest(
@@ -129,8 +129,8 @@ def _dump_on_cpu(model: Path, out: Path, flags: dict[str, Any], emulate: str | N
 
 
 def _dump_in_tensorrt(model: Path, out: Path, flags: dict[str, Any]) -> Recorder:
-    from trtlens.capture.backends import find_backend  # noqa: PLC0415
-    from trtlens.capture.engine_dump import EngineDumpRequest, dump_engine  # noqa: PLC0415
+    from trtlens.capture.backends.backend import find_backend  # noqa: PLC0415
+    from trtlens.capture.dumping.engine_dump import EngineDumpRequest, dump_engine  # noqa: PLC0415
 
     request = EngineDumpRequest(
         options=_build_options(flags),
@@ -155,7 +155,7 @@ def _dump_in_tensorrt(model: Path, out: Path, flags: dict[str, Any]) -> Recorder
 def _list(model: Path, form: Format) -> None:
     import pyarrow as pa  # noqa: PLC0415
 
-    from trtlens.capture.dump import list_tensors  # noqa: PLC0415
+    from trtlens.capture.dumping.dump import list_tensors  # noqa: PLC0415
 
     rows = list_tensors(model)
     names = ("index", "node", "op", "tensor", "dtype")
@@ -165,7 +165,7 @@ def _list(model: Path, form: Format) -> None:
 
 
 def _tell(recorder: Recorder, out: Path) -> None:
-    from trtlens.runs import open_run  # noqa: PLC0415
+    from trtlens.runs.run import open_run  # noqa: PLC0415
 
     run = open_run(recorder.folder)
     rows = run["dumps"].select(["tensor", "file", "skipped", "role"]).to_pylist()

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Annotated, Optional
 import typer
 
 from trtlens.errors import TrtlensError
-from trtlens.folders import check_place, write_document
 from trtlens.output import Format, console, visible, write_table
+from trtlens.runs.folders import check_place, write_document
 
 if TYPE_CHECKING:
-    from trtlens.runs import Run
+    from trtlens.runs.run import Run
 
 FormatOption = Annotated[Format, typer.Option("--format", "-f", help="How to write the rows.")]
 BuildOption = Annotated[
@@ -47,10 +47,10 @@ def parse(
     form: FormatOption = Format.TABLE,
 ) -> None:
     """Read a log, and the JSON files of the same run, and say what the build did."""
-    from trtlens.runs import open_run  # noqa: PLC0415
+    from trtlens.runs.run import open_run  # noqa: PLC0415
 
     if out is not None:
-        from trtlens.run_folders import keep_run  # noqa: PLC0415
+        from trtlens.runs.run_folders import keep_run  # noqa: PLC0415
 
         keep_run(files, out, build=build, force=force)
         sys.stderr.write(f"run kept in {visible(str(out))}\n")
@@ -91,7 +91,7 @@ def print_run(run: Run) -> None:
 
 
 def _print_notes(run: Run) -> None:
-    from trtlens.reading import line_counts, not_understood  # noqa: PLC0415
+    from trtlens.runs.unread_lines import line_counts, not_understood  # noqa: PLC0415
 
     unread = line_counts(run).get("unread", 0)
     if not_understood(run) is not None:
@@ -108,7 +108,7 @@ def _print_notes(run: Run) -> None:
 
 def _why_empty(run: Run, view: str) -> str:
     """Why a view has no rows: a build that gave no engine, else what the view needs."""
-    from trtlens.endings import FINISHED, NOT_SHOWN, read_ending  # noqa: PLC0415
+    from trtlens.runs.endings import FINISHED, NOT_SHOWN, read_ending  # noqa: PLC0415
     from trtlens.views import VIEWS  # noqa: PLC0415
 
     endings = [read_ending(run, build) for build in run["builds"]["build"].to_pylist()]
@@ -119,7 +119,7 @@ def _why_empty(run: Run, view: str) -> str:
 
 def _has_failed(run: Run) -> bool:
     """Whether a build of the run failed, so that no verbosity would have brought layers."""
-    from trtlens.endings import FAILED, read_ending  # noqa: PLC0415
+    from trtlens.runs.endings import FAILED, read_ending  # noqa: PLC0415
 
     endings = [read_ending(run, build) for build in run["builds"]["build"].to_pylist()]
     return any(ending is not None and ending.state == FAILED for ending in endings)
@@ -141,8 +141,8 @@ def show(
     ] = None,
 ) -> None:
     """Show one view (or one raw table) of a run or a log."""
-    from trtlens.runs import open_run  # noqa: PLC0415
-    from trtlens.tables import TABLES  # noqa: PLC0415
+    from trtlens.runs.run import open_run  # noqa: PLC0415
+    from trtlens.tables.declarations import TABLES  # noqa: PLC0415
     from trtlens.views import VIEWS  # noqa: PLC0415
 
     table = view.removeprefix(_TABLE) if view.startswith(_TABLE) or view not in VIEWS else None

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Optional
 
 import typer
 
-from trtlens.folders import check_place, write_document
+from trtlens.runs.folders import check_place, write_document
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -68,7 +68,7 @@ def export(
 ) -> None:
     """Write a run for another tool: a trace with the layers by stream and the tuner's candidates."""
     check_place(out)
-    from trtlens.trace_events import trace_json  # noqa: PLC0415
+    from trtlens.report.trace_events import trace_json  # noqa: PLC0415
 
     (subject,) = _open([run])
     write_document(out, trace_json(subject.run))

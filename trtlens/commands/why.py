@@ -16,7 +16,7 @@ from trtlens.quantities import duration, seconds
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from trtlens.runs import Run
+    from trtlens.runs.run import Run
 
 _MOST_LAYERS = 6
 """Layers explained in full on a terminal; more are ranked in a table instead."""
@@ -65,7 +65,7 @@ def why(
 
 
 def _opened(paths: list[str], build: int | None) -> Run:
-    from trtlens.runs import open_run  # noqa: PLC0415
+    from trtlens.runs.run import open_run  # noqa: PLC0415
 
     run = open_run(paths, build=build)
     return run if build is None else run.build(build)

@@ -11,19 +11,19 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from trtlens.comparison.attachment import UNALIGNED, attach, read_flow
-from trtlens.comparison.graph import is_reshape
-from trtlens.comparison.holdings import read_holdings
-from trtlens.comparison.identity import Identities
 from trtlens.comparison.order import in_flow_order
 from trtlens.comparison.regions import group_layers
+from trtlens.engine.identity import Identities
+from trtlens.engine.layer_nodes import read_holdings
+from trtlens.engine.onnx_graph import is_reshape
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from trtlens.comparison.attachment import Flow
-    from trtlens.comparison.holdings import Holding
     from trtlens.comparison.regions import Member
-    from trtlens.comparison.sides import Layer, Side
+    from trtlens.engine.layer_nodes import Holding
+    from trtlens.engine.sides import Layer, Side
 
 # Myelin names a kernel after its operations, to 10.9 three letters each, later four; these only move or convert.
 _MOVING_KERNEL = re.compile(

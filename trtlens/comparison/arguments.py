@@ -8,13 +8,13 @@ from pathlib import Path, PurePath
 from typing import TYPE_CHECKING
 
 from trtlens.errors import TrtlensError
-from trtlens.runs import open_run
-from trtlens.sources import path_text
+from trtlens.runs.run import open_run
+from trtlens.runs.sources import path_text
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from trtlens.runs import Run
+    from trtlens.runs.run import Run
 
 _BUILD = re.compile(r"(?P<path>.+)@(?P<build>\d{1,9})")
 _PACKED = frozenset({".gz", ".xz", ".zst"})

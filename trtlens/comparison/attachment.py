@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from trtlens.comparison.sides import Layer
+    from trtlens.engine.sides import Layer
 
 UNALIGNED = -1
 """Stands for a region where a layer that could not be aligned is a neighbour."""

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 
 from trtlens.comparison.alignment import align
 from trtlens.comparison.figures import Measure
-from trtlens.comparison.latency import adds_up, compare_latency
+from trtlens.comparison.inference_latency import adds_up, compare_latency
 from trtlens.comparison.noise import judge, judge_summary
 from trtlens.comparison.same_work import are_other_models, mismatches, model_of
-from trtlens.comparison.sides import read_side
 from trtlens.comparison.times import TUNER, read_times
+from trtlens.engine.inference_timing import read_timing
+from trtlens.engine.sides import read_side
 from trtlens.errors import TrtlensError
-from trtlens.inference_timing import read_timing
 from trtlens.statistics import FEWEST_SAMPLES
 
 if TYPE_CHECKING:
@@ -22,13 +22,13 @@ if TYPE_CHECKING:
 
     from trtlens.comparison.alignment import Alignment, Region, Unaligned
     from trtlens.comparison.figures import Figures
-    from trtlens.comparison.latency import Latencies
+    from trtlens.comparison.inference_latency import Latencies
     from trtlens.comparison.noise import Difference
     from trtlens.comparison.same_work import Mismatch
-    from trtlens.comparison.sides import Side
     from trtlens.comparison.times import Times
-    from trtlens.inference_timing import Timing
-    from trtlens.runs import Run
+    from trtlens.engine.inference_timing import Timing
+    from trtlens.engine.sides import Side
+    from trtlens.runs.run import Run
 
 _MOST_NODES_IN_LABEL = 4
 

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from trtlens.comparison.times import TUNER
-from trtlens.kept import kept_rows
 from trtlens.statistics import influence, standard_error, timer_error
+from trtlens.tuning.kept_strategy import kept_rows
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     from trtlens.comparison.alignment import Alignment
-    from trtlens.comparison.sides import Layer, Side
     from trtlens.comparison.times import Times
+    from trtlens.engine.sides import Layer, Side
 
 COMPUTE, CONVERSION, CONSTANT, NOTHING = "compute", "conversion", "constant", "nothing"
 """What a layer does: works, changes type or layout, copies weights or biases, or launches no kernel."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from trtlens.comparison.latency import PROCESSES_SHARE, factor
+from trtlens.comparison.inference_latency import PROCESSES_SHARE, factor
 from trtlens.comparison.noise import NO_DIFFERENCE
 from trtlens.comparison.same_work import batches
 from trtlens.comparison.times import TUNER
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from trtlens.comparison.comparison import Comparison
-    from trtlens.comparison.latency import Latencies
+    from trtlens.comparison.inference_latency import Latencies
     from trtlens.comparison.noise import Difference
 
 

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from trtlens.comparison.figures import COMPUTE
-from trtlens.comparison.latency import compare_latency, summarized
+from trtlens.comparison.inference_latency import compare_latency, summarized
 from trtlens.comparison.noise import FASTER, NO_DIFFERENCE, SLOWER
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from trtlens.comparison.comparison import Comparison
-    from trtlens.comparison.sides import Layer
+    from trtlens.engine.sides import Layer
 
 _TIMES = frozenset({"ms", "s", "qps", "%"})
 """Units of times and of their shares."""

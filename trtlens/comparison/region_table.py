@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from trtlens.comparison.changes import main_cause
-from trtlens.schema import declare
+from trtlens.tables.schema import declare
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -13,12 +13,12 @@ from pathlib import PureWindowsPath
 from typing import TYPE_CHECKING
 
 from trtlens.comparison.alignment import FEWEST_SHARED, align
-from trtlens.comparison.sides import read_side
+from trtlens.engine.sides import read_side
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from trtlens.runs import Run
+    from trtlens.runs.run import Run
 
 Extents = tuple[int, ...]
 

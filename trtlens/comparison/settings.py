@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from trtlens.comparison.comparison import Comparison
-    from trtlens.comparison.sides import Side
     from trtlens.comparison.times import Times
+    from trtlens.engine.sides import Side
     from trtlens.statistics import Drift
 
 _CLOCK_SHARE = 0.02

@@ -13,14 +13,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from trtlens.joins import SAMPLES, layers_with_times
+from trtlens.engine.times import SAMPLES, layers_with_times
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     import numpy.typing as npt
 
-    from trtlens.comparison.sides import Side
+    from trtlens.engine.sides import Side
 
 TUNER = "tuner"
 _PROFILE_TABLE = "profile table"

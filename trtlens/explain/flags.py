@@ -6,14 +6,14 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from trtlens.arrays import of_build
-from trtlens.build_rows import build_rows
-from trtlens.captured_facts import captured_flags
-from trtlens.kept import kept_rows
+from trtlens.runs.build_rows import build_rows
+from trtlens.runs.captured_facts import captured_flags
+from trtlens.tables.arrays import of_build
+from trtlens.tuning.kept_strategy import kept_rows
 
 if TYPE_CHECKING:
-    from trtlens.explain.tuner import Tuner
-    from trtlens.runs import Run
+    from trtlens.runs.run import Run
+    from trtlens.tuning.queries import Tuner
 
 _FLAG_OF = {"fp32": "FP32", "fp16": "FP16", "bf16": "BF16", "int8": "INT8", "fp8": "FP8", "int4": "INT4", "fp4": "FP4"}
 _SIZE = re.compile(r"(?:workspace: )?(?P<size>\d{1,12}(?:\.\d{1,12})?(?:e-?\d{1,3})?) (?P<unit>KiB|MiB|MB|GiB|B)\b")

@@ -4,22 +4,22 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from trtlens.combinations import NO_VALID, NOT_SHOWN, ONLY_OPTION
-from trtlens.explain.around import Detour
+from trtlens.engine.reformat_causes import ADVICE, NO_KERNEL
 from trtlens.explain.precisions import precision_statements
+from trtlens.explain.reformat_overhead import Detour
 from trtlens.explain.statements import Statement, say
-from trtlens.explain.tuner import Candidate, best
-from trtlens.explain.wording import combination_text, compared, counted, listed_lines
 from trtlens.quantities import byte_size, duration, durations, hexadecimal, tactic_text
-from trtlens.reformat_causes import ADVICE, NO_KERNEL
-from trtlens.reformats import NO_WORK
+from trtlens.tables.layer_kinds import NO_WORK
+from trtlens.tuning.combinations import NO_VALID, NOT_SHOWN, ONLY_OPTION
+from trtlens.tuning.queries import Candidate, best
+from trtlens.tuning.wording import combination_text, compared, counted, listed_lines
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from trtlens.engine.reformat_causes import Reformat
     from trtlens.explain.flags import Flags
     from trtlens.explain.subject import Subject
-    from trtlens.reformat_causes import Reformat
 
 
 def explain(subject: Subject, flags: Flags) -> list[Statement]:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from trtlens.combinations import NO_VALID, NOT_SHOWN
-from trtlens.explain.around import Detour
+from trtlens.explain.reformat_overhead import Detour
 from trtlens.explain.statements import Statement, say
-from trtlens.explain.tuner import Candidate, best, offers
-from trtlens.explain.wording import combination_text, compared, counted, listed_lines
 from trtlens.quantities import byte_size, duration, tactic_text
+from trtlens.tuning.combinations import NO_VALID, NOT_SHOWN
+from trtlens.tuning.queries import Candidate, best, offers
+from trtlens.tuning.wording import combination_text, compared, counted, listed_lines
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from trtlens.explain.around import Detour
+from trtlens.explain.reformat_overhead import Detour
 from trtlens.explain.subject import Build, Subject
-from trtlens.explain.tuner import best
-from trtlens.explain.wording import combination_text
-from trtlens.reformats import NO_WORK
-from trtlens.schema import declare
+from trtlens.tables.layer_kinds import NO_WORK
+from trtlens.tables.schema import declare
+from trtlens.tuning.queries import best
+from trtlens.tuning.wording import combination_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     import pyarrow as pa
 
-    from trtlens.runs import Run
+    from trtlens.runs.run import Run
 
 COLUMNS = declare(
     "view why, all layers", "one engine layer that launches a kernel, the most to gain first", "build index",

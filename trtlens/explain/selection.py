@@ -7,10 +7,10 @@ from fnmatch import translate
 from typing import TYPE_CHECKING
 
 from trtlens.errors import TrtlensError
-from trtlens.reformats import NO_WORK
+from trtlens.tables.layer_kinds import NO_WORK
 
 if TYPE_CHECKING:
-    from trtlens.runs import Run
+    from trtlens.runs.run import Run
 
 _SHOWN = 8
 _EVERYTHING = "*"

@@ -5,14 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from trtlens.schema import declare
+from trtlens.tables.schema import declare
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     import pyarrow as pa
 
-    from trtlens.explain.tuner import Candidate
+    from trtlens.tuning.queries import Candidate
 
 COLUMNS = declare(
     "view why", "one sentence about one engine layer, with the rows of the log that it stands on", "build layer_index rank",

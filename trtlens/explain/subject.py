@@ -7,18 +7,18 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from trtlens.arrays import of_build
-from trtlens.engine_graph import EngineGraph, Node, read_graph
+from trtlens.engine.engine_graph import EngineGraph, Node, read_graph
+from trtlens.engine.reformat_causes import Reformat, ReformatReader
+from trtlens.engine.reformat_costs import ReformatCosts
 from trtlens.explain.flags import Flags
-from trtlens.explain.reformat_costs import ReformatCosts
-from trtlens.explain.tuner import Candidate, Tuner
-from trtlens.kept import kept_rows
-from trtlens.reformat_causes import Reformat, ReformatReader
+from trtlens.tables.arrays import of_build
+from trtlens.tuning.kept_strategy import kept_rows
+from trtlens.tuning.queries import Candidate, Tuner
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from trtlens.runs import Run
+    from trtlens.runs.run import Run
 
 
 @dataclass(frozen=True, slots=True)

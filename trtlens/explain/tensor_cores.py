@@ -6,14 +6,14 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from trtlens.explain.around import Detour
-from trtlens.explain.tuner import best
+from trtlens.explain.reformat_overhead import Detour
+from trtlens.tuning.queries import best
 from trtlens_parsers.kernels import CUDA_CORE, TENSOR_CORE
 
 if TYPE_CHECKING:
-    from trtlens.engine_graph import Node
+    from trtlens.engine.engine_graph import Node
     from trtlens.explain.subject import Subject
-    from trtlens.explain.tuner import Candidate
+    from trtlens.tuning.queries import Candidate
 
 MULTIPLES = {"fp16": 8, "bf16": 8, "int8": 16, "fp8": 16, "tf32": 4}
 """Channels of input and output must be multiples of this for an unpadded tensor core kernel (NVIDIA's guides)."""

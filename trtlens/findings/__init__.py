@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from trtlens.comparison.same_work import Mismatch
     from trtlens.findings.finding import Finding
-    from trtlens.runs import Run
+    from trtlens.runs.run import Run
 
     Rule = Callable[[Engine], "Finding | None"]
     PairRule = Callable[[Pair], "Finding | None"]

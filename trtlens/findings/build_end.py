@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from trtlens.endings import FAILED, FINISHED, NOT_SHOWN, read_ending
 from trtlens.findings.finding import Evidence, Finding
+from trtlens.runs.endings import FAILED, FINISHED, NOT_SHOWN, read_ending
 
 if TYPE_CHECKING:
     from trtlens.findings.engine import Engine

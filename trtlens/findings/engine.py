@@ -6,19 +6,19 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from trtlens.arrays import of_build
+from trtlens.engine.inference_timing import Timing, read_timing
+from trtlens.engine.reformat_causes import Reformat, ReformatReader
 from trtlens.explain.subject import Build, Subject
 from trtlens.findings.stakes import LAYER_PROFILER, TUNER, Clock
-from trtlens.inference_timing import Timing, read_timing
-from trtlens.kept import kept_rows
-from trtlens.reformat_causes import Reformat, ReformatReader
-from trtlens.reformats import NO_WORK
+from trtlens.tables.arrays import of_build
+from trtlens.tables.layer_kinds import NO_WORK
+from trtlens.tuning.kept_strategy import kept_rows
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from trtlens.engine_graph import EngineGraph, Node
-    from trtlens.runs import Run
+    from trtlens.engine.engine_graph import EngineGraph, Node
+    from trtlens.runs.run import Run
 
 _SMALL_BYTES = 64 * 1024
 _FEWEST_COPIES = 3

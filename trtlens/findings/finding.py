@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from trtlens.schema import declare
+from trtlens.tables.schema import declare
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING
 
 from trtlens.findings.finding import Evidence, Finding
 from trtlens.findings.stakes import Stake
-from trtlens.kept import kept_rows
-from trtlens.network_nodes import network_nodes
 from trtlens.quantities import duration
+from trtlens.runs.network_nodes import network_nodes
+from trtlens.tuning.kept_strategy import kept_rows
 
 if TYPE_CHECKING:
-    from trtlens.engine_graph import Node
+    from trtlens.engine.engine_graph import Node
+    from trtlens.engine.inference_timing import Timing
     from trtlens.findings.engine import Engine
-    from trtlens.inference_timing import Timing
 
 _BOUND_SHARE = 0.3
 _HIDDEN_SHARE = 0.25

@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from typing import TYPE_CHECKING
 
-from trtlens.explain.wording import counted
+from trtlens.engine.reformat_causes import ADVICE
 from trtlens.findings.finding import Evidence, Finding
 from trtlens.quantities import byte_size, duration
-from trtlens.reformat_causes import ADVICE
+from trtlens.tuning.wording import counted
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from trtlens.engine.reformat_causes import Reformat
     from trtlens.findings.engine import Engine
-    from trtlens.reformat_causes import Reformat
 
 _SHOWN = 3
 _WORTH_SHARE = 0.03

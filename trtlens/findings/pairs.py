@@ -7,15 +7,15 @@ from functools import cached_property
 from statistics import median
 from typing import TYPE_CHECKING
 
-from trtlens.combinations import decoded
 from trtlens.comparison.comparison import compare_runs
 from trtlens.comparison.figures import COMPUTE
 from trtlens.comparison.same_work import mismatches
+from trtlens.tuning.combinations import decoded
 
 if TYPE_CHECKING:
     from trtlens.comparison.comparison import Comparison
     from trtlens.comparison.same_work import Mismatch
-    from trtlens.engine_graph import Node
+    from trtlens.engine.engine_graph import Node
     from trtlens.findings.engine import Engine
 
 _LONG_MS = 0.01

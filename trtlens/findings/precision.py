@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from trtlens.arrays import of_build
-from trtlens.explain.wording import counted
 from trtlens.findings.finding import Evidence, Finding
 from trtlens.quantities import duration
-from trtlens.reformats import NO_WORK
+from trtlens.tables.arrays import of_build
+from trtlens.tables.layer_kinds import NO_WORK
+from trtlens.tuning.wording import counted
 
 if TYPE_CHECKING:
     from trtlens.findings.engine import Engine

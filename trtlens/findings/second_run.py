@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from trtlens.explain.tuner import best
-from trtlens.explain.wording import counted
 from trtlens.findings.finding import Evidence, Finding
 from trtlens.findings.precision import without_fp16_severity
 from trtlens.findings.tuning import skipped_for_workspace
 from trtlens.quantities import duration
+from trtlens.tuning.queries import best
+from trtlens.tuning.wording import counted
 
 if TYPE_CHECKING:
     from trtlens.explain.subject import Subject

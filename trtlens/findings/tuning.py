@@ -5,17 +5,17 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import TYPE_CHECKING, Any
 
-from trtlens.arrays import of_build
-from trtlens.explain.wording import counted
 from trtlens.findings.finding import Evidence, Finding
 from trtlens.findings.stakes import Stake
 from trtlens.quantities import byte_size, durations, seconds, tactic_text
+from trtlens.tables.arrays import of_build
+from trtlens.tuning.wording import counted
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from trtlens.explain.tuner import Candidate
     from trtlens.findings.engine import Engine
+    from trtlens.tuning.queries import Candidate
 
 NOISE = 0.01
 """Two tactics whose times differ by less can change places from build to build."""

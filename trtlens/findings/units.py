@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from trtlens.explain.tensor_cores import missed_tensor_core, odd_channels
-from trtlens.explain.wording import combination_text, counted
 from trtlens.findings.finding import Evidence, Finding
 from trtlens.quantities import duration, durations, tactic_text
+from trtlens.tuning.wording import combination_text, counted
 from trtlens_parsers.kernels import CUDA_CORE, TENSOR_CORE
 
 if TYPE_CHECKING:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from trtlens.folders import GENERATOR
 from trtlens.report.policy import content_policy
+from trtlens.runs.folders import GENERATOR
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from trtlens.charts import MissingData, charts_of_comparison, charts_of_run
 from trtlens.charts.drawing.style import with_title
 from trtlens.errors import TrtlensError
-from trtlens.folders import GENERATOR, check_place, write_whole
+from trtlens.runs.folders import GENERATOR, check_place, write_whole
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence

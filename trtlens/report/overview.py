@@ -7,14 +7,14 @@ from html import escape
 from typing import TYPE_CHECKING, Any
 
 from trtlens.charts.drawing.style import by_precision, colour
-from trtlens.comparison.latency import compare_latency, factor
+from trtlens.comparison.inference_latency import compare_latency, factor
 from trtlens.comparison.noise import NO_DIFFERENCE
 from trtlens.comparison.same_work import INPUTS, batches, model_of
-from trtlens.endings import FINISHED, read_ending
-from trtlens.joins import profiled_layers
+from trtlens.engine.performance import stated_figure
+from trtlens.engine.times import profiled_layers
 from trtlens.output import shorten, visible
-from trtlens.performance import stated_figure
 from trtlens.quantities import duration, signed_duration
+from trtlens.runs.endings import FINISHED, read_ending
 from trtlens.statistics import summarize
 
 if TYPE_CHECKING:

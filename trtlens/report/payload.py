@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from trtlens.comparison.comparison import Comparison
     from trtlens.comparison.same_work import Mismatch
     from trtlens.report.subject import Subject
-    from trtlens.runs import Run
+    from trtlens.runs.run import Run
 
 _CANDIDATES = (
     "layer", "op", "precision", "unit", "time_ms", "outcome", "chosen", "tactic_name", "input_formats", "output_formats", "runner",
@@ -141,7 +141,7 @@ def compare(subjects: Sequence[Subject]) -> Compared:
 def comparison_data(compared: Compared, count: int) -> dict[str, Any]:
     """Figures for each run that is held against the baseline, and the tables of all."""
     from trtlens.comparison import change_table, region_table  # noqa: PLC0415
-    from trtlens.comparison.wide import settings_table  # noqa: PLC0415
+    from trtlens.comparison.terminal_tables import settings_table  # noqa: PLC0415
 
     comparison = compared.comparison
     if comparison is None:

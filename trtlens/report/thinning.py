@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from trtlens.arrays import filled, known_true, of_numpy, to_numpy
+from trtlens.tables.arrays import filled, known_true, of_numpy, to_numpy
 
 if TYPE_CHECKING:
     import pyarrow as pa

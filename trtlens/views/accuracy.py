@@ -6,15 +6,15 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from trtlens.joins import arrow, frame, layers_with_times
-from trtlens.schema import declare
-from trtlens.tensor_layers import places_of_tensors
+from trtlens.engine.tensor_layers import places_of_tensors
+from trtlens.engine.times import arrow, frame, layers_with_times
+from trtlens.tables.schema import declare
 from trtlens.views import View
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from trtlens.runs import Run
+    from trtlens.runs.run import Run
 
 COLUMNS = declare(
     "view accuracy", "one tensor that was compared, or refused, in execution order", "build index",

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from typing import TYPE_CHECKING, Any
 
-from trtlens.arrays import of_build
-from trtlens.combinations import NOT_SHOWN
-from trtlens.schema import declare
+from trtlens.tables.arrays import of_build
+from trtlens.tables.schema import declare
+from trtlens.tuning.combinations import NOT_SHOWN
 from trtlens.views import View
 
 if TYPE_CHECKING:
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     import pyarrow as pa
 
-    from trtlens.runs import Run
+    from trtlens.runs.run import Run
 
 COLUMNS = declare(
     "view build", "one part of a build, their total; or one runner, one layer, all reformats, or the timing cache in its tuning",

@@ -11,7 +11,7 @@ from trtlens.views import View
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from trtlens.runs import Run
+    from trtlens.runs.run import Run
 
 __all__ = ["COLUMNS", "table"]
 

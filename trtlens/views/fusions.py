@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from trtlens.kept import kept_rows
+from trtlens.tuning.kept_strategy import kept_rows
 from trtlens.views import View
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from trtlens.runs import Run
+    from trtlens.runs.run import Run
 
 
 def table(run: Run) -> pa.Table:

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from trtlens.joins import arrow, layers_with_times, share, work_of
-from trtlens.schema import declare
+from trtlens.engine.times import arrow, layers_with_times, share, work_of
+from trtlens.tables.schema import declare
 from trtlens.views import NO_LAYERS, View
 from trtlens_parsers.kernels import read_kernel
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from trtlens.runs import Run
+    from trtlens.runs.run import Run
 
 COLUMNS = declare(
     "view kernels", "the layers that run kernels of one family, operation, precision and unit",

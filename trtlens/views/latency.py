@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from trtlens.joins import arrow, frame
-from trtlens.schema import declare
+from trtlens.engine.times import arrow, frame
 from trtlens.statistics import summarize
+from trtlens.tables.schema import declare
 from trtlens.views import View
 
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
     from numpy.typing import NDArray
 
-    from trtlens.runs import Run
+    from trtlens.runs.run import Run
 
 STATISTICS = ("value", "median", "mean", "min", "max", "p90", "p95", "p99")
 COLUMNS = declare(

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from trtlens.joins import arrow, frame, layers_with_times, tensor_text
-from trtlens.schema import declare
+from trtlens.engine.times import arrow, frame, layers_with_times, tensor_text
+from trtlens.tables.schema import declare
 from trtlens.views import NO_LAYERS, View
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from trtlens.runs import Run
+    from trtlens.runs.run import Run
 
 COLUMNS = declare(
     "view layers", "one engine layer, in execution order", "build index",

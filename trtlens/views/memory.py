@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from trtlens.joins import arrow, frame
-from trtlens.kept import kept_rows
-from trtlens.schema import declare
+from trtlens.engine.times import arrow, frame
+from trtlens.tables.schema import declare
+from trtlens.tuning.kept_strategy import kept_rows
 from trtlens.views import View
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from trtlens.runs import Run
+    from trtlens.runs.run import Run
 
 COLUMNS = declare(
     "view memory", "one layer that needs memory beside its tensors", "build line",

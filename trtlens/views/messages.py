@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import TYPE_CHECKING, Any
 
-from trtlens.schema import declare
+from trtlens.tables.schema import declare
 from trtlens.views import View
 
 if TYPE_CHECKING:
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     import pyarrow as pa
 
-    from trtlens.runs import Run
+    from trtlens.runs.run import Run
 
 COLUMNS = declare(
     "view messages", "one kind of message: the same severity and code, or the same text", "build strategy severity code text",

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from trtlens.comparison.holdings import METADATA
-from trtlens.engine_graph import builds_with_layers
-from trtlens.schema import declare
-from trtlens.tensor_layers import held_nodes
+from trtlens.engine.engine_graph import builds_with_layers
+from trtlens.engine.layer_nodes import METADATA
+from trtlens.engine.tensor_layers import held_nodes
+from trtlens.tables.schema import declare
 from trtlens.views import NO_LAYERS, View
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from trtlens.runs import Run
+    from trtlens.runs.run import Run
 
 COLUMNS = declare(
     "view onnx_nodes", "one engine layer with the model's nodes that it holds", "build index",

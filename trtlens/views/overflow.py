@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING, Any
 
 from trtlens.accuracy.overflow import find_overflow, make_model
 from trtlens.accuracy.remedies import FITS, NEAR
-from trtlens.dump_tables import dumped_tensors, onnx_nodes
-from trtlens.schema import declare
+from trtlens.runs.dump_tables import dumped_tensors, onnx_nodes
+from trtlens.tables.schema import declare
 from trtlens.views import View
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from trtlens.runs import Run
+    from trtlens.runs.run import Run
 
 COLUMNS = declare(
     "view overflow", "one range of values against that of FP16, in execution order, weights behind", "build index",

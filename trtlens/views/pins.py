@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from trtlens.accuracy.pins import Pin, ranked
-from trtlens.fp32_times import fp32_times
-from trtlens.joins import layers_with_times
-from trtlens.schema import declare
-from trtlens.tensor_layers import held_nodes, places_of_tensors
+from trtlens.engine.fp32_times import fp32_times
+from trtlens.engine.tensor_layers import held_nodes, places_of_tensors
+from trtlens.engine.times import layers_with_times
+from trtlens.tables.schema import declare
 from trtlens.views import View
 
 if TYPE_CHECKING:
@@ -16,9 +16,9 @@ if TYPE_CHECKING:
 
     import pyarrow as pa
 
-    from trtlens.fp32_times import Fp32Time
-    from trtlens.runs import Run
-    from trtlens.tensor_layers import Place
+    from trtlens.engine.fp32_times import Fp32Time
+    from trtlens.engine.tensor_layers import Place
+    from trtlens.runs.run import Run
 
 _T = TypeVar("_T")
 _MOST_NODES = 8

@@ -6,9 +6,9 @@ import re
 from collections import defaultdict
 from typing import TYPE_CHECKING
 
-from trtlens.engine_graph import builds_with_layers
-from trtlens.reformat_causes import ADVICE, MEASURED, Reformat, ReformatReader
-from trtlens.schema import declare
+from trtlens.engine.engine_graph import builds_with_layers
+from trtlens.engine.reformat_causes import ADVICE, MEASURED, Reformat, ReformatReader
+from trtlens.tables.schema import declare
 from trtlens.views import NO_REFORMATS, View
 
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     import pyarrow as pa
 
-    from trtlens.runs import Run
+    from trtlens.runs.run import Run
 
 COLUMNS = declare(
     "view reformat_causes", "the reformats of one cause (region is null), or of one cause before one part of the network",

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from trtlens.engine_graph import builds_with_layers
-from trtlens.reformat_causes import ADVICE, Reformat, ReformatReader
-from trtlens.schema import declare
+from trtlens.engine.engine_graph import builds_with_layers
+from trtlens.engine.reformat_causes import ADVICE, Reformat, ReformatReader
+from trtlens.tables.schema import declare
 from trtlens.views import NO_REFORMATS, View
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from trtlens.engine_graph import Tensor
-    from trtlens.runs import Run
+    from trtlens.engine.engine_graph import Tensor
+    from trtlens.runs.run import Run
 
 COLUMNS = declare(
     "view reformats", "one engine layer that only changes type or layout, or copies", "build index",

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from trtlens.joins import arrow, layers_with_times, profiled_layers, share
-from trtlens.schema import declare
+from trtlens.engine.times import arrow, layers_with_times, profiled_layers, share
+from trtlens.tables.schema import declare
 from trtlens.views import View
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from trtlens.runs import Run
+    from trtlens.runs.run import Run
 
 MOST = 10
 COLUMNS = declare(

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from trtlens.arrays import known_true, of_build
-from trtlens.engine_graph import builds_with_layers, read_graph
-from trtlens.explain.tuner import Tuner
+from trtlens.engine.engine_graph import builds_with_layers, read_graph
 from trtlens.quantities import duration
-from trtlens.reformats import NO_WORK
-from trtlens.schema import declare
+from trtlens.tables.arrays import known_true, of_build
+from trtlens.tables.layer_kinds import NO_WORK
+from trtlens.tables.schema import declare
+from trtlens.tuning.queries import Tuner
 from trtlens.views import View
 
 if TYPE_CHECKING:
@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
     import pyarrow as pa
 
-    from trtlens.engine_graph import EngineGraph, Node
-    from trtlens.runs import Run
+    from trtlens.engine.engine_graph import EngineGraph, Node
+    from trtlens.runs.run import Run
 
 COLUMNS = declare(
     "view tactics", "one engine layer with the tuner's time for what it runs; after the layers of a build their sums (name is null)",

@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from trtlens.engine.times import arrow, layers_with_times, share, work_of
 from trtlens.explain.subject import Build
 from trtlens.explain.tensor_cores import missed_tensor_core, why_on_cuda_cores
-from trtlens.explain.tuner import best
-from trtlens.joins import arrow, layers_with_times, share, work_of
-from trtlens.schema import declare
+from trtlens.tables.schema import declare
+from trtlens.tuning.queries import best
 from trtlens.views import NO_LAYERS, View
 from trtlens_parsers.kernels import CUDA_CORE, TENSOR_CORE
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from trtlens.explain.subject import Subject
-    from trtlens.runs import Run
+    from trtlens.runs.run import Run
 
 COLUMNS = declare(
     "view tensorcores", "the layers on one unit (name is null), or one layer on CUDA cores that could run on tensor cores",

@@ -14,7 +14,7 @@ from trtlens.views import NO_LAYERS, View
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from trtlens.runs import Run
+    from trtlens.runs.run import Run
 
 __all__ = ["COLUMNS", "rank", "table"]
 

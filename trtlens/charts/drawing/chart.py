@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from plotly.graph_objects import Figure
 
-    from trtlens.runs import Run
+    from trtlens.runs.run import Run
 
 RUN, COMPARISON = "run", "comparison"
 SECTIONS = {

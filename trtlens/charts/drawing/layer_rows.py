@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from trtlens.charts import MissingData
+from trtlens.charts.drawing.chart import MissingData
 from trtlens.charts.drawing.style import UNKNOWN, plain
-from trtlens.joins import frame, work_of
+from trtlens.engine.times import frame, work_of
 from trtlens.quantities import duration
 from trtlens.views import VIEWS
 

@@ -11,14 +11,14 @@ from dataclasses import dataclass
 from math import isfinite, prod
 from typing import TYPE_CHECKING, Any
 
-from trtlens.joins import layers_with_times
+from trtlens.engine.times import layers_with_times
 from trtlens_parsers.errors import FormatError
 from trtlens_parsers.json_text import finite, parse_json
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from trtlens.runs import Run
+    from trtlens.runs.run import Run
 
 _WEIGHT_BYTES = {"Float": 4.0, "Half": 2.0, "BFloat16": 2.0, "BF16": 2.0, "Int8": 1.0, "FP8": 1.0, "Int4": 0.5}
 

@@ -1,0 +1,1 @@
+"""Dumping: the tensors that an engine, or ONNX Runtime as its reference, computes for one input."""

@@ -1,0 +1,139 @@
+"""One inference of a marked engine, with every tensor that it hands out read back."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from trtlens.capture.dumping.readback import Reader, ReadTensor, make_listener
+from trtlens.capture.models.input_types import storage_type
+from trtlens.capture.models.inputs import load_arrays, make_inputs
+from trtlens.capture.models.io_tensors import choose_shapes
+from trtlens.capture.models.onnx_inputs import Feeds, inputs_file
+from trtlens.capture.timing.bindings import Bindings
+from trtlens.capture.timing.engine_session import open_engine, read_plan
+from trtlens.capture.timing.timing_options import TimingOptions
+from trtlens.errors import CaptureError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+    from trtlens.capture.backends.backend import Backend
+    from trtlens.capture.backends.cuda import Cuda
+    from trtlens.capture.models.inputs import InputRecipe
+    from trtlens.capture.models.io_tensors import IoTensor, Shape
+    from trtlens.capture.timing.engine_session import EngineSession
+
+
+@dataclass(frozen=True, slots=True)
+class Execution:
+    """How the engine is run: inputs, shapes, GPU, plugins, and by which method tensors are handed out."""
+
+    backend: Backend
+    cuda: Cuda
+    recipe: InputRecipe
+    shapes: Mapping[str, Shape]
+    device: int
+    plugins: tuple[Path, ...]
+    method: str
+
+
+def run_marked(
+    engine_path: Path, execution: Execution, take: Callable[[str, ReadTensor], None]
+) -> tuple[Feeds, dict[str, str]]:
+    """Run the engine once and hand outputs and debug tensors to `take`; returns what it was fed, and reasons by tensor.
+
+    The engine is one of our own making, so a runtime that it may hold is allowed to run. Raises CaptureError where TensorRT or CUDA fails, TrtlensError where the inputs do not fit.
+    """
+    options = TimingOptions(device=execution.device, plugins=execution.plugins, allow_engine_host_code=True)
+    plan = read_plan(engine_path, execution.backend)
+    with open_engine(engine_path, plan, execution.backend, execution.cuda, options) as session:
+        feeds = _feeds(session, execution)
+        context = session.create_context()
+        reader = Reader(execution.cuda)
+        listener = _listen(session, context, reader, execution, take)
+        chosen = choose_shapes(session.tensors, _shapes(session, execution, feeds.arrays))
+        with Bindings(execution.backend.trt, session.engine, context, execution.cuda) as bindings:
+            bindings.bind(session.tensors, chosen, feeds.arrays, session.stream)
+            if not context.execute_async_v3(session.stream):
+                raise CaptureError("TensorRT refused to run the marked engine")
+            execution.cuda.synchronize(session.stream)
+            skipped = _read_outputs(session.tensors, context, bindings.output_shapes, reader, take)
+    if listener is None:
+        return feeds, skipped
+    if listener.failure is not None:
+        raise listener.failure
+    return feeds, {**skipped, **listener.skipped}
+
+
+def _feeds(session: EngineSession, execution: Execution) -> Feeds:
+    inputs = [tensor for tensor in session.tensors if tensor.is_input]
+    recipe = execution.recipe
+    file = inputs_file(recipe.file)
+    loaded = {name: _narrowed(array, inputs, name) for name, array in load_arrays(file).items()}
+    chosen = choose_shapes(session.tensors, _shapes(session, execution, loaded))
+    arrays = make_inputs(session.tensors, chosen, type(recipe)(recipe.seed, recipe.ranges, file), loaded)
+    return Feeds(arrays, {tensor.name: tensor.dtype for tensor in inputs}, ())
+
+
+def _shapes(session: EngineSession, execution: Execution, arrays: Mapping[str, NDArray[Any]]) -> dict[str, Shape]:
+    """The shapes of the given arrays where they decide, else those that the engine was built to run at."""
+    from_arrays = {
+        tensor.name: arrays[tensor.name].shape for tensor in session.tensors if tensor.takes_shape_of(arrays)
+    }
+    return {**execution.shapes, **from_arrays}
+
+
+def _narrowed(array: NDArray[Any], inputs: Sequence[IoTensor], name: str) -> NDArray[Any]:
+    """64-bit whole numbers as the 32 bits that TensorRT 8.x takes, where none is lost."""
+    tensor = next((tensor for tensor in inputs if tensor.name == name), None)
+    if tensor is None or tensor.dtype != "INT32" or array.dtype != np.int64:
+        return array
+    narrow = array.astype(storage_type("INT32"))
+    return narrow if np.array_equal(narrow, array) else array
+
+
+def _listen(
+    session: EngineSession,
+    context: Any,
+    reader: Reader,
+    execution: Execution,
+    take: Callable[[str, ReadTensor], None],
+) -> Any:
+    """Turn the debug tensors of the context on: all of them are off until someone does."""
+    if execution.method == "outputs":
+        return None
+    listener = make_listener(session.backend.trt, reader, take)
+    if not context.set_debug_listener(listener):
+        raise CaptureError("TensorRT takes no debug listener here: use --method outputs")
+    if execution.method == "unfused":
+        context.unfused_tensors_debug_state = True
+    elif not context.set_all_tensors_debug_state(True):
+        raise CaptureError("TensorRT does not turn debug tensors on: use --method outputs")
+    return listener
+
+
+def _read_outputs(
+    tensors: Sequence[IoTensor],
+    context: Any,
+    shapes: Mapping[str, Shape | None],
+    reader: Reader,
+    take: Callable[[str, ReadTensor], None],
+) -> dict[str, str]:
+    """Hand every output to `take`; returns why the others could not be read."""
+    skipped = {}
+    for tensor in tensors:
+        if tensor.is_input:
+            continue
+        shape = shapes.get(tensor.name)
+        if shape is None:
+            skipped[tensor.name] = "its shape depends on the data, and TensorRT keeps its memory"
+            continue
+        address = int(context.get_tensor_address(tensor.name))
+        take(tensor.name, reader.read(address, tensor.dtype, shape, on_host=tensor.on_host))
+    return skipped

@@ -1,0 +1,150 @@
+"""The inputs of an ONNX model as arrays, made as those of a timed engine are: same names, same seed, same values.
+
+So a run of ONNX Runtime and one of TensorRT see the same numbers without a file; a dump keeps them all the same, in
+`inputs.npz`, for runs of another origin.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import zipfile
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from trtlens.accuracy.dumps import INPUTS_NPZ
+from trtlens.accuracy.encodings import decode
+from trtlens.capture.dynamic_shapes import DynamicInput, onnx_axes, require_shapes
+from trtlens.capture.models.inputs import InputRecipe, load_arrays, make_inputs
+from trtlens.capture.models.io_tensors import ChosenShapes, IoTensor, Shape, shape_text
+from trtlens.capture.patterns import lookup, matches
+from trtlens.errors import TrtlensError
+from trtlens.runs.folders import whole_file
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+# onnx.TensorProto.DataType, by the names of tensorrt.DataType
+_ELEMENT_TYPES = {
+    1: "FLOAT", 2: "UINT8", 3: "INT8", 6: "INT32", 7: "INT64", 9: "BOOL", 10: "HALF", 16: "BF16", 17: "FP8",
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Feeds:
+    """One array for each input, in the type of `tensorrt.DataType` that the model declares, and what was made up."""
+
+    arrays: dict[str, NDArray[Any]]
+    dtypes: dict[str, str]
+    notes: tuple[str, ...]
+
+    def widened(self) -> dict[str, NDArray[Any]]:
+        """The arrays with FP16 and BF16 as FP32, which a widened model takes."""
+        return {name: _widened(array, self.dtypes[name]) for name, array in self.arrays.items()}
+
+    def save(self, folder: Path) -> None:
+        """Write them as `inputs.npz`, for `--load-inputs`; raises TrtlensError where they cannot be written."""
+        # numpy.savez cannot take an input called `file`
+        with whole_file(folder / INPUTS_NPZ) as file, zipfile.ZipFile(file, "w") as archive:
+            for name, array in self.arrays.items():
+                with archive.open(f"{name}.npy", "w", force_zip64=True) as member:
+                    np.lib.format.write_array(
+                        member, np.ascontiguousarray(array).reshape(array.shape), allow_pickle=False
+                    )
+
+    def sha256(self) -> str:
+        """One hash of names, shapes and numbers: runs with the same one were fed the same.
+
+        Whole numbers count by their values, since TensorRT 8.x takes 32 bits where ONNX has 64.
+        """
+        digest = hashlib.sha256()
+        for name, given in sorted(self.arrays.items()):
+            array = given.astype(np.int64) if given.dtype.kind in "iu" and given.dtype.itemsize > 2 else given
+            digest.update(f"{name}\0{array.dtype.str}\0{array.shape}\0".encode())
+            digest.update(np.ascontiguousarray(array).tobytes())
+        return digest.hexdigest()
+
+
+def graph_inputs(proto: Any) -> tuple[IoTensor, ...]:
+    """The inputs that have to be fed: those of the graph that are no weights.
+
+    Raises:
+        TrtlensError: an input is of a type that TensorRT takes none of.
+
+    """
+    return tuple(map(_input, _fed(proto)))
+
+
+def _fed(proto: Any) -> list[Any]:
+    weights = {tensor.name for tensor in proto.graph.initializer}
+    return [info for info in proto.graph.input if info.name not in weights]
+
+
+def _input(info: Any) -> IoTensor:
+    kind = info.type.tensor_type
+    dtype = _ELEMENT_TYPES.get(kind.elem_type)
+    if dtype is None:
+        raise TrtlensError(
+            f"input {info.name!r} has ONNX type {kind.elem_type}, which TensorRT takes none of: change it"
+        )
+    dims = tuple(dim.dim_value if dim.HasField("dim_value") else -1 for dim in kind.shape.dim)
+    return IoTensor(info.name, is_input=True, dtype=dtype, shape=dims, on_host=False)
+
+
+def make_feeds(proto: Any, shapes: Mapping[str, Shape], recipe: InputRecipe) -> Feeds:
+    """Arrays for the model's inputs: from the recipe's file (or the inputs of a dump), else made up by name and type.
+
+    A dynamic extent is that of the file, else of `shapes`; a batch that neither gives is 1, with a note. Raises
+    TrtlensError where another extent is not given, or a name, a type or a shape does not fit the model.
+    """
+    recipe = replace(recipe, file=inputs_file(recipe.file))
+    loaded = load_arrays(recipe.file)
+    tensors = graph_inputs(proto)
+    unknown = next((name for name in shapes if not any(matches(name, tensor.name) for tensor in tensors)), None)
+    if unknown is not None:
+        raise TrtlensError(f"the model has no input {unknown!r}: its inputs are {', '.join(t.name for t in tensors)}")
+    require_shapes(
+        DynamicInput(info.name, tensor.shape, onnx_axes(info))
+        for info, tensor in zip(_fed(proto), tensors, strict=True)
+        if -1 in tensor.shape and lookup(shapes, tensor.name) is None and tensor.name not in loaded
+    )
+    notes: list[str] = []
+    chosen = {tensor.name: _shape(tensor, shapes, loaded, notes) for tensor in tensors}
+    arrays = make_inputs(tensors, ChosenShapes(0, chosen, {}), recipe, loaded)
+    return Feeds(arrays, {tensor.name: tensor.dtype for tensor in tensors}, tuple(notes))
+
+
+def _widened(array: NDArray[Any], dtype: str) -> NDArray[Any]:
+    if dtype == "BF16":
+        return decode("bf16", np.ascontiguousarray(array).view(np.uint16)).reshape(array.shape)
+    return array.astype(np.float32) if dtype == "HALF" else array
+
+
+def inputs_file(given: Path | None) -> Path | None:
+    """The given file, or the inputs of a dump whose folder is given."""
+    return given / INPUTS_NPZ if given is not None and given.is_dir() else given
+
+
+def _shape(
+    tensor: IoTensor, shapes: Mapping[str, Shape], loaded: Mapping[str, NDArray[Any]], notes: list[str]
+) -> Shape:
+    wanted: Shape | None = lookup(shapes, tensor.name)
+    if wanted is None and tensor.name in loaded:
+        wanted = loaded[tensor.name].shape
+    if wanted is None:
+        if -1 not in tensor.shape:
+            return tensor.shape
+        single = (1, *tensor.shape[1:])
+        notes.append(f"no shape was given for input {tensor.name}: its batch was set to 1, {shape_text(single)}")
+        return single
+    fits = len(wanted) == len(tensor.shape) and all(
+        own in (-1, extent) for own, extent in zip(tensor.shape, wanted, strict=True)
+    )
+    if not fits:
+        model = shape_text(tensor.shape)
+        raise TrtlensError(f"{shape_text(wanted)} does not fit input {tensor.name!r}, which is {model} in the model")
+    return wanted

@@ -1,0 +1,144 @@
+"""An engine file opened for execution: plugins, runtime, deserialization, weight streaming, and a stream to run on.
+
+What an engine needs is read from the engine. An engine that was built without its weights (`STRIP_PLAN`) must be
+refitted before it runs; one that holds a runtime of its own (`VERSION_COMPATIBLE`) runs code from the file, which is
+refused unless allowed. Without a GPU, creating a runtime ends the process in 8.6, so the GPU is asked for first.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from trtlens.capture.building.logger import SEVERITIES, capturing, process_logger
+from trtlens.capture.models.io_tensors import IoTensor, read_io_tensors
+from trtlens.errors import CaptureError, TrtlensError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from trtlens.capture.backends.backend import Backend
+    from trtlens.capture.backends.cuda import Cuda
+    from trtlens.capture.timing.timing_options import TimingOptions
+
+_WARNING = SEVERITIES.index("WARNING")
+_KEPT_MESSAGES = 3
+
+
+class RuntimeMessages:
+    """A sink for TensorRT's log that keeps the last errors of the runtime."""
+
+    def __init__(self) -> None:
+        self._errors: deque[str] = deque(maxlen=_KEPT_MESSAGES)
+
+    def write(self, severity: int, message: str) -> None:
+        """Keep a message that is an error."""
+        if severity < _WARNING:
+            self._errors.append(message)
+
+    @contextmanager
+    def told_with_errors(self) -> Iterator[None]:
+        """Add TensorRT's last errors to a CaptureError that is raised in the block."""
+        try:
+            yield
+        except CaptureError as error:
+            if not self._errors:
+                raise
+            raise CaptureError(f"{error.message}; TensorRT says: {'; '.join(self._errors)}") from error
+
+
+@dataclass(frozen=True, slots=True)
+class EngineSession:
+    """A deserialized engine and the stream that it runs on; `notes` tells what was found while opening it."""
+
+    path: Path
+    backend: Backend
+    cuda: Cuda
+    engine: Any
+    stream: int
+    tensors: tuple[IoTensor, ...]
+    notes: tuple[str, ...]
+
+    def create_context(self) -> Any:
+        """A new execution context; raises CaptureError where TensorRT makes none."""
+        context = self.engine.create_execution_context()
+        if context is None:
+            advice = "refit it with its weights" if self.engine.refittable else "free GPU memory"
+            raise CaptureError(f"no execution context for {self.path.name}: {advice}")
+        return context
+
+
+@contextmanager
+def open_engine(
+    path: Path,
+    plan: bytes,
+    backend: Backend,
+    cuda: Cuda,
+    options: TimingOptions,
+) -> Iterator[EngineSession]:
+    """Deserialize the plan that `read_plan` read; what TensorRT says goes with an error, warnings are dropped.
+
+    `options` says which GPU, which plugin libraries, how much weight streaming. Raises CaptureError where the plan does
+    not run here, TrtlensError where the options do not fit it.
+    """
+    logger, messages = process_logger(backend.trt), RuntimeMessages()
+    with ExitStack() as stack:
+        stack.enter_context(capturing(logger, messages))
+        stack.enter_context(messages.told_with_errors())
+        cuda.select(options.device)
+        stream = cuda.create_stream()
+        stack.callback(cuda.destroy_stream, stream)
+        runtime = _create_runtime(backend, logger, options.plugins)
+        runtime.engine_host_code_allowed = options.allow_engine_host_code
+        engine = runtime.deserialize_cuda_engine(plan)
+        if engine is None:
+            raise CaptureError(
+                f"{path.name} is no engine for {backend.name} {backend.version_text} on this GPU: "
+                "build it here, with this release",
+            )
+        notes = _set_weight_streaming(engine, options.weight_streaming_budget_bytes)
+        yield EngineSession(path, backend, cuda, engine, stream, read_io_tensors(engine), notes)
+
+
+def read_plan(path: Path, backend: Backend) -> bytes:
+    """The bytes of an engine file; raises TrtlensError where it cannot be read, CaptureError where nothing can run."""
+    try:
+        plan = path.read_bytes()
+    except OSError as error:
+        raise TrtlensError(f"engine {path} cannot be read ({error.strerror}): build it first") from error
+    if not backend.can_run:
+        raise CaptureError(f"{path.name} cannot run: no GPU is visible to the CUDA driver; `trtlens doctor` says more")
+    return plan
+
+
+def _create_runtime(backend: Backend, logger: Any, plugins: tuple[Path, ...]) -> Any:
+    """A runtime that knows TensorRT's own plugins and those of the given libraries."""
+    if backend.has("init_libnvinfer_plugins"):
+        backend.trt.init_libnvinfer_plugins(logger, "")
+    runtime = backend.trt.Runtime(logger)
+    for library in plugins:
+        if not library.is_file():
+            raise TrtlensError(f"no such plugin library: {library}")
+        if runtime.get_plugin_registry().load_library(str(library)) is None:
+            raise CaptureError(f"plugin library {library} does not load: look at what it depends on with ldd")
+    return runtime
+
+
+def _set_weight_streaming(engine: Any, budget_bytes: int | None) -> tuple[str, ...]:
+    """Set the budget where one is given; a note tells when weights are streamed, since the time then includes it."""
+    streamable = getattr(engine, "streamable_weights_size", 0)
+    if not streamable:
+        if budget_bytes is not None:
+            raise TrtlensError("the engine streams no weights: build it with weight streaming, or give no budget")
+        return ()
+    # 10.0 has the first form alone, 11.0 the second alone
+    attribute = (
+        "weight_streaming_budget_v2" if hasattr(engine, "weight_streaming_budget_v2") else "weight_streaming_budget"
+    )
+    if budget_bytes is not None:
+        setattr(engine, attribute, budget_bytes)
+    budget = getattr(engine, attribute)
+    return (f"weights are streamed: {budget} of {streamable} bytes stay on the GPU, and the times include the copying",)

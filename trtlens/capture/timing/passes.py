@@ -1,0 +1,150 @@
+"""The passes of a timing on one bound context: warm-up, queued, one by one, with a profiler; NVML is read around them.
+
+| pass | what is done |
+|---|---|
+| warm-up | queued inferences that do not count |
+| timing | inferences back to back, several in flight |
+| latency | one inference at a time, waited for: what a single caller sees |
+| layers | executions with a profiler and no CUDA graph, which would hide the layers from it in TensorRT-RTX |
+"""
+
+from __future__ import annotations
+
+import time
+from contextlib import ExitStack
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from trtlens.capture.timing.launch_queue import LaunchQueue
+from trtlens.capture.timing.profiler import time_layers
+from trtlens.errors import CaptureError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from trtlens.capture.backends.cuda import Cuda
+    from trtlens.capture.backends.gpu_state import GpuMonitor
+    from trtlens.capture.timing.launch_queue import Samples
+    from trtlens.capture.timing.profiler import LayerTimes
+    from trtlens.capture.timing.timing_options import TimingOptions
+    from trtlens_parsers.captured import GpuReading
+
+BEFORE_TIMING = "after warm-up"
+AFTER_TIMING = "after timing"
+
+
+@dataclass(frozen=True, slots=True)
+class Instruments:
+    """What a timing measures with: CUDA, NVML, and a host clock that counts nanoseconds."""
+
+    cuda: Cuda
+    monitor: GpuMonitor
+    clock: Callable[[], int] = time.perf_counter_ns
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Passes:
+    """The samples of every pass, None where it was left out; `readings` in the order in which they were taken."""
+
+    warmup_count: int
+    timing: Samples
+    latency: Samples | None
+    layers: LayerTimes | None
+    cuda_graph: bool
+    readings: tuple[GpuReading, ...]
+    notes: tuple[str, ...]
+
+    def reading(self, moment: str) -> GpuReading | None:
+        """What NVML said at that moment."""
+        return next((reading for reading in self.readings if reading.moment == moment), None)
+
+
+class PassRunner:
+    """Runs the passes on a context whose inputs and outputs are bound; one runner for one context."""
+
+    def __init__(self, trt: Any, context: Any, stream: int, options: TimingOptions, tools: Instruments) -> None:
+        self._trt = trt
+        self._context = context
+        self._stream = stream
+        self._options = options
+        self._tools = tools
+        self._readings: list[GpuReading] = []
+        self._notes: list[str] = []
+
+    def run(self) -> Passes:
+        """Every pass in turn; raises CaptureError where TensorRT or CUDA fails in one that the others need."""
+        options, latency, layers = self._options, None, None
+        self._look("before warm-up")
+        with ExitStack() as stack:
+            launch = self._graph_launcher(stack) if options.cuda_graph else self._enqueue
+            queue = stack.enter_context(self._queue(launch, options.queue_depth))
+            warmup = queue.run(options.warmup_extent())
+            self._look(BEFORE_TIMING)
+            timing = queue.run(options.timing_extent(), lead_in=options.queue_depth)
+            self._look(AFTER_TIMING)
+            if options.latency_iterations:
+                single = stack.enter_context(self._queue(launch, 1))
+                latency = single.run(options.latency_extent(), lead_in=1)
+                self._look("after latency")
+        if options.layer_iterations:
+            layers = self._time_layers()
+            self._look("after layers")
+        return Passes(
+            warmup_count=len(warmup),
+            timing=timing,
+            latency=latency,
+            layers=layers,
+            cuda_graph=launch != self._enqueue,
+            readings=tuple(self._readings),
+            notes=tuple(self._notes),
+        )
+
+    def _look(self, moment: str) -> None:
+        """Read NVML, between passes."""
+        reading = self._tools.monitor.read(moment)
+        if reading is not None:
+            self._readings.append(reading)
+
+    def _enqueue(self) -> bool:
+        return bool(self._context.execute_async_v3(self._stream))
+
+    def _queue(self, launch: Callable[[], bool], depth: int) -> LaunchQueue:
+        return LaunchQueue(self._tools.cuda, self._stream, launch, depth=depth, clock=self._tools.clock)
+
+    def _graph_launcher(self, stack: ExitStack) -> Callable[[], bool]:
+        """What launches a captured inference, or the plain enqueue, with a note, where it cannot be captured.
+
+        TensorRT asks for one plain inference before the capture, after every change of shapes.
+        """
+        cuda, stream = self._tools.cuda, self._stream
+        if not self._enqueue():
+            raise CaptureError("TensorRT refused to enqueue an inference")
+        cuda.synchronize(stream)
+        try:
+            graph = cuda.capture(stream, self._enqueue)
+        except CaptureError as error:
+            self._notes.append(f"timed without a CUDA graph, since this engine cannot be captured: {error.message}")
+            return self._enqueue
+        stack.callback(cuda.destroy_graph, graph)
+
+        def launch() -> bool:
+            cuda.launch_graph(graph, stream)
+            return True
+
+        return launch
+
+    def _time_layers(self) -> LayerTimes | None:
+        """The last pass, since its profiler stays attached; where it fails, the others are kept."""
+        tools, stream = self._tools, self._stream
+        try:
+            return time_layers(
+                self._trt,
+                self._context,
+                self._enqueue,
+                lambda: tools.cuda.synchronize(stream),
+                extent=self._options.layer_extent(),
+                clock=tools.clock,
+            )
+        except CaptureError as error:
+            self._notes.append(f"layers were not timed: {error.message}")
+            return None

@@ -1,0 +1,197 @@
+"""Times an engine: GPU time, host time, layers, clocks, and every sample written down.
+
+Copies of inputs and outputs are outside of all times, as in trtexec 11; trtexec 10 and earlier copies between
+inferences unless told `--noDataTransfers`. passes.py says what is run, timing_result.py what is written.
+"""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from trtlens.capture.backends.cuda import load_cuda
+from trtlens.capture.backends.gpu_state import open_monitor
+from trtlens.capture.models.inputs import load_arrays, make_inputs
+from trtlens.capture.models.io_tensors import choose_shapes, shape_text
+from trtlens.capture.timing.bindings import Bindings
+from trtlens.capture.timing.engine_session import open_engine, read_plan
+from trtlens.capture.timing.passes import AFTER_TIMING, BEFORE_TIMING, Instruments, PassRunner
+from trtlens.capture.timing.timing_notes import clock_notes, layer_notes, sample_notes, sharing_notes
+from trtlens.capture.timing.timing_result import TimingResult, write_result
+from trtlens.errors import CaptureError, TrtlensError
+from trtlens.statistics import Statistics, summarize
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from trtlens.capture.backends.backend import Backend
+    from trtlens.capture.backends.gpu_state import GpuLimits
+    from trtlens.capture.models.io_tensors import ChosenShapes
+    from trtlens.capture.timing.engine_session import EngineSession
+    from trtlens.capture.timing.passes import Passes
+    from trtlens.capture.timing.timing_options import TimingOptions
+
+
+def time_engine(
+    engine_path: Path,
+    backend: Backend,
+    options: TimingOptions,
+    out: Path,
+    *,
+    instruments: Instruments | None = None,
+) -> TimingResult:
+    """Time an engine file and write the raw files into the folder `out`.
+
+    Raises TrtlensError for what does not fit the engine (shapes, inputs, an unreadable file), CaptureError where
+    TensorRT or CUDA fails. `instruments` None uses the real ones.
+    """
+    with _opened(engine_path, backend, options, instruments) as (session, tools):
+        return time_session(session, options, out, tools)
+
+
+def time_session(session: EngineSession, options: TimingOptions, out: Path, tools: Instruments) -> TimingResult:
+    """Time an open engine in one set of shapes, on a context of its own, and write the raw files into `out`."""
+    _make_folder(out)
+    loaded = load_arrays(options.inputs.file)
+    from_file = {tensor.name: loaded[tensor.name].shape for tensor in session.tensors if tensor.takes_shape_of(loaded)}
+    chosen = choose_shapes(session.tensors, {**from_file, **options.shapes}, options.profile)
+    values = make_inputs(session.tensors, chosen, options.inputs, loaded)
+    context = session.create_context()
+    with Bindings(session.backend.trt, session.engine, context, session.cuda) as bindings:
+        bindings.bind(session.tensors, chosen, values, session.stream)
+        passes = PassRunner(session.backend.trt, context, session.stream, options, tools).run()
+    result = _gather(
+        session,
+        header=_header(session, options, chosen, passes),
+        output_shapes=bindings.output_shapes,
+        passes=passes,
+        tools=tools,
+    )
+    write_result(result, out)
+    return result
+
+
+@contextmanager
+def _opened(
+    path: Path,
+    backend: Backend,
+    options: TimingOptions,
+    instruments: Instruments | None,
+) -> Iterator[tuple[EngineSession, Instruments]]:
+    """The engine, and the given instruments or real ones that are let go at the end."""
+    plan = read_plan(path, backend)  # before CUDA is asked for, whose errors say less
+    tools = instruments or _real_instruments(options.device)
+    try:
+        with open_engine(path, plan, backend, tools.cuda, options) as session:
+            yield session, tools
+    finally:
+        if instruments is None:
+            tools.monitor.close()
+
+
+def _real_instruments(device: int) -> Instruments:
+    cuda = load_cuda()
+    return Instruments(cuda, open_monitor(cuda.pci_bus_id(device)))
+
+
+def _make_folder(out: Path) -> None:
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise TrtlensError(f"folder {out} cannot be made ({error.strerror}): choose another place") from error
+
+
+def _header(session: EngineSession, options: TimingOptions, chosen: ChosenShapes, passes: Passes) -> dict[str, Any]:
+    """The conditions of a timing, as JSON values; `warmup_count` is how many inferences did not count."""
+    return {
+        "engine": session.path.name,
+        "library": session.backend.name,
+        "tensorrt_version": session.backend.version_text,
+        "shapes": {name: shape_text(shape) for name, shape in chosen.inputs.items()},
+        "shape_values": {name: list(values) for name, values in chosen.values.items()},
+        "profile": chosen.profile,
+        "inputs": "random" if options.inputs.file is None else options.inputs.file.name,
+        "seed": options.inputs.seed,
+        "warmup_ms": options.warmup_ms,
+        "warmup_count": passes.warmup_count,
+        "duration_ms": options.duration_ms,
+        "queue_depth": options.queue_depth,
+        "cuda_graph": passes.cuda_graph,
+        "data_transfers": False,
+    }
+
+
+def _gather(
+    session: EngineSession,
+    *,
+    header: dict[str, Any],
+    output_shapes: dict[str, tuple[int, ...] | None],
+    passes: Passes,
+    tools: Instruments,
+) -> TimingResult:
+    """The figures of all passes, and what makes them doubtful."""
+    timing, latency, layers = passes.timing, passes.latency, passes.layers
+    gpu = _figures(timing.gpu_ms)
+    layer_sum = None if layers is None else summarize(layers.sums_ms())
+    ratio = layer_sum.median_ms / gpu.median_ms if layer_sum is not None and gpu.median_ms else None
+    limits = tools.monitor.limits()
+    enqueue = _figures(timing.enqueue_ms)
+    return TimingResult(
+        header=header,
+        output_shapes=output_shapes,
+        samples=timing,
+        gpu=gpu,
+        host=_figures(timing.host_ms),
+        enqueue=enqueue,
+        throughput_per_s=len(timing) / (float(timing.host_ms.sum()) / 1000),
+        latency_samples=latency,
+        latency=None if latency is None else summarize(latency.host_ms),
+        layers=layers,
+        layer_sum=layer_sum,
+        layer_sum_ratio=ratio,
+        readings=passes.readings,
+        limits=limits,
+        monitor_reason=tools.monitor.reason,
+        notes=tuple(
+            _notes(
+                session,
+                passes,
+                gpu=gpu,
+                enqueue=enqueue,
+                ratio=ratio,
+                limits=limits,
+                monitor_reason=tools.monitor.reason,
+            )
+        ),
+    )
+
+
+def _figures(times_ms: NDArray[np.float64]) -> Statistics:
+    figures = summarize(times_ms)
+    if figures is None:
+        raise CaptureError("no inference was timed")
+    return figures
+
+
+def _notes(
+    session: EngineSession,
+    passes: Passes,
+    *,
+    gpu: Statistics,
+    enqueue: Statistics,
+    ratio: float | None,
+    limits: GpuLimits | None,
+    monitor_reason: str | None,
+) -> Iterator[str]:
+    yield from (*session.notes, *passes.notes)
+    yield from sample_notes(passes.timing, gpu, enqueue, cuda_graph=passes.cuda_graph)
+    yield from clock_notes(passes.reading(BEFORE_TIMING), passes.reading(AFTER_TIMING))
+    yield from sharing_notes(limits)
+    if passes.layers is not None:
+        yield from layer_notes(passes.layers, ratio, verbosity=session.engine.profiling_verbosity.name)
+    if monitor_reason is not None:
+        yield f"clocks and throttling are unknown: {monitor_reason}"

@@ -1,0 +1,83 @@
+"""What a command's end means to its caller: the exit code, and one line on stderr where something went wrong.
+
+| exit code | meaning |
+|---|---|
+| 0 | done |
+| 1 | a check that the user asked for failed, and nothing else |
+| 2 | wrong usage, or a file that cannot be read or written |
+| 3 | TensorRT or CUDA failed |
+| 70 | a bug of trtlens |
+| 74 | standard output takes nothing: full or closed |
+| 130, 143 | stopped by a signal (128 and its number); 141 where the reader of the output went away |
+"""
+
+from __future__ import annotations
+
+import platform
+import signal
+import sys
+import tempfile
+import traceback
+from pathlib import Path
+
+from trtlens._version import VERSION
+from trtlens.commands.streams import OutputError, abandon_output
+from trtlens.errors import TrtlensError, reason
+from trtlens.runs.stops import STOPS
+
+WRONG_USAGE = 2
+CRASHED = 70
+OUTPUT_FAILED = 74
+_SIGNALLED = 128
+_CLOSED_PIPE = _SIGNALLED + 13
+_ISSUES = "https://github.com/trtlens/trtlens/issues"
+
+
+def exit_code(error: BaseException, *, debug: bool) -> int:
+    """Say on stderr why a command ended, and give the exit code; ``debug`` prints the traceback too."""
+    if STOPS.received is not None or isinstance(error, KeyboardInterrupt):  # what fails on the way out says nothing
+        return _SIGNALLED + (STOPS.received or signal.SIGINT)
+    if isinstance(error, BrokenPipeError):
+        abandon_output()
+        return _CLOSED_PIPE
+    if debug:
+        traceback.print_exception(error)
+    if isinstance(error, TrtlensError):
+        return _told(str(error), error.exit_code)
+    if isinstance(error, OutputError):
+        abandon_output()
+        return _told(
+            f"the output cannot be written ({reason(error)}): free the place or send it elsewhere", OUTPUT_FAILED
+        )
+    if isinstance(error, OSError) and error.filename is not None:
+        return _told(f"{error.filename}: {reason(error)}", WRONG_USAGE)
+    return _crash(error, debug=debug)
+
+
+def _told(line: str, code: int) -> int:
+    from trtlens.output import visible  # noqa: PLC0415  most commands end well
+
+    sys.stderr.write(f"trtlens: {visible(line)}\n")
+    return code
+
+
+def _crash(error: BaseException, *, debug: bool) -> int:
+    last = traceback.extract_tb(error.__traceback__)[-1:]
+    where = "".join(f" in {Path(frame.filename).name}, line {frame.lineno}" for frame in last)
+    what = f"a bug of trtlens: {type(error).__name__}: {' '.join(str(error).split())[:200]}{where}"
+    kept = "" if debug else f"; {_kept(error)}"
+    return _told(f"{what}{kept}; please report it with what you ran: {_ISSUES}", CRASHED)
+
+
+def _kept(error: BaseException) -> str:
+    """Write the traceback into a file of its own, and say where it is."""
+    lines = traceback.format_exception(error)
+    facts = f"trtlens {VERSION}, Python {platform.python_version()}, {platform.platform()}\n{sys.argv[1:]!r}\n\n"
+    try:
+        with tempfile.NamedTemporaryFile(
+            "w", encoding="utf-8", errors="backslashreplace", prefix="trtlens-", suffix=".txt", delete=False
+        ) as file:
+            file.write(facts + "".join(lines))
+    except OSError:
+        return "trtlens --debug ... prints the traceback"
+    return f"the traceback is in {file.name} (--debug prints it)"

@@ -1,0 +1,92 @@
+"""One whole inference in two runs: median GPU times, from samples of one kind that both have, else from trtexec's summaries of both."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import hypot
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from trtlens.comparison.noise import UNSAMPLED_SHARE, Difference, judge
+from trtlens.engine.performance import stated_figure
+from trtlens.quantities import number
+from trtlens.statistics import median_error
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+    from trtlens.runs.run import Run
+
+PROCESSES_SHARE = 0.007
+"""How far two processes were apart that timed one engine (H200, ten processes of trtlens, trtexec and a plain loop)."""
+_IN_PERCENT = 1.1
+_PASSES = ("timing", "trtexec", "latency")
+
+
+@dataclass(frozen=True, slots=True)
+class Latencies:
+    """Milliseconds of a run and of the baseline; ``difference`` is None where there are too few samples to judge by."""
+
+    run_ms: float
+    base_ms: float
+    difference: Difference | None
+
+    def rates(self, base_batch: int, run_batch: int) -> str:
+        """Samples a second of GPU time: ``44,700 samples a second against 2,500: 17.9x as many``."""
+        run, base = 1000 * run_batch / self.run_ms, 1000 * base_batch / self.base_ms
+        return f"{number(run)} samples a second against {number(base)}, {run / base:.3g}x as many"
+
+
+def factor(one_ms: float, other_ms: float) -> str:
+    """How far two times are apart, as stands before faster or slower: ``1.19x``, below a tenth ``0.43 %``; nothing of 0."""
+    fast, slow = sorted((one_ms, other_ms))
+    if not fast:
+        return ""
+    return f"{slow / fast:.2f}x " if slow / fast >= _IN_PERCENT else f"{100 * (slow / fast - 1):.2g} % "
+
+
+def adds_up(inference: Latencies | None, layers: Difference | None, layers_ms: float | None) -> bool | None:
+    """Whether the difference of all layers is that of a whole inference, within the intervals of both.
+
+    None where one of them is not known. Without samples 5 % of the baseline's time stand for the interval; ``layers_ms``
+    is what the baseline's layers take together.
+    """
+    if inference is None or layers is None or layers_ms is None:
+        return None
+    whole = inference.difference
+    halves = _half(whole, inference.base_ms), _half(layers, layers_ms)
+    return abs(inference.run_ms - inference.base_ms - layers.diff_ms) <= hypot(*halves)
+
+
+def _half(difference: Difference | None, base_ms: float) -> float:
+    if difference is None or difference.low_ms is None or difference.high_ms is None:
+        return UNSAMPLED_SHARE * base_ms
+    return (difference.high_ms - difference.low_ms) / 2
+
+
+def compare_latency(run: Run, base: Run) -> Latencies | None:
+    """The median GPU time of one inference in both runs, or None where they have none of one kind."""
+    for name in _PASSES:
+        ours, theirs = (_samples(one, name) for one in (run, base))
+        if len(ours) and len(theirs):
+            return _judged(ours, theirs)
+    run_ms, base_ms = (summarized(one, "gpu_compute_time") for one in (run, base))
+    return None if run_ms is None or base_ms is None else Latencies(run_ms, base_ms, None)
+
+
+def summarized(run: Run, metric: str) -> float | None:
+    """What trtexec's summary in the log gives for a metric."""
+    figure = stated_figure(run, metric)
+    return None if figure is None else figure.value
+
+
+def _samples(run: Run, name: str) -> npt.NDArray[np.float64]:
+    rows = run["run_times"].select(["pass", "gpu_ms"]).to_pylist()
+    return np.array([row["gpu_ms"] for row in rows if row["pass"] == name and row["gpu_ms"] is not None])
+
+
+def _judged(ours: npt.NDArray[np.float64], theirs: npt.NDArray[np.float64]) -> Latencies:
+    run_ms, base_ms = float(np.median(ours)), float(np.median(theirs))
+    errors = [error for times in (ours, theirs) if (error := median_error(times)) is not None]
+    return Latencies(run_ms, base_ms, judge(run_ms - base_ms, *errors) if len(errors) == 2 else None)

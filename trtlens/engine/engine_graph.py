@@ -1,0 +1,181 @@
+"""One build's engine as a graph: layers with their tensors, who makes and who reads each tensor, formats, times.
+
+Formats are the tuner's texts (`Int8(784,49:32,7,1)`), known for the tensors of layers whose combination is known and
+for both ends of reformats that the builder announced.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections import defaultdict
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import pyarrow.compute as pc
+
+from trtlens.tables.arrays import known_true, of_build
+from trtlens.tuning.kept_strategy import kept_rows
+from trtlens.tuning.operands import boundary_of, read_combination
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    import pyarrow as pa
+
+    from trtlens.runs.run import Run
+
+CONSTANT = "Constant"
+
+
+@dataclass(frozen=True, slots=True)
+class Tensor:
+    """One input or output of a layer; what is not shown is None."""
+
+    name: str
+    dtype: str | None
+    dims: tuple[int | None, ...] | None
+    vector_width: int | None
+    layout: str | None
+    bytes: int | None
+    strides: tuple[int | None, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """One engine layer: its row of the table `layers`, its row of `tuned_layers`, its tensors, its measured time."""
+
+    row: Mapping[str, Any]
+    tuned: Mapping[str, Any]
+    inputs: tuple[Tensor, ...]
+    outputs: tuple[Tensor, ...]
+    time_ms: float | None = None
+    time_source: str | None = None
+
+    @property
+    def index(self) -> int:
+        """Position in the engine."""
+        return int(self.row["index"])
+
+    @property
+    def name(self) -> str:
+        """The layer's name."""
+        return str(self.row["name"])
+
+    @property
+    def type(self) -> str:
+        """The layer's type; empty where only names are printed."""
+        return str(self.row["type"] or "")
+
+    @property
+    def is_reformat(self) -> bool:
+        """Whether the layer only changes type or layout, or copies."""
+        return bool(self.row["is_reformat"])
+
+
+@dataclass(frozen=True, slots=True)
+class Format:
+    """The exact format of a tensor as the tuner prints it, and the line that says so."""
+
+    text: str
+    line: int
+
+
+@dataclass(slots=True)
+class EngineGraph:
+    """The layers of one build by index, and the indices of the layers that write and read each tensor, in execution order."""
+
+    build: int
+    nodes: dict[int, Node]
+    makers: dict[str, list[int]] = field(default_factory=lambda: defaultdict(list))
+    readers: dict[str, list[int]] = field(default_factory=lambda: defaultdict(list))
+    formats: dict[str, Format] = field(default_factory=dict)
+
+    def maker(self, tensor: str, before: int | None = None) -> Node | None:
+        """The layer that writes a tensor last, before the layer of index ``before`` if that is given."""
+        indices = self.makers.get(tensor, [])
+        count = len(indices) if before is None else bisect_left(indices, before)
+        return self.nodes[indices[count - 1]] if count else None
+
+    def consumers(self, tensor: str) -> list[Node]:
+        """The layers that read a tensor."""
+        return [self.nodes[i] for i in self.readers.get(tensor, ())]
+
+
+def builds_with_layers(run: Run) -> list[int]:
+    """Numbers of the builds whose engine's layers the run lists."""
+    return sorted(pc.unique(run["layers"]["build"]).to_pylist())
+
+
+def read_graph(run: Run, build: int) -> EngineGraph:
+    """The engine of one build; without nodes where the log lists no layers."""
+    times = _times(run, build)
+    tuned = {row["layer_index"]: row for row in _rows(run["tuned_layers"], build)}
+    sides: dict[int, tuple[list[Tensor], list[Tensor]]] = defaultdict(lambda: ([], []))
+    for row in _rows(run["layer_tensors"], build):
+        sides[row["layer_index"]][row["direction"] == "output"].append(_tensor(row))
+    graph = EngineGraph(build, {})
+    for row in sorted(_rows(run["layers"], build), key=lambda row: row["index"]):
+        index = row["index"]
+        inputs, outputs = sides[index]
+        time_ms, source = times.get(index, (None, None))
+        graph.nodes[index] = Node(row, tuned.get(index, {}), tuple(inputs), tuple(outputs), time_ms, source)
+        for tensor in outputs:
+            graph.makers[tensor.name].append(index)
+        for tensor in inputs:
+            graph.readers[tensor.name].append(index)
+    _add_formats(graph, run)
+    return graph
+
+
+def _rows(table: pa.Table, build: int) -> list[dict[str, Any]]:
+    rows: list[dict[str, Any]] = of_build(table, build).to_pylist()
+    return rows
+
+
+def _tensor(row: Mapping[str, Any]) -> Tensor:
+    return Tensor(
+        row["name"], row["dtype"], None if row["dims"] is None else tuple(row["dims"]), row["vector_width"], row["format"],
+        row["bytes"], None if row["strides"] is None else tuple(row["strides"]),
+    )  # fmt: skip
+
+
+def _times(run: Run, build: int) -> dict[int, tuple[float, str]]:
+    """Measured milliseconds and their source by layer index; empty for a run without a profile."""
+    if not run["layer_times"].num_rows and not run["layer_profile"].num_rows:
+        return {}
+    from trtlens.engine.times import layers_with_times  # noqa: PLC0415  pandas is loaded only where there are times to join
+
+    rows = layers_with_times(run)
+    rows = rows[(rows["build"] == build) & rows["time_ms"].notna()]
+    return {
+        int(index): (float(time_ms), str(source))
+        for index, time_ms, source in zip(rows["index"], rows["time_ms"], rows["time_source"], strict=True)
+    }
+
+
+def _add_formats(graph: EngineGraph, run: Run) -> None:
+    """Formats of tensors: from the combinations that layers run, then from the reformats that the builder announced."""
+    columns = ["build", "line", "input_formats", "output_formats"]
+    chosen = run["combinations"].filter(known_true(run["combinations"]["chosen"])).select(columns)
+    combinations = {row["line"]: row for row in _rows(chosen, graph.build)}
+    versions = _rows(run["builds"].select(["build", "tensorrt_version"]), graph.build)
+    innermost_first = any((row["tensorrt_version"] or "").startswith("7.") for row in versions)
+    for node in graph.nodes.values():
+        twin = graph.nodes.get(node.tuned.get("twin_index", -1))
+        tuned = node.tuned if twin is None else twin.tuned  # a twin's tensors lie alike, so its formats hold here too
+        row = combinations.get(tuned.get("combination_line"))
+        if row is None or tuned["matched_by"] != "name":
+            continue
+        tried = read_combination(row["input_formats"], row["output_formats"], innermost_first=innermost_first)
+        if tried is None:
+            continue
+        for own, strided in ((node.inputs, tried.inputs), (node.outputs, tried.outputs)):
+            if len(own) == len(strided):
+                for tensor, form in zip(own, strided, strict=True):
+                    graph.formats.setdefault(tensor.name, Format(form.format.text, row["line"]))
+    for row in _rows(kept_rows(run, "added_reformats"), graph.build):
+        boundary = boundary_of(row["tensor"])
+        before, after = Format(row["input_format"], row["line"]), Format(row["output_format"], row["line"])
+        behind = boundary is not None and boundary[1] == "output"
+        graph.formats.setdefault(row["tensor"], before if behind else after)
+        graph.formats.setdefault(row["source"], after if behind else before)

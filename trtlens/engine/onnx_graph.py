@@ -1,0 +1,120 @@
+"""An ONNX graph as a log shows it: who makes which tensor, what is constant, which nodes only convert or reshape.
+
+Operator names are those of ONNX; TensorRT's own quantisation operators (``TRT_FP8QuantizeLinear``, ..) end alike.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from trtlens.engine.sides import OnnxNode
+
+_CONVERSIONS = frozenset({"Cast", "CastLike", "Identity", "Dropout", "Constant", "BitCast"})
+_RESHAPES = frozenset({
+    "Reshape", "Flatten", "Squeeze", "Unsqueeze", "Transpose", "Expand", "Shape", "Slice", "Split", "Concat",
+})  # fmt: skip
+# Names that exporters and converters give to such nodes, for logs that do not print the operators.
+_CONVERSION_NAME = re.compile(r"(?:Quantize|Dequantize)Linear(?:_\d+)?$|(?:^|[/_.])Cast(?:_\d+)?$|_cast_(?:to_|\d+$)")
+
+
+def is_conversion(op: str | None, name: str) -> bool:
+    """Whether a node only changes a type or passes its input on: precisions come and go with it, work does not.
+
+    Judged by the operator, or by the name where the operator is unknown.
+    """
+    if op is None:
+        return _CONVERSION_NAME.search(name) is not None
+    return op in _CONVERSIONS or op.lower().endswith("quantizelinear")
+
+
+def is_reshape(op: str | None) -> bool:
+    """Whether a node only rearranges data; TensorRT often makes nothing of it."""
+    return op in _RESHAPES
+
+
+class Graph:
+    """The nodes of one model in parser order; ``inputs`` are the network's, empty where unknown."""
+
+    def __init__(self, nodes: Sequence[OnnxNode], inputs: Iterable[str] = ()) -> None:
+        self.nodes = tuple(nodes)
+        self.position = {node.name: place for place, node in reversed(list(enumerate(self.nodes)))}
+        self.maker = {tensor: place for place, node in enumerate(self.nodes) for tensor in node.outputs if tensor}
+        self.readers = _readers(self.nodes)
+        self.inputs = frozenset(name for name in inputs if name in self.readers and name not in self.maker)
+        self.constants = self._constants()
+
+    def op(self, name: str) -> str | None:
+        """The operator of a node; None where the graph has no node of that name."""
+        place = self.position.get(name)
+        return None if place is None else self.nodes[place].op
+
+    def is_initializer(self, tensor: str) -> bool:
+        """Whether a tensor is read by nodes, made by none, and no network input as far as those are known."""
+        return tensor in self.readers and tensor not in self.maker and tensor not in self.inputs
+
+    def _constants(self) -> frozenset[int]:
+        """Nodes that depend on weights alone; only nodes without inputs where the network's inputs are unknown."""
+        found: set[int] = set()
+        for place, node in enumerate(self.nodes):  # parser order is topological
+            read = [tensor for tensor in node.inputs if tensor]
+            if all(self._is_constant(tensor, found) for tensor in read) and (not read or self.inputs):
+                found.add(place)
+        return frozenset(found)
+
+    def _is_constant(self, tensor: str, found: set[int]) -> bool:
+        return self.maker[tensor] in found if tensor in self.maker else tensor not in self.inputs
+
+    def between(
+        self, outputs: Iterable[str], inputs: frozenset[str], within: range | None = None
+    ) -> frozenset[int] | None:
+        """Nodes on the way back from ``outputs`` to ``inputs``; None where a way ends at another tensor.
+
+        ``within`` limits the walk to a range of parser positions, and then ways may leave it. Constants end a way.
+        """
+        found: set[int] = set()
+        front = [tensor for tensor in outputs if tensor not in inputs]
+        while front:
+            tensor = front.pop()
+            place = self.maker.get(tensor)
+            if place is None:
+                if within is None and tensor in self.inputs:
+                    return None
+            elif place not in found and place not in self.constants and (within is None or place in within):
+                found.add(place)
+                front += [read for read in self.nodes[place].inputs if read and read not in inputs]
+        return frozenset(found)
+
+    def work(self) -> list[int]:
+        """Positions of the nodes that neither convert nor depend on weights alone."""
+        return [
+            place for place, node in enumerate(self.nodes)
+            if place not in self.constants and not is_conversion(node.op, node.name)
+        ]  # fmt: skip
+
+    def skeleton(self) -> tuple[list[int], list[tuple[str, tuple[int, ...]]]]:
+        """The work nodes, and for each its operator and which of them it reads, conversions looked through."""
+        places = self.work()
+        rank = {place: number for number, place in enumerate(places)}
+        source: dict[int, int | None] = {}
+        for place, node in enumerate(self.nodes):
+            first = next((self.maker[t] for t in node.inputs[:1] if t in self.maker), None)
+            source[place] = rank[place] if place in rank else None if first is None else source.get(first)
+        shape = [(self.nodes[place].op, self._read(place, source)) for place in places]
+        return places, shape
+
+    def _read(self, place: int, source: Mapping[int, int | None]) -> tuple[int, ...]:
+        made = (self.maker[tensor] for tensor in self.nodes[place].inputs if tensor in self.maker)
+        return tuple(number for number in (source.get(maker) for maker in made) if number is not None)
+
+
+def _readers(nodes: Sequence[OnnxNode]) -> dict[str, list[int]]:
+    readers: dict[str, list[int]] = {}
+    for place, node in enumerate(nodes):
+        for tensor in dict.fromkeys(node.inputs):
+            if tensor:
+                readers.setdefault(tensor, []).append(place)
+    return readers

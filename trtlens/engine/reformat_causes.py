@@ -1,0 +1,133 @@
+"""Why each reformat of an engine is there, what it costs, and what can be done about it.
+
+A cause is named only where the log shows it: the inspector's Origin, the model's own node, a constant or a network input
+in front, a plugin or a concatenation beside, a fork, or the consumer's record, which says whether a kernel in the
+producer's format exists and what it took. Where nothing shows it the cause is ``not shown``.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from trtlens.engine.engine_graph import EngineGraph, Node, read_graph
+from trtlens.engine.reformat_costs import ReformatCosts
+from trtlens.engine.reformat_situation import Lookups, Situation
+from trtlens.tables.arrays import known_true, of_build
+from trtlens.tuning.kept_strategy import kept_rows
+
+if TYPE_CHECKING:
+    from trtlens.engine.engine_graph import Tensor
+    from trtlens.runs.run import Run
+
+MEASURED, TUNER, NO_KERNEL = "measured", "tuner", "no kernel"
+
+ADVICE = {
+    "constant": (
+        "fold the nodes between the constant and its reader before building (polygraphy surgeon sanitize --fold-constants): "
+        "shared initializers are often exported behind an Identity"
+    ),
+    "network input": (
+        "give the input in the type and format that the first layer reads: --inputIOFormats (trtexec), or allowed_formats and "
+        "dtype of the network's input"
+    ),
+    "network output": (
+        "take the output in the type and format that the last layer writes: --outputIOFormats (trtexec), or allowed_formats "
+        "and dtype of the network's output"
+    ),
+    "plugin": "let the plugin accept its neighbour's type and format (supportsFormatCombination)",
+    "concat": "let all inputs of the concatenation end in one type and format, with channel counts that fill whole vectors",
+    "qdq": (
+        "move the Q node next to the layer that makes the tensor, and quantize every reader of it, so that the layer can write "
+        "INT8 itself"
+    ),
+    "cast": "remove the Cast from the model, or let both sides compute in one type",
+    "model node": "the model itself has this node: remove it there if it is not needed",
+    "reshape": "reshapes and transpositions want the linear format: move them to the edge of the network, or fold them",
+    "fork": "let all readers of the tensor run in one precision, so that one format serves them all",
+    "myelin": "the boundary of a Myelin region: the same precision on both sides keeps the tensor as it is",
+    "no kernel": "another precision, or channel counts that fill whole vectors, may have a kernel that takes the tensor as it is",
+    "slower kernel": "nothing to do: kernels that need no reformat here were there, and the tuner found this detour faster",
+    "not shown": "rebuild with a verbose logger, without a timing cache, to see what the reader was tried in",
+}
+"""What to do, by cause."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reformat:
+    """One reformat of the engine.
+
+    Attributes:
+        cause: a key of `ADVICE`.
+        detail: a sentence on what shows the cause.
+        lines: lines of the log that show it.
+        cost_ms: what it costs once an inference; None where neither the profile nor the tuner has a time.
+        cost_source: measured, tuner, or no kernel (the engine launches nothing for it).
+        through_model: whether the model itself has this node; None where its nodes are not known.
+    """
+
+    node: Node
+    producer: Node | None
+    consumers: tuple[Node, ...]
+    cause: str
+    detail: str
+    lines: tuple[int, ...]
+    cost_ms: float | None
+    cost_source: str | None
+    cost_line: int | None
+    through_model: bool | None = None
+
+
+class ReformatReader:
+    """Reads the reformats of one build."""
+
+    def __init__(self, run: Run, build: int, graph: EngineGraph | None = None) -> None:
+        self.graph = graph or read_graph(run, build)
+        self._lookups = Lookups(run, self.graph)
+        candidates = kept_rows(run, "reformat_candidates")
+        self._costs = ReformatCosts(of_build(candidates, build))
+        self._times = _candidate_times(run, build)
+
+    def reformats(self) -> list[Reformat]:
+        """Every reformat in execution order."""
+        return [self._read(node) for node in self.graph.nodes.values() if node.is_reformat]
+
+    def _read(self, node: Node) -> Reformat:
+        source = node.inputs[0] if len(node.inputs) == 1 else None
+        target = node.outputs[0] if len(node.outputs) == 1 else None
+        producer = self.graph.maker(source.name, before=node.index) if source is not None else None
+        consumers = tuple(n for n in self.graph.consumers(target.name) if n is not node) if target is not None else ()
+        cause, detail, lines = Situation(self._lookups, node, source, target, producer, consumers).cause()
+        cost, origin, line = self._cost(node, source, target)
+        return Reformat(
+            node, producer, consumers, cause, detail, tuple(dict.fromkeys(lines)), cost, origin, line,
+            self._lookups.is_of_model(node.name),
+        )  # fmt: skip
+
+    def _cost(
+        self, node: Node, source: Tensor | None, target: Tensor | None
+    ) -> tuple[float | None, str | None, int | None]:
+        """The measured time, else what the tuner timed for this very reformat or for one of the same formats."""
+        if node.time_ms is not None:
+            return node.time_ms, MEASURED, None
+        if node.type == "NoOp":
+            return 0.0, NO_KERNEL, node.row["line"]
+        twin = self.graph.nodes.get(node.tuned.get("twin_index", -1))
+        tuned = (node if twin is None else twin).tuned
+        line = (
+            tuned.get("candidate_line") if tuned.get("matched_by") == "name" else None
+        )  # a region's time is not its parts'
+        if line is not None and self._times.get(line) is not None:
+            return self._times[line], TUNER, line
+        before = self.graph.formats.get(source.name) if source is not None else None
+        after = self.graph.formats.get(target.name) if target is not None else None
+        if source is None or before is None or after is None:
+            return None, None, None
+        cost = self._costs.of(source.name, before.text, after.text)
+        return (cost.time_ms, TUNER, cost.line) if cost.time_ms is not None else (None, None, None)
+
+
+def _candidate_times(run: Run, build: int) -> dict[int, float | None]:
+    candidates = run["candidates"]
+    chosen = of_build(candidates.filter(known_true(candidates["chosen"])), build)
+    return dict(zip(chosen["line"].to_pylist(), chosen["time_ms"].to_pylist(), strict=True))

@@ -1,0 +1,109 @@
+"""A run as a trace that ui.perfetto.dev and chrome://tracing open: Trace Event Format, JSON, times in microseconds.
+
+Two processes: the engine's layers, one thread a stream, laid end to end in execution order; and the tuner's candidates in the
+order of the log under the layer that they were timed for. Neither is the record of a real execution: their lengths
+are measured, their places are not, and the names of the processes say so.
+"""
+
+from __future__ import annotations
+
+import json
+from itertools import accumulate, groupby
+from operator import itemgetter
+from typing import TYPE_CHECKING, Any
+
+import pyarrow.compute as pc
+
+from trtlens.errors import TrtlensError
+from trtlens.output import visible
+from trtlens.quantities import hexadecimal
+from trtlens.runs.folders import GENERATOR
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from trtlens.runs.run import Run
+
+_LAYERS, _TUNER = 1, 2
+_NOTHING = (
+    "there is nothing to lay on a time axis: neither layers with times nor timed candidates; use a verbose log, or a run of "
+    "trtlens profile"
+)
+_TOLD = ("type", "precision", "unit", "inputs", "outputs", "kernel", "line")
+
+
+def trace_json(run: Run) -> str:
+    """The trace of a run with one build.
+
+    Raises:
+        TrtlensError: the run holds no times at all.
+
+    """
+    slices = [*_layer_slices(run), *_candidate_slices(run)]
+    if not slices:
+        raise TrtlensError(f"{run.name}: {_NOTHING}")
+    streams = sorted({one["tid"] for one in slices if one["pid"] == _LAYERS})
+    named = [
+        *([_name("process_name", _LAYERS, 0, "layers: measured lengths, laid end to end")] if streams else []),
+        *(_name("thread_name", _LAYERS, stream, f"stream {stream}") for stream in streams),
+        *(
+            [_name("process_name", _TUNER, 0, "tuner: candidates in the order of the log")]
+            if run["candidates"].num_rows
+            else []
+        ),
+    ]
+    events = ",\n".join(json.dumps(one, allow_nan=False) for one in (*named, *slices))
+    return f'{{"displayTimeUnit": "ns", "otherData": {{"generator": "{GENERATOR}", "run": {json.dumps(visible(run.name))}}}, "traceEvents": [\n{events}\n]}}\n'
+
+
+def _name(kind: str, process: int, thread: int, name: str) -> dict[str, Any]:
+    return {"ph": "M", "name": kind, "pid": process, "tid": thread, "args": {"name": name}}
+
+
+def _slice(process: int, thread: int, start: float, length: float, name: str, args: dict[str, Any]) -> dict[str, Any]:
+    told = {
+        key: visible(value) if isinstance(value, str) else value for key, value in args.items() if value is not None
+    }
+    return {
+        "ph": "X",
+        "pid": process,
+        "tid": thread,
+        "ts": round(start, 4),
+        "dur": round(length, 4),
+        "name": visible(name),
+        "args": told,
+    }
+
+
+def _layer_slices(run: Run) -> Iterator[dict[str, Any]]:
+    streams = {
+        (row["build"], row["index"]): row["stream"]
+        for row in run["layers"].select(["build", "index", "stream"]).to_pylist()
+    }
+    start = 0.0
+    for row in run.view("layers").to_pylist():
+        if not row["time_ms"]:  # a constant takes no time, and a slice of no length cannot be seen
+            continue
+        length = 1000 * row["time_ms"]
+        args = {"index": row["index"], **{key: row[key] for key in _TOLD}}
+        yield _slice(_LAYERS, streams[row["build"], row["index"]] or 0, start, length, row["name"] or "?", args)
+        start += length
+
+
+def _candidate_slices(run: Run) -> Iterator[dict[str, Any]]:
+    """A slice a layer, for as long as its candidates take in a row, and within it a slice each."""
+    timed = run["candidates"].filter(pc.is_valid(run["candidates"]["time_ms"])).to_pylist()
+    start = 0.0
+    for layer, group in groupby(timed, key=itemgetter("layer")):
+        rows = list(group)
+        # Added one by one: sum() adds floats in another way from Python 3.12 on, and the trace would differ.
+        starts = list(accumulate((1000 * row["time_ms"] for row in rows), initial=start))
+        yield _slice(_TUNER, 0, start, starts[-1] - start, layer or "?", {"candidates": len(rows)})
+        yield from (_candidate_slice(row, begin) for row, begin in zip(rows, starts, strict=False))
+        start = starts[-1]
+
+
+def _candidate_slice(row: dict[str, Any], start: float) -> dict[str, Any]:
+    args = {key: row[key] for key in ("precision", "unit", "input_formats", "output_formats", "runner", "line")}
+    args |= {"tactic": None if row["tactic_id"] is None else hexadecimal(row["tactic_id"]), "runs": row["chosen"]}
+    return _slice(_TUNER, 0, start, 1000 * row["time_ms"], row["tactic_name"] or row["runner"] or "tactic", args)

@@ -1,0 +1,116 @@
+"""A run: named tables with where they came from, in memory or from a folder on disk (`trtlens.runs.run_folders`)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from trtlens.errors import TrtlensError
+from trtlens.runs.build_rows import build_rows
+from trtlens.runs.run_files import is_run
+from trtlens.runs.run_folders import read_files, read_folder
+from trtlens.runs.run_info import RunInfo
+from trtlens.runs.sources import STDIN, path_text
+from trtlens.tables.lazy_tables import LazyTables
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    import pyarrow as pa
+
+
+@dataclass(frozen=True, eq=False)
+class Run:
+    """One log, one run folder, or files that belong together: tables by name and what is known of the run.
+
+    ``info`` is what ``run.json`` says; of a run that was never saved it knows nothing. Views and a notebook's display are
+    loaded by name when they are asked for: they stand above, and a run is data.
+    """
+
+    name: str
+    tables: Mapping[str, pa.Table]
+    path: Path | None = None
+    info: RunInfo = field(default_factory=RunInfo)
+
+    def __getitem__(self, table: str) -> pa.Table:
+        """The Arrow table of that name; every declared table is there, without rows where nothing is known.
+
+        Raises:
+            KeyError: no table of that name is declared.
+
+        """
+        return self.tables[table]
+
+    def __iter__(self) -> Iterator[str]:
+        """Names of the tables."""
+        return iter(self.tables)
+
+    def view(self, name: str, **options: Any) -> pa.Table:
+        """The table of a view, such as ``layers`` or ``reformats``; `trtlens.VIEWS` lists them.
+
+        Raises:
+            TrtlensError: no view of that name exists.
+
+        """
+        views = import_module("trtlens.views").VIEWS
+        if name not in views:
+            raise TrtlensError(f"there is no view {name!r}: choose one of {', '.join(views)}")
+        table: pa.Table = views[name].table(self, **options)
+        return table
+
+    def show(self, name: str, **options: Any) -> Any:
+        """A view as a notebook displays it, with its chart: a `trtlens.notebook.ShownView`.
+
+        Raises:
+            TrtlensError: no view of that name exists.
+
+        """
+        return import_module("trtlens.notebook").ShownView(self, name, self.view(name, **options))
+
+    def build(self, number: int) -> Run:
+        """The run with the rows of one build only.
+
+        Raises:
+            TrtlensError: the run has no build of that number.
+
+        """
+        known = self.tables["builds"].column("build").to_pylist()
+        if number not in known:
+            raise TrtlensError(f"{self.name} has no build {number}: it has {_listed(known)}")
+        tables = LazyTables(self.tables, lambda name: build_rows(self.tables, name, number))
+        return Run(self.name, tables, self.path, self.info)
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows of the run."""
+        html: str = import_module("trtlens.notebook").fragment(self)
+        return html
+
+    def __repr__(self) -> str:
+        filled = ", ".join(f"{name} {table.num_rows}" for name, table in self.tables.items() if table.num_rows)
+        return f"Run({self.name!r}: {filled or 'no rows'})"
+
+
+def _listed(numbers: Sequence[int]) -> str:
+    return "build 1 only" if len(numbers) == 1 else f"builds {numbers[0]} to {numbers[-1]}"
+
+
+def open_run(paths: str | Path | Sequence[str | Path], *, build: int | None = None) -> Run:
+    """Open a run folder, a saved log, or a log with the JSON files that belong to it.
+
+    Args:
+        paths: a folder with ``run.json``, or with a log and JSON files of one run; or a log (also .gz, .xz, .zst, ``-`` for standard input) and inspector or
+            trtexec JSON files, recognised by content.
+        build: the build that the JSON files describe, where the log holds several.
+
+    Raises:
+        TrtlensError: a file cannot be read or is none of these; the message says what to do.
+
+    """
+    names = [str(paths)] if isinstance(paths, (str, Path)) else [str(path) for path in paths]
+    name = "standard input" if names == [STDIN] else path_text(Path(names[0]).name)
+    if len(names) == 1 and is_run(Path(names[0])):
+        tables, info = read_folder(Path(names[0]))
+        return Run(name, tables, Path(names[0]), info)
+    return Run(name, read_files(names, build))

@@ -1,0 +1,105 @@
+"""How a table is declared, and how declared columns become Arrow: types, checks, nulls."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+
+from trtlens.tables.arrays import array, within
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+_LONGEST = {"ms": 1e12, "s": 1e12}
+"""By unit the largest time that a table holds, moments since 1970 included: a larger figure is damaged, so unknown."""
+LABEL = pa.dictionary(pa.int32(), pa.string())
+"""The type of a text that repeats."""
+_TYPES: dict[str, pa.DataType] = {
+    "int": pa.int64(),
+    "uint": pa.uint64(),
+    "float": pa.float64(),
+    "bool": pa.bool_(),
+    "text": pa.string(),
+    "label": LABEL,
+    "texts": pa.list_(pa.string()),
+    "ints": pa.list_(pa.int64()),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One column: ``type`` is a key of the types above (``label``: a text that repeats, stored once)."""
+
+    name: str
+    type: str
+    unit: str | None
+    doc: str
+
+    @property
+    def arrow(self) -> pa.DataType:
+        """The Arrow type of the column."""
+        return _TYPES[self.type]
+
+
+@dataclass(frozen=True, slots=True)
+class TableSpec:
+    """A declared table: what one row is, which columns identify it, and every column with its unit."""
+
+    name: str
+    doc: str
+    key: tuple[str, ...]
+    columns: tuple[Column, ...]
+
+    @property
+    def schema(self) -> pa.Schema:
+        """The Arrow schema; units and docs travel as field metadata."""
+        return _schema(self.columns)
+
+    def table(self, columns: Mapping[str, Sequence[Any] | pa.Array]) -> pa.Table:
+        """An Arrow table of exactly the declared columns, in declared order.
+
+        Raises:
+            KeyError: a declared column is missing, or one is given that is not declared.
+
+        """
+        names = [column.name for column in self.columns]
+        if set(columns) != set(names):
+            raise KeyError(f"{self.name}: columns differ from the declaration: {sorted(set(columns) ^ set(names))}")
+        arrays = [_array(columns[column.name], column) for column in self.columns]
+        return pa.Table.from_arrays(arrays, schema=self.schema)
+
+    def empty(self) -> pa.Table:
+        """The table without rows."""
+        return _empty(self)
+
+
+def declare(name: str, doc: str, key: str, columns: str) -> TableSpec:
+    """Read a declaration: one column a line, ``name | type | unit | doc``, the unit empty where there is none."""
+    rows = [[part.strip() for part in line.split("|", 3)] for line in columns.strip().splitlines()]
+    specs = tuple(Column(row[0], row[1], row[2] or None, row[3]) for row in rows)
+    return TableSpec(name, doc, tuple(key.split()), specs)
+
+
+@cache
+def _schema(columns: tuple[Column, ...]) -> pa.Schema:
+    return pa.schema([pa.field(c.name, c.arrow, metadata=_metadata(c)) for c in columns])
+
+
+@cache
+def _empty(spec: TableSpec) -> pa.Table:
+    return spec.table({column.name: () for column in spec.columns})
+
+
+def _metadata(column: Column) -> dict[str, str]:
+    return {"doc": column.doc, **({"unit": column.unit} if column.unit else {})}
+
+
+def _array(values: Sequence[Any] | pa.Array, column: Column) -> pa.Array:
+    if not isinstance(values, pa.Array):
+        made = array(values, column.arrow)
+    else:
+        made = values if values.type == column.arrow else values.cast(column.arrow)
+    return within(made, _LONGEST[column.unit]) if column.unit in _LONGEST else made
