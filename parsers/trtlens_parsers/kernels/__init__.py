@@ -1,7 +1,9 @@
 """Kernel names: what TensorRT's tactics and a profiler's kernels say about themselves.
 
-``read_kernel`` decodes one name. It knows names seen in TensorRT 5 to 10 logs, in the engine inspector, and in profiles
-of TensorRT engines (where they may be mangled, demangled or cut short). docs/kernels.md explains every rule.
+Holds the grammars of names by family, and the rules that tell tensor cores from CUDA cores and the precision. Imports the
+standard library and `trtlens_parsers.dtypes`. Hands out ``read_kernel``, which decodes one name to a ``Kernel``, the
+declared ``FAMILIES`` and ``RULES``, and ``demangle``. It knows names seen in TensorRT 5 to 10 logs, in the engine
+inspector, and in profiles of TensorRT engines (mangled, demangled or cut short). docs/kernels.md explains every rule.
 """
 
 from __future__ import annotations
@@ -13,8 +15,7 @@ from trtlens_parsers.kernels.demangle import demangle
 from trtlens_parsers.kernels.families import FAMILIES, family_of
 from trtlens_parsers.kernels.record import CUDA_CORE, TENSOR_CORE, Facts, Kernel
 from trtlens_parsers.kernels.rules import RULES, decide, precision_of
-from trtlens_parsers.kernels.signs import read_signs
-from trtlens_parsers.kernels.words import Words
+from trtlens_parsers.kernels.words import Words, read_signs
 
 __all__ = ["CUDA_CORE", "FAMILIES", "RULES", "TENSOR_CORE", "Kernel", "demangle", "read_kernel"]
 
@@ -48,27 +49,15 @@ def _read(name: str) -> Kernel:
         name=name,
         family=family.name if family else None,
         sm=signs.sm[0] if signs.sm else None,
-        operation=facts.operation,
-        input_type=facts.input_type,
-        math_type=facts.math_type,
-        accumulator_type=facts.accumulator_type,
-        output_type=facts.output_type,
-        tile=facts.tile,
-        stages=facts.stages,
-        warps=facts.warps,
-        cluster=facts.cluster,
-        warpgroups=facts.warpgroups,
-        mma_shape=facts.mma_shape,
-        layouts=facts.layouts,
         split_k=signs.split_k,
         epilogue=signs.epilogue,
         sparse=signs.sparse,
-        operations=facts.operations,
         precision=precision_of(facts, decision.unit),
         unit=decision.unit,
         unit_reason=decision.reason,
         evidence=decision.evidence,
         rule=decision.rule,
+        **facts.found(),
     )
 
 

@@ -1,9 +1,11 @@
-"""Names of NVIDIA's closed libraries: cask kernels of cuDNN, cuBLAS and TensorRT, and cuBLAS's nvjet.
+"""Names of NVIDIA's closed libraries: cask kernels of cuDNN, cuBLAS and TensorRT, cuBLAS's nvjet, and C++ templates.
 
 cask (TensorRT 5 to 10): ``turing_fp16_i8816cudnn_int8_128x128_ldg16_relu_small_nt_v1`` reads
 ``<architecture>_<output>_<letter><instruction><library>_<input>_<tile>_..._<transposes>_v1``. The letter is the type of
 the sums: s FP32, h FP16, i INT32. Without instruction digits (scudnn, hgemm) ordinary instructions multiply.
 nvjet (cuBLAS 12 and later): ``nvjet_hsh_128x256_64x4_2x1_v_bz_TNN`` reads types, tile, depth x stages, cluster.
+Templates (since 2016): a profiler shows ``wgrad_alg0_engine<float, 128, 5, ...>``; the first floating type among the
+arguments is that of the data.
 """
 
 from __future__ import annotations
@@ -11,7 +13,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final
 
-from trtlens_parsers.kernels.dtypes import ACCUMULATOR_LETTERS, ANY_TYPE, MMA_DIGITS, type_of
+from trtlens_parsers.dtypes import ACCUMULATOR_LETTERS, ANY_TYPE, MMA_DIGITS, type_of
 
 if TYPE_CHECKING:
     from trtlens_parsers.kernels.record import Facts
@@ -31,6 +33,8 @@ _NVJET: Final = re.compile(
 )
 _NVJET_TRANSPOSES: Final = re.compile(r"_([tn])([tn])([tn])[tn]?_")
 _NVJET_LETTERS: Final = {"h": "fp16", "t": "bf16", "s": "fp32", "q": "fp8", "o": "fp4"}
+
+_FIRST_FLOAT: Final = re.compile(r"<(?:[^<>,]{0,40}, ?){0,3}?(float|double|__half|half|__nv_bfloat16)\b")
 
 
 def read_cask(words: Words, facts: Facts) -> None:
@@ -92,3 +96,26 @@ def read_nvjet(words: Words, facts: Facts) -> None:
     facts.cluster = f"{cluster}x1" if cluster else None
     if (turned := _NVJET_TRANSPOSES.search(words.flat)) is not None:
         facts.layouts = "/".join(turned.groups())
+
+
+def element_type(text: str) -> str | None:
+    """The first floating type among the first four template arguments of a C++ kernel."""
+    found = _FIRST_FLOAT.search(text)
+    return None if found is None else type_of(found.group(1).removeprefix("__").removeprefix("nv_"))
+
+
+def read_template(words: Words, facts: Facts) -> None:
+    """The element type; what such a kernel sums in, its arguments do not tell."""
+    facts.input_type = element_type(words.text)
+
+
+def read_float_template(words: Words, facts: Facts) -> None:
+    """A matrix product over float sums float; over half it may do either."""
+    facts.input_type = element_type(words.text)
+    facts.accumulator_type = "fp32" if facts.input_type == "fp32" else None
+
+
+def read_sgemm_convolution(words: Words, facts: Facts) -> None:
+    """``implicit_convolve_sgemm``: whatever is stored, the product is the single-precision one."""
+    facts.input_type = element_type(words.text)
+    facts.math_type = facts.accumulator_type = "fp32"

@@ -6,12 +6,25 @@ decide stand before them. What this reader does not know (expressions, decltype)
 
 from __future__ import annotations
 
+import re
 from typing import Final
-
-from trtlens_parsers.kernels.mangling import BUILTIN, BUILTIN_D, LENGTH, STANDARD, SUFFIX, identifiers
 
 _MAX_DEPTH: Final = 60
 _BUDGET: Final = 500_000  # characters written in all: substitutions can double a name with every use
+_LENGTH: Final = re.compile(r"[0-9]{1,5}")
+
+_BUILTIN: Final = {
+    "v": "void", "w": "wchar_t", "b": "bool", "c": "char", "a": "signed char", "h": "unsigned char", "s": "short",
+    "t": "unsigned short", "i": "int", "j": "unsigned int", "l": "long", "m": "unsigned long", "x": "long long",
+    "y": "unsigned long long", "n": "__int128", "o": "unsigned __int128", "f": "float", "d": "double",
+    "e": "long double", "g": "__float128", "z": "...", "Dh": "half", "Dn": "decltype(nullptr)", "Di": "char32_t",
+    "Ds": "char16_t", "Du": "char8_t", "Da": "auto", "Dc": "decltype(auto)",
+}  # fmt: skip
+_STANDARD: Final = {
+    "Sa": "std::allocator", "Sb": "std::basic_string", "Ss": "std::string", "Si": "std::istream",
+    "So": "std::ostream", "Sd": "std::iostream",
+}  # fmt: skip
+_SUFFIX: Final = {"P": "*", "R": "&", "O": "&&", "K": " const", "V": " volatile", "r": " restrict"}
 
 
 class _UnreadableError(Exception):
@@ -29,7 +42,7 @@ def demangle(name: str) -> str | None:
     try:
         return _Reader(name).qualified_name()
     except (_UnreadableError, RecursionError):
-        return "::".join(identifiers(name))
+        return "::".join(_identifiers(name))
 
 
 class _Reader:
@@ -45,17 +58,39 @@ class _Reader:
         self.seen: list[str] = []  # substitution candidates, in the order of the ABI
 
     def qualified_name(self) -> str:
-        if self.peek() == "L":  # internal linkage
-            self.at += 1
+        self.accept("L")  # internal linkage
         return self.name()
 
     def peek(self, count: int = 1) -> str:
         return self.text[self.at : self.at + count]
 
     def take(self, expected: str) -> None:
-        if not self.text.startswith(expected, self.at):
+        if not self.accept(expected):
             raise _UnreadableError
-        self.at += len(expected)
+
+    def accept(self, optional: str) -> bool:
+        """Skip what may stand here; whether it did."""
+        found = self.text.startswith(optional, self.at)
+        self.at += len(optional) * found
+        return found
+
+    def until(self, mark: str, most: int) -> str:
+        """The text before the next mark, which is skipped too."""
+        end = self.text.find(mark, self.at, self.at + most)
+        if end < 0:
+            raise _UnreadableError
+        found, self.at = self.text[self.at : end], end + 1
+        return found
+
+    def number(self) -> str:
+        return self.until("_", 12)
+
+    def types(self) -> list[str]:
+        """All types up to the closing "E"."""
+        found = []
+        while not self.accept("E"):
+            found.append(self.type())
+        return found
 
     def write(self, text: str) -> str:
         self.budget -= len(text)
@@ -81,13 +116,9 @@ class _Reader:
     def local_name(self) -> str:
         self.take("Z")
         outer = self.qualified_name()
-        while self.peek() != "E":
-            self.type()
-        self.take("E")
-        if self.peek() == "s":  # a string literal
-            self.at += 1
-            return outer
-        return self.write(f"{outer}::{self.name()}")
+        self.types()
+        is_literal = self.accept("s")
+        return outer if is_literal else self.write(f"{outer}::{self.name()}")
 
     def nested_name(self) -> str:
         self.take("N")
@@ -110,11 +141,9 @@ class _Reader:
 
     def component(self, prefix: str = "") -> str:
         """One name between "::"."""
-        if self.peek(2) == "St":
-            self.at += 2
+        if self.accept("St"):
             return "std" if prefix or self.peek() == "I" else f"std::{self.component()}"
-        if self.peek() == "L":
-            self.at += 1
+        self.accept("L")
         first = self.peek()
         if first.isdecimal():
             return self.source_name()
@@ -130,7 +159,7 @@ class _Reader:
         raise _UnreadableError
 
     def source_name(self) -> str:
-        match = LENGTH.match(self.text, self.at)
+        match = _LENGTH.match(self.text, self.at)
         if match is None:
             raise _UnreadableError
         end = match.end() + int(match.group())
@@ -138,8 +167,7 @@ class _Reader:
         if not word or end > len(self.text):
             raise _UnreadableError
         self.at = end
-        while self.peek() == "B":  # ABI tags
-            self.at += 1
+        while self.accept("B"):  # ABI tags
             self.source_name()
         return "(anonymous namespace)" if word.startswith("_GLOBAL__N") else self.write(word)
 
@@ -153,34 +181,24 @@ class _Reader:
         return f"operator {code}"
 
     def unnamed(self) -> str:
-        if self.peek(2) == "Ul":
-            self.at += 2
-            while self.peek() != "E":
-                self.type()
-            self.take("E")
+        if self.accept("Ul"):
+            self.types()
         else:
             self.take("Ut")
-        self.number_to_underscore()
+        self.number()
         return "(unnamed)"
-
-    def number_to_underscore(self) -> str:
-        end = self.text.find("_", self.at, self.at + 12)
-        if end < 0:
-            raise _UnreadableError
-        digits, self.at = self.text[self.at : end], end + 1
-        return digits
 
     def template_param(self) -> str:
         self.take("T")
-        return f"T{self.number_to_underscore()}"
+        return f"T{self.number()}"
 
     def substitution(self) -> str:
         code = self.peek(2)
-        if code in STANDARD:
+        if code in _STANDARD:
             self.at += 2
-            return STANDARD[code]
+            return _STANDARD[code]
         self.take("S")
-        digits = self.number_to_underscore()
+        digits = self.number()
         try:
             index = int(digits, 36) + 1 if digits else 0
             return self.write(self.seen[index])
@@ -188,37 +206,25 @@ class _Reader:
             raise _UnreadableError from None
 
     def template_args(self) -> str:
-        if self.peek() != "I":
-            return ""
-        return self.write(f"<{', '.join(self.arguments('I'))}>")
+        return self.write(f"<{', '.join(self.arguments())}>") if self.accept("I") else ""
 
-    def arguments(self, opening: str) -> list[str]:
-        self.take(opening)
+    def arguments(self) -> list[str]:
         found = []
-        while self.peek() != "E":
-            if self.peek() == "L":
+        while not self.accept("E"):
+            if self.accept("L"):
                 found.append(self.literal())
-            elif self.peek() == "J":
-                found.extend(self.arguments("J"))
+            elif self.accept("J"):
+                found.extend(self.arguments())
             else:
                 found.append(self.type())
-        self.take("E")
         return found
 
     def literal(self) -> str:
-        self.take("L")
-        if self.peek(2) == "_Z":
-            self.at += 2
+        if self.accept("_Z"):
             value = self.qualified_name()
-            while self.peek() != "E":
-                self.type()
-            self.take("E")
+            self.types()
             return value
-        kind = self.type()
-        end = self.text.find("E", self.at, self.at + 40)
-        if end < 0:
-            raise _UnreadableError
-        value, self.at = self.text[self.at : end], end + 1
+        kind, value = self.type(), self.until("E", 40)
         if kind == "bool":
             return "true" if value == "1" else "false"
         value = value.replace("n", "-", 1)
@@ -234,10 +240,11 @@ class _Reader:
 
     def any_type(self) -> str:
         first = self.peek()
-        if first in BUILTIN:
-            self.at += 1
-            return BUILTIN[first]
-        if first in SUFFIX:
+        code = self.peek(2) if first == "D" else first
+        if code in _BUILTIN:
+            self.at += len(code)
+            return _BUILTIN[code]
+        if first in _SUFFIX:
             return self.suffixed_type()
         if first == "D":
             return self.d_type()
@@ -251,8 +258,7 @@ class _Reader:
             return self.remember(self.template_param()) + self.template_args()
         if first in ("F", "A", "M"):
             return self.remember(self.composed_type(first))
-        if first == "u":  # vendor type
-            self.at += 1
+        if self.accept("u"):  # vendor type
             return self.remember(self.source_name())
         return self.remember(self.name())
 
@@ -261,38 +267,42 @@ class _Reader:
         first = self.peek()
         self.at += 1
         if first in "PRO":
-            return self.remember(self.type() + SUFFIX[first])
-        suffix = SUFFIX[first]
+            return self.remember(self.type() + _SUFFIX[first])
+        suffix = _SUFFIX[first]
         while self.peek() in ("K", "V", "r"):
-            suffix += SUFFIX[self.peek()]
+            suffix += _SUFFIX[self.peek()]
             self.at += 1
         return self.remember(self.type() + suffix)
 
     def d_type(self) -> str:
-        code = self.peek(2)
-        self.at += 2
-        if code in BUILTIN_D:
-            return BUILTIN_D[code]
-        if code == "DF":
-            bits = self.number_to_underscore() if "_" in self.peek(4) else self.peek(3)
+        """Float types by their bits, and packs."""
+        if self.accept("DF"):
+            bits = self.number() if "_" in self.peek(4) else self.peek(3)
             self.at += 3 if bits.endswith("b") and self.peek(3) == bits else 0
             return f"bfloat{bits[:-1]}" if bits.endswith("b") else f"float{bits}"
-        if code == "Dp":
-            return self.remember(self.type())
-        raise _UnreadableError
+        self.take("Dp")
+        return self.remember(self.type())
 
     def composed_type(self, first: str) -> str:
         self.at += 1
         if first == "A":
-            size = self.number_to_underscore()
+            size = self.number()
             return f"{self.type()} [{size}]"
         if first == "M":
             owner = self.type()
             return f"{self.type()} {owner}::*"
-        if self.peek() == "Y":
-            self.at += 1
-        result, parameters = self.type(), []
-        while self.peek() != "E":
-            parameters.append(self.type())
-        self.take("E")
-        return f"{result} ({', '.join(parameters)})"
+        self.accept("Y")
+        return f"{self.type()} ({', '.join(self.types())})"
+
+
+def _identifiers(name: str) -> list[str]:
+    """Every ``<length><identifier>`` in order: what can be saved from a name that does not parse."""
+    found = []
+    at = 2
+    while match := _LENGTH.search(name, at):
+        at = match.end()
+        word = name[at : at + int(match.group())]
+        if word[:1].isidentifier():
+            found.append(word)
+            at += len(word)
+    return found

@@ -9,10 +9,15 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from trtlens_parsers.kernels.blas import read_cask, read_nvjet
+from trtlens_parsers.kernels.blas import (
+    read_cask,
+    read_float_template,
+    read_nvjet,
+    read_sgemm_convolution,
+    read_template,
+)
 from trtlens_parsers.kernels.cutlass import read_cutlass
 from trtlens_parsers.kernels.record import CUDA_CORE, TENSOR_CORE
-from trtlens_parsers.kernels.templates import read_float_template, read_sgemm_convolution, read_template
 from trtlens_parsers.kernels.tensorrt import read_attention, read_conv_act_pool, read_generated
 from trtlens_parsers.kernels.xmma import read_xmma
 

@@ -5,11 +5,11 @@ Types are spelled as trtlens spells them everywhere: fp32 tf32 fp16 bf16 fp8 fp4
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from trtlens_parsers.kernels.signs import Signs
+    from trtlens_parsers.kernels.words import Signs
 
 TENSOR_CORE = "tensor core"
 CUDA_CORE = "cuda core"
@@ -93,6 +93,10 @@ class Facts:
     mma_shape: str | None = None
     layouts: str | None = None
     operations: tuple[str, ...] = ()
+
+    def found(self) -> dict[str, Any]:
+        """What was found, by the fields of `Kernel`."""
+        return {field.name: getattr(self, field.name) for field in fields(self) if field.name != "signs"}
 
 
 @dataclass(frozen=True, slots=True)

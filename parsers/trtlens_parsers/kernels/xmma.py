@@ -10,8 +10,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final
 
-from trtlens_parsers.kernels.dtypes import MMA_DIGITS, type_of
-from trtlens_parsers.kernels.signs import meaning
+from trtlens_parsers.dtypes import MMA_DIGITS, type_of
+from trtlens_parsers.kernels.words import meaning
 
 if TYPE_CHECKING:
     from trtlens_parsers.kernels.record import Facts
