@@ -5,15 +5,13 @@ Every module here is a view; views never import one another: what two of them sh
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cache
-from importlib import import_module
-from pkgutil import iter_modules
 from typing import TYPE_CHECKING
 
+from trtlens.discovery import Declarations
+
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Mapping
 
     import pyarrow as pa
 
@@ -52,41 +50,5 @@ class View:
         return self.table.__module__.rpartition(".")[2]
 
 
-class _Views(Mapping[str, View]):
-    """Every view by name, in the order of their places; a module is imported when its view is asked for."""
-
-    def __getitem__(self, name: str) -> View:
-        if name not in _names():
-            raise KeyError(name)
-        return _load(name)
-
-    def __contains__(self, name: object) -> bool:
-        return name in _names()
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(_in_order())
-
-    def __len__(self) -> int:
-        return len(_names())
-
-
-@cache
-def _names() -> frozenset[str]:
-    return frozenset(module.name for module in iter_modules(__path__))
-
-
-@cache
-def _in_order() -> tuple[str, ...]:
-    return tuple(sorted(_names(), key=lambda name: (_load(name).place, name)))
-
-
-@cache
-def _load(name: str) -> View:
-    declared = getattr(import_module(f"trtlens.views.{name}"), "VIEW", None)
-    if not isinstance(declared, View):
-        raise TypeError(f"trtlens/views/{name}.py declares no VIEW: every module of trtlens/views is a view")
-    return declared
-
-
-VIEWS: Mapping[str, View] = _Views()
-"""Every view by name."""
+VIEWS: Mapping[str, View] = Declarations(__name__, __path__, "VIEW", View, lambda view: view.place)
+"""Every view by name, in the order of their places."""
