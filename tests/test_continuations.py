@@ -7,7 +7,7 @@ import time
 import pytest
 
 from tests.doubles.made_logs import run_of
-from trtlens_parsers.continuations import continues
+from trtlens_parsers.message_store import continues
 
 PYTHON_WARNING = "[11/20/2026-22:01:26] [TRT] [W] "
 ENQUEUE = "Using default stream in enqueueV3() may lead to performance issues. Please use non-default stream instead."

@@ -14,10 +14,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trtlens_parsers.performance import AverageRow, PerformanceReader, read_average
-from trtlens_parsers.profile_table import ProfileRow, ProfileTableReader
-from trtlens_parsers.trtexec import read_banner, read_version, unpack_version
-from trtlens_parsers.trtexec_options import OptionsReader
+from trtlens_parsers.program_run import OptionsReader, read_banner, read_version, unpack_version
+from trtlens_parsers.trtexec_times import AverageRow, PerformanceReader, ProfileRow, ProfileTableReader, read_average
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator

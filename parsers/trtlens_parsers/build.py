@@ -8,10 +8,9 @@ from typing import TYPE_CHECKING
 from trtlens_parsers.graph import GraphReader
 from trtlens_parsers.layers import is_layer_line, read_layer, read_metadata
 from trtlens_parsers.memory import MemoryReader
-from trtlens_parsers.performance import PerformanceReader
-from trtlens_parsers.profile_table import ProfileTableReader
 from trtlens_parsers.records import Build, EngineLayer, LostRow, Moment
 from trtlens_parsers.strategies import StrategyReader
+from trtlens_parsers.trtexec_times import PerformanceReader, ProfileTableReader
 from trtlens_parsers.weights import WeightReader
 
 if TYPE_CHECKING:

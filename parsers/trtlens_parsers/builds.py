@@ -13,9 +13,8 @@ from trtlens_parsers.dispatch import KEY, dispatch_table
 from trtlens_parsers.ignored import is_ignored
 from trtlens_parsers.message_store import MessageRoom, MessageStore
 from trtlens_parsers.prefixes import read_prefix
-from trtlens_parsers.program_run import OpenRun
+from trtlens_parsers.program_run import OpenRun, read_banner, read_end
 from trtlens_parsers.tactic_store import KernelNames
-from trtlens_parsers.trtexec import read_banner, read_end
 from trtlens_parsers.tuning import TuningReader
 
 if TYPE_CHECKING:

@@ -14,6 +14,7 @@ from trtlens_parsers.errors import FormatError
 from trtlens_parsers.exports import LayerTimes
 from trtlens_parsers.json_text import (
     finite,
+    kind_by_start,
     number_of,
     object_of,
     parse_json,
@@ -29,9 +30,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 FORMAT = 1
-_START = re.compile(r'\{\s*"format"\s*:\s*\d+\s*,\s*"(header|layers|limits)"')
-_KINDS = {"header": "run_times", "layers": "captured_layers", "limits": "gpu_state"}
-CAPTURED_KINDS = frozenset(_KINDS.values())
+_KINDS = tuple(
+    (kind, re.compile(rf'\{{\s*"format"\s*:\s*\d+\s*,\s*"{key}"'))
+    for key, kind in (("header", "run_times"), ("layers", "captured_layers"), ("limits", "gpu_state"))
+)
+CAPTURED_KINDS = frozenset(kind for kind, _ in _KINDS)
 """What `recognise_captured` may tell."""
 THROTTLING = frozenset(
     {
@@ -89,8 +92,7 @@ class GpuState:
 
 def recognise_captured(text_head: str) -> str | None:
     """`run_times`, `captured_layers` or `gpu_state`; None for anything else."""
-    match = _START.match(text_head.lstrip("\ufeff \t\r\n"))
-    return _KINDS[match[1]] if match else None
+    return kind_by_start(text_head, _KINDS)
 
 
 def read_captured(text: str, kind: str) -> RunTimes | LayerTimes | GpuState:

@@ -16,6 +16,7 @@ from typing import Any
 from trtlens_parsers.errors import FormatError
 from trtlens_parsers.json_text import (
     is_shape,
+    kind_by_start,
     number_of,
     optional_text,
     parse_json,
@@ -29,7 +30,6 @@ from trtlens_parsers.json_text import (
 DUMP_FORMAT = 1
 ACCURACY_FORMAT = 1
 
-_HEAD = 4096
 _KINDS = (
     ("dump", re.compile(r'\{\s{0,99}"trtlens_dump"\s{0,9}:')),
     ("accuracy", re.compile(r'\{\s{0,99}"trtlens_accuracy"\s{0,9}:')),
@@ -116,8 +116,7 @@ class KeptComparison:
 
 def recognise_index(text_head: str) -> str | None:
     """`dump` or `accuracy` by the beginning of a document, None for anything else."""
-    head = text_head[:_HEAD].lstrip("\ufeff \t\r\n")
-    return next((kind for kind, pattern in _KINDS if pattern.match(head)), None)
+    return kind_by_start(text_head, _KINDS)
 
 
 def read_kept(text: str, kind: str) -> DumpIndex | KeptComparison:

@@ -13,12 +13,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from trtlens_parsers.errors import FormatError
-from trtlens_parsers.json_text import finite, parse_json, spelled
+from trtlens_parsers.json_text import finite, kind_by_start, parse_json, spelled
+from trtlens_parsers.saved_tensors import OUTPUT_START
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-_HEAD = 1 << 16
 _LARGEST_COUNT = 10**18
 # trtexec writes a blank before each colon and one layer a line; any other spelling comes from a JSON library.
 _TRTEXEC_COUNT = re.compile(r'\[\s{0,9}\{ "count" : (\d{1,18}) \}\s{0,9}\n')
@@ -31,7 +31,7 @@ _KINDS = (
     ("inspector", re.compile(r'\{\s*"(?:Layers|Bindings|I/O Tensors|Engine Metadata|ProfilingVerbosity)"\s*:')),
     ("profile", re.compile(r'\[\s*\{\s*(?:"count"\s*:\s*\d|"name"\s*:\s*"[^\n]*"timeMs"\s*:)')),
     ("times", re.compile(r'\[\s*\{\s*"startEnqMs"\s*:')),
-    ("output", re.compile(r'\[\s*\{\s*"name"\s*:\s*"[^\n]*"\s{0,9},?\s{0,9}"dimensions"\s*:')),
+    ("output", OUTPUT_START),
     ("layer_times", re.compile(r'\{\s*"(?:[^"\\]|\\.)*"\s*:\s*\[\s*(?:-?\d|NaN)')),
 )
 
@@ -109,8 +109,7 @@ def recognise(text_head: str) -> str | None:
         `inspector`, `profile` (--exportProfile), `times` (--exportTimes), `output` (--exportOutput), `layer_times`, or
         None for anything else.
     """
-    head = text_head[:_HEAD].lstrip("\ufeff \t\r\n")
-    return next((kind for kind, pattern in _KINDS if pattern.match(head)), None)
+    return kind_by_start(text_head, _KINDS)
 
 
 def read_export(text: str, kind: str) -> ProfileExport | TimesExport | LayerTimes:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from trtlens_parsers.errors import FormatError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     Members = list[tuple[str, Any]]
 
@@ -24,12 +24,20 @@ MOST_VALUES = 8_000_000
 MOST_EXTENTS = 64
 """Dimensions of a tensor: numpy holds no more, TensorRT 8."""
 
+_HEAD = 1 << 16
+"""Characters by which a document is told."""
 _LARGEST_WHOLE = 2**63 - 1
 _LARGEST_EXTENT = 2**62
 _HALF_PAIR = re.compile(r"\\u[dD][89a-fA-F]")
 _ESCAPE = re.compile(
     r"\\(?:u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|(u[dD][89a-fA-F][0-9a-fA-F]{2})|.)", re.DOTALL
 )
+
+
+def kind_by_start(text: str, kinds: Iterable[tuple[str, re.Pattern[str]]]) -> str | None:
+    """The first kind whose pattern matches the beginning of a document, byte-order mark and blanks aside; None for no kind."""
+    head = text[:_HEAD].lstrip("\ufeff \t\r\n")
+    return next((kind for kind, pattern in kinds if pattern.match(head)), None)
 
 
 def parse_json(
@@ -82,26 +90,16 @@ def spelled(value: Any) -> str:
     return "null" if value is None else "a list" if type(value) is list else "an object"
 
 
-# -- members of an object; what is absent is null --------------------------------------------------------------------
+# -- members of an object; what is absent is null, and whatever else stands there raises FormatError -----------------
 
 
 def number_of(row: dict[str, Any], key: str) -> float | None:
-    """A number; None for null and for what is not finite.
-
-    Raises:
-        FormatError: something else stands there, a truth value too.
-
-    """
+    """A number; None for null and for what is not finite."""
     return finite(row.get(key), key)
 
 
 def finite(value: Any, what: str) -> float | None:
-    """The number that a value is; None for null and for what is not finite, or too large for a float.
-
-    Raises:
-        FormatError: it is something else, a truth value too.
-
-    """
+    """The number that a value is; None for null and for what is not finite, or too large for a float."""
     if value is None:
         return None
     if isinstance(value, bool) or not isinstance(value, (int, float)):
@@ -114,51 +112,26 @@ def finite(value: Any, what: str) -> float | None:
 
 
 def whole_of(row: dict[str, Any], key: str) -> int | None:
-    """A whole number of at most 64 bits.
+    """A whole number of at most 64 bits."""
+    return _member(row, key, _is_whole, "is no whole number of 64 bits")
 
-    Raises:
-        FormatError: something else stands there.
 
-    """
-    value = row.get(key)
-    if value is not None and (type(value) is not int or abs(value) > _LARGEST_WHOLE):
-        raise FormatError(f"{key} is no whole number of 64 bits: {spelled(value)}")
-    return value
+def _is_whole(value: Any) -> bool:
+    return type(value) is int and abs(value) <= _LARGEST_WHOLE
 
 
 def truth_of(row: dict[str, Any], key: str) -> bool | None:
-    """True or false.
-
-    Raises:
-        FormatError: something else stands there.
-
-    """
-    value = row.get(key)
-    if value is not None and not isinstance(value, bool):
-        raise FormatError(f"{key} is neither true nor false: {spelled(value)}")
-    return value
+    """True or false."""
+    return _member(row, key, lambda value: isinstance(value, bool), "is neither true nor false")
 
 
 def optional_text(row: dict[str, Any], key: str) -> str | None:
-    """A text.
-
-    Raises:
-        FormatError: something else stands there.
-
-    """
-    value = row.get(key)
-    if value is not None and not isinstance(value, str):
-        raise FormatError(f"{key} is no text: {spelled(value)}")
-    return value
+    """A text, or None."""
+    return _member(row, key, lambda value: isinstance(value, str), "is no text")
 
 
 def required_text(row: dict[str, Any], key: str) -> str:
-    """A text that must be there.
-
-    Raises:
-        FormatError: it is not, or something else stands there.
-
-    """
+    """A text that must be there."""
     value = optional_text(row, key)
     if value is None:
         raise FormatError(f"a row has no {key}; it has {sorted(row)[:9]!r:.200}")
@@ -166,27 +139,24 @@ def required_text(row: dict[str, Any], key: str) -> str:
 
 
 def texts_of(row: dict[str, Any], key: str) -> tuple[str, ...] | None:
-    """A list of texts.
+    """A list of texts."""
+    value = _member(row, key, _is_list_of_texts, "is no list of texts")
+    return None if value is None else tuple(value)
 
-    Raises:
-        FormatError: something else stands there.
 
-    """
+def _is_list_of_texts(value: Any) -> bool:
+    return isinstance(value, list) and all(isinstance(text, str) for text in value)
+
+
+def _member(row: dict[str, Any], key: str, is_right: Callable[[Any], bool], wrong: str) -> Any:
     value = row.get(key)
-    if value is None:
-        return None
-    if not isinstance(value, list) or not all(isinstance(text, str) for text in value):
-        raise FormatError(f"{key} is no list of texts: {spelled(value)}")
-    return tuple(value)
+    if value is not None and not is_right(value):
+        raise FormatError(f"{key} {wrong}: {spelled(value)}")
+    return value
 
 
 def rows_of(document: dict[str, Any], key: str) -> list[dict[str, Any]]:
-    """A list of objects that must be there.
-
-    Raises:
-        FormatError: it is not, or something else stands there.
-
-    """
+    """A list of objects that must be there."""
     rows = document.get(key)
     if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
         raise FormatError(f"{key} is no list of objects")
@@ -194,12 +164,7 @@ def rows_of(document: dict[str, Any], key: str) -> list[dict[str, Any]]:
 
 
 def object_of(document: dict[str, Any], key: str) -> dict[str, Any]:
-    """An object, empty for null.
-
-    Raises:
-        FormatError: something else stands there.
-
-    """
+    """An object, empty for null."""
     value = document.get(key)
     if value is None:
         return {}

@@ -9,14 +9,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from trtlens_parsers.builds import ALARMS, Builds
-from trtlens_parsers.continuations import INDENT
 from trtlens_parsers.dispatch import KEY
 from trtlens_parsers.doubled_lines import DoubledLines
 from trtlens_parsers.ignored import is_dump_row, is_ignored, is_ignored_within
 from trtlens_parsers.layers import is_layer_line
 from trtlens_parsers.meanings import MESSAGE_SCREEN
-from trtlens_parsers.outer_prefix import OuterPrefix
-from trtlens_parsers.prefixes import Prefix, read_prefix
+from trtlens_parsers.message_store import INDENT
+from trtlens_parsers.prefixes import OuterPrefix, Prefix, read_prefix
 from trtlens_parsers.records import Log, Reading
 from trtlens_parsers.text import LineDecoder
 

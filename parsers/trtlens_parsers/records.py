@@ -10,9 +10,8 @@ if TYPE_CHECKING:
     from array import array
 
     from trtlens_parsers.layers import LayerRecord
-    from trtlens_parsers.performance import PerformanceRow
-    from trtlens_parsers.profile_table import ProfileRow
-    from trtlens_parsers.trtexec_options import OptionRow
+    from trtlens_parsers.program_run import OptionRow
+    from trtlens_parsers.trtexec_times import PerformanceRow, ProfileRow
 
 
 Handler = Callable[[str, int], bool]

@@ -13,9 +13,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from trtlens_parsers.dump_index import read_comparison, read_index, read_kept, recognise_index
-from trtlens_parsers.dump_json import read_outputs, read_run_results, read_summary, recognise_dump
-from trtlens_parsers.dump_text import read_shape, read_values
 from trtlens_parsers.errors import FormatError
+from trtlens_parsers.saved_tensors import (
+    read_outputs,
+    read_run_results,
+    read_shape,
+    read_summary,
+    read_values,
+    recognise_dump,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable

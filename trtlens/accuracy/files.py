@@ -17,9 +17,8 @@ from trtlens.accuracy.encodings import stored_count, stored_dtype
 from trtlens.accuracy.npy import MAGIC, read_header
 from trtlens.accuracy.tensors import ArchiveMember, InMemory, MappedFile, Tensor, TextFile, UnreadableTensor
 from trtlens.errors import TrtlensError
-from trtlens_parsers.dump_json import EncodedTensor, read_outputs, read_run_results, recognise_dump
-from trtlens_parsers.dump_text import read_shape
 from trtlens_parsers.errors import FormatError
+from trtlens_parsers.saved_tensors import EncodedTensor, read_outputs, read_run_results, read_shape, recognise_dump
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -24,7 +24,7 @@ from trtlens.accuracy.tensors import Tensor, TextFile, UnreadableTensor
 from trtlens.errors import TrtlensError
 from trtlens.runs.run_files import is_run
 from trtlens_parsers.dump_index import DumpedTensor, DumpIndex, read_index
-from trtlens_parsers.dump_json import SummarizedTensor, read_summary
+from trtlens_parsers.saved_tensors import SummarizedTensor, read_summary
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

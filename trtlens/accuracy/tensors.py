@@ -14,8 +14,8 @@ from typing import IO, TYPE_CHECKING, Any, Protocol
 import numpy as np
 
 from trtlens.accuracy.encodings import PACKED, decode, stored_count
-from trtlens_parsers.dump_text import LONGEST_TOKEN, read_values
 from trtlens_parsers.errors import FormatError
+from trtlens_parsers.saved_tensors import LONGEST_TOKEN, read_values
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

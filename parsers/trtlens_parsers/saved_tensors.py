@@ -1,10 +1,15 @@
-"""JSON documents that hold tensors: Polygraphy's run results, trtexec's outputs and its summary of debug tensors.
+"""Tensors that other tools saved: Polygraphy's run results, trtexec's outputs and debug tensors, dumps of NVIDIA's samples.
 
 Polygraphy (0.49 to 0.53) wraps each array as base64 of numpy's own file format, `{"array": ..., "polygraphy_class":
 "ndarray"}`; older releases mark the class by the key `__polygraphy_encoded_<Type>` and may write the bytes as Latin-1.
 A torch tensor is a pickle inside; it is named and never opened. `--exportOutput` (trtexec 7.1 to 11) escapes no name
 and prints nan and inf bare. `tensor_summary.json` (trtexec 10.12 and later, samples/common/debugTensorWriter.cpp) lists
 debug tensors with type, shape and files.
+
+Text: `BufferManager::dumpBuffer` (samples/common/buffers.h, TensorRT 5.1 to 10) writes `[1, 10, 1, 1]` in the first line,
+then the values, one row of the last dimension a line. trtexec's debug tensors of format `string` (10.12 and later) are
+nested brackets without a shape. Neither states the data type. INT8 values of `dumpBuffer` are characters, not numbers, and
+are refused as such.
 """
 
 from __future__ import annotations
@@ -15,11 +20,11 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from trtlens_parsers.dump_text import read_values
 from trtlens_parsers.errors import FormatError
 from trtlens_parsers.json_text import (
     MOST_EXTENTS,
     is_shape,
+    kind_by_start,
     object_of,
     optional_text,
     parse_json,
@@ -32,10 +37,11 @@ if TYPE_CHECKING:
 
 TORCH_REFUSED = "it is a torch tensor, whose bytes are a pickle and could run code: save it as a numpy array"
 
-_HEAD = 1 << 16
+OUTPUT_START = re.compile(r'\[\s*\{\s*"name"\s*:\s*"[^\n]*"\s{0,9},?\s{0,9}"dimensions"\s*:')
+"""How a `--exportOutput` document begins."""
 _KINDS = (
     ("polygraphy", re.compile(r'\{\s*"lst"\s*:|\[\s*\{\s*"[^"\\]{0,4000}"\s*:\s*\{\s*"(?:array|values|tensor)"\s*:')),
-    ("output", re.compile(r'\[\s*\{\s*"name"\s*:\s*"[^\n]*"\s{0,9},?\s{0,9}"dimensions"\s*:')),
+    ("output", OUTPUT_START),
     ("summary", re.compile(r'\{\s*"metadata"\s*:\s*\{\s*"title"\s*:')),
 )
 _OUTPUT_NAME = re.compile(r'[ ,]{0,9}\{ "name" : "(.*)"')
@@ -83,8 +89,7 @@ class SummarizedTensor:
 
 def recognise_dump(text_head: str) -> str | None:
     """`polygraphy`, `output` or `summary` by the beginning of a document, None for anything else."""
-    head = text_head[:_HEAD].lstrip("\ufeff \t\r\n")
-    return next((kind for kind, pattern in _KINDS if pattern.match(head)), None)
+    return kind_by_start(text_head, _KINDS)
 
 
 # -- Polygraphy ------------------------------------------------------------------------------------------------------
@@ -217,3 +222,58 @@ def _list(document: Any, what: str) -> list[Any]:
     if not isinstance(document, list):
         raise FormatError(f"the {what} document holds no list of tensors")
     return document
+
+
+# -- text -----------------------------------------------------------------------------------------------------------------
+
+LONGEST_TOKEN = 64
+"""Characters that no printed number exceeds; longer runs are refused before anything tries to read them."""
+
+_SHAPE = re.compile(r"\s{0,9}\[([0-9, ]{0,400})\]\s{0,9}")
+_NAN = re.compile(r"[+-]?(?:nan\(?[a-z0-9_()]{0,20}|1\.#(?:qnan|snan|ind)[0-9]{0,9})", re.IGNORECASE)
+_INFINITY = re.compile(r"([+-]?)1\.#inf[0-9]{0,9}", re.IGNORECASE)
+_BRACKETS = str.maketrans("[]", "  ")
+
+
+def read_shape(line: str) -> tuple[int, ...]:
+    """The shape that the first line of a dump states; `[]` is a tensor without dimensions.
+
+    Raises:
+        FormatError: the line is no list of extents in brackets.
+
+    """
+    match = _SHAPE.fullmatch(line)
+    parts = [part.strip() for part in match[1].split(",")] if match and match[1].strip() else []
+    if match is None or not all(_EXTENT.fullmatch(part) for part in parts):
+        raise FormatError(f"the first line is no shape such as [1, 10, 1, 1]: {line[:60]!r}", 1)
+    return tuple(int(part) for part in parts)
+
+
+def read_values(text: str, *, nested: bool = False) -> list[float]:
+    """The numbers of a piece of text that is cut between numbers; `nested` also allows brackets around them.
+
+    Raises:
+        FormatError: something else than a number stands there.
+
+    """
+    tokens = (text.translate(_BRACKETS) if nested else text).split()
+    if text.isascii() and "_" not in text and max(map(len, tokens), default=0) <= LONGEST_TOKEN:
+        try:
+            return list(map(float, tokens))
+        except ValueError:
+            pass
+    return [_number(token) for token in tokens]
+
+
+def _number(token: str) -> float:
+    """One number, also as Microsoft's runtime prints those that are none."""
+    if len(token) <= LONGEST_TOKEN and token.isascii() and "_" not in token:
+        try:
+            return float(token)
+        except ValueError:
+            if _NAN.fullmatch(token):
+                return float("nan")
+            infinity = _INFINITY.fullmatch(token)
+            if infinity:
+                return float(f"{infinity[1]}inf")
+    raise FormatError(f"{token[:40]!r} is no number")
