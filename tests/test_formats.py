@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trtlens_parsers.dtypes import read_dtype
+from trtlens_parsers.data_types import read_dtype
 from trtlens_parsers.formats import TensorFormat, read_format, read_tensor, tensor_bytes
 from trtlens_parsers.strides import read_strides, read_strides_list
 

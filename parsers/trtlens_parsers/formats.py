@@ -18,7 +18,7 @@ import re
 from functools import lru_cache
 from typing import NamedTuple
 
-from trtlens_parsers.dtypes import DTYPE_BITS, PRINTED_DTYPES, read_dtype
+from trtlens_parsers.data_types import DTYPE_BITS, PRINTED_DTYPES, read_dtype
 
 Dims = tuple[int | None, ...]
 """One value an axis, None where it is dynamic or symbolic; empty for a scalar."""

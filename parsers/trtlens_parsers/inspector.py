@@ -12,7 +12,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from trtlens_parsers.dtypes import read_dtype
+from trtlens_parsers.data_types import read_dtype
 from trtlens_parsers.errors import FormatError
 from trtlens_parsers.formats import read_format
 from trtlens_parsers.json_text import parse_json

@@ -12,7 +12,7 @@ import re
 from dataclasses import dataclass
 from functools import lru_cache
 
-from trtlens_parsers.dtypes import read_dtype
+from trtlens_parsers.data_types import read_dtype
 from trtlens_parsers.formats import Dims, TensorFormat, family_of, layout_name, read_int
 
 _OPENING = re.compile(r"[A-Z]\w{1,24}\(")

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from trtlens.quantities import hexadecimal
+from trtlens_parsers.data_types import CHOSEN_TYPES, DTYPE_BITS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -23,9 +24,7 @@ KINDS = (PRECISION, UNIT, FUSION, TACTIC, KERNEL, TIME, REFORMATS, CONSTANTS)
 """Kinds of changes in the order in which several of one region are told."""
 TENSOR_CORE = "tensor core"
 
-_BITS = {
-    "fp32": 32, "tf32": 19, "fp16": 16, "bf16": 16, "fp8": 8, "int8": 8, "fp4": 4, "int4": 4,
-}  # fmt: skip
+_BITS = {**{name: DTYPE_BITS[name] for name in CHOSEN_TYPES}, "tf32": 19}
 """Bits that a product's factors have; what a fall-back goes up in."""
 
 

@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from trtlens.runs.run import Run
     from trtlens.tuning.queries import Tuner
 
-_FLAG_OF = {"fp32": "FP32", "fp16": "FP16", "bf16": "BF16", "int8": "INT8", "fp8": "FP8", "int4": "INT4", "fp4": "FP4"}
 _SIZE = re.compile(r"(?:workspace: )?(?P<size>\d{1,12}(?:\.\d{1,12})?(?:e-?\d{1,3})?) (?P<unit>KiB|MiB|MB|GiB|B)\b")
 _UNITS = {"B": 1, "KiB": 2**10, "MB": 2**20, "MiB": 2**20, "GiB": 2**30}
 """trtexec to 8.2 prints MB and means MiB."""
@@ -60,7 +59,7 @@ class Flags:
 
     def allowed(self, precision: str) -> Allowed:
         """Whether the precision was enabled: some layer was tried in it, or trtexec or run.json says so."""
-        name = _FLAG_OF.get(precision, precision.upper())
+        name = precision.upper()
         tried = self._tried.get(precision)
         if tried is not None:
             how = f"{tried[0]:,} candidates of this build compute in {name}, the first on line {tried[1]}"

@@ -8,6 +8,7 @@ import numpy as np
 import pyarrow as pa
 
 from trtlens.tables.arrays import array, filled, of_numpy, to_numpy
+from trtlens_parsers.data_types import CHOSEN_TYPES
 from trtlens_parsers.kernels import read_kernel
 
 if TYPE_CHECKING:
@@ -16,8 +17,6 @@ if TYPE_CHECKING:
     from trtlens_parsers.kernels import Kernel
 
 NO_KERNEL = "no kernel name in the log"
-_FLOATING = frozenset({"fp32", "fp16", "bf16", "fp8", "fp4", "int8", "int4"})
-"""Types that a layer can compute in by choice of the builder; indices and masks say nothing of its precision."""
 
 
 def with_layer_precision(tables: dict[str, pa.Table]) -> dict[str, pa.Table]:
@@ -35,7 +34,7 @@ def _tensor_precision(tensors: pa.Table) -> dict[tuple[int, int], str | None]:
     types: dict[tuple[int, int], set[str]] = {}
     columns = (tensors.column(name).to_pylist() for name in ("build", "layer_index", "dtype"))
     for build, index, dtype in zip(*columns, strict=True):
-        if dtype in _FLOATING:
+        if dtype in CHOSEN_TYPES:
             types.setdefault((build, index), set()).add(dtype)
     return {layer: next(iter(found)) if len(found) == 1 else None for layer, found in types.items()}
 

@@ -12,15 +12,13 @@ import pyarrow.compute as pc
 from trtlens.tables.arrays import array, filled, of_build, to_numpy
 from trtlens.tuning.kept_strategy import kept_rows
 from trtlens.tuning.rows import LabelledRows
+from trtlens_parsers.data_types import CHOSEN_TYPES
 from trtlens_parsers.strides import read_strides_list
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from trtlens.tables.lazy_tables import Tables
-
-FLOATING = frozenset({"fp32", "fp16", "bf16", "fp8", "fp4", "int8", "int4"})
-"""Types that say what a kernel without a name computes in, where all its tensors share one."""
 
 
 class Candidate(NamedTuple):
@@ -163,7 +161,7 @@ def _first_dtype(inputs: str | None) -> str | None:
 
 def precision_of_formats(inputs: str | None, outputs: str | None) -> str | None:
     """The one floating type that a combination's images and matrices share; None where they differ."""
-    types = _dtypes(inputs, outputs) & FLOATING
+    types = _dtypes(inputs, outputs) & CHOSEN_TYPES
     return next(iter(types)) if len(types) == 1 else None
 
 

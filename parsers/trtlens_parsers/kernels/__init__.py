@@ -1,7 +1,7 @@
 """Kernel names: what TensorRT's tactics and a profiler's kernels say about themselves.
 
 Holds the grammars of names by family, and the rules that tell tensor cores from CUDA cores and the precision. Imports the
-standard library and `trtlens_parsers.dtypes`. Hands out ``read_kernel``, which decodes one name to a ``Kernel``, the
+standard library and `trtlens_parsers.data_types`. Hands out ``read_kernel``, which decodes one name to a ``Kernel``, the
 declared ``FAMILIES`` and ``RULES``, and ``demangle``. It knows names seen in TensorRT 5 to 10 logs, in the engine
 inspector, and in profiles of TensorRT engines (mangled, demangled or cut short). docs/kernels.md explains every rule.
 """

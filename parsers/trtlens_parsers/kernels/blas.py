@@ -13,7 +13,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final
 
-from trtlens_parsers.dtypes import ACCUMULATOR_LETTERS, ANY_TYPE, MMA_DIGITS, type_of
+from trtlens_parsers.data_types import ACCUMULATOR_LETTERS, ANY_TYPE, MMA_DIGITS, type_of
 
 if TYPE_CHECKING:
     from trtlens_parsers.kernels.record import Facts

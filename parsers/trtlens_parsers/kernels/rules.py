@@ -11,7 +11,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from trtlens_parsers.dtypes import FLOATS
+from trtlens_parsers.data_types import FLOATS
 from trtlens_parsers.kernels.record import CUDA_CORE, TENSOR_CORE, Decision
 
 if TYPE_CHECKING:

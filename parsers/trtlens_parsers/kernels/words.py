@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Final
 
-from trtlens_parsers.dtypes import ANY_TYPE
+from trtlens_parsers.data_types import ANY_TYPE
 
 _WORD: Final = re.compile(r"[A-Za-z0-9]+")
 _DIGEST: Final = re.compile(r"0[xX][0-9a-fA-F]+|(?=[0-9]*[a-fA-F])[0-9a-fA-F]{12,}")

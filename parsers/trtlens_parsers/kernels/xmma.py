@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final
 
-from trtlens_parsers.dtypes import MMA_DIGITS, type_of
+from trtlens_parsers.data_types import MMA_DIGITS, type_of
 from trtlens_parsers.kernels.words import meaning
 
 if TYPE_CHECKING:

@@ -10,6 +10,7 @@ import ctypes
 from typing import TYPE_CHECKING, Any
 
 from trtlens.errors import CaptureError, TrtlensError
+from trtlens_parsers.data_types import DATA_TYPES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -18,25 +19,12 @@ if TYPE_CHECKING:
     from trtlens.capture.backends.backend import Backend
     from trtlens.capture.options.build_options import IoFormat
 
-DATA_TYPES = {
-    "fp32": "FLOAT",
-    "fp16": "HALF",
-    "bf16": "BF16",
-    "int8": "INT8",
-    "int32": "INT32",
-    "int64": "INT64",
-    "uint8": "UINT8",
-    "bool": "BOOL",
-    "fp8": "FP8",
-    "int4": "INT4",
-    "fp4": "FP4",
-}
 _TENSOR_FORMATS = {"chw": "LINEAR"}
 
 
 def data_type(backend: Backend, name: str) -> Any:
     """The library's DataType for a name such as `fp16`; raises TrtlensError where this release has none."""
-    found = backend.find(f"DataType.{DATA_TYPES[name]}")
+    found = backend.find(f"DataType.{DATA_TYPES[name].api}")
     if found is None:
         raise TrtlensError(
             f"{backend.name} {backend.version_text} has no type {name}: leave it out or use a newer release"

@@ -23,6 +23,7 @@ from trtlens.capture.models.onnxruntime_session import require_onnxruntime
 from trtlens.capture.options.build_options import BuildOptions, Shape
 from trtlens.capture.recorder import Recorder, create_recorder
 from trtlens.errors import TrtlensError
+from trtlens_parsers.data_types import onnx_dtype
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -141,16 +142,14 @@ def list_tensors(model: Path) -> tuple[ListedTensor, ...]:
         sys.stderr.write("types and shapes could not be inferred\n")
     infos = {info.name: info for info in (*proto.graph.value_info, *proto.graph.output)}
     return tuple(
-        ListedTensor(index, name, node.op_type, tensor, *_described(onnx, infos.get(tensor)))
+        ListedTensor(index, name, node.op_type, tensor, *_described(infos.get(tensor)))
         for index, (tensor, name, node) in enumerate(inner_tensors(proto))
     )
 
 
-def _described(onnx: Any, info: Any) -> tuple[str | None, tuple[int | str, ...] | None]:
+def _described(info: Any) -> tuple[str | None, tuple[int | str, ...] | None]:
     kind = None if info is None else info.type.tensor_type
     if kind is None or not kind.elem_type:
         return None, None
-    known = onnx.TensorProto.DataType.DESCRIPTOR.values_by_number.get(kind.elem_type)
-    name = None if known is None else known.name.lower()
     dims = tuple(dim.dim_value if dim.HasField("dim_value") else dim.dim_param or "?" for dim in kind.shape.dim)
-    return {"float": "fp32", "float16": "fp16", "bfloat16": "bf16", "double": "fp64"}.get(name or "", name), dims
+    return onnx_dtype(kind.elem_type), dims

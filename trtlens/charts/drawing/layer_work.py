@@ -12,6 +12,7 @@ from math import isfinite, prod
 from typing import TYPE_CHECKING, Any
 
 from trtlens.engine.times import layers_with_times
+from trtlens_parsers.data_types import CHOSEN_TYPES, DTYPE_BITS, read_dtype
 from trtlens_parsers.errors import FormatError
 from trtlens_parsers.json_text import finite, parse_json
 
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
     from trtlens.runs.run import Run
 
-_WEIGHT_BYTES = {"Float": 4.0, "Half": 2.0, "BFloat16": 2.0, "BF16": 2.0, "Int8": 1.0, "FP8": 1.0, "Int4": 0.5}
+_BYTE_BITS = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,8 +121,8 @@ def _product(parameters: dict[str, Any], left: list[int | None], target: list[in
 def _weight_bytes(weights: dict[str, Any]) -> float | None:
     if not weights:
         return 0.0
-    size, count = _WEIGHT_BYTES.get(str(weights.get("Type"))), _count(weights)
-    return None if size is None or count is None else size * count
+    dtype, count = read_dtype(str(weights.get("Type"))), _count(weights)
+    return None if dtype not in CHOSEN_TYPES or count is None else count * DTYPE_BITS[dtype] / _BYTE_BITS
 
 
 def _count(weights: dict[str, Any]) -> float | None:
