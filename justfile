@@ -28,7 +28,8 @@ mutate *args:
 fuzz *args:
     .venv/bin/python benchmarks/fuzz.py {{args}}
 
-# Write docs/tables.md and docs/charts from the declarations.
+# Write docs/tables.md, docs/findings.md and docs/charts from the declarations.
 docs:
     .venv/bin/python docs/make_tables.py
+    .venv/bin/python docs/make_findings.py
     .venv/bin/python docs/make_charts.py

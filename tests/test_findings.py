@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import re
 import subprocess
@@ -31,7 +32,8 @@ from tests.doubles.made_logs import (
     runner,
     tactic,
 )
-from trtlens.findings import ADDITIONS, CODES, PAIR_RULES, RULES
+from trtlens.findings.rule import SECTIONS
+from trtlens.findings.rules import FINDINGS
 
 if TYPE_CHECKING:
     from trtlens.runs.run import Run
@@ -47,12 +49,21 @@ def found(run: Run, against: Run | None = None) -> dict[str, dict[str, Any]]:
 # -- docs ----------------------------------------------------------------------------------------------------------
 
 
-def test_docs_explain_every_code_and_no_other() -> None:
-    """docs/findings.md has a section for each code that a rule can give."""
-    page = (ROOT / "docs" / "findings.md").read_text("utf-8")
-    assert sorted(re.findall(r"^### `([\w-]+)`$", page, re.MULTILINE)) == sorted(CODES)
-    assert len(CODES) == len(RULES) + len(PAIR_RULES) == len(set(CODES))
-    assert {addition.__name__ for addition in ADDITIONS} <= {rule.__name__ for rule in RULES}
+def test_docs_follow_the_declarations() -> None:
+    """docs/findings.md is up to date: no finding is missing, stale or gone."""
+    spec = importlib.util.spec_from_file_location("make_findings", ROOT / "docs" / "make_findings.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    assert (ROOT / "docs" / "findings.md").read_text("utf-8") == module.page(), "run python docs/make_findings.py"
+
+
+def test_findings_of_a_section_stand_in_an_order_of_their_own() -> None:
+    """No two findings of a section claim the same place, and every section has one."""
+    places = [(rule.section, rule.place) for rule in FINDINGS.values()]
+    assert len(set(places)) == len(places)
+    assert {section for section, _ in places} == set(SECTIONS)
 
 
 def test_docs_explain_every_verdict() -> None:

@@ -188,4 +188,4 @@ def test_runs_that_cannot_be_paired_are_passed_over() -> None:
     names = ("killed", "resnet50-int8", "encoder-fp16", "resnet50-fp16")
     found = find_across([(name, recorded(name)) for name in names])
 
-    assert [(place, finding.code) for place, finding in found] == [(1, CODE)]
+    assert [(one.build, one.rule.code) for one in found] == [(1, CODE)]

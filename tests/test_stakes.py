@@ -103,7 +103,7 @@ def test_only_the_clock_counts_a_stake() -> None:
     """Every other module of the findings makes stakes without a time alone, so none can exceed an inference."""
     made = [
         f"{path.name}:{call.lineno}"
-        for path in RULES.glob("*.py") if path.name != "stakes.py"
+        for path in RULES.rglob("*.py") if path.name != "stakes.py"
         for call in ast.walk(ast.parse(path.read_text("utf-8")))
         if isinstance(call, ast.Call) and isinstance(call.func, ast.Name) and call.func.id == "Stake"
         if not (isinstance(call.args[0], ast.Constant) and call.args[0].value is None)

@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 from trtlens.tables.schema import declare
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     import pyarrow as pa
 
+    from trtlens.findings.rule import Rule
     from trtlens.findings.stakes import Stake
 
-LEADING = frozenset({"build-not-finished"})
-"""Findings that come before all others of their build: without an engine the others say little."""
 SEVERITIES = ("high", "medium", "low")
+SHOWN = 3
+"""Layers, tactics or messages that a finding names as evidence."""
 COLUMNS = declare(
     "view findings", "one thing that costs time, or puts the result at risk, in one build", "build code",
     """
@@ -48,11 +49,15 @@ class Evidence:
         return self.text if self.line is None else f"line {self.line}: {self.text}"
 
 
+def message_evidence(row: Mapping[str, Any]) -> Evidence:
+    """The first line of a message of the table ``messages``."""
+    return Evidence(row["text"].split("\n", 1)[0], row["line"])
+
+
 @dataclass(frozen=True, slots=True)
 class Finding:
     """What a rule found in one build."""
 
-    code: str
     severity: str
     title: str
     text: str
@@ -61,7 +66,7 @@ class Finding:
     next_check: str
     stake: Stake | None = None
     at_stake_s: float | None = None
-    layers: tuple[str, ...] = field(default=())
+    layers: tuple[str, ...] = ()
 
     @property
     def at_stake_ms(self) -> float | None:
@@ -73,25 +78,31 @@ class Finding:
         return list(dict.fromkeys(row.line for row in self.evidence if row.line is not None))
 
 
-def findings_table(found: Sequence[tuple[int, Finding]]) -> pa.Table:
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What a rule found in the build of that number."""
+
+    build: int
+    rule: Rule[Any]
+    finding: Finding
+
+
+def findings_table(found: Sequence[Found]) -> pa.Table:
     """The findings of all builds, a build that failed first, then severe ones, then by the time at stake."""
-    ordered = sorted(
-        found,
-        key=lambda row: (
-            row[0],
-            row[1].code not in LEADING,
-            SEVERITIES.index(row[1].severity),
-            -(row[1].at_stake_ms or 0.0),
-            row[1].code,
-        ),
-    )
-    rows = [finding for _, finding in ordered]
+    ordered = sorted(found, key=_place)
+    rows = [one.finding for one in ordered]
     return COLUMNS.table({
-        "build": [build for build, _ in ordered], "code": [f.code for f in rows], "severity": [f.severity for f in rows],
-        "title": [f.title for f in rows], "at_stake_ms": [f.at_stake_ms for f in rows],
+        "build": [one.build for one in ordered], "code": [one.rule.code for one in ordered],
+        "severity": [f.severity for f in rows], "title": [f.title for f in rows],
+        "at_stake_ms": [f.at_stake_ms for f in rows],
         "at_stake_from": [f.stake.basis if f.stake is not None else None for f in rows],
         "at_stake_s": [f.at_stake_s for f in rows], "text": [f.text for f in rows],
         "evidence": [[str(row) for row in f.evidence] for f in rows], "lines": [f.lines() for f in rows],
         "layers": [list(f.layers) for f in rows], "confidence": [f.confidence for f in rows],
         "next_check": [f.next_check for f in rows],
     })  # fmt: skip
+
+
+def _place(found: Found) -> tuple[Any, ...]:
+    severity, stake_ms = SEVERITIES.index(found.finding.severity), found.finding.at_stake_ms or 0.0
+    return found.build, not found.rule.leads, severity, -stake_ms, found.rule.code

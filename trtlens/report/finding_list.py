@@ -6,7 +6,8 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from trtlens.findings import find_across
-from trtlens.findings.finding import LEADING, findings_table
+from trtlens.findings.finding import findings_table
+from trtlens.findings.rules import FINDINGS
 from trtlens.quantities import duration, seconds
 from trtlens.report.overview import text
 
@@ -28,10 +29,11 @@ def findings(subjects: Sequence[Subject]) -> str:
             '<p class="missing">Nothing was found: no rule applies, or the runs hold too little to judge by (a verbose log and a '
             "profile of the layers let all rules be asked).</p>"
         )
+    leading = {rule.code for rule in FINDINGS.values() if rule.leads}
     rank = {"high": 0, "medium": 1, "low": 2}
     rows.sort(
         key=lambda one: (
-            one[1]["code"] not in LEADING,
+            one[1]["code"] not in leading,
             -(one[1]["at_stake_ms"] or 0.0),
             rank.get(one[1]["severity"], 3),
             -(one[1]["at_stake_s"] or 0.0),

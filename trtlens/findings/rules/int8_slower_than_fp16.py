@@ -1,4 +1,4 @@
-"""Rules that need a second run of the same model."""
+"""An INT8 engine takes longer than one of the same model that hardly computes in INT8."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from trtlens.comparison.noise import SLOWER, UNSAMPLED_SHARE
 from trtlens.comparison.parts import split_difference
 from trtlens.findings.finding import Evidence, Finding
 from trtlens.findings.pairs import same_tactics
+from trtlens.findings.rule import PairRule
 from trtlens.quantities import duration, signed_duration
 
 if TYPE_CHECKING:
@@ -22,8 +23,8 @@ _MOST_INT8 = 0.2
 _NEXT = "build INT8 with FP16 enabled beside it (--int8 --fp16, or --best) and compare; what else costs time is in the other findings"
 
 
-def int8_slower_than_fp16(pair: Pair) -> Finding | None:
-    """An INT8 engine takes longer than one of the same model that hardly computes in INT8; what is known of where."""
+def finding(pair: Pair) -> Finding | None:
+    """How much longer the INT8 engine takes, and what is known of where."""
     if _share_of_int8(pair.engine) <= _MOST_INT8 or _share_of_int8(pair.other) > _MOST_INT8:
         return None
     comparison = pair.comparison
@@ -33,7 +34,7 @@ def int8_slower_than_fp16(pair: Pair) -> Finding | None:
     timed = comparison.inferences[1] is not None
     there = comparison.totals[0].figures.precision or "unknown precision"
     return Finding(
-        "int8-slower-than-fp16", "high", f"INT8 takes {run_ms / base_ms:.2f} times as long as {pair.other_name} ({there})",
+        "high", f"INT8 takes {run_ms / base_ms:.2f} times as long as {pair.other_name} ({there})",
         " ".join([*_told(comparison), *_about_kernels(pair.tuned)]), (*_about_parts(comparison), *_about_machine(pair)),
         "high" if timed else "medium" if comparison.time_source == "measured" else "low",
         _NEXT if timed else f"time both engines as a whole (trtlens profile); {_NEXT}",
@@ -147,3 +148,26 @@ def _slower_layers(pair: Pair, comparison: Comparison) -> tuple[str, ...]:
             for name in row.cells[1].figures.computing
         ]
     return tuple(dict.fromkeys(name for _, name in sorted(losses, key=lambda loss: -loss[0])))
+
+
+FINDING = PairRule(
+    finding,
+    section="Speed",
+    place=1,
+    title="INT8 takes longer than a run without it",
+    meaning=(
+        "The engine computes at least a fifth of its layers in INT8, and an inference takes longer than in a run of the same model that "
+        "does not, beyond noise; where no inference was timed in both runs, all layers together do. The evidence is the comparison's own "
+        "split of the layers' difference (`trtlens compare`), marked as stretched where the layers do not account for the inferences'. The "
+        "two tuners' times of the parts of the model that both engines compute tell whether the INT8 kernels themselves are faster, and "
+        "tactics that both tuners timed for the same layers in the same formats whether the GPU itself was slower in one of the builds: "
+        "there INT8 has no part in it.\n\n"
+        "INT8 saves arithmetic. Layers that are short already pay for the launch, for reading their inputs and for converting between "
+        "types, and none of these gets cheaper."
+    ),
+    stake="The difference of the inferences.",
+    next_check=(
+        "Build INT8 with FP16 beside it; what each layer pays is in the other findings (`constants-copied`, `launch-bound`)."
+    ),
+    needs="Two runs of the same model: `--against`, or a report of several, in any order.",
+)

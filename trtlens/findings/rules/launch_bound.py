@@ -1,37 +1,32 @@
-"""Rules about what the layers' times do not show: launches, and subgraphs that hide their kernels."""
+"""The host launches kernels more slowly than the GPU runs them."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from trtlens.findings.finding import Evidence, Finding
+from trtlens.findings.rule import BuildRule
 from trtlens.findings.stakes import Stake
 from trtlens.quantities import duration
-from trtlens.runs.network_nodes import network_nodes
-from trtlens.tuning.kept_strategy import kept_rows
 
 if TYPE_CHECKING:
-    from trtlens.engine.engine_graph import Node
     from trtlens.engine.inference_timing import Timing
     from trtlens.findings.engine import Engine
 
 _BOUND_SHARE = 0.3
-_HIDDEN_SHARE = 0.25
-_OPENED_FROM = 9
-"""From this release on detailed verbosity lists the kernels of a Myelin region."""
 _UNTIMED = Stake(None, "not known: no inference was timed from a CUDA graph, so what the waiting costs is in no record")
 _PROFILED_ALONE = Stake(None, "not known: no inference was timed as a whole, and profiling adds to every launch itself")
 
 
-def launch_bound(engine: Engine) -> Finding | None:
-    """The host launches kernels more slowly than the GPU runs them; without whole timings, layers that may be so short."""
+def finding(engine: Engine) -> Finding | None:
+    """By whole inferences where they were timed; else layers that may be so short."""
     timing = engine.timing
     if timing.waits is None:
         return None if timing.cuda_graph else _short_layers(engine)
     if not timing.waits:
         return None
     return Finding(
-        "launch-bound", "high", "the GPU waits for the host to launch kernels", _waiting(timing, len(engine.launched)),
+        "high", "the GPU waits for the host to launch kernels", _waiting(timing, len(engine.launched)),
         tuple(_of_waiting(timing)), "high", _without_waiting(timing), stake=_UNTIMED,
     )  # fmt: skip
 
@@ -88,53 +83,26 @@ def _short_layers(engine: Engine) -> Finding | None:
         Evidence(f"{smallest.node.name}: {duration(smallest.time_ms)}", smallest.node.row["line"]),
     )
     return Finding(
-        "launch-bound", "low", f"layers are short: launching them may be up to {100 * fixed / total:.0f} % of their time",
+        "low", f"layers are short: launching them may be up to {100 * fixed / total:.0f} % of their time",
         text, evidence, "low", "time whole inferences, with a CUDA graph (--useCudaGraph) and without, and with a larger batch",
         stake=_PROFILED_ALONE,
     )  # fmt: skip
 
 
-def myelin_hides_layers(engine: Engine) -> Finding | None:
-    """One Myelin region stands for a large part of the engine, and its kernels are not listed."""
-    hidden = [node for node in engine.graph.nodes.values() if node.type == "Myelin"]
-    if not hidden:
-        return None
-    largest = max(hidden, key=lambda node: (engine.known(node) or 0.0, _held(engine, node)))
-    time_ms, total = engine.known(largest), engine.total_ms
-    share = time_ms / total if time_ms is not None and total else None
-    held, nodes = _held(engine, largest), network_nodes(engine.run, engine.number).num_rows
-    if (share is not None and share < _HIDDEN_SHARE) or (share is None and len(engine.graph.nodes) > len(hidden) + 2):
-        return None
-    evidence = [Evidence(f"{largest.name}: one layer of type Myelin", largest.row["line"])]
-    if held:
-        evidence.append(
-            Evidence(f"it holds {held} of the model's {nodes} nodes" if nodes else f"it holds {held} nodes")
-        )
-    part = (
-        f" takes {duration(time_ms)}, {100 * share:.0f} % of {engine.clock.whole}"
-        if time_ms is not None and share is not None
-        else " has no known time"
-    )
-    text = f"{largest.name}{part}; which kernels run inside, in which precision, is not in the log."
-    return Finding(
-        "myelin-hides-layers", "medium", "one Myelin region hides what runs inside it", text, tuple(evidence), "high", _advice(engine),
-        stake=engine.clock.stake(time_ms), layers=tuple(node.name for node in hidden),
-    )  # fmt: skip
-
-
-def _held(engine: Engine, node: Node) -> int:
-    rows = [
-        row
-        for row in kept_rows(engine.run, "regions").to_pylist()
-        if row["build"] == engine.number and row["layer"] == node.name
-    ]
-    return len(rows[0]["onnx_nodes"] or ()) if rows else 0
-
-
-def _advice(engine: Engine) -> str:
-    version = (engine.row["tensorrt_version"] or "").partition(".")[0]
-    if version.isdigit() and int(version) < _OPENED_FROM:
-        return "Nsight Systems shows the kernels; TensorRT lists them from 9 on with --profilingVerbosity=detailed"
-    if engine.flags.is_detailed:
-        return "Nsight Systems shows the kernels: the engine has detailed profiling verbosity already"
-    return "rebuild with --profilingVerbosity=detailed, which lists the region's kernels as layers of their own (TensorRT 9 and later)"
+FINDING = BuildRule(
+    finding,
+    section="Speed",
+    place=7,
+    title="The GPU waits for the host",
+    meaning=(
+        "Enqueueing an inference takes nine tenths of the GPU's time or more, or more than 1 % of the queued inferences found the GPU idle, "
+        "or trtexec warns of it. The GPU's time then holds the waits, and a faster kernel saves nothing. A run that was timed from a CUDA "
+        "graph and does not wait is never called launch-bound.\n\n"
+        "Where no inference was timed as a whole, short layers alone give a hint, with low confidence: copies that move 64 KiB or less do "
+        "next to nothing, so their median time (three such copies are needed) is the most that a launch can cost. The finding is made if "
+        "30 % of the layers' time may be launches. Profiling adds to every launch itself, so only whole inferences can tell."
+    ),
+    stake="Not known: what an inference takes without the waits is in no record until it was timed from a CUDA graph.",
+    next_check="A CUDA graph, a larger batch.",
+    needs="Samples of whole inferences with their enqueue times, or trtexec's warning; else a profile of the layers.",
+)

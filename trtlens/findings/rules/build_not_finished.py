@@ -1,0 +1,47 @@
+"""The build failed, was stopped or killed, or the log breaks off; nothing else about its engine can be known."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from trtlens.findings.finding import Evidence, Finding
+from trtlens.findings.rule import BuildRule
+from trtlens.runs.endings import FAILED, FINISHED, NOT_SHOWN, read_ending
+
+if TYPE_CHECKING:
+    from trtlens.findings.engine import Engine
+
+
+def finding(engine: Engine) -> Finding | None:
+    """How the build ended, with the lines that show it."""
+    ending = read_ending(engine.run, engine.number)
+    if ending is None or ending.state == FINISHED or (ending.state == NOT_SHOWN and not ending.lines):
+        return None
+    texts = {row["line"]: row["text"] for row in engine.run["messages"].to_pylist() if row["build"] == engine.number}
+    evidence = [
+        Evidence(texts.get(line, "the last line of this build").split("\n", 1)[0], line) for line in ending.lines
+    ]
+    evidence += [Evidence(f"run.json: {error}".split("\n", 1)[0]) for error in engine.run.info.errors[:1]]
+    text = f"{ending.text[0].upper()}{ending.text[1:]}." + (" There is no engine." if ending.state == FAILED else "")
+    return Finding(
+        "medium" if ending.state == NOT_SHOWN else "high", ending.text, text, tuple(evidence),
+        "low" if ending.state == NOT_SHOWN else "high", ending.next_check or "trtlens show messages has what the log says",
+    )  # fmt: skip
+
+
+FINDING = BuildRule(
+    finding,
+    section="No engine",
+    place=1,
+    title="The build gave no engine",
+    meaning=(
+        "Without an engine nothing else can be said of one; this finding comes before all others. A build *failed* if trtexec or "
+        "`run.json` says so, or an error was printed after which no engine comes: the text names the node of the model with its operator, "
+        "or the layer, and why. It was *stopped* or *killed* by what `run.json` says, and the log is *cut off* if it ends while the tuner "
+        "is at work or without trtexec's last line. An error that a build survives (a tactic that fails) is no failure, and a log at info "
+        "level that shows no end and no error is not held against the build. `trtlens parse` says the same."
+    ),
+    stake="No time: there is no engine.",
+    next_check="What the error asks for.",
+    needs="A log, or a run folder with its `run.json`.",
+)

@@ -1,0 +1,92 @@
+"""Weights or biases are copied or converted at every inference."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from trtlens.engine.reformat_causes import ADVICE
+from trtlens.findings.finding import SHOWN, Evidence, Finding
+from trtlens.findings.reformats import reformat_evidence, severity_by_share, share_text
+from trtlens.findings.rule import BuildRule
+from trtlens.quantities import byte_size, duration
+from trtlens.tuning.wording import counted
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from trtlens.engine.reformat_causes import Reformat
+    from trtlens.findings.engine import Engine
+    from trtlens.findings.pairs import Pair
+
+_SMALL_BYTES = 64 * 1024
+_NOT_FOLDABLE = (
+    "no node of the model stands between these constants and their readers, so folding cannot help: give the constant in the "
+    "type that its reader computes in"
+)
+
+
+def finding(engine: Engine) -> Finding | None:
+    """How many copies, what they take, and how to be rid of them."""
+    found = [r for r in engine.reformats if r.cause == "constant" and r.cost_ms != 0]
+    if not found:
+        return None
+    found.sort(key=lambda r: -(r.cost_ms or 0.0))
+    costs = engine.costs(found)
+    cost = sum(costs) if costs else None
+    text = counted(
+        len(found), "copy of a constant runs at every inference", "copies of constants run at every inference"
+    )
+    text += f"; {share_text(cost, len(found), engine)}" if cost is not None else "; their time is not known"
+    return Finding(
+        severity_by_share(cost, engine), counted(len(found), "constant is copied at every inference", "constants are copied at every inference"),
+        f"{text}.{_moved(found)}", tuple(reformat_evidence(r) for r in found[:SHOWN]), "high", _how_to_fold(found),
+        stake=engine.clock.stake(cost), layers=tuple(r.node.name for r in found),
+    )  # fmt: skip
+
+
+def _moved(found: Sequence[Reformat]) -> str:
+    """How many bytes are copied, and that it is not these that cost where they are few."""
+    sizes = [tensor.bytes for r in found for tensor in r.node.outputs if tensor.bytes is not None]
+    if not sizes:
+        return ""
+    few = sum(sizes) <= _SMALL_BYTES * len(sizes)
+    return f" They move {byte_size(sum(sizes))} in all" + (
+        ": what costs is running them, not the bytes." if few else "."
+    )
+
+
+def _how_to_fold(found: Sequence[Reformat]) -> str:
+    """Folding takes away nodes of the model; where the nodes are known and none is there, it is no remedy."""
+    return _NOT_FOLDABLE if all(r.through_model is False for r in found) else ADVICE["constant"]
+
+
+def _beside(found: Finding, pair: Pair) -> Finding:
+    """How many constants the other run copies."""
+    other = pair.other
+    there = [reformat for reformat in other.reformats if reformat.cause == "constant" and reformat.cost_ms]
+    costs = other.costs(there)
+    such = counted(len(there), "such copy runs", "such copies run")
+    took = f"; they take {duration(sum(costs))} by {other.source}" if costs else ""
+    text = f"in {pair.other_name} {such}{took}" if there else f"{pair.other_name} has none"
+    return replace(found, evidence=(*found.evidence, Evidence(text)))
+
+
+FINDING = BuildRule(
+    finding,
+    add_second_run=_beside,
+    section="Speed",
+    place=5,
+    title="Constants are copied at every inference",
+    meaning=(
+        "Reformats or copies of constants (weights, biases, scales) run at every inference, although their result never changes. Exporters "
+        "share equal initializers through Identity nodes, which become such copies."
+    ),
+    stake="The copies' time.",
+    second_run="How many constants the other run copies.",
+    next_check=(
+        "Fold constants before building; where the model's nodes are known and none of the copies is one, folding cannot help, and the "
+        "advice is another."
+    ),
+    needs="The engine's layers; of the copies' time the profile, or the tuner's times.",
+)

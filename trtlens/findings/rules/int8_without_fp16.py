@@ -1,0 +1,100 @@
+"""INT8 was enabled and FP16 was not: what has no INT8 kernel runs in FP32."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from trtlens.findings.finding import SHOWN, Evidence, Finding, message_evidence
+from trtlens.findings.rule import BuildRule
+from trtlens.quantities import duration
+from trtlens.tuning.wording import counted
+
+if TYPE_CHECKING:
+    from trtlens.findings.engine import Engine
+    from trtlens.findings.pairs import Pair, TunedRegion
+
+_WORTH_SHARE = 0.05
+
+
+def finding(engine: Engine) -> Finding | None:
+    """What runs in FP32 for want of FP16."""
+    int8, fp16 = engine.flags.allowed("int8"), engine.flags.allowed("fp16")
+    if not int8.enabled or fp16.enabled is not False or engine.flags.allowed("bf16").enabled:
+        return None
+    if engine.flags.strongly_typed:
+        return None
+    slow = [t for t in engine.launched if t.node.row["precision"] in {"fp32", "tf32"} and not t.node.is_reformat]
+    slow.sort(key=lambda timed: -timed.time_ms)
+    in_fp32 = sum(timed.time_ms for timed in slow) or None
+    evidence = [Evidence(f"INT8: {int8.how}", _first(int8.lines)), Evidence(f"FP16: {fp16.how}", _first(fp16.lines))]
+    evidence += [message_evidence(row) for row in engine.messages if row["code"] == "int8-without-fp16"]
+    evidence += [
+        Evidence(
+            f"{t.node.name} computes in {str(t.node.row['precision']).upper()}: {duration(t.time_ms)} by {engine.source}",
+            t.node.row["line"],
+        )
+        for t in slow[:SHOWN]
+    ]
+    text = (
+        f"{counted(len(slow), 'layer that computes runs', 'layers that compute run')} in FP32; they take "
+        f"{duration(in_fp32)} of {engine.clock.whole}"
+        if in_fp32
+        else "No layer with a known time computes in FP32 here"
+    ) + "; layers that are slower in INT8 than they would be in FP16 had no FP16 kernel to choose either."
+    return Finding(
+        _severity(engine, in_fp32), "INT8 was enabled without FP16", text, tuple(evidence), "high",
+        "build with both (--int8 --fp16, or --best), and compare: trtlens findings NEW --against OLD",
+        stake=engine.clock.stake(in_fp32), layers=tuple(t.node.name for t in slow),
+    )  # fmt: skip
+
+
+def _severity(engine: Engine, spent_ms: float | None) -> str:
+    """How much it matters, by the layers' time that it is about."""
+    total = engine.total_ms
+    return "high" if spent_ms is not None and total is not None and spent_ms >= _WORTH_SHARE * total else "medium"
+
+
+def _first(lines: tuple[int, ...]) -> int | None:
+    return lines[0] if lines else None
+
+
+def _beside(found: Finding, pair: Pair) -> Finding:
+    """What the layers that the other run computes in FP16 would save here, by the two tuners' times."""
+    halves = [region for region in pair.tuned if region.other_precision == "fp16"]
+    faster = [region for region in halves if region.loss_ms > 0]
+    if not faster:
+        return found
+    text = (
+        f"{pair.other_name} computes {counted(len(halves), 'part', 'parts')} of the model in FP16: by the two tuners' times {len(faster)} of "
+        f"them are faster there, by {duration(sum(region.loss_ms for region in faster))} together (reformats between the precisions not counted)"
+    )
+    saved = sum(_saved(pair.engine, region) for region in faster)
+    saving = pair.engine.clock.stake(saved or None)
+    stake = saving if (saving.time_ms or 0.0) > (found.at_stake_ms or 0.0) else found.stake
+    severity = max(found.severity, _severity(pair.engine, saved), key=("low", "medium", "high").index)
+    return replace(found, evidence=(*found.evidence, Evidence(text)), stake=stake, severity=severity)
+
+
+def _saved(engine: Engine, region: TunedRegion) -> float:
+    """What the region's layers would take less by the engine's clock, in proportion to the tuners' times."""
+    known = [time_ms for node in region.nodes if (time_ms := engine.known(node)) is not None]
+    return sum(known) * region.loss_ms / region.here_ms if region.here_ms else 0.0
+
+
+FINDING = BuildRule(
+    finding,
+    add_second_run=_beside,
+    section="Speed",
+    place=2,
+    title="INT8 was enabled without FP16",
+    meaning=(
+        "INT8 was enabled and FP16 was not, by trtexec's options, by `run.json`, or because no candidate of any layer computes in FP16. A "
+        "layer without an INT8 kernel, or whose INT8 kernel is slower, then falls back to FP32. Not asked of strongly typed networks, "
+        "whose own types count."
+    ),
+    stake="The time of the layers that compute in FP32.",
+    second_run="A run that has FP16 also gives the part of their time that its tuner measured to be saved there.",
+    next_check="Build with both (`--int8 --fp16`, or `--best`).",
+    needs="The options of the build: trtexec's, `run.json`, or the tuner's record.",
+)
