@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from trtlens.accuracy.metrics import measure
-from trtlens.accuracy.tensors import MappedFile, Tensor
+from trtlens.accuracy.tensors import RawFile, Tensor
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -33,7 +33,7 @@ def write_pair(folder: Path, megabytes: int) -> tuple[Tensor, Tensor]:
             values = random.standard_normal(min(1 << 22, elements - start), dtype=np.float32)
             values.tofile(reference)
             (values + np.float32(1e-3) * random.standard_normal(values.size, dtype=np.float32)).tofile(run)
-    made = [Tensor(path.stem, "fp32", (elements,), MappedFile(path, np.dtype("<f4"), 0, (elements,))) for path in paths]
+    made = [Tensor(path.stem, "fp32", (elements,), RawFile(path, np.dtype("<f4"), elements)) for path in paths]
     return made[0], made[1]
 
 

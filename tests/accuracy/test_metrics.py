@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from tests.accuracy.conftest import f16, f32, tensor
 from trtlens.accuracy.metrics import Metrics, measure, ranges_of
-from trtlens.accuracy.tensors import CHUNK, InMemory, MappedFile, Tensor, UnreadableTensor
+from trtlens.accuracy.tensors import CHUNK, InMemory, RawFile, Tensor, UnreadableTensor
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -218,7 +218,7 @@ def test_memory_stays_bounded(tmp_path: Path) -> None:
     """A pair of 32 MB each is compared with less than 16 MB of memory beyond the mapped files."""
     path = tmp_path / "a.bin"
     np.random.default_rng(0).standard_normal(1 << 23, dtype=np.float32).tofile(path)
-    mapped = Tensor("t", "fp32", (1 << 23,), MappedFile(path, np.dtype("<f4"), 0, (1 << 23,)))
+    mapped = Tensor("t", "fp32", (1 << 23,), RawFile(path, np.dtype("<f4"), 1 << 23))
     tracemalloc.start()
     try:
         assert measure(mapped, mapped, ulp_type="fp16").error == 0

@@ -483,7 +483,12 @@ build_run(Path(sys.argv[1]), Path(sys.argv[2]), backend=backends.backend_from_mo
 def test_killed_build_leaves_a_readable_run(small_cnn: Path, tmp_path: Path) -> None:
     """A process that is killed leaves a run.json that says building, and the log up to a moment before."""
     arguments = [sys.executable, "-c", _KILLED, str(small_cnn), str(tmp_path / "run")]
-    done = subprocess.run(arguments, cwd=ROOT, check=False, env={**os.environ, "PYTHONPATH": str(ROOT)})
+    done = subprocess.run(
+        arguments,
+        cwd=ROOT,
+        check=False,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join((str(ROOT), str(ROOT / "parsers")))},
+    )
     assert done.returncode == -signal.SIGKILL
     assert document(tmp_path / "run")["status"] == "building"
     assert b"Computing costs for layer 1\n" in (tmp_path / "run" / "verbose.log").read_bytes()

@@ -248,7 +248,6 @@ def test_rtx_does_not_run_on_a_data_centre_gpu() -> None:
         ("onnxruntime", {"compute reference outputs"}),
         ("onnxconverter-common", set()),
         ("nvidia-modelopt", set()),
-        ("ml-dtypes", set()),
     ],
 )
 def test_each_missing_package_costs_what_needs_it(package: str, lost: set[str]) -> None:

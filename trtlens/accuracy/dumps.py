@@ -66,7 +66,7 @@ class DumpWriter:
         """
         dtype = dtype_name(values.dtype) if dtype is None else dtype
         if dtype is None:
-            self.skip(name, f"its type {values.dtype} holds no numbers", origin, order=order)
+            self.skip(name, f"its type {values.dtype} cannot be kept", origin, order=order)
             return
         values = values if dtype in NATIVE else np.ascontiguousarray(values).view(stored_dtype(dtype))
         file = self._write(name, values, dtype)

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, TypeVar
 import numpy as np
 
 from trtlens.accuracy.encodings import stored_count, stored_dtype
-from trtlens.accuracy.npy import MAGIC, read_header
-from trtlens.accuracy.tensors import ArchiveMember, InMemory, MappedFile, Tensor, TextFile, UnreadableTensor
+from trtlens.accuracy.npy import MAGIC, read_array, read_header
+from trtlens.accuracy.tensors import ArchiveMember, InMemory, NpyFile, RawFile, Tensor, TextFile, UnreadableTensor
 from trtlens.errors import TrtlensError
 from trtlens_parsers.errors import FormatError
 from trtlens_parsers.saved_tensors import EncodedTensor, read_outputs, read_run_results, read_shape, recognise_dump
@@ -107,8 +107,7 @@ def npy_tensor(path: Path, name: str) -> Tensor:
             header = read_header(stream, path.stat().st_size)
     except OSError as error:
         raise UnreadableTensor(f"{path.name} cannot be read ({error.strerror})") from error
-    source = MappedFile(path, header.dtype, header.size, header.shape, header.fortran)
-    return Tensor(name, header.name, header.shape, source)
+    return Tensor(name, header.name, header.shape, NpyFile(path, header.shape))
 
 
 def raw_tensor(path: Path, name: str, dtype: str, shape: tuple[int, ...]) -> Tensor:
@@ -124,7 +123,7 @@ def raw_tensor(path: Path, name: str, dtype: str, shape: tuple[int, ...]) -> Ten
     if size != units * stored.itemsize:
         needed = units * stored.itemsize
         raise UnreadableTensor(f"its shape {list(shape)} of {dtype} takes {needed} bytes and the file holds {size}")
-    return Tensor(name, dtype, shape, MappedFile(path, stored, 0, (units,)))
+    return Tensor(name, dtype, shape, RawFile(path, stored, units))
 
 
 def _archive(path: Path) -> Iterator[Entry]:
@@ -155,7 +154,7 @@ def _member_source(path: Path, archive: zipfile.ZipFile, info: zipfile.ZipInfo, 
         return ArchiveMember(path, info.filename, header.dtype, header.size)
     if info.file_size > _LOADED_LIMIT_BYTES:
         raise UnreadableTensor("it is in Fortran order and too large to be turned: save it in C order")
-    return InMemory(header.values(archive.read(info)))
+    return InMemory(read_array(archive.read(info)))
 
 
 # -- text ------------------------------------------------------------------------------------------------------------
@@ -195,7 +194,7 @@ def _encoded(tensor: EncodedTensor) -> Tensor:
     try:
         data = _unzipped(tensor.npy)
         header = read_header(io.BytesIO(data), len(data))
-        return Tensor(tensor.name, header.name, header.shape, InMemory(header.values(data)))
+        return Tensor(tensor.name, header.name, header.shape, InMemory(read_array(data)))
     except UnreadableTensor:
         raise
     except Exception as error:

@@ -1,7 +1,7 @@
-"""numpy's files (npy of format 1.0 and 2.0, npz), read without ever unpickling and checked against the file's size.
+"""numpy's files (npy of format 1.0 and 2.0, npz), read by numpy, without pickles, once their headers were checked.
 
-An array of objects is a pickle and is refused. Nothing is taken from a header but what the bytes behind it can fill, so a
-damaged or hostile file costs no memory. https://numpy.org/neps/nep-0001-npy-format.html
+numpy allocates what a header claims. Nothing is taken from a header but what the bytes behind it can fill, so a damaged
+or hostile file costs no memory. https://numpy.org/neps/nep-0001-npy-format.html
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import IO, TYPE_CHECKING, Any
 import numpy as np
 
 from trtlens.accuracy.encodings import dtype_name
-from trtlens.accuracy.tensors import UnreadableTensor
+from trtlens.accuracy.tensors import LARGEST_HEADER, UnreadableTensor
 from trtlens.errors import TrtlensError
 
 if TYPE_CHECKING:
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 
 MAGIC = b"\x93NUMPY"
 
-_LARGEST_HEADER = 10_000
 _READERS = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
 
 
@@ -56,11 +55,6 @@ class NpyHeader:
             )
         raise UnreadableTensor(f"its type {str(self.dtype)[:60]} holds no numbers that can be compared")
 
-    def values(self, data: bytes) -> NDArray[Any]:
-        """The array of a whole file's bytes, in its shape."""
-        flat = np.frombuffer(data, self.dtype, math.prod(self.shape), self.size)
-        return flat.reshape(self.shape, order="F" if self.fortran else "C")
-
 
 def read_header(stream: IO[bytes], size_bytes: int) -> NpyHeader:
     """Read the header of an npy file of that size from its beginning.
@@ -71,12 +65,10 @@ def read_header(stream: IO[bytes], size_bytes: int) -> NpyHeader:
     """
     try:
         # numpy reads as much as the header claims to be long, which a small archive can expand to gigabytes
-        head = io.BytesIO(stream.read(_LARGEST_HEADER + len(MAGIC) + 6))
+        head = io.BytesIO(stream.read(LARGEST_HEADER + len(MAGIC) + 6))
         version = np.lib.format.read_magic(head)
-        found = _READERS[version](head, max_header_size=_LARGEST_HEADER) if version in _READERS else None
-    except (
-        Exception
-    ) as error:  # numpy evaluates the header: besides ValueError comes what its tokenizer, zlib, lzma raise
+        found = _READERS[version](head, max_header_size=LARGEST_HEADER) if version in _READERS else None
+    except Exception as error:  # besides ValueError comes what numpy's tokenizer, zlib and lzma raise
         raise UnreadableTensor(f"its npy header cannot be read ({str(error)[:120]})") from error
     if found is None:
         raise UnreadableTensor(f"its npy format {version[0]}.{version[1]} is only used for records of named fields")
@@ -99,6 +91,13 @@ def _check(header: NpyHeader, size_bytes: int) -> None:
         )
 
 
+def read_array(data: bytes) -> NDArray[Any]:
+    """The array of an npy file's bytes; raises UnreadableTensor for a header that is refused."""
+    read_header(io.BytesIO(data), len(data))
+    array: NDArray[Any] = np.load(io.BytesIO(data), allow_pickle=False, max_header_size=LARGEST_HEADER)
+    return array
+
+
 def load_arrays(path: Path) -> dict[str, NDArray[Any]]:
     """Every array of an npz file by its name; that of an npy file under the empty name.
 
@@ -110,7 +109,7 @@ def load_arrays(path: Path) -> dict[str, NDArray[Any]]:
         with path.open("rb") as stream:
             if stream.read(len(MAGIC)) != MAGIC:
                 return dict(_members(stream))
-        return {"": _array(path.read_bytes())}
+        return {"": read_array(path.read_bytes())}
     except FileNotFoundError as error:
         raise TrtlensError(f"{path} cannot be read ({error.strerror}): check the name") from error
     except Exception as error:  # what numpy, zipfile and the decompressors raise has no common class
@@ -123,11 +122,7 @@ def _members(stream: IO[bytes]) -> Iterator[tuple[str, NDArray[Any]]]:
             name = info.filename.removesuffix(".npy")
             try:
                 with archive.open(info) as member:
-                    read_header(member, info.file_size)
-                yield name, _array(archive.read(info))
+                    read_header(member, info.file_size)  # before the whole of it is decompressed
+                yield name, read_array(archive.read(info))
             except UnreadableTensor as reason:
                 raise UnreadableTensor(f"{name}: {reason}") from reason
-
-
-def _array(data: bytes) -> NDArray[Any]:
-    return read_header(io.BytesIO(data), len(data)).values(data)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import zipfile
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING, Any, Protocol
 
@@ -26,7 +27,10 @@ if TYPE_CHECKING:
 Shape = tuple[int, ...]
 
 CHUNK = 1 << 15
-"""Elements in a chunk: what several float64 copies of leave room for in a core's cache."""
+"""Elements in a chunk: several float64 copies of it fit into a core's cache."""
+
+LARGEST_HEADER = 10_000
+"""Bytes of an npy header at most: numpy evaluates it."""
 
 _TEXT_BYTES = 1 << 20
 _MOST_DIMENSIONS = 32
@@ -142,38 +146,60 @@ class InMemory:
     values: NDArray[Any]
 
     def stored(self, units: int) -> Iterator[NDArray[Any]]:
-        """Views of the array."""
-        flat = np.ascontiguousarray(self.values).reshape(-1)
-        return (flat[start : start + units] for start in range(0, flat.size, units))
+        """Views of the array, or copies of a chunk where the order has to be changed."""
+        return _pieces(self.values, units)
 
 
 @dataclass(frozen=True, slots=True)
-class MappedFile:
-    """Units that lie in a file from an offset on; `fortran` says that the first index runs fastest, in that shape."""
+class NpyFile:
+    """The values of an npy file whose header was read and checked; `shape` is what it says."""
+
+    path: Path
+    shape: Shape
+
+    def stored(self, units: int) -> Iterator[NDArray[Any]]:
+        """Views of the mapped file, or copies of a chunk in Fortran order."""
+        if not math.prod(self.shape):
+            return iter(())
+        with _mapping(self.path):
+            array = np.load(self.path, mmap_mode="r", allow_pickle=False, max_header_size=LARGEST_HEADER)
+        return _pieces(array.view(np.ndarray), units)
+
+
+@dataclass(frozen=True, slots=True)
+class RawFile:
+    """A file that holds nothing but that many units of a type."""
 
     path: Path
     dtype: np.dtype[Any]
-    offset: int
-    shape: Shape
-    fortran: bool = False
+    count: int
 
     def stored(self, units: int) -> Iterator[NDArray[Any]]:
-        """Views of the mapped file, or copies of a chunk where the order has to be changed."""
-        count = math.prod(self.shape)
-        if not count:
-            return
-        try:
-            flat = np.memmap(self.path, self.dtype, "r", self.offset, (count,))
-        except Exception as error:
-            raise UnreadableTensor(f"{self.path.name} cannot be mapped ({error})") from error
-        if not self.fortran:
-            plain = flat.view(np.ndarray)
-            yield from (plain[start : start + units] for start in range(0, count, units))
-            return
-        turned = flat.view(np.ndarray).reshape(self.shape, order="F")
-        flags: Any = ["external_loop", "buffered"]
-        for buffer in np.nditer(turned, flags=flags, order="C", buffersize=units):
-            yield np.array(buffer).reshape(-1)
+        """Views of the mapped file."""
+        if not self.count:
+            return iter(())
+        with _mapping(self.path):
+            array = np.memmap(self.path, self.dtype, "r", shape=(self.count,))
+        return _pieces(array.view(np.ndarray), units)
+
+
+@contextmanager
+def _mapping(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except Exception as error:
+        raise UnreadableTensor(f"{path.name} cannot be mapped ({error})") from error
+
+
+def _pieces(values: NDArray[Any], units: int) -> Iterator[NDArray[Any]]:
+    """The array in row-major order, flat, at most that many units at a time, never copied as a whole."""
+    if values.flags.c_contiguous:
+        flat = values.reshape(-1)
+        yield from (flat[start : start + units] for start in range(0, flat.size, units))
+        return
+    flags: Any = ["external_loop", "buffered"]
+    for buffer in np.nditer(values, flags=flags, order="C", buffersize=units):
+        yield np.array(buffer).reshape(-1)
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from trtlens.accuracy.encodings import bf16_bits
+from trtlens.accuracy.encodings import encode
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -30,7 +30,8 @@ _LARGEST_BITS = np.int32(0x477FE000)  # 65504 in FP32
 def fp16_places(values: NDArray[np.float32]) -> NDArray[np.int32]:
     """The place of each number, rounded to FP16, among all FP16 numbers; numbers beyond 65504 take that of infinity.
 
-    Does in integers what `astype(float16)` does, in a third of its time. NaN must not be among the values.
+    Does in integers what `astype(float16)` does, in a half of its time, and in a twentieth for what FP16 holds as
+    subnormal numbers (benchmarks/accuracy.py). NaN must not be among the values.
     """
     bits = values.view(np.int32)
     magnitude = bits & np.int32(0x7FFFFFFF)
@@ -56,7 +57,7 @@ def _signed(codes: NDArray[np.int32], signs: NDArray[np.int32]) -> NDArray[np.in
 
 def bf16_places(values: NDArray[np.float32]) -> NDArray[np.int32]:
     """The place of each number, rounded to BF16, among all BF16 numbers; NaN must not be among the values."""
-    bits = bf16_bits(values).astype(np.int16).astype(np.int32)
+    bits = encode("bf16", values).view(np.int16).astype(np.int32)
     return _signed(bits & np.int32(0x7FFF), bits >> np.int32(31))
 
 

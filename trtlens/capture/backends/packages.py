@@ -31,7 +31,6 @@ PACKAGES = (
     Package("onnxconverter-common", "onnxconverter_common", "converts models to FP16"),
     Package("onnxruntime", "onnxruntime", "computes reference outputs and quantizes models", ("onnxruntime-gpu",)),
     Package("nvidia-modelopt", "modelopt", "converts to mixed precision and quantizes to FP8"),
-    Package("ml-dtypes", "ml_dtypes", "reads BF16 and FP8 arrays"),
 )
 """In the order to print them. `cuda.cudart`, of cuda-python before 12.8, also serves for the first."""
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from trtlens.accuracy.dumps import DumpWriter, Origin
-from trtlens.accuracy.encodings import bf16_bits, round_to
+from trtlens.accuracy.encodings import encode
 from trtlens.capture.dumping.reference import Plan, add_hidden, add_inputs, add_weights
 from trtlens.capture.models.convert import convert_model
 from trtlens.capture.models.model import load_onnx, require_onnx
@@ -82,12 +82,8 @@ def _add(writer: DumpWriter, tensor: str, values: Any, origin: Origin, dtype: st
     """Write a tensor in the type that it has in the converted model."""
     if not isinstance(values, np.ndarray):
         writer.skip(tensor, f"it is no tensor but a {type(values).__name__}", origin)
-    elif dtype == "fp16":
-        writer.add(tensor, values.astype(np.float16), origin)
-    elif dtype == "bf16":
-        writer.add(tensor, bf16_bits(values), origin, dtype="bf16")
     else:
-        writer.add(tensor, values, origin)
+        writer.add(tensor, values if dtype is None else encode(dtype, values), origin)
 
 
 @dataclass(slots=True)
@@ -147,7 +143,7 @@ class _Emulation:
         if not isinstance(values, np.ndarray) or values.dtype != np.float32:
             return values, None
         half = self._half_type(tensor, node)
-        return (values, None) if half is None else (np.asarray(round_to(half, values)), half)
+        return (values, None) if half is None else (encode(half, values).astype(np.float32), half)
 
     def _half_type(self, tensor: str, node: Any) -> str | None:
         """The half type of an output: the inferred one, else, of an operator that onnx does not know, an input's."""

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from trtlens.capture.dumping.readback import Reader, ReadTensor, make_listener
-from trtlens.capture.models.input_types import storage_type
 from trtlens.capture.models.inputs import load_arrays, make_inputs
 from trtlens.capture.models.io_tensors import choose_shapes
 from trtlens.capture.models.onnx_inputs import Feeds, inputs_file
@@ -92,9 +91,9 @@ def _shapes(session: EngineSession, execution: Execution, arrays: Mapping[str, N
 def _narrowed(array: NDArray[Any], inputs: Sequence[IoTensor], name: str) -> NDArray[Any]:
     """64-bit whole numbers as the 32 bits that TensorRT 8.x takes, where none is lost."""
     tensor = next((tensor for tensor in inputs if tensor.name == name), None)
-    if tensor is None or tensor.dtype != "INT32" or array.dtype != np.int64:
+    if tensor is None or tensor.dtype != "int32" or array.dtype != np.int64:
         return array
-    narrow = array.astype(storage_type("INT32"))
+    narrow = array.astype(np.int32)
     return narrow if np.array_equal(narrow, array) else array
 
 

@@ -12,10 +12,10 @@ from dataclasses import dataclass, field
 from math import prod
 from typing import TYPE_CHECKING, Any
 
-from trtlens.capture.building.network import is_strongly_typed, network_layers, network_outputs
-from trtlens.capture.models.io_tensors import DATA_TYPE_BITS
+from trtlens.capture.building.network import data_type, is_strongly_typed, network_layers, network_outputs
 from trtlens.capture.patterns import matches
 from trtlens.errors import CaptureError, TrtlensError
+from trtlens_parsers.data_types import DATA_TYPES, DTYPE_BITS, api_dtype
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -27,7 +27,7 @@ BOUNDARIES, ALL = "boundaries", "all"
 
 _ONNX_NODE = re.compile(r"\[ONNX Layer: ([^\]\x1e]{1,4000})\]")
 _REFUSED = re.compile(r"failed\. ((?:(?!failed\. )[^\n]){1,4000}?) requires output to be in floating point precision")
-_KEPT_TYPES = {"fp16": "HALF", "bf16": "BF16"}
+_KEPT_TYPES = frozenset({"fp16", "bf16"})
 _BYTE_BITS = 8
 
 
@@ -93,13 +93,12 @@ def inner_tensors(network: Any, choice: Choice) -> list[InnerTensor]:
 
 
 def _described(tensor: Any, layer: Any) -> InnerTensor:
-    dtype = tensor.dtype.name
-    bits = DATA_TYPE_BITS.get(dtype)
+    bits = DTYPE_BITS.get(api_dtype(tensor.dtype.name) or "")
     skipped = None
     if tensor.is_shape_tensor:
         skipped = "it is a shape tensor, which TensorRT computes on the host"
     elif bits is None:
-        skipped = f"its type {dtype} cannot be read"
+        skipped = f"its type {tensor.dtype.name} cannot be read"
     size = prod(max(extent, 1) for extent in tuple(tensor.shape)) * (bits or _BYTE_BITS) // _BYTE_BITS
     return InnerTensor(tensor, tensor.name, producer_of(layer), size, skipped)
 
@@ -130,9 +129,9 @@ def mark_outputs(backend: Backend, network: Any, names: set[str], choice: Choice
     typed = is_strongly_typed(backend, network)
     for inner in inner_tensors(network, Choice(frozenset(names))):
         network.mark_output(inner.tensor)
-        kept = _KEPT_TYPES.get(choice.dtypes.get(inner.name, ""))
-        if kept is not None and not typed and backend.has(f"DataType.{kept}"):
-            inner.tensor.dtype = getattr(backend.trt.DataType, kept)
+        kept = choice.dtypes.get(inner.name, "")
+        if kept in _KEPT_TYPES and not typed and backend.has(f"DataType.{DATA_TYPES[kept].api}"):
+            inner.tensor.dtype = data_type(backend, kept)
 
 
 def refused_outputs(message: str, tensors: Iterable[InnerTensor]) -> set[str]:

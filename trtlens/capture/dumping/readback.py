@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from trtlens.accuracy.encodings import PACKED, api_dtype, stored_count, stored_dtype
+from trtlens.accuracy.encodings import PACKED, stored_count, stored_dtype
 from trtlens.errors import CaptureError, TrtlensError
+from trtlens_parsers.data_types import api_dtype
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -49,13 +50,10 @@ class Reader:
         self._runtime: Any = cuda._runtime  # noqa: SLF001  uploads are all that timing needs of it
 
     def read(self, address: int, dtype: str, shape: tuple[int, ...], *, on_host: bool) -> ReadTensor:
-        """Read a tensor of TensorRT's type; raises CaptureError for a type that cannot be held, or where CUDA fails."""
-        name = api_dtype(dtype)
-        if name is None:
-            raise CaptureError(f"a tensor of type {dtype} cannot be read: leave it out with --mark")
-        size = stored_count(name, prod(shape)) * stored_dtype(name).itemsize
+        """Read a tensor; raises CaptureError where CUDA fails."""
+        size = stored_count(dtype, prod(shape)) * stored_dtype(dtype).itemsize
         data = ctypes.string_at(address, size) if on_host else self._download(address, size)
-        return ReadTensor(data, name, shape)
+        return ReadTensor(data, dtype, shape)
 
     def _download(self, address: int, size: int) -> bytes:
         room = np.empty(size, np.uint8)
@@ -86,10 +84,13 @@ def make_listener(trt: Any, reader: Reader, take: Callable[[str, ReadTensor], No
             """Take one tensor; an exception cannot pass through TensorRT."""
             if self.failure is not None:
                 return True
+            known = api_dtype(dtype.name)
+            if known is None:
+                self.skipped[name] = f"a tensor of type {dtype.name} cannot be read: leave it out with --mark"
+                return True
             try:
                 reader.wait(stream)
-                on_host = location.name == "HOST"
-                take(name, reader.read(int(address), dtype.name, tuple(shape), on_host=on_host))
+                take(name, reader.read(int(address), known, tuple(shape), on_host=location.name == "HOST"))
             except CaptureError as error:
                 self.skipped[name] = error.message
             except (TrtlensError, OSError, ValueError) as error:

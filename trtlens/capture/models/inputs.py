@@ -31,7 +31,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from trtlens.accuracy import npy
-from trtlens.capture.models.input_types import PACKED, accepts, from_floats, raw_values, storage_type, stored_shape
+from trtlens.accuracy.encodings import PACKED, accepts, encode, stored_dtype, stored_shape
 from trtlens.capture.models.io_tensors import ChosenShapes, IoTensor, Shape, shape_text
 from trtlens.errors import TrtlensError
 
@@ -41,18 +41,18 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-_LARGEST = {"FLOAT": 3.4e38, "BF16": 3.38e38, "HALF": 65504.0, "FP8": 448.0}
+_LARGEST = {"fp32": 3.4e38, "bf16": 3.38e38, "fp16": 65504.0, "fp8": 448.0}
 _WHOLE = {
-    "INT64": (-(2**63), 2**63 - 1),
-    "INT32": (-(2**31), 2**31 - 1),
-    "INT8": (-128, 127),
-    "UINT8": (0, 255),
-    "BOOL": (0, 1),
+    "int64": (-(2**63), 2**63 - 1),
+    "int32": (-(2**31), 2**31 - 1),
+    "int8": (-128, 127),
+    "uint8": (0, 255),
+    "bool": (0, 1),
 }
 _IDS_END = 100
 _MOST_VALUES = 2**40
 """Values of one input: terabytes, which numpy refuses with an error of another class than what memory does not hold."""
-_BYTES = {"INT8": (-128, 128), "UINT8": (0, 256)}
+_BYTES = {"int8": (-128, 128), "uint8": (0, 256)}
 
 _MASK = re.compile(r"mask", re.IGNORECASE)
 _TOKEN_TYPE = re.compile(r"token_?type|segment", re.IGNORECASE)
@@ -106,7 +106,7 @@ def make_inputs(
     recipe: InputRecipe,
     loaded: Mapping[str, NDArray[np.generic]],
 ) -> dict[str, NDArray[np.generic]]:
-    """One C-contiguous array per input, in the type its memory has (`storage_type`, `stored_shape`).
+    """One C-contiguous array per input, in the type its memory has (`stored_dtype`, `stored_shape`).
 
     `loaded` is what `load_arrays` read from the recipe's file. Raises TrtlensError where the file or the ranges do not
     fit the engine: a name that is no input, an input that the file lacks, another type or shape.
@@ -144,15 +144,15 @@ def _checked(
     if not accepts(tensor.dtype, array.dtype):
         raise TrtlensError(
             f"{recipe.file}: input {tensor.name!r} is {array.dtype}, the engine takes {tensor.dtype}: "
-            f"save it as {storage_type(tensor.dtype)}",
+            f"save it as {stored_dtype(tensor.dtype)}",
         )
-    expected = stored_shape(tensor.dtype, shape)
-    if array.shape != expected:
+    shape_in_memory = stored_shape(tensor.dtype, shape)
+    if array.shape != shape_in_memory:
         raise TrtlensError(
             f"{recipe.file}: input {tensor.name!r} is {shape_text(array.shape)}, the engine takes "
-            f"{shape_text(expected)} here: save that shape, or give another one with --shapes",
+            f"{shape_text(shape_in_memory)} here: save that shape, or give another one with --shapes",
         )
-    return raw_values(tensor.dtype, array)
+    return np.ascontiguousarray(array).view(stored_dtype(tensor.dtype)).reshape(shape_in_memory)
 
 
 def _fitting(tensor: IoTensor, chosen: ChosenShapes, recipe: InputRecipe) -> NDArray[np.generic]:
@@ -173,7 +173,7 @@ def _made(tensor: IoTensor, chosen: ChosenShapes, recipe: InputRecipe) -> NDArra
     if wanted is not None:
         return _drawn(tensor, chosen.inputs[tensor.name], wanted, generator)
     if tensor.name in chosen.values:
-        usual = np.asarray(chosen.values[tensor.name], dtype=storage_type(tensor.dtype))
+        usual = np.asarray(chosen.values[tensor.name], dtype=stored_dtype(tensor.dtype))
         return usual.reshape(chosen.inputs[tensor.name])
     return _default(tensor, chosen.inputs, generator)
 
@@ -187,7 +187,7 @@ def _drawn(tensor: IoTensor, shape: Shape, wanted: Range, generator: np.random.G
                 f"{option} does not fit {tensor.dtype}, whose largest value is {_LARGEST[tensor.dtype]:g}"
             )
         span = generator.random(shape, dtype=np.float32)
-        return from_floats(tensor.dtype, np.float32(wanted.low) * (1 - span) + np.float32(wanted.high) * span)
+        return encode(tensor.dtype, np.float32(wanted.low) * (1 - span) + np.float32(wanted.high) * span)
     if tensor.dtype not in _WHOLE:
         raise TrtlensError(f"{option}: {tensor.dtype} values are bit patterns and take no range")
     low, high = math.ceil(wanted.low), math.ceil(wanted.high)
@@ -195,20 +195,18 @@ def _drawn(tensor: IoTensor, shape: Shape, wanted: Range, generator: np.random.G
     lowest, highest = _WHOLE[tensor.dtype]
     if not lowest <= low <= last <= highest:
         raise TrtlensError(f"{option} holds no value of {tensor.dtype}, or some that do not fit it")
-    return np.asarray(generator.integers(low, last, size=shape, endpoint=True)).astype(storage_type(tensor.dtype))
+    return np.asarray(generator.integers(low, last, size=shape, endpoint=True)).astype(stored_dtype(tensor.dtype))
 
 
 def _default(tensor: IoTensor, shapes: Mapping[str, Shape], generator: np.random.Generator) -> NDArray[np.generic]:
     shape, dtype, name = shapes[tensor.name], tensor.dtype, tensor.name
     if dtype in PACKED:
         return generator.integers(0, 256, size=stored_shape(dtype, shape), dtype=np.uint8)
-    if dtype == "E8M0":
-        return np.full(shape, 127, dtype=np.uint8)  # an exponent biased by 127
-    if dtype == "BOOL" or _MASK.search(name):
-        return from_floats(dtype, np.ones(shape, dtype=np.float32))
+    if dtype in ("bool", "e8m0") or _MASK.search(name):
+        return encode(dtype, np.ones(shape, dtype=np.float32))
     if dtype in _LARGEST:
-        return from_floats(dtype, generator.random(shape, dtype=np.float32) * 2 - 1)
-    return _default_integers(tensor, shapes, generator).astype(storage_type(dtype))
+        return encode(dtype, generator.random(shape, dtype=np.float32) * 2 - 1)
+    return _default_integers(tensor, shapes, generator).astype(stored_dtype(dtype))
 
 
 def _default_integers(

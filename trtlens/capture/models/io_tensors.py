@@ -17,28 +17,13 @@ from typing import TYPE_CHECKING, Any
 
 from trtlens.capture.patterns import lookup, matches
 from trtlens.errors import CaptureError, TrtlensError
+from trtlens_parsers.data_types import DTYPE_BITS, api_dtype
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
 Shape = tuple[int, ...]
 BYTE_BITS = 8
-
-DATA_TYPE_BITS = {
-    "FLOAT": 32,
-    "HALF": 16,
-    "BF16": 16,
-    "FP8": 8,
-    "E8M0": 8,
-    "FP4": 4,
-    "INT64": 64,
-    "INT32": 32,
-    "INT8": 8,
-    "UINT8": 8,
-    "INT4": 4,
-    "BOOL": 8,
-}
-"""Bits of one value of each `tensorrt.DataType`, 8.6 to 11.4."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +46,7 @@ class ProfileRange:
 
 @dataclass(frozen=True, slots=True)
 class IoTensor:
-    """One input or output; `dtype` is TensorRT's name (HALF, BF16, ...), `shape` holds -1 where it is dynamic.
+    """One input or output; `shape` holds -1 where it is dynamic.
 
     `shapes` is given for inputs, one range a profile; `values` for shape tensors (inputs in host memory), likewise,
     None where TensorRT does not tell all of them.
@@ -82,7 +67,7 @@ class IoTensor:
 
     def takes_shape_of(self, arrays: Mapping[str, object]) -> bool:
         """Whether an array given for this input also decides its shape; packed types lie flat and cannot."""
-        decides = self.is_input and self.is_dynamic and not self.on_host and DATA_TYPE_BITS[self.dtype] >= BYTE_BITS
+        decides = self.is_input and self.is_dynamic and not self.on_host and DTYPE_BITS[self.dtype] >= BYTE_BITS
         return decides and self.name in arrays
 
     def allows(self, wanted: Shape | None, profile: int) -> bool:
@@ -111,9 +96,10 @@ def read_io_tensors(engine: Any) -> tuple[IoTensor, ...]:
 
 
 def _read_tensor(engine: Any, name: str) -> IoTensor:
-    dtype = engine.get_tensor_dtype(name).name
-    if dtype not in DATA_TYPE_BITS:
-        raise CaptureError(f"tensor {name!r} has data type {dtype}, which trtlens cannot hold: use a newer trtlens")
+    api_name = engine.get_tensor_dtype(name).name
+    dtype = api_dtype(api_name)
+    if dtype is None:
+        raise CaptureError(f"tensor {name!r} has data type {api_name}, which trtlens cannot hold: use a newer trtlens")
     shape = engine_shape(engine, name)
     is_input = engine.get_tensor_mode(name).name == "INPUT"
     on_host = engine.get_tensor_location(name).name == "HOST"

@@ -14,13 +14,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from trtlens.accuracy.dumps import INPUTS_NPZ
-from trtlens.accuracy.encodings import decode
 from trtlens.capture.dynamic_shapes import DynamicInput, onnx_axes, require_shapes
 from trtlens.capture.models.inputs import InputRecipe, load_arrays, make_inputs
 from trtlens.capture.models.io_tensors import ChosenShapes, IoTensor, Shape, shape_text
 from trtlens.capture.patterns import lookup, matches
 from trtlens.errors import TrtlensError
 from trtlens.runs.folders import whole_file
+from trtlens_parsers.data_types import onnx_dtype
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -28,15 +28,13 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-# onnx.TensorProto.DataType, by the names of tensorrt.DataType
-_ELEMENT_TYPES = {
-    1: "FLOAT", 2: "UINT8", 3: "INT8", 6: "INT32", 7: "INT64", 9: "BOOL", 10: "HALF", 16: "BF16", 17: "FP8",
-}  # fmt: skip
+_INPUT_TYPES = frozenset({"fp32", "fp16", "bf16", "fp8", "int64", "int32", "int8", "uint8", "bool"})
+"""What TensorRT takes as the type of an input."""
 
 
 @dataclass(frozen=True, slots=True)
 class Feeds:
-    """One array for each input, in the type of `tensorrt.DataType` that the model declares, and what was made up."""
+    """One array for each input, in the type that the model declares, and what was made up."""
 
     arrays: dict[str, NDArray[Any]]
     dtypes: dict[str, str]
@@ -44,7 +42,10 @@ class Feeds:
 
     def widened(self) -> dict[str, NDArray[Any]]:
         """The arrays with FP16 and BF16 as FP32, which a widened model takes."""
-        return {name: _widened(array, self.dtypes[name]) for name, array in self.arrays.items()}
+        return {
+            name: array.astype(np.float32) if self.dtypes[name] in ("fp16", "bf16") else array
+            for name, array in self.arrays.items()
+        }
 
     def save(self, folder: Path) -> None:
         """Write them as `inputs.npz`, for `--load-inputs`; raises TrtlensError where they cannot be written."""
@@ -86,8 +87,8 @@ def _fed(proto: Any) -> list[Any]:
 
 def _input(info: Any) -> IoTensor:
     kind = info.type.tensor_type
-    dtype = _ELEMENT_TYPES.get(kind.elem_type)
-    if dtype is None:
+    dtype = onnx_dtype(kind.elem_type)
+    if dtype not in _INPUT_TYPES:
         raise TrtlensError(
             f"input {info.name!r} has ONNX type {kind.elem_type}, which TensorRT takes none of: change it"
         )
@@ -116,12 +117,6 @@ def make_feeds(proto: Any, shapes: Mapping[str, Shape], recipe: InputRecipe) -> 
     chosen = {tensor.name: _shape(tensor, shapes, loaded, notes) for tensor in tensors}
     arrays = make_inputs(tensors, ChosenShapes(0, chosen, {}), recipe, loaded)
     return Feeds(arrays, {tensor.name: tensor.dtype for tensor in tensors}, tuple(notes))
-
-
-def _widened(array: NDArray[Any], dtype: str) -> NDArray[Any]:
-    if dtype == "BF16":
-        return decode("bf16", np.ascontiguousarray(array).view(np.uint16)).reshape(array.shape)
-    return array.astype(np.float32) if dtype == "HALF" else array
 
 
 def inputs_file(given: Path | None) -> Path | None:

@@ -165,16 +165,12 @@ def as_bfloat16(proto: Any, full: dict[str, Any]) -> None:
 
 
 def _encode_bfloat16(tensor: Any, source: Any) -> None:
-    onnx = require_onnx("--bf16")
-    import numpy as np  # noqa: PLC0415
+    from trtlens.accuracy.encodings import encode  # noqa: PLC0415  imports numpy
 
-    values = np.ascontiguousarray(onnx.numpy_helper.to_array(source), np.float32)
-    bits = values.view(np.uint32).astype(np.uint64)
-    rounded = (bits + 0x7FFF + ((bits >> 16) & 1)) >> 16  # to nearest, ties to even
-    rounded = np.where(np.isnan(values), 0x7FC0, rounded)
+    values = require_onnx("--bf16").numpy_helper.to_array(source)
     tensor.ClearField("int32_data")
     tensor.data_type = BFLOAT16
-    tensor.raw_data = rounded.astype("<u2").tobytes()
+    tensor.raw_data = encode("bf16", values.astype("float32")).tobytes()
 
 
 def infer_types(proto: Any) -> None:

@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from trtlens.capture.models.io_tensors import BYTE_BITS, DATA_TYPE_BITS, ChosenShapes, IoTensor, Shape, shape_text
+from trtlens.capture.models.io_tensors import BYTE_BITS, ChosenShapes, IoTensor, Shape, shape_text
 from trtlens.errors import CaptureError
+from trtlens_parsers.data_types import DTYPE_BITS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -156,7 +157,7 @@ class Bindings:
         strides = self._context.get_tensor_strides(tensor.name)
         spread = 1 + sum((extent - 1) * step for extent, step in zip(extents, strides, strict=False) if step > 0)
         vectors = max(prod(extents), spread) if all(extents) else 0
-        return -(-vectors * components * DATA_TYPE_BITS[tensor.dtype] // BYTE_BITS)
+        return -(-vectors * components * DTYPE_BITS[tensor.dtype] // BYTE_BITS)
 
     def _of_profile(self, question: str, name: str) -> int:
         ask = getattr(self._engine, question)
