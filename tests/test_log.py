@@ -8,7 +8,6 @@ import lzma
 import re
 import time
 import weakref
-from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,7 +16,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from trtlens import TrtlensError, open_run
+from trtlens import open_run
 from trtlens.runs.ingest import Document, join_documents
 from trtlens_parsers.log import LogReader, read_log
 from trtlens_parsers.prefixes import read_prefix
@@ -41,92 +40,6 @@ _WORDS = {"V": "VERBOSE", "I": "INFO", "W": "WARNING", "E": "ERROR"}
 
 def tables_of(log: Log) -> Mapping[str, pa.Table]:
     return join_documents([Document("-", log)])
-
-
-# -- counting ------------------------------------------------------------------------------------------------------
-
-
-def plain_counts(text: str) -> dict[str, int]:
-    """Rows that a log holds by looking at its lines alone: what `grep -c` would count."""
-    text = re.sub(r"\x1b\[[0-9;]*[A-Za-z]", "", text)
-    lines = [line.rstrip("\r ") for line in text.split("\n")[:-1]]  # a last line without its end may be cut
-    timed = [
-        line for line in lines if re.search(r"\bTactic:? ?(?:Name: .*)?[-0-9xa-f ]* [Tt]ime:? [-0-9.einf+]+$", line)
-    ]
-    timed = [line for line in timed if "Fastest Tactic" not in line]
-    return {
-        "layers": sum(
-            bool(re.search(r"(?:^|[\] :.-] ?)Layer\([\w.]+\): |Layer: .* \(\w+\), Tactic: ", line)) for line in lines
-        ),
-        "detailed": sum(bool(re.match(r" *Name: .*, LayerType: .*, Outputs: \[.*\]", line)) for line in lines),
-        "timed": len([line for line in timed if not re.search(r"[Tt]ime:? (?:inf|3\.40282e\+38)$", line)]),
-        "failed": len([line for line in timed if re.search(r"[Tt]ime:? (?:inf|3\.40282e\+38)$", line)]),
-        "myelin": sum(
-            bool(re.search(r" \(foreignNode\) +\d+, [\d.]+, [\d.]+, [^,]*, [^,]*, 0x", line)) for line in lines
-        ),
-        "cached": sum("] got cached result: " in line for line in lines),
-    }
-
-
-def read_counts(log: Log) -> dict[str, int]:
-    tables = tables_of(log)
-    outcomes = Counter(
-        tables["candidates"]["outcome"].to_pylist() + tables["reformat_candidates"]["outcome"].to_pylist()
-    )
-    rows = tables["candidates"].to_pylist()
-    myelin = sum(row["op"] is not None and row["outcome"] == "timed" for row in rows)
-    infinite = [row for row in rows if row["reason"] == "time printed as infinite"]
-    infinite += [
-        row for row in tables["reformat_candidates"].to_pylist() if row["reason"] == "time printed as infinite"
-    ]
-    return {
-        "layers": sum(len(build.layers) for build in log.builds),
-        "detailed": sum(len(build.detailed_layers) for build in log.builds),
-        "timed": outcomes["timed"] - myelin,
-        "failed": len(infinite),
-        "myelin": myelin,
-        "cached": outcomes["cached"],
-    }
-
-
-def test_counts_equal_plain_counting_in_the_captures(capture: Path) -> None:
-    """Every layer row and every timed tactic of our captures becomes one record, none more."""
-    data = lzma.decompress((capture / "verbose.log.xz").read_bytes())
-    assert read_counts(read_log(data)) == plain_counts(data.decode())
-
-
-def test_public_logs_are_read_whole(corpus: list[Path]) -> None:
-    """Every layer row and every timed tactic of every public log becomes one record, none more.
-
-    Unread lines are under 1 % of all, and under 5 % of each log that holds a build's verbose lines.
-    """
-    wrong, much = {}, {}
-    unread = total = 0
-    for path in corpus:
-        data = lzma.decompress(path.read_bytes())
-        log = read_log(data)
-        counted, read = plain_counts(data.decode("utf-8", "replace")), read_counts(log)
-        if counted != read:
-            wrong[path.name] = {key: (counted[key], read[key]) for key in counted if counted[key] != read[key]}
-        unread += log.reading.counts["unread"]
-        total += log.reading.lines
-        if any(build.blocks for build in log.builds) and log.reading.counts["unread"] > 0.05 * log.reading.lines:
-            much[path.name] = log.reading.unread[:5]
-    assert not wrong
-    assert not much
-    assert unread < 0.01 * total
-
-
-def test_public_logs_become_tables_quickly(corpus: list[Path]) -> None:
-    """Every public log that holds TensorRT output becomes tables, none takes ten seconds."""
-    for path in corpus:
-        begin = time.process_time()
-        try:
-            builds = open_run(path)["builds"].num_rows
-        except TrtlensError:  # of a log without a line of TensorRT, as the message says
-            builds = 0
-        assert builds or not read_log(lzma.decompress(path.read_bytes())).reading.counts["tensorrt"], path.name
-        assert time.process_time() - begin < 10
 
 
 # -- the example of NVIDIA's FAQ -----------------------------------------------------------------------------------

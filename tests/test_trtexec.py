@@ -2,12 +2,7 @@
 
 from __future__ import annotations
 
-import lzma
-import os
-import re
 import time
-from itertools import takewhile
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -18,7 +13,7 @@ from trtlens_parsers.program_run import OptionsReader, read_banner, read_version
 from trtlens_parsers.trtexec_times import AverageRow, PerformanceReader, ProfileRow, ProfileTableReader, read_average
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable
 
 
 def read_options(text: str) -> OptionsReader:
@@ -459,64 +454,3 @@ def test_ten_megabytes_take_less_than_a_second(unit: str) -> None:
         start = time.process_time()
         feed(text, 1)
         assert time.process_time() - start < 3
-
-
-CORPUS = os.environ.get("TRTLENS_CORPUS", "")
-needs_corpus = pytest.mark.skipif(not CORPUS, reason="TRTLENS_CORPUS does not name a folder of *.log.xz")
-PREFIX = re.compile(r"\s*(?:\[\d\d/\d\d/\d{4}-\d\d:\d\d:\d\d\] )*\[[A-Z]\] ?(?:\[TRT\] ?)?")
-NAME_LAST = re.compile(r"\s*[\d.]+\s+[\d.]+\s+[\d.]+\s+[\d.]+   \S")
-HEADING = re.compile(r"\s*(Layer  .*Time %|Time\(ms\).*  Layer)\s*")
-NAME_FIRST = re.compile(r".*\S\s+\d+\.\d\d\s+\d+\.\d{2,4}(?:\s+\d+\.\d{4})?\s+\d+\.\d$")
-
-
-def real_logs() -> Iterator[list[str]]:
-    """The messages of each real log that are not blank."""
-    for path in sorted(Path(CORPUS).glob("*.log.xz")):
-        text = lzma.decompress(path.read_bytes()).decode(errors="replace").replace("\r", "")
-        lines = [PREFIX.sub("", line, count=1) for line in text.split("\n")]
-        yield [line for line in lines if line.strip()]
-
-
-@needs_corpus
-def test_real_summaries_lose_no_number() -> None:
-    """Every throughput and percentile that plain counting finds in real logs is one row."""
-    for lines in real_logs():
-        rows = read_performance("\n".join(lines)).rows
-        throughputs = sum(bool(re.match(r"[Tt]hroughput: [\d.]+ qps", line)) for line in lines)
-        percentiles = sum(line.count("percentile(") for line in lines if " min = " in line)
-        percentiles += sum(len(re.findall(r" at [\d.]+%", line)) for line in lines if line.startswith("percentile: "))
-        assert sum(row.metric == "throughput" for row in rows) == throughputs
-        assert sum(row.statistic.startswith("p") for row in rows) == percentiles
-
-
-@needs_corpus
-def test_real_profile_tables_lose_no_layer() -> None:
-    """Every profile table in real logs has as many rows as its lines that end or begin in three or four numbers."""
-    tables = 0
-    for lines in real_logs():
-        heads = [number for number, line in enumerate(lines) if HEADING.fullmatch(line)]
-        shapes = [NAME_LAST if lines[head].lstrip().startswith("Time(ms)") else NAME_FIRST for head in heads]
-        bodies = [[*takewhile(shape.match, lines[head + 1 :])] for head, shape in zip(heads, shapes, strict=True)]
-        totals = sum(bool(re.search(r"(^|\s)Total(\s|$)", body[-1])) for body in bodies if body)
-        assert len(read_profile("\n".join(lines)).rows) == sum(map(len, bodies)) - totals
-        tables += len(heads)
-    assert tables > 5
-
-
-@needs_corpus
-def test_real_option_sections_lose_no_option() -> None:
-    """Every line of real logs that begins with an option's name is one row, from the first section to the last."""
-    options = (
-        "Format",
-        "avgTiming",
-        "Iterations",
-        "Averages",
-        "Export profile to JSON file",
-        "Compute Capability",
-        "SMs",
-    )
-    for lines in real_logs():
-        keys = [row.key for row in read_options("\n".join(lines)).rows]
-        for option in options:
-            assert keys.count(option) == sum(line.startswith(f"{option}:") for line in lines)
-        assert not {"TensorRT version", "Input filename", "Opset version"} & set(keys)

@@ -2,23 +2,12 @@
 
 from __future__ import annotations
 
-import lzma
-import re
-from bisect import bisect_right
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
 from tests.doubles.made_logs import INT8_BUILD, header, line_of, log, reformat, run_of, runner, strategies_build
-from trtlens.runs.log_tables import log_tables
 from trtlens.summary import summarise
-from trtlens_parsers.log import read_log
-from trtlens_parsers.text import decode_bytes
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    import pyarrow as pa
 
 KERNEL = "ampere_scudnn_128x64_relu_small_nn_v1"
 FORMATS = "Float(784,784,28,1) -> Float(25088,784,28,1)"
@@ -295,49 +284,3 @@ def test_seconds_by_stamps_end_with_the_last_tactic() -> None:
         )
     )
     assert [row["stamps_s"] for row in rows(text + "\n", "runners")] == [3.0, 1.0]
-
-
-# -- the corpus ----------------------------------------------------------------------------------------------------
-
-_PLAIN = re.compile(
-    r"Tactic(?: Name: .*? Tactic)?:? (?:0x[0-9a-fA-F]+|-?\d+) [Tt]ime:? (\S+)\s*$"
-    r"|\(foreignNode\) +\d+, ([^,\s]+), [^,]*, [^,]*, [^,]*, 0x[0-9a-f]+,"
-)
-_COLOUR = re.compile(r"\x1b\[[0-9;]*m")
-
-
-def _plain_count(lines: list[str]) -> int:
-    """Timed lines of a log by one search in each line; times that are no times (infinite, FLT_MAX) do not count."""
-    found = (_PLAIN.search(line) for line in lines if "Fastest Tactic" not in line)
-    return sum(float(match[1] or match[2]) < 3.4e38 for match in found if match)
-
-
-def _misplaced(candidates: pa.Table, lines: list[str]) -> list[int]:
-    """Lines of candidates whose layer no line of their block names, from the block's header down to the candidate."""
-    headers = [0, *(number for number, line in enumerate(lines) if "=============== Computing" in line)]
-    named: dict[tuple[int, str], int | None] = {}  # first line of a block that names a layer
-    wrong = []
-    for layer, line in zip(*(candidates[name].to_pylist() for name in ("layer", "line")), strict=True):
-        if layer is None:
-            continue
-        begin = headers[bisect_right(headers, line - 1) - 1]
-        known = named.get((begin, layer))
-        if known is None:
-            known = named[begin, layer] = next((n for n in range(begin, line) if layer in lines[n]), None)
-        if known is None:
-            wrong.append(line)
-    return wrong
-
-
-def test_timed_candidates_of_public_logs_equal_a_plain_count(corpus: list[Path]) -> None:
-    """No timed line is lost or counted twice, and none belongs to a layer that its block does not name."""
-    wrong = {}
-    for path in corpus:
-        data = lzma.decompress(path.read_bytes())
-        tables = log_tables(read_log(data), path.name)
-        lines = [_COLOUR.sub("", line.rstrip("\r")) for line in decode_bytes(data).split("\n")]
-        outcomes = [o for name in ("candidates", "reformat_candidates") for o in tables[name]["outcome"].to_pylist()]
-        misplaced = _misplaced(tables["candidates"], lines)
-        if outcomes.count("timed") != _plain_count(lines) or misplaced:
-            wrong[path.name] = (outcomes.count("timed"), _plain_count(lines), misplaced[:5])
-    assert not wrong

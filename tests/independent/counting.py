@@ -9,12 +9,14 @@ from __future__ import annotations
 import gzip
 import lzma
 import re
+from bisect import bisect_right
 from collections import Counter, defaultdict
+from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
 
 _COLOUR = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
@@ -40,28 +42,46 @@ def lines_of(path: Path) -> list[str]:
     return [_COLOUR.sub("", line).rstrip("\r ") for line in text.split("\n")[:-1]]
 
 
+def tells_of_tensorrt(line: str) -> bool:
+    """Whether a line names TensorRT or a tactic."""
+    return bool(re.search(r"\[TRT\]|TensorRT|\bTactic\b", line))
+
+
 # -- the engine ----------------------------------------------------------------------------------------------------
 
 
-def engine_rows(lines: list[str]) -> list[re.Match[str]]:
-    """Rows of layer information; of a network that has them in both forms the short ones."""
-    starts = [number for number, line in enumerate(lines) if _NETWORK.search(line)]
-    return [row for begin, end in pairwise([0, *starts, len(lines)]) for row in _rows_of_network(lines[begin:end])]
+@dataclass(frozen=True, slots=True)
+class EngineRows:
+    """Rows of layer information: how many a log has in each form, and, of each network, those of one form."""
+
+    short: int
+    detailed: int
+    rows: list[re.Match[str]]
+    """Of a network that has rows in both forms the short ones."""
 
 
-def _rows_of_network(lines: list[str]) -> list[re.Match[str]]:
+def engine_rows(lines: list[str]) -> EngineRows:
+    """Every row of layer information."""
+    starts = [number for number, line in enumerate(lines) if "Original: " in line and _NETWORK.search(line)]
+    forms = [_rows_of_network(lines[begin:end]) for begin, end in pairwise([0, *starts, len(lines)])]
+    rows = [row for short, detailed in forms for row in short or detailed]
+    return EngineRows(sum(len(short) for short, _ in forms), sum(len(detailed) for _, detailed in forms), rows)
+
+
+def _rows_of_network(lines: list[str]) -> tuple[list[re.Match[str]], list[re.Match[str]]]:
+    lines = [line for line in lines if "Layer" in line]
     short = [match for line in lines if (match := _ROW.search(line) or _ROW_OF_6.search(line))]
-    return short or [match for line in lines if (match := _DETAILED.match(line))]
+    return short, [match for line in lines if (match := _DETAILED.match(line))]
 
 
-def layers_by_type(lines: list[str]) -> Counter[str]:
+def layers_by_type(engine: EngineRows) -> Counter[str]:
     """How many rows each layer type has."""
-    return Counter(row["type"] for row in engine_rows(lines))
+    return Counter(row["type"] for row in engine.rows)
 
 
-def engine_tactics(lines: list[str]) -> set[tuple[str, int]]:
+def engine_tactics(engine: EngineRows) -> set[tuple[str, int]]:
     """Names of layers with the id of their tactic, where rows have one."""
-    return {(row["name"], unsigned(row["id"])) for row in engine_rows(lines) if row["id"]}
+    return {(row["name"], unsigned(row["id"])) for row in engine.rows if row["id"]}
 
 
 def unsigned(text: str) -> int:
@@ -73,8 +93,7 @@ def added_reformats(lines: list[str]) -> dict[str, str]:
     """The class of each reformat that the builder says it adds, by the reformat layer's name: from the strides that it prints."""
     found = {}
     for line in lines:
-        match = _ADDED.search(line)
-        if match:
+        if "Adding reformat" in line and (match := _ADDED.search(line)):
             name = f"Reformatting CopyNode for {match['side']} Tensor {match['number']} to {match['layer']}"
             (type_before, before), (type_after, after) = (match[side].split("(", 1) for side in ("before", "after"))
             found[name] = reformat_class(type_before, type_after, before, after)
@@ -87,10 +106,10 @@ def reformat_class(type_before: str, type_after: str, before: str, after: str) -
     return {(True, True): "both", (True, False): "dtype", (False, True): "layout", (False, False): "copy"}[changed]
 
 
-def retyping_reformats(lines: list[str]) -> Counter[bool]:
+def retyping_reformats(engine: EngineRows) -> Counter[bool]:
     """How many reformat rows change the type, and how many do not; nothing where rows are in the detailed form."""
     found: Counter[bool] = Counter()
-    for row in engine_rows(lines):
+    for row in engine.rows:
         if row.re is _DETAILED:
             return Counter()
         if row["type"] == "Reformat":
@@ -127,18 +146,34 @@ def tactics_by_outcome(lines: list[str]) -> Counter[str]:
     for line in lines:
         if "ime" in line and (timed := _TIMED.search(line)):
             found["timed" if float(timed["time"]) < _INFINITE else "no time"] += 1
-        found["timed"] += "(foreignNode)" in line and bool(_MYELIN.search(line))
+        found["timed by Myelin"] += "(foreignNode)" in line and bool(_MYELIN.search(line))
         found["cached"] += "cached result" in line and bool(_CACHED.search(line))
     return +found
+
+
+def unnamed(candidates: Iterable[tuple[str | None, int]], lines: list[str]) -> list[int]:
+    """Lines of candidates whose layer no line of their block names, from the block's heading down to the candidate."""
+    headings = [0, *(number for number, line in enumerate(lines) if "=============== Computing" in line)]
+    named: dict[tuple[int, str], int | None] = {}  # first line of a block that names a layer
+    wrong = []
+    for layer, line in candidates:
+        if layer is None:
+            continue
+        begin = headings[bisect_right(headings, line - 1) - 1]
+        known = named.get((begin, layer))
+        if known is None:
+            known = named[begin, layer] = next((n for n in range(begin, line) if layer in lines[n]), None)
+        if known is None:
+            wrong.append(line)
+    return wrong
 
 
 # -- sizes and seconds ---------------------------------------------------------------------------------------------
 
 
-def last_numbers(lines: list[str], form: str) -> float | None:
+def last_number(text: str, form: str) -> float | None:
     """The number in the last line of a form; None where no line has it."""
-    pattern = re.compile(form + r" ?(\d[\d.e+-]*)")
-    found = [match[1] for line in lines if (match := pattern.search(line))]
+    found = re.findall(form + r" ?(\d[\d.e+-]*)", text)
     return float(found[-1]) if found else None
 
 
@@ -148,9 +183,8 @@ def memory_lines(lines: list[str]) -> tuple[int, int, int]:
     return len(found), sum(int(device) for _, device, _ in found), sum(int(scratch) for *_, scratch in found)
 
 
-def is_one_build(lines: list[str]) -> bool:
+def is_one_build(text: str) -> bool:
     """Whether the log holds one build with one strategy and one profile, of which every size is stated once."""
-    text = "\n".join(lines)
     return (
         len(re.findall(r"Original: \d+ layers", text)) == 1
         and len(re.findall(r"Formats and tactics selection completed", text)) == 1
