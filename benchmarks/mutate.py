@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 import hypothesis
 
-from benchmarks.mutation.judging import judged
+from benchmarks.mutation.judging import judged, verdicts
 from benchmarks.mutation.mutants import ROOT, Mutant, mutants_of, sample
 from benchmarks.mutation.reach import KEPT, read_json, recorded
 
@@ -29,18 +29,16 @@ if TYPE_CHECKING:
 SCOPE = {
     "views": ("views/*.py",),
     "charts": ("charts/*.py", "charts/drawing/*.py"),
-    "findings": ("findings/*.py",),
+    "findings": ("findings/*.py", "findings/rules/*.py"),
     "explain": ("explain/*.py",),
     "comparison": ("comparison/*.py",),
     "accuracy": tuple(f"accuracy/{name}.py" for name in (
         "blame", "causes", "compare", "error_rows", "metrics", "overflow", "pins", "remedies", "scaling", "streaming", "summary", "ulp",
     )),
     "report": tuple(f"report/{name}.py" for name in ("overview", "finding_list", "payload", "sections", "subject", "thinning")),
-    "summary and exports": ("summary.py", "trace_events.py", "output.py", "markdown.py"),
-    "shared": tuple(f"{name}.py" for name in (
-        "joins", "statistics", "reformats", "reformat_causes", "reformat_situation", "engine_graph", "tried", "twins", "operands",
-        "tensor_layers", "fp32_times",
-    )),
+    "summary and exports": ("summary.py", "output.py", "quantities.py", "commands/markdown.py", "report/trace_events.py"),
+    "engine": ("engine/*.py", "statistics.py"),
+    "tuning": ("tuning/*.py",),
 }  # fmt: skip
 """What is changed, by package; parsers and the reading of tables are not."""
 EQUIVALENT = ROOT / "benchmarks" / "mutation" / "equivalent.txt"
@@ -53,7 +51,10 @@ def main() -> None:
     parser.add_argument("--count", type=int, default=600, help="mutants in all, shared out by the size of the packages")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--package", action="append", choices=SCOPE, help="only this package (may be given again)")
-    parser.add_argument("--again", action="store_true", help="judge only those that nothing noticed the last time")
+    parser.add_argument(
+        "--again", action="store_true", help="judge only those that nothing noticed before, and those not judged yet"
+    )
+    parser.add_argument("--processes", type=int, default=2, help="how many judge side by side")
     chosen = parser.parse_args()
     began = time.monotonic()
     os.nice(10)
@@ -67,7 +68,8 @@ def main() -> None:
     for name in ("pandas", "pyarrow.parquet", "plotly.graph_objects", "onnx", "rich.console"):
         importlib.import_module(name)
     reach = recorded([path for paths in files.values() for path in paths])
-    known = read_json(KEPT / "results.json")
+    known = read_json(KEPT / "results.json") | verdicts()
+    (KEPT / "results.json").write_text(json.dumps(known, indent=1), "utf-8")
     reasons = _equivalent()
     todo = [
         m
@@ -75,7 +77,7 @@ def main() -> None:
         if m.change not in reasons and (not chosen.again or known.get(m.change, ["survived"])[0] in _UNNOTICED)
     ]
     print(f"{len(todo)} mutants, {len(reach)} tests and products ({time.monotonic() - began:.0f} s)", flush=True)
-    known |= judged(todo, reach)
+    known |= judged(todo, reach, chosen.processes)
     (KEPT / "results.json").write_text(json.dumps(known, indent=1), "utf-8")
     _tell(mutants, known, reasons, {path: package for package, paths in files.items() for path in paths})
     print(f"{time.monotonic() - began:.0f} s")

@@ -30,7 +30,8 @@ if TYPE_CHECKING:
 
     Tell = Callable[[str], object]
 
-_WORKERS = 2
+_ANSWERS = KEPT / "answers.jsonl"
+"""A line for each verdict of the run that goes on, or that was broken off."""
 _SPARE_SECONDS = 20
 
 
@@ -42,24 +43,26 @@ class Verdict(NamedTuple):
     seconds: float
 
 
-def judged(mutants: Sequence[Mutant], reach: dict[str, Reach]) -> dict[str, Verdict]:
+def judged(mutants: Sequence[Mutant], reach: dict[str, Reach], processes: int) -> dict[str, Verdict]:
     """A verdict on each mutant by its change."""
     tests = {mutant.change: _tests(mutant, reach) for mutant in mutants}
-    verdicts = {change: Verdict("not reached", "", 0.0) for change, found in tests.items() if not found}
-    answers = KEPT / "answers.jsonl"
-    answers.unlink(missing_ok=True)
-    judge = _Judge([m for m in mutants if m.function and tests[m.change]], tests, reach, answers)
+    unreached = {change: Verdict("not reached", "", 0.0) for change, found in tests.items() if not found}
+    _ANSWERS.unlink(missing_ok=True)
+    judge = _Judge([m for m in mutants if m.function and tests[m.change]], tests, reach, processes)
     in_fork(lambda: pytest.main([*SESSION, *sorted({file_of(test) for test in reach} - {GOLDEN})], plugins=[judge]))
     anew = [m for m in mutants if not m.function and tests[m.change]]
     _share_out(
         anew,
-        answers,
+        processes,
         lambda m: _in_child(lambda tell: _run_anew(m, tests[m.change], reach, tell), _limit(tests[m.change], reach)),
     )
-    for line in answers.read_text("utf-8").splitlines() if answers.exists() else ():
-        change, verdict = json.loads(line)
-        verdicts[change] = Verdict(*verdict)
-    return verdicts
+    return unreached | verdicts()
+
+
+def verdicts() -> dict[str, Verdict]:
+    """What was judged in the last run, also where it was broken off."""
+    lines = _ANSWERS.read_text("utf-8").splitlines() if _ANSWERS.exists() else []
+    return {change: Verdict(*verdict) for change, verdict in map(json.loads, lines)}
 
 
 def _tests(mutant: Mutant, reach: dict[str, Reach]) -> list[str]:
@@ -81,9 +84,9 @@ class _Judge:
     """Plugin of pytest: instead of running the tests, judges mutants in forks of the session."""
 
     def __init__(
-        self, mutants: Sequence[Mutant], tests: dict[str, list[str]], reach: dict[str, Reach], answers: Path
+        self, mutants: Sequence[Mutant], tests: dict[str, list[str]], reach: dict[str, Reach], processes: int
     ) -> None:
-        self._mutants, self._tests, self._reach, self._answers = mutants, tests, reach, answers
+        self._mutants, self._tests, self._reach, self._processes = mutants, tests, reach, processes
 
     def pytest_runtestloop(self, session: pytest.Session) -> bool:
         """Read the fixtures, then judge."""
@@ -101,7 +104,7 @@ class _Judge:
         self._functions = _functions()
         gc.collect()
         gc.freeze()
-        _share_out(self._mutants, self._answers, self._judge)
+        _share_out(self._mutants, self._processes, self._judge)
         return True
 
     def _judge(self, mutant: Mutant) -> Verdict:
@@ -225,20 +228,20 @@ def _module(file: str) -> str:
     return file.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
 
 
-def _share_out(mutants: Sequence[Mutant], answers: Path, judge: Callable[[Mutant], Verdict]) -> None:
-    """Judge in a few processes side by side; each verdict becomes a line of ``answers``."""
+def _share_out(mutants: Sequence[Mutant], processes: int, judge: Callable[[Mutant], Verdict]) -> None:
+    """Judge in a few processes side by side; each verdict becomes a line of the answers."""
 
     def work(part: Sequence[Mutant]) -> None:
         for mutant in part:
             line = json.dumps([mutant.change, judge(mutant)])
-            with answers.open("a", encoding="utf-8") as file:
+            with _ANSWERS.open("a", encoding="utf-8") as file:
                 file.write(f"{line}\n")
 
     children = []
-    for number in range(_WORKERS):
+    for number in range(processes):
         child = os.fork()
         if not child:
-            work(mutants[number::_WORKERS])
+            work(mutants[number::processes])
             os._exit(0)
         children.append(child)
     for child in children:
