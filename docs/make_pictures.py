@@ -40,7 +40,7 @@ def main() -> None:
         name: read_subject(open_run(ROOT / "fixtures" / "h200" / folder), f"resnet50-{name}")
         for name, folder in RUNS.items()
     }
-    write_figures(_figures(subjects), IMAGES, "webp", width=_WIDTH, scale=1.5)
+    write_figures(_figures(subjects), IMAGES, {"webp": 1.5}, width=_WIDTH)
     _photograph(render(list(subjects.values())), IMAGES / "report.webp")
 
 

@@ -13,14 +13,22 @@ import pytest
 from typer.testing import CliRunner
 
 from tests.conftest import FIXTURES, capture_files
+from tests.golden.commands import say
 from tests.report.hostile_run import hostile_run
 from tests.report.large_runs import H200, captured
+from trtlens import open_run
+from trtlens.charts import CHARTS, MissingData, charts_of_run
+from trtlens.charts.drawing.style import with_title
 from trtlens.cli import app
 from trtlens.errors import TrtlensError
+from trtlens.report import images
 from trtlens.report.trace_events import trace_json
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
+
+    from trtlens.charts import Chart
 
 SMALL = FIXTURES / "small-build" / "verbose.log"
 _KALEIDO = importlib.util.find_spec("kaleido") is not None
@@ -85,29 +93,56 @@ def test_nothing_but_its_own_files_is_replaced(command: tuple[object, ...], tmp_
 
 
 @pytest.mark.skipif(not _KALEIDO or not _BROWSER, reason="images need kaleido (the extra images) and a Chromium")
-def test_charts_become_images(tmp_path: Path) -> None:
-    """Every chart that the run has data for is an image of its own, in both formats."""
+def test_charts_become_images(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A chart of each kind of drawing is an image of its own, as high as its figure, in both formats."""
+    drawn = {name: CHARTS[name] for name in ("candidates", "memory", "treemap")}
+    monkeypatch.setattr(images, "charts_of_run", lambda: tuple(drawn.values()))
     out, png, svg = tmp_path / "report.html", tmp_path / "png", tmp_path / "svg"
-    result = CliRunner().invoke(app, ["report", str(SMALL), "-o", str(out), "--png", str(png), "--svg", str(svg)])
-    assert result.exit_code == 0, result.output
-    drawn = {path.stem for path in png.iterdir()}
-    assert {"1-verbose.log-candidates", "1-verbose.log-memory", "1-verbose.log-build_time"} <= drawn
-    assert drawn == {path.stem for path in svg.iterdir()}
+    assert say("report", SMALL, "-o", out, "--png", png, "--svg", svg).code == 0
+    assert {path.name for path in png.iterdir()} == {f"1-verbose.log-{name}.png" for name in drawn}
+    assert {path.name for path in svg.iterdir()} == {f"1-verbose.log-{name}.svg" for name in drawn}
     assert all(path.read_bytes().startswith(b"\x89PNG") for path in png.iterdir())
-    sizes = {path.stem: struct.unpack(">II", path.read_bytes()[16:24]) for path in png.iterdir()}
-    assert {width for width, _ in sizes.values()} == {2400}
-    assert len({height for _, height in sizes.values()}) > 3  # each as high as its figure
     assert all(path.read_text("utf-8").startswith("<svg") for path in svg.iterdir())
+    for name, chart in drawn.items():
+        size = struct.unpack(">II", (png / f"1-verbose.log-{name}.png").read_bytes()[16:24])
+        assert size == (2400, 2 * with_title(chart.draw(open_run(SMALL)), "title").layout.height), name
+
+
+_PNG = b"\x89PNG\r\n\x1a\n" + bytes(25)
+
+
+def test_every_chart_with_data_becomes_an_image(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An image replaces an older one of ours and no other file; a file in the folder's place is told before any work."""
+    asked: list[str] = []
+
+    def write(figures: Mapping[str, object], folder: Path, scales: Mapping[str, float], **_: object) -> list[Path]:
+        asked.extend(figures)
+        files = [folder / f"{name}.{form}" for form in scales for name in figures]
+        for file in files:
+            file.write_bytes(_PNG)
+        return files
+
+    monkeypatch.setattr(images, "write_figures", write)
+    out, png = tmp_path / "report.html", tmp_path / "png"
+    command = ("report", SMALL, "-o", out, "--png", png)
+    assert say(*command).code == 0
+    has_data = {chart.name for chart in charts_of_run() if _is_drawn(chart)}
+    assert set(asked) == {f"1-verbose.log-{name}" for name in has_data} == {path.stem for path in png.iterdir()}
+    assert say(*command).code == 0
     one, other = sorted(png.iterdir())[:2]
-    again = [str(SMALL), "-o", str(out), "--png", str(png)]
-    assert CliRunner().invoke(app, ["report", *again]).exit_code == 0
     other.write_bytes(b"mine")
-    assert "did not write" in str(CliRunner().invoke(app, ["report", *again]).exception)
+    assert "did not write" in say(*command).err
     assert (other.read_bytes(), one.read_bytes()[:4]) == (b"mine", b"\x89PNG")
-    one.unlink()
     (tmp_path / "file").touch()
-    refused = CliRunner().invoke(app, ["report", "no.log", "-o", str(out), "--svg", str(tmp_path / "file")])
-    assert "is no folder" in str(refused.exception)
+    assert "is no folder" in say("report", "no.log", "-o", out, "--svg", tmp_path / "file").err
+
+
+def _is_drawn(chart: Chart) -> bool:
+    try:
+        chart.draw(open_run(SMALL))
+    except MissingData:
+        return False
+    return True
 
 
 def test_show_writes_the_chart_of_a_view(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ import typer
 from trtlens.runs.folders import check_place, write_document
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from trtlens.report.subject import Subject
 
@@ -51,14 +51,14 @@ def report(
     from trtlens.report import render  # noqa: PLC0415
     from trtlens.report.images import check_images_folder  # noqa: PLC0415
 
-    images = [(folder, form) for folder, form in ((png, "png"), (svg, "svg")) if folder is not None]
-    for folder, _ in images:
+    images = {form: folder for form, folder in (("png", png), ("svg", svg)) if folder is not None}
+    for folder in images.values():
         check_images_folder(folder)
     subjects = _open(runs)
     write_document(out, render(subjects))
     sys.stderr.write(f"report written to {out}\n")
-    for folder, form in images:
-        _write_images(subjects, folder, form)
+    if images:
+        _write_images(subjects, images)
 
 
 def export(
@@ -85,10 +85,10 @@ def _open(texts: Sequence[str]) -> list[Subject]:
     return [read_subject(one.open(), name, one.build) for one, name in zip(arguments, names, strict=True)]
 
 
-def _write_images(subjects: Sequence[Subject], folder: Path, form: str) -> None:
+def _write_images(subjects: Sequence[Subject], folders: Mapping[str, Path]) -> None:
     from trtlens.report.images import write_images  # noqa: PLC0415
     from trtlens.report.payload import compare  # noqa: PLC0415
 
     comparison = compare(subjects).comparison if len(subjects) > 1 else None
-    files = write_images(subjects, comparison, folder, form)
-    sys.stderr.write(f"{len(files)} images written to {folder}\n")
+    for form, files in write_images(subjects, comparison, folders).items():
+        sys.stderr.write(f"{len(files)} images written to {folders[form]}\n")

@@ -25,27 +25,35 @@ if TYPE_CHECKING:
     from trtlens.report.subject import Subject
 
 _WIDTH = 1200
+_SCALES = {"png": 2.0, "svg": 1.0}
 _NOT_IN_NAMES = re.compile(r"[^A-Za-z0-9._-]+")
 _LONGEST_NAME = 60
 _PNG_HEADER_BYTES = 33
 
 
-def write_images(subjects: Sequence[Subject], comparison: Comparison | None, folder: Path, form: str) -> list[Path]:
-    """Write ``RUN-CHART.png`` (or svg) for each chart that the runs have data for; returns the files.
+def write_images(
+    subjects: Sequence[Subject], comparison: Comparison | None, folders: Mapping[str, Path]
+) -> dict[str, list[Path]]:
+    """Write ``RUN-CHART.FORMAT`` for each chart that the runs have data for into the format's folder; the files by format.
 
-    Each appears whole, and replaces an older image of ours alone.
+    Formats are ``png`` and ``svg``. Each image appears whole, and replaces an older image of ours alone.
 
     Raises:
-        TrtlensError: the renderer is not installed, finds no browser, the folder cannot be written, or a file of such a
+        TrtlensError: the renderer is not installed, finds no browser, a folder cannot be written, or a file of such a
             name in it is not ours.
 
     """
-    check_images_folder(folder)
+    for folder in folders.values():
+        check_images_folder(folder)
     with tempfile.TemporaryDirectory() as made:
-        figures = _figures(subjects, comparison)
-        files = write_figures(figures, Path(made), form, width=_WIDTH, scale=2 if form == "png" else 1)
-        folder.mkdir(parents=True, exist_ok=True)
-        return [_put(file.read_bytes(), folder / file.name) for file in files]
+        scales = {form: _SCALES[form] for form in folders}
+        drawn = write_figures(_figures(subjects, comparison), Path(made), scales, width=_WIDTH)
+        for folder in folders.values():
+            folder.mkdir(parents=True, exist_ok=True)
+        return {
+            form: [_put(file.read_bytes(), folder / file.name) for file in drawn if file.suffix == f".{form}"]
+            for form, folder in folders.items()
+        }
 
 
 def check_images_folder(folder: Path) -> None:
@@ -76,14 +84,20 @@ def _marked_svg(image: bytes) -> bytes:
     return image.replace(b"<svg", f'<svg data-generator="{GENERATOR}"'.encode(), 1)
 
 
-def write_figures(figures: Mapping[str, Figure], folder: Path, form: str, *, width: int, scale: float) -> list[Path]:
-    """Write each figure as ``NAME.FORM``, as high as its layout says; ``scale`` is image pixels for each pixel of the layout.
+def write_figures(
+    figures: Mapping[str, Figure], folder: Path, scales: Mapping[str, float], *, width: int
+) -> list[Path]:
+    """Write each figure as ``NAME.FORMAT``, as high as its layout says, in every format of ``scales`` with one browser.
+
+    A scale is image pixels for each pixel of the layout.
 
     Raises:
         TrtlensError: the renderer is not installed, finds no browser, or the folder cannot be written.
 
     """
-    files = [folder / f"{name}.{form}" for name in figures]
+    files = [folder / f"{name}.{form}" for form in scales for name in figures]
+    drawn = [*figures.values()] * len(scales)
+    forms = [form for form in scales for _ in figures]
     try:
         import kaleido  # noqa: F401, PLC0415
         import plotly.io  # noqa: PLC0415
@@ -93,8 +107,9 @@ def write_figures(figures: Mapping[str, Figure], folder: Path, form: str, *, wid
         folder.mkdir(parents=True, exist_ok=True)
         for figure in figures.values():
             figure.update_layout(paper_bgcolor="white")
-        heights = [figure.layout.height for figure in figures.values()]  # else all are as high as Plotly's default
-        plotly.io.write_images(list(figures.values()), files, format=form, width=width, height=heights, scale=scale)
+        heights = [figure.layout.height for figure in drawn]  # else all are as high as Plotly's default
+        scale = [scales[form] for form in forms]
+        plotly.io.write_images(drawn, files, format=forms, width=width, height=heights, scale=scale)
     except (OSError, RuntimeError, ValueError) as error:
         raise TrtlensError(
             f"the images could not be written to {folder} ({error}): kaleido needs Chrome or Chromium"
