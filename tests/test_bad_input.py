@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.golden.commands import say
 from trtlens import TrtlensError, open_run
 from trtlens.runs import sources
 
@@ -88,16 +89,16 @@ def test_command_line_prints_one_line_and_exits_2(tmp_path: Path) -> None:
 
 def test_unknown_view_lists_the_views() -> None:
     """A wrong view's name is answered with the right ones."""
-    done = run_cli("show", "layer", SMALL)
-    assert done.returncode == 2
-    assert "layers" in done.stderr
+    done = say("show", "layer", SMALL)
+    assert done.code == 2
+    assert "layers" in done.err
 
 
 def test_unknown_build_says_which_there_are() -> None:
     """A build that the log does not hold is refused with the numbers that exist."""
-    done = run_cli("show", "layers", SMALL, "--build", 3)
-    assert done.returncode == 2
-    assert "build 1 only" in done.stderr
+    done = say("show", "layers", SMALL, "--build", 3)
+    assert done.code == 2
+    assert "build 1 only" in done.err
 
 
 def test_inspector_of_another_engine_is_refused(tmp_path: Path) -> None:
@@ -119,7 +120,7 @@ def test_an_info_level_log_yields_what_it_has_and_says_how_to_get_more(tmp_path:
     lines = [line for line in SMALL.read_text().split("\n") if "[V]" not in line and line.startswith("[")]
     path = tmp_path / "info.log"
     path.write_text("\n".join(lines) + "\n")
-    done = run_cli("parse", path)
-    assert done.returncode == 0
-    assert "calibrator-missing" in done.stdout
-    assert "--verbose" in done.stderr
+    done = say("parse", path)
+    assert done.code == 0
+    assert "calibrator-missing" in done.out
+    assert "--verbose" in done.err

@@ -5,8 +5,6 @@ from __future__ import annotations
 import importlib.util
 import json
 import re
-import subprocess
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -32,6 +30,7 @@ from tests.doubles.made_logs import (
     runner,
     tactic,
 )
+from tests.golden.commands import say
 from trtlens.findings.rule import SECTIONS
 from trtlens.findings.rules import FINDINGS
 
@@ -308,22 +307,15 @@ def test_an_empty_log_has_no_findings() -> None:
 # -- the command ---------------------------------------------------------------------------------------------------
 
 
-def run_cli(*arguments: object) -> subprocess.CompletedProcess[str]:
-    """Run the command line in a process of its own."""
-    return subprocess.run(
-        [sys.executable, "-m", "trtlens", *map(str, arguments)], capture_output=True, check=False, text=True
-    )
-
-
 def test_the_command_prints_findings_with_their_next_check(tmp_path: Path) -> None:
     """Severity, code, title, evidence with lines, and what to check next."""
     path = tmp_path / "build.log"
     path.write_text(WORKSPACE_BUILD)
-    done = run_cli("findings", path)
-    assert done.returncode == 0
-    assert "medium  workspace-limit  tactics were skipped for want of workspace" in done.stdout
-    assert "line 2: the build's workspace is 1.00 GiB" in done.stdout
-    assert "(confidence: high)" in done.stdout
+    done = say("findings", path)
+    assert done.code == 0
+    assert "medium  workspace-limit  tactics were skipped for want of workspace" in done.out
+    assert "line 2: the build's workspace is 1.00 GiB" in done.out
+    assert "(confidence: high)" in done.out
 
 
 def test_the_command_takes_a_second_run(tmp_path: Path) -> None:
@@ -332,7 +324,7 @@ def test_the_command_takes_a_second_run(tmp_path: Path) -> None:
     first.write_text(WORKSPACE_BUILD)
     second.write_text(WORKSPACE_BUILD.replace("Tactic: 0x0000000000000004 skipped. Scratch requested: 7527202816, available: 1073741824",
                                               "Tactic: 0x0000000000000004 Time: 0.02"))  # fmt: skip
-    rows = json.loads(run_cli("findings", first, "--against", second, "--format", "json").stdout)
+    rows = json.loads(say("findings", first, "--against", second, "--format", "json").out)
     assert {row["code"]: row for row in rows}["workspace-limit"]["at_stake_ms"] == pytest.approx(0.00378)
 
 
@@ -340,6 +332,6 @@ def test_the_command_says_when_it_finds_nothing(tmp_path: Path) -> None:
     """Silence would look like a failure."""
     path = tmp_path / "build.log"
     path.write_text(log("Total Activation Memory: 1024"))
-    done = run_cli("findings", path)
-    assert (done.returncode, done.stdout) == (0, "")
-    assert "nothing found in build.log" in done.stderr
+    done = say("findings", path)
+    assert (done.code, done.out) == (0, "")
+    assert "nothing found in build.log" in done.err

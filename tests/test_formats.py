@@ -277,9 +277,9 @@ def test_any_text_has_an_answer(text: str) -> None:
 
 
 @pytest.mark.parametrize("character", list("a1(,:[ -*"))
-def test_ten_megabytes_of_one_character_take_no_second(character: str) -> None:
+def test_two_megabytes_of_one_character_take_no_second(character: str) -> None:
     """Time is bounded by the length of the text, whatever it repeats."""
-    text = "Float(" + character * 10_000_000
+    text = "Float(" + character * 2_000_000
     for reader in (read_strides, read_strides_list, read_tensor, read_format):
         start = time.process_time()
         reader(text)

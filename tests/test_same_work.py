@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import subprocess
-import sys
 from dataclasses import replace
 from html import unescape
 from typing import TYPE_CHECKING, Any
@@ -15,6 +13,7 @@ import pytest
 
 from tests.conftest import FIXTURES
 from tests.doubles.made_runs import MadeRun, chain
+from tests.golden.commands import say
 from trtlens import TrtlensError, open_run
 from trtlens.comparison import compare_runs
 from trtlens.comparison.gate import PASSED, UNKNOWN, judge_checks, read_check
@@ -268,14 +267,11 @@ def test_changes_of_times_between_unlike_runs_are_not_judged() -> None:
 
 def test_the_gate_refuses_other_models() -> None:
     """A check on another model is a usage error in one line, not a pass."""
-    words = ("compare", H200 / "encoder-fp16", H200 / "mobilenet-batch-32", "--fail-on", "layers > +1000")
-    done = subprocess.run(
-        [sys.executable, "-m", "trtlens", *map(str, words)], capture_output=True, check=False, text=True
-    )
+    done = say("compare", H200 / "encoder-fp16", H200 / "mobilenet-batch-32", "--fail-on", "layers > +1000")
 
-    assert (done.returncode, done.stdout) == (2, "")
-    assert "are not runs of one model" in done.stderr
-    assert done.stderr.count("\n") == 1
+    assert (done.code, done.out) == (2, "")
+    assert "are not runs of one model" in done.err
+    assert done.err.count("\n") == 1
 
 
 def test_a_hash_that_is_no_text_states_nothing(tmp_path: Path) -> None:
