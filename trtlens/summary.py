@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 
 from trtlens.engine.performance import stated_figure
 from trtlens.quantities import byte_size, duration, seconds
-from trtlens.runs.endings import FAILED, FINISHED, NOT_SHOWN, read_ending
+from trtlens.runs.endings import FAILED, FINISHED, MIXED, NOT_SHOWN, read_ending
 from trtlens.runs.unread_lines import not_understood, reading_notes
 from trtlens.tables.arrays import array, to_numpy
 from trtlens.tables.layer_kinds import NO_WORK
@@ -83,6 +83,8 @@ def _ended(ending: Ending | None) -> list[Fact]:
     """Why there is no engine, before all that is known of a build."""
     if ending is None or ending.state == FINISHED:
         return []
+    if ending.state == MIXED:
+        return [Fact("engine", f"{ending.text}; {ending.next_check}")]
     return [Fact("engine", ending.text if ending.state == NOT_SHOWN else f"none: {ending.text}")]
 
 
@@ -102,6 +104,8 @@ def _outcome(build: dict[str, Any]) -> list[Fact]:
 
 def _layers(run: Run, build: dict[str, Any], ending: Ending | None) -> list[Fact]:
     layers = run["layers"]
+    if ending is not None and ending.state == MIXED:
+        return []
     if not layers.num_rows:
         return [Fact("layers", _unlisted(run, build, ending))]
     lost = build["unread_rows"]

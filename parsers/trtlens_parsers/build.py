@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from trtlens_parsers.graph import GraphReader
@@ -11,13 +11,15 @@ from trtlens_parsers.memory import MemoryReader
 from trtlens_parsers.records import Build, EngineLayer, LostRow, Moment
 from trtlens_parsers.strategies import StrategyReader
 from trtlens_parsers.trtexec_times import PerformanceReader, ProfileTableReader
+from trtlens_parsers.tuning import TuningReader
 from trtlens_parsers.weights import WeightReader
 
 if TYPE_CHECKING:
     from trtlens_parsers.message_store import MessageStore
     from trtlens_parsers.prefixes import Prefix
     from trtlens_parsers.program_run import OpenRun
-    from trtlens_parsers.tuning import TuningReader
+
+_FAILED = frozenset({"build-failed", "no-implementation"})
 
 
 @dataclass(slots=True)
@@ -51,6 +53,7 @@ class OpenBuild:
     generated: bool = False
     inferring: bool = False
     blocks_before: int = 0  # tuning blocks of the strategies before the one that is being tried
+    mixed_line: int | None = None  # a line that shows that another build's lines stand among its own
 
     def add_prefix(self, prefix: Prefix, line: int) -> None:
         """Keep who wrote a line and when: once for each prefix, for most lines share theirs with the line above."""
@@ -149,6 +152,25 @@ class OpenBuild:
             or any(map(bool, (*own, *stated, *graph)))
         )  # fmt: skip
 
+    @property
+    def graph_ended(self) -> bool:
+        """Whether the builder said that the graph is optimized."""
+        return any(phase.name.startswith("graph ") for phase in self.memory.phases)
+
+    @property
+    def is_optimizing(self) -> bool:
+        """Whether a verbose builder was at work on an engine, which it has not generated."""
+        return bool(self.graph.passes) and not self.generated
+
+    @property
+    def may_go_on(self) -> bool:
+        """Whether more lines of a verbose builder can follow: it did not fail, and its engine is neither listed nor used."""
+        if self.run.state not in {None, "RUNNING"} or not self.graph.passes:
+            return False
+        if self.generated:
+            return not (self.layers or self.detailed_layers or self._is_used())
+        return not any(message.code in _FAILED and "error" in message.severity for message in self.messages.rows)
+
     def end(self, last_line: int, last_text: tuple[int, str] | None) -> None:
         """Close what is open: the build's last line was read; ``last_text`` is the last one that is not blank."""
         self.last_line, self.last_text = last_line, last_text
@@ -156,7 +178,16 @@ class OpenBuild:
         self.graph.finish()
 
     def record(self) -> Build:
-        """The finished record."""
+        """The finished record; of a build whose lines are mixed with another's only what it is known to hold."""
+        if self.mixed_line is None:
+            return self._record()
+        tuning = TuningReader(self.tuning.names)
+        kept = OpenBuild(self.number, self.first_line, self.run, self.messages, tuning, wrappers=self.wrappers)
+        kept.end(self.last_line, self.last_text)
+        run = self.run.record()._replace(state=None, state_line=None, options=())
+        return replace(kept._record(), run=run, is_build=True, finished=None, used=False, mixed_line=self.mixed_line)
+
+    def _record(self) -> Build:
         run = self.run.record()
         is_build = self._is_build()
         return Build(
@@ -169,6 +200,7 @@ class OpenBuild:
             used=self._is_used(),
             last_text=self.last_text,
             last_phase=self.phase(),
+            mixed_line=None,
             extended_line=self.extended_line,
             loaded_line=self.loaded_line,
             wrapper=self._wrapper(),

@@ -1,7 +1,8 @@
 """Where the builds and the runs of a log begin and end, and which reader takes a line of the one that is open.
 
 A run is a program's: trtexec's from its banner to PASSED or FAILED; of programs that print no banner what stands between,
-or one engine that they load. A build begins with what the parser or the builder says behind a finished one.
+or one engine that they load. A build begins with what the parser or the builder says behind a finished one, or with what
+it says once only; where the one above may go on, the order of the lines is watched (see `line_order`).
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING
 from trtlens_parsers.build import OpenBuild
 from trtlens_parsers.dispatch import KEY, dispatch_table
 from trtlens_parsers.ignored import is_ignored
+from trtlens_parsers.line_order import LineOrder
 from trtlens_parsers.message_store import MessageRoom, MessageStore
 from trtlens_parsers.prefixes import read_prefix
 from trtlens_parsers.program_run import OpenRun, read_banner, read_end
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
     from trtlens_parsers.records import Build, Handler
 
 _LONGEST_TEXT = 500
+_RUNNING = "RUNNING"
 ALARMS = frozenset({"warning", "error", "internal error"})
 
 
@@ -41,6 +44,7 @@ class Builds:
         self._room = MessageRoom()
         self._closed: list[OpenBuild] = []
         self._passed: OpenBuild | None = None  # the last build of a run that has ended
+        self._order: LineOrder | None = None  # of the open build's lines, where the build above may go on
         self.prefixes: dict[str, Prefix] = {}
         self.handlers: dict[str, Handler] = {}
         self.infixes: tuple[tuple[str, Handler], ...] = ()
@@ -66,7 +70,7 @@ class Builds:
         """Close the last build; all of them that say anything, or the last one where none does."""
         self._close(last_line)
         # handlers are methods of this object: it would keep itself and all records alive until cycles are looked for
-        self.handlers, self.learnt, self.infixes = {}, {}, ()
+        self.handlers, self.learnt, self.infixes, self._order = {}, {}, (), None
         return tuple(build.record() for build in self._closed or [self.current])
 
     def _open(self, line: int, run: OpenRun) -> None:
@@ -85,7 +89,10 @@ class Builds:
         }  # fmt: skip
         # the first also looks at lines of others
         readers = (build.strategies, build.memory, build.graph, build.tuning, build.weights)
-        self.handlers = dispatch_table(own, *(reader.handlers for reader in readers))
+        above = self._unended()
+        self._order = LineOrder(build, above) if above else None
+        watched = () if self._order is None else (self._order.handlers,)
+        self.handlers = dispatch_table(own, *watched, *(reader.handlers for reader in readers))
         self.infixes = (
             (" has no valid tactics ", build.tuning.no_valid), (" profiling completed in ", build.tuning.done), ("] inputs: ", build.graph.node),
             ("] outputs: ", build.graph.node),
@@ -96,14 +103,28 @@ class Builds:
         self.begin_block("", line)
         self.prefixes.clear()
 
+    def _unended(self) -> list[OpenBuild]:
+        """The last build that can go on, and those that stand behind it; empty where none can."""
+        above = self._order.above if self._order is not None else []
+        last = self._closed[-1] if self._closed else None
+        if last is not None and last.may_go_on:
+            return [last]
+        if above and last is not None and last is not above[-1]:
+            above.append(last)
+        return above
+
     def _close(self, last_line: int) -> None:
+        if self._order is not None:
+            self._order.end()
         said = self._last_text(last_line)
         self.current.end(last_line, said if said is not None and said[0] >= self.current.first_line else None)
         if self.current.says_something:
             self._closed.append(self.current)
 
     def _next_build(self, line: int) -> None:
-        """What begins on this line is another build of the same run."""
+        """What begins on this line is another build of the same run; of several builds at once nobody can say where the next begins."""
+        if self.current.mixed_line is not None:
+            return
         self._close(line - 1)
         self._open(line, self.current.run)
 
@@ -125,14 +146,39 @@ class Builds:
         banner = read_banner(text)
         if banner is None:
             return False
-        if banner.state == "RUNNING":
+        if banner.state == _RUNNING:
             self._next_run(line)
+        elif self._ends_run_above():
+            return True
+        else:
+            self._mix_runs(line)
         self.current.run.take_banner(banner, line)
-        if banner.state != "RUNNING":
+        if banner.state != _RUNNING:
             passed = self.current
             self._next_run(line + 1)
             self._passed = passed
         return True
+
+    def _ends_run_above(self) -> bool:
+        """Whether a last line of trtexec can be that of a run above: two of them write one log, and this one goes on."""
+        above = self._order.above if self._order is not None and self.current.mixed_line is not None else []
+        run = next((build.run for build in above if build.run.state == _RUNNING), None)
+        if run is None or run is self.current.run:
+            return False
+        run.state = None
+        return True
+
+    def _mix_runs(self, line: int) -> None:
+        """A last line without its first one, behind a run that ended and one above that did not: they ran at once."""
+        if self.current.run.program is not None or not self.current.says_something:
+            return
+        ended = self._closed[-1].run if self._closed else None
+        above = next((build.run for build in reversed(self._closed) if build.run is not ended), None)
+        if ended is None or above is None or ended.program is None or above.state != _RUNNING:
+            return
+        for build in (*reversed(self._closed), self.current):
+            if build.run in (ended, above, self.current.run):
+                build.mixed_line = build.mixed_line or line
 
     def take_torn(self, text: str, line: int) -> None:
         """The log's last line where it has no end: how trtexec ended, or that it is a warning or an error."""
@@ -173,7 +219,8 @@ class Builds:
 
     def _begins_build(self, line: int) -> bool:
         """Open the next build behind a loaded engine: in the same run where the engine was built in it."""
-        if self.current.loaded_line is None:
+        build = self.current
+        if build.loaded_line is None or build.mixed_line is not None or build.is_optimizing:
             return False
         (self._next_build if self.current.is_built or self.current.run.state else self._next_run)(line)
         return True
@@ -185,13 +232,10 @@ class Builds:
         return self.current.graph.original(text, line)
 
     def _parser(self, text: str, line: int) -> bool:
-        """What the ONNX parser says; behind a finished build or a loaded engine it is the next build's."""
+        """What the ONNX parser says; behind a loaded engine, or once the optimizer is at work, it is the next build's."""
         build = self.current
-        if (
-            not (build.generated or build.loaded_line is not None)
-            or text.startswith("Registered")
-            or not is_ignored(text)
-        ):
+        is_begun = build.generated or build.loaded_line is not None or build.graph.passes
+        if not is_begun or build.mixed_line is not None or text.startswith("Registered") or not is_ignored(text):
             return False
         if not self._begins_build(line):
             self._next_build(line)
@@ -215,6 +259,8 @@ class Builds:
     def _engine(self, text: str, line: int) -> bool:
         """``Engine Layer Information:`` opens the engine's rows; other lines about the engine are sizes and seconds."""
         if text.startswith("Engine Layer Information"):
+            if self._order is not None:
+                self._order.listed(line)
             if self.current.layers:
                 self._next_build(line)
             self.begin_block("layers", line)

@@ -286,7 +286,8 @@ class Build:
 
     ``is_build`` is false for an engine that was only loaded, and ``finished`` is None for it: whether the builder made an
     engine. ``used`` is whether lines behind engine generation say so. ``last_text`` is the last line that is not blank, as
-    it stands in the log; ``extended_line`` the last one that completes a row of the engine's layers, 0 for none.
+    it stands in the log; ``mixed_line`` one that shows that another build's lines stand among its own, so that nothing but
+    messages is kept of it, None where none does; ``extended_line`` the last one that completes a row of the engine's layers, 0 for none.
     """
 
     number: int
@@ -298,6 +299,7 @@ class Build:
     used: bool
     last_text: tuple[int, str] | None
     last_phase: str
+    mixed_line: int | None
     extended_line: int
     loaded_line: int | None
     wrapper: str | None

@@ -65,6 +65,7 @@ class TuningReader:
         self._formats: tuple[str | None, str | None] = (None, None)
         self._header: int | None = None  # line of a reformat's format header whose owner is not known yet
         self._block_start: int | None = None  # first combination of the open "Computing costs" block, None outside one
+        self.names = names
         self._store = TacticStore(names)
         self._lines = self._store.columns.lines
         self._open: _Header | None = None

@@ -118,11 +118,11 @@ def _why_empty(run: Run, view: str) -> str:
 
 
 def _has_failed(run: Run) -> bool:
-    """Whether a build of the run failed, so that no verbosity would have brought layers."""
-    from trtlens.runs.endings import FAILED, read_ending  # noqa: PLC0415
+    """Whether a build of the run failed, or is mixed with another, so that no verbosity would have brought layers."""
+    from trtlens.runs.endings import FAILED, MIXED, read_ending  # noqa: PLC0415
 
     endings = [read_ending(run, build) for build in run["builds"]["build"].to_pylist()]
-    return any(ending is not None and ending.state == FAILED for ending in endings)
+    return any(ending is not None and ending.state in {FAILED, MIXED} for ending in endings)
 
 
 def show(

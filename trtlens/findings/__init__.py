@@ -50,7 +50,11 @@ def find(run: Run, against: Run | None = None) -> list[Found]:
 
 def _builds_with_rows(run: Run) -> list[int]:
     """Numbers of the builds of which a rule could say something: a log can hold thousands of banners and nothing else."""
-    return sorted({number for name in _READ_TABLES for number in pc.unique(run[name]["build"]).to_pylist()})
+    builds = run["builds"]
+    mixed = builds.filter(pc.is_valid(builds["mixed_line"]))[
+        "build"
+    ].to_pylist()  # of which a rule says why they have no rows
+    return sorted({*mixed, *(number for name in _READ_TABLES for number in pc.unique(run[name]["build"]).to_pylist())})
 
 
 def _build_rules() -> list[BuildRule]:

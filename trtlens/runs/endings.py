@@ -1,4 +1,4 @@
-"""How a build ended, and why: finished, failed, stopped, killed, cut off, or not shown by the log."""
+"""How a build ended, and why: finished, failed, stopped, killed, cut off, not shown by the log, or not to be told."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
     from trtlens.runs.run import Run
 
-FINISHED, FAILED, INTERRUPTED, KILLED, CUT, NOT_SHOWN = (
-    "finished", "failed", "interrupted", "killed", "cut off", "not shown",
+FINISHED, FAILED, INTERRUPTED, KILLED, CUT, NOT_SHOWN, MIXED = (
+    "finished", "failed", "interrupted", "killed", "cut off", "not shown", "mixed",
 )  # fmt: skip
 _NODE_CODE = "onnx-node-failed"
 _CONSEQUENCES = frozenset({_NODE_CODE, "parse-failed", "build-failed"})
@@ -40,6 +40,7 @@ _AGAIN = "build again; trtlens show tactics has what was timed before it ended"
 _WHOLE_LOG = (
     "keep stdout and stderr of the whole build in one file (> build.log 2>&1), and see whether the program was killed"
 )
+_OWN_LOGGER = "give each builder a logger that writes a file of its own (each trtexec its own file), and build again"
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +62,7 @@ class Ending:
             FINISHED: "the build finished", FAILED: "the build failed", INTERRUPTED: "the build was stopped",
             KILLED: "the build was killed, or is still running", CUT: "the log breaks off before the build's end",
             NOT_SHOWN: "the log does not show how the build ended",
+            MIXED: "nothing can be told of this build",
         }  # fmt: skip
         return states[self.state] + (f": {self.reason}" if self.reason else "")
 
@@ -74,6 +76,8 @@ def read_ending(run: Run, build: int) -> Ending | None:
     (row,) = of_build(run["builds"], build).to_pylist()
     if not row["is_build"] or not row["last_line"]:
         return None
+    if row["mixed_line"] is not None:
+        return _mixed(row)
     is_last = build == pc.max(run["builds"]["build"]).as_py()
     status = run.info.status if run.info.kind == "profile" and is_last else None
     listed = of_build(run["layers"], build).num_rows > 0
@@ -89,6 +93,15 @@ def read_ending(run: Run, build: int) -> Ending | None:
         reason = f"run.json says that it was building when line {row['last_line']:,} was written{_said(row)}"
         return Ending(KILLED, reason, (row["last_line"],), _AGAIN)
     return _without_end(run, row, errors, is_last=is_last)
+
+
+def _mixed(row: dict[str, Any]) -> Ending:
+    """A build whose lines stand among those of another one."""
+    line = row["mixed_line"]
+    reason = (
+        f"the log has its lines and another build's mixed, as line {line:,} shows, and nothing says which are whose"
+    )
+    return Ending(MIXED, reason, (line,), _OWN_LOGGER)
 
 
 def _failure(run: Run, build: int, errors: Sequence[dict[str, Any]]) -> Ending:

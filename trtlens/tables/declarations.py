@@ -29,9 +29,10 @@ _SPECS = (
         last_line | int | | last line of this build's part of the log
         last_text | text | | the last line of it that is not blank, without its prefix, at most 500 characters
         last_phase | text | | part of the build that this line stands in
+        mixed_line | int | | a line that shows that another build's lines stand among this one's, so that its tables hold nothing but messages; null where none does
         is_build | bool | | whether an engine was built here, or was to be, not only loaded
         is_calibration | bool | | whether this is the network that TensorRT calibrates INT8 with, not the engine
-        finished | bool | | whether the builder finished an engine: a line says so, or the engine was loaded or run afterwards; null where none was built
+        finished | bool | | whether the builder finished an engine: a line says so, or the engine was loaded or run afterwards; null where none was built, and where another build's lines stand among its own
         complete | bool | | whether an engine was finished and the list of its layers, where the log is verbose, is whole: it has an end, and no fewer rows than the builder counted layers; null where none was built
         loaded_line | int | | first line that says that an engine was loaded; null where none does
         started_s | float | s | first time stamp, seconds since 1970 in the log's own clock

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from trtlens.findings.finding import Evidence, Finding
 from trtlens.findings.rule import BuildRule
-from trtlens.runs.endings import FAILED, FINISHED, NOT_SHOWN, read_ending
+from trtlens.runs.endings import FAILED, FINISHED, MIXED, NOT_SHOWN, read_ending
 
 if TYPE_CHECKING:
     from trtlens.findings.engine import Engine
@@ -18,14 +18,14 @@ def finding(engine: Engine) -> Finding | None:
     if ending is None or ending.state == FINISHED or (ending.state == NOT_SHOWN and not ending.lines):
         return None
     texts = {row["line"]: row["text"] for row in engine.run["messages"].to_pylist() if row["build"] == engine.number}
-    evidence = [
-        Evidence(texts.get(line, "the last line of this build").split("\n", 1)[0], line) for line in ending.lines
-    ]
+    other = "a line out of a build's order" if ending.state == MIXED else "the last line of this build"
+    evidence = [Evidence(texts.get(line, other).split("\n", 1)[0], line) for line in ending.lines]
     evidence += [Evidence(f"run.json: {error}".split("\n", 1)[0]) for error in engine.run.info.errors[:1]]
     text = f"{ending.text[0].upper()}{ending.text[1:]}." + (" There is no engine." if ending.state == FAILED else "")
+    is_unknown = ending.state in {NOT_SHOWN, MIXED}
     return Finding(
-        "medium" if ending.state == NOT_SHOWN else "high", ending.text, text, tuple(evidence),
-        "low" if ending.state == NOT_SHOWN else "high", ending.next_check or "trtlens show messages has what the log says",
+        "medium" if is_unknown else "high", ending.text, text, tuple(evidence), "low" if is_unknown else "high",
+        ending.next_check or "trtlens show messages has what the log says",
     )  # fmt: skip
 
 
@@ -38,7 +38,7 @@ FINDING = BuildRule(
         "Without an engine nothing else can be said of one; this finding comes before all others. A build *failed* if trtexec or "
         "`run.json` says so, or an error was printed after which no engine comes: the text names the node of the model with its operator, "
         "or the layer, and why. It was *stopped* or *killed* by what `run.json` says, and the log is *cut off* if it ends while the tuner "
-        "is at work or without trtexec's last line. An error that a build survives (a tactic that fails) is no failure, and a log at info "
+        "is at work or without trtexec's last line. Nothing can be told of builds whose lines stand mixed with another's. An error that a build survives (a tactic that fails) is no failure, and a log at info "
         "level that shows no end and no error is not held against the build. `trtlens parse` says the same."
     ),
     stake="No time: there is no engine.",
