@@ -12,9 +12,10 @@ from typing import Any
 
 import numpy as np
 
-from trtlens.comparison import Comparison, change_table, compare_runs, region_table
+from trtlens.comparison import Comparison, compare_runs
 from trtlens.comparison.gate import judge_checks, read_check
 from trtlens.comparison.headlines import tell
+from trtlens.comparison.result_tables import change_table, region_table
 from trtlens.runs.run import Run
 from trtlens.tables.declarations import TABLES
 
@@ -106,8 +107,8 @@ def main() -> None:
     print(f"  align and measure  {time.perf_counter() - start:6.2f} s")
     check = read_check("latency > +3%")
     steps: dict[str, Any] = {
-        "regions": region_table.table,
-        "changes": change_table.table,
+        "regions": region_table,
+        "changes": change_table,
         "headlines": tell,
         "a check": lambda c: judge_checks(c, [check]),
     }

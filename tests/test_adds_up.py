@@ -14,10 +14,11 @@ from tests.doubles.made_runs import MadeRun, chain
 from tests.golden.commands import say
 from trtlens import open_run
 from trtlens.charts import charts_of_comparison
-from trtlens.comparison import Comparison, change_table, compare_runs, region_table
+from trtlens.comparison import Comparison, compare_runs
 from trtlens.comparison.headlines import tell
 from trtlens.comparison.inference_latency import Latencies, adds_up
-from trtlens.comparison.noise import judge, judge_summary
+from trtlens.comparison.result_tables import change_table, region_table
+from trtlens.comparison.times import judge, judge_summary
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -159,5 +160,5 @@ def test_rows_say_whether_they_are_parts_of_an_inference() -> None:
     """Both tables carry the answer in each row of a run; the baseline has none."""
     comparison = compared(made([0.5, 0.3], 0.5), made([0.85, 0.25], 0.6))
 
-    assert set(change_table.table(comparison)["adds_up"].to_pylist()) == {False}
-    assert region_table.table(comparison)["adds_up"].to_pylist() == [None, False] * 2
+    assert set(change_table(comparison)["adds_up"].to_pylist()) == {False}
+    assert region_table(comparison)["adds_up"].to_pylist() == [None, False] * 2

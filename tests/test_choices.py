@@ -28,9 +28,10 @@ from tests.doubles.made_logs import (
     tactic,
 )
 from trtlens.runs.run import Run, open_run
-from trtlens.tuning import combination_matcher as fitting
-from trtlens.tuning.matching import EngineLayer, Match, Matcher
-from trtlens.tuning.operands import Operand, Operands, combination_fits, fits, read_combination
+from trtlens.tables.engine_layers import EngineLayer, Tensor
+from trtlens.tuning import combination_matcher
+from trtlens.tuning.combination_matcher import combination_fits, fits, read_combination
+from trtlens.tuning.matching import Match, Matcher
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -254,8 +255,8 @@ REGION = "{ForeignNode[first...last]}"
 
 def part(name: str, nodes: tuple[str, ...] = (), reads: str = "x") -> EngineLayer:
     """A layer that detailed verbosity opened up."""
-    tensor = Operand(reads, "fp16", (1, 8), None, None, None)
-    return EngineLayer(name, Operands((tensor,), (tensor,)), nodes)
+    tensor = Tensor(reads, "fp16", (1, 8))
+    return EngineLayer({"name": name, "onnx_nodes": nodes}, (tensor,), (tensor,))
 
 
 @pytest.mark.parametrize(
@@ -290,23 +291,23 @@ def test_layers_of_no_region_are_left_alone() -> None:
 
 
 @pytest.mark.parametrize(
-    ("operand", "formats", "expected"),
+    ("tensor", "formats", "expected"),
     [
-        (Operand("t", "int8", (8, 512, 7, 7), None, 32, "chw32"), INT8, True),
-        (Operand("t", "int8", (8, 512, 7, 7), None, 4, None), INT8, False),
-        (Operand("t", "fp32", (8, 512, 7, 7), None, None, None), INT8, False),
-        (Operand("t", "fp32", (8, 512, 7, 7), None, 1, "hwc"), FLOAT, False),
-        (Operand("t", "fp32", (8, 512, 1, 1), None, 1, "hwc"), "Float(512,1,1,1)", True),
-        (Operand("t", "fp32", (8, 512, 7, 7), (25088, 49, 7, 1), 1, None), FLOAT, True),
-        (Operand("t", "fp32", (8, 512, 7, 7), (25088, 1, 3584, 512), 1, None), FLOAT, False),
-        (Operand("t", None, None, None, None, None), FLOAT, True),
+        (Tensor("t", "int8", (8, 512, 7, 7), None, 32, "chw32"), INT8, True),
+        (Tensor("t", "int8", (8, 512, 7, 7), None, 4, None), INT8, False),
+        (Tensor("t", "fp32", (8, 512, 7, 7), None, None, None), INT8, False),
+        (Tensor("t", "fp32", (8, 512, 7, 7), None, 1, "hwc"), FLOAT, False),
+        (Tensor("t", "fp32", (8, 512, 1, 1), None, 1, "hwc"), "Float(512,1,1,1)", True),
+        (Tensor("t", "fp32", (8, 512, 7, 7), (25088, 49, 7, 1), 1, None), FLOAT, True),
+        (Tensor("t", "fp32", (8, 512, 7, 7), (25088, 1, 3584, 512), 1, None), FLOAT, False),
+        (Tensor("t", None, None, None, None, None), FLOAT, True),
     ],
 )
-def test_what_a_tensor_excludes(operand: Operand, formats: str, expected: bool) -> None:
+def test_what_a_tensor_excludes(tensor: Tensor, formats: str, expected: bool) -> None:
     """A shown type, vector, layout or stride excludes other ones; what is not shown excludes nothing."""
     combination = read_combination(formats, formats, innermost_first=False)
     assert combination is not None
-    assert fits(operand, combination.inputs[0]) is expected
+    assert fits(tensor, combination.inputs[0]) is expected
 
 
 def test_layers_of_one_name_are_compared_once(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -317,7 +318,7 @@ def test_layers_of_one_name_are_compared_once(monkeypatch: pytest.MonkeyPatch) -
         compared.append(arguments)
         return combination_fits(*arguments)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(fitting, "combination_fits", counted)
+    monkeypatch.setattr(combination_matcher, "combination_fits", counted)
     count, kernel = 60, 0x1234567812345678
     tried = [
         line

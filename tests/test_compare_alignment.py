@@ -49,7 +49,7 @@ def regions_of(golden: Golden, case: str) -> list[tuple[list[str], Lists]]:
 
 
 def names_in(comparison: Comparison, place: int, positions: tuple[int, ...], skip_constants: bool) -> list[str]:
-    roles, layers = comparison.measures[place].roles, comparison.sides[place].layers
+    roles, layers = comparison.measures[place].roles, comparison.engines[place].layers
     return [layers[p].name for p in positions if not (skip_constants and roles[p] == "constant")]
 
 
@@ -66,7 +66,7 @@ def test_what_has_no_counterpart_is_listed(case: str) -> None:
     golden = read_golden(case)
     found: Lists = [[] for _ in golden.unaligned]
     for left in golden.comparison.left:
-        found[left.entry.side].append(left.name)
+        found[left.entry.engine].append(left.name)
         assert left.entry.reason
     assert found == golden.unaligned
 
@@ -75,7 +75,7 @@ def test_what_has_no_counterpart_is_listed(case: str) -> None:
 def test_baseline_does_not_change_the_regions(case: str) -> None:
     """Whichever run is the baseline, the same layers are together."""
     golden = read_golden(case)
-    runs = [side.run for side in golden.comparison.sides]
+    runs = [engine.run for engine in golden.comparison.engines]
     names = list(golden.comparison.names)
     other = compare_runs(runs, names=names, baseline=len(runs) - 1)
     assert {row.region.layers for row in other.rows} == {row.region.layers for row in golden.comparison.rows}
@@ -84,12 +84,12 @@ def test_baseline_does_not_change_the_regions(case: str) -> None:
 def test_every_kernel_with_metadata_is_with_its_nodes() -> None:
     """In the builds of three graphs, each kernel's nodes (conversions aside) are nodes of its region, in all of them."""
     comparison = read_golden("small-cnn-rtx").comparison
-    for place, side in enumerate(comparison.sides):
+    for place, engine in enumerate(comparison.engines):
         regions = {position: row.region for row in comparison.rows for position in row.region.layers[place]}
-        named = [layer for layer in side.layers if layer.metadata]
+        named = [layer for layer in engine.layers if layer.onnx_nodes]
         assert len(named) >= 8
         for layer in named:
-            work = {name for name in layer.metadata if not re.search(r"uantizeLinear$|_cast_to_", name)}
+            work = {name for name in layer.onnx_nodes if not re.search(r"uantizeLinear$|_cast_to_", name)}
             assert work <= set(regions[layer.position].nodes)
 
 
@@ -139,7 +139,7 @@ def test_pairing_by_nodes_beats_pairing_by_type_and_shape() -> None:
     found, wanted, wrong = 0, 0, 0
     for case in CASES:
         golden = read_golden(case)
-        runs = [side.run for side in golden.comparison.sides]
+        runs = [engine.run for engine in golden.comparison.engines]
         by_shape, true = pairs_by_shape(runs[0], runs[1]), golden_pairs(golden)
         known = {name for _, layers in golden.regions for name in layers[0]} | set(golden.unaligned[0])
         wrong += sum(one in known and (one, other) not in true for one, other in by_shape)
@@ -162,13 +162,16 @@ HELD = st.lists(
 @settings(max_examples=300, deadline=None)
 def test_groups_are_the_smallest_that_hold_the_same_nodes(held: list[list[frozenset[str]]]) -> None:
     """Grouping ends where joining whatever must be joined, one pair at a time, ends too."""
-    layers = [dict(enumerate(side)) for side in held]
+    layers = [dict(enumerate(engine)) for engine in held]
     assert {frozenset(group) for group in group_layers(layers)} == joined_one_by_one(layers)
 
 
 def joined_one_by_one(held: list[dict[int, frozenset[str]]]) -> set[frozenset[Member]]:
     groups = {
-        (side, place): {(side, place)} for side, layers in enumerate(held) for place, keys in layers.items() if keys
+        (engine, place): {(engine, place)}
+        for engine, layers in enumerate(held)
+        for place, keys in layers.items()
+        if keys
     }
     while step := next(disagreements(held, groups), None):
         whole = set().union(*(groups[member] for member in step))
@@ -178,15 +181,15 @@ def joined_one_by_one(held: list[dict[int, frozenset[str]]]) -> set[frozenset[Me
 
 
 def disagreements(held: list[dict[int, frozenset[str]]], groups: dict[Member, set[Member]]) -> Any:
-    """Sets of members that must be in one group and are not: equal holdings, then nodes that sides hold differently."""
+    """Sets of members that must be in one group and are not: equal layer_nodes, then nodes that engines hold differently."""
     for one, group in groups.items():
         for other in groups:
             if held[one[0]][one[1]] == held[other[0]][other[1]] and other not in group:
                 yield {one, other}
     holders: dict[str, dict[int, set[Member]]] = {}
-    for side, place in groups:
-        for key in held[side][place]:
-            holders.setdefault(key, {}).setdefault(side, set()).add((side, place))
+    for engine, place in groups:
+        for key in held[engine][place]:
+            holders.setdefault(key, {}).setdefault(engine, set()).add((engine, place))
     single = [by_side for by_side in holders.values() if all(len(members) == 1 for members in by_side.values())]
     for by_side in [*single, *holders.values()]:
         places = [frozenset(frozenset(groups[member]) for member in members) for members in by_side.values()]
@@ -195,6 +198,6 @@ def disagreements(held: list[dict[int, frozenset[str]]], groups: dict[Member, se
 
 
 def test_a_node_that_every_side_splits_alike_joins_nothing() -> None:
-    """A softmax over two kernels on both sides leaves two regions, if other nodes tell the kernels apart."""
-    side = {0: frozenset({"scale", "softmax"}), 1: frozenset({"softmax", "top"})}
-    assert Counter(map(len, group_layers([side, side]))) == {2: 2}
+    """A softmax over two kernels on both engines leaves two regions, if other nodes tell the kernels apart."""
+    engine = {0: frozenset({"scale", "softmax"}), 1: frozenset({"softmax", "top"})}
+    assert Counter(map(len, group_layers([engine, engine]))) == {2: 2}

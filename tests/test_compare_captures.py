@@ -16,10 +16,11 @@ import pytest
 
 from tests.conftest import CAPTURES, captured
 from trtlens import Run, open_run
-from trtlens.comparison import Comparison, change_table, compare_runs, region_table
+from trtlens.comparison import Comparison, compare_runs
+from trtlens.comparison.figures import split_difference
 from trtlens.comparison.headlines import tell
-from trtlens.comparison.noise import NO_DIFFERENCE
-from trtlens.comparison.parts import split_difference
+from trtlens.comparison.result_tables import CHANGE_COLUMNS, REGION_COLUMNS, change_table, region_table
+from trtlens.comparison.times import NO_DIFFERENCE
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -42,7 +43,7 @@ def raw_medians(name: str) -> dict[str, float]:
 def test_all_profiled_time_is_in_regions() -> None:
     """The region table adds up to each run's profiled total, to the microsecond, and nothing is left over."""
     comparison = compared(*NAMES)
-    rows = region_table.table(comparison).to_pylist()
+    rows = region_table(comparison).to_pylist()
     assert comparison.left == ()
     for name in NAMES:
         total = sum(row["time_ms"] for row in rows if row["run"] == name)
@@ -52,9 +53,9 @@ def test_all_profiled_time_is_in_regions() -> None:
 def test_no_layer_is_in_two_regions_or_in_none() -> None:
     """Each engine layer of each run stands in exactly one region."""
     comparison = compared(*NAMES)
-    for place, side in enumerate(comparison.sides):
+    for place, engine in enumerate(comparison.engines):
         found = sorted(position for row in comparison.rows for position in row.region.layers[place])
-        assert found == list(range(len(side.layers)))
+        assert found == list(range(len(engine.layers)))
 
 
 def test_regions_are_no_larger_than_what_one_engine_fuses() -> None:
@@ -62,8 +63,8 @@ def test_regions_are_no_larger_than_what_one_engine_fuses() -> None:
     comparison = compared(*NAMES)
     for row in comparison.rows:
         held = [
-            {node for node in side.layers[position].metadata if node in row.region.nodes}
-            for side, positions in zip(comparison.sides, row.region.layers, strict=True)
+            {node for node in engine.layers[position].onnx_nodes if node in row.region.nodes}
+            for engine, positions in zip(comparison.engines, row.region.layers, strict=True)
             for position in positions
         ]
         assert set(row.region.nodes) in held
@@ -73,14 +74,14 @@ def test_regions_are_no_larger_than_what_one_engine_fuses() -> None:
 def test_copies_of_biases_are_in_the_region_that_reads_them() -> None:
     """`Identity_43` copies the bias of one convolution: it is in that convolution's region, and so is its constant."""
     comparison = compared(*NAMES)
-    for place, side in enumerate(comparison.sides):
-        reader = {name: layer for layer in side.layers for name in layer.inputs}
+    for place, engine in enumerate(comparison.engines):
+        reader = {name: layer for layer in engine.layers for name in layer.input_names}
         region = {position: row.number for row in comparison.rows for position in row.region.layers[place]}
-        copies = [layer for layer in side.layers if re.fullmatch(r"Identity_\d+", layer.name)]
+        copies = [layer for layer in engine.layers if re.fullmatch(r"Identity_\d+", layer.name)]
         assert len(copies) == 47
         for copy in copies:
-            constant = next(layer for layer in side.layers if copy.inputs[0] in layer.outputs)
-            assert region[copy.position] == region[reader[copy.outputs[0]].position] == region[constant.position]
+            constant = next(layer for layer in engine.layers if copy.input_names[0] in layer.output_names)
+            assert region[copy.position] == region[reader[copy.output_names[0]].position] == region[constant.position]
 
 
 def test_what_fp16_bought_over_fp32() -> None:
@@ -128,7 +129,7 @@ def test_parts_add_up_to_the_difference() -> None:
 def test_changes_explain_every_difference_that_is_more_than_noise() -> None:
     """For each region that is slower or faster, its changes add up to its difference, the largest change first."""
     comparison = compared(*NAMES)
-    rows = change_table.table(comparison).to_pylist()
+    rows = change_table(comparison).to_pylist()
     times = [abs(row["diff_ms"]) for row in rows if row["diff_ms"] is not None]
     assert times == sorted(times, reverse=True)
     for row in comparison.rows:
@@ -143,9 +144,9 @@ def test_changes_explain_every_difference_that_is_more_than_noise() -> None:
 def test_every_view_has_its_declared_columns_and_key() -> None:
     """Columns never come and go, and the declared key identifies a row of the regions."""
     comparison = compared(*NAMES)
-    assert region_table.table(comparison).schema == region_table.COLUMNS.schema
-    assert change_table.table(comparison).schema == change_table.COLUMNS.schema
-    keys = [(row["region"], row["run"]) for row in region_table.table(comparison).to_pylist()]
+    assert region_table(comparison).schema == REGION_COLUMNS.schema
+    assert change_table(comparison).schema == CHANGE_COLUMNS.schema
+    keys = [(row["region"], row["run"]) for row in region_table(comparison).to_pylist()]
     assert len(keys) == len(set(keys)) == 55 * 3
 
 
@@ -176,7 +177,7 @@ def test_logs_alone_stand_on_the_tuner_and_say_so() -> None:
     """Without profiles, times are those of the tactics that the tuner chose; they carry no interval and are called so."""
     runs = [open_run(CAPTURES / name / "verbose.log.xz") for name in ("fp32", "fp16")]
     comparison = compare_runs(runs, names=("fp32", "fp16"))
-    rows = region_table.table(comparison).to_pylist()
+    rows = region_table(comparison).to_pylist()
     assert {row["time_source"] for row in rows} == {"tuner"}
     assert {row["low_ms"] for row in rows} == {None}
     assert {row["judged_on"] for row in rows if row["run"] == "fp16"} == {"tuner"}

@@ -16,9 +16,9 @@ from hypothesis import strategies as st
 from tests.conftest import FIXTURES, capture_files
 from trtlens.cli import main
 from trtlens.commands.markdown import escape, markdown_table
-from trtlens.comparison import change_table, region_table
 from trtlens.comparison.arguments import read_argument, run_names
 from trtlens.comparison.quantities import QUANTITIES
+from trtlens.comparison.result_tables import CHANGE_COLUMNS, REGION_COLUMNS
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -59,7 +59,7 @@ def test_data_formats_hold_one_table(
     monkeypatch: pytest.MonkeyPatch, capfdbinary: pytest.CaptureFixture[bytes]
 ) -> None:
     """JSON, CSV and Parquet have the declared columns: of the changes, of the regions with --regions."""
-    for arguments, columns in (((), change_table.COLUMNS), (("--regions",), region_table.COLUMNS)):
+    for arguments, columns in (((), CHANGE_COLUMNS), (("--regions",), REGION_COLUMNS)):
         names = [column.name for column in columns.columns]
         written = {}
         for form in ("json", "csv", "parquet"):

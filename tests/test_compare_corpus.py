@@ -41,6 +41,6 @@ def test_builds_of_one_model_align(corpus: list[Path], pair: tuple[tuple[str, in
     assert comparison.left == ()
     assert all(all(row.region.layers) for row in comparison.rows)
     placed = [sum(len(row.region.layers[place]) for row in comparison.rows) for place in range(2)]
-    assert placed == [len(side.layers) for side in comparison.sides]
-    works = [sum(layer.works for layer in side.layers) for side in comparison.sides]
+    assert placed == [len(side.layers) for side in comparison.engines]
+    works = [sum(layer.works for layer in side.layers) for side in comparison.engines]
     assert len(comparison.rows) >= 0.5 * min(works)

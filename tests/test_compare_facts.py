@@ -10,11 +10,12 @@ import pytest
 
 from tests.doubles.made_runs import MadeLayer, MadeRun, chain
 from trtlens import TrtlensError
-from trtlens.comparison import Comparison, change_table, compare_runs, region_table
+from trtlens.comparison import Comparison, compare_runs
 from trtlens.comparison.changes import WHOLE_RUN
 from trtlens.comparison.headlines import tell
-from trtlens.comparison.noise import SLOWER
+from trtlens.comparison.result_tables import change_table, region_table
 from trtlens.comparison.settings import differing_settings, fairness
+from trtlens.comparison.times import SLOWER
 
 
 def constant(*milliseconds: float) -> np.ndarray:
@@ -28,7 +29,7 @@ def compared(*runs: MadeRun, baseline: int = 0) -> Comparison:
 
 def parts(comparison: Comparison) -> list[dict[str, Any]]:
     """Changes of parts of the runs."""
-    return [row for row in change_table.table(comparison).to_pylist() if row["kind"] not in WHOLE_RUN]
+    return [row for row in change_table(comparison).to_pylist() if row["kind"] not in WHOLE_RUN]
 
 
 def told(comparison: Comparison) -> str:
@@ -63,7 +64,7 @@ def test_a_slower_region_says_why(facts: dict[str, Any], kind: str, words: str) 
     (row,) = parts(comparison)
     assert (row["kind"], row["words"], row["verdict"]) == (kind, words, SLOWER)
     assert row["diff_ms"] == pytest.approx(0.1)
-    assert region_table.table(comparison)["why"].to_pylist() == [None, words]
+    assert region_table(comparison)["why"].to_pylist() == [None, words]
 
 
 def test_a_faster_narrower_kernel_is_no_fall_back() -> None:
@@ -71,7 +72,7 @@ def test_a_faster_narrower_kernel_is_no_fall_back() -> None:
     comparison = compared(
         MadeRun(chain("conv"), constant(0.2)), MadeRun(chain("conv", precision="int8"), constant(0.1))
     )
-    assert "computes in int8 instead of fp16" in change_table.table(comparison)["words"].to_pylist()
+    assert "computes in int8 instead of fp16" in change_table(comparison)["words"].to_pylist()
 
 
 def test_reformats_are_told_apart_from_computing() -> None:
@@ -81,10 +82,10 @@ def test_reformats_are_told_apart_from_computing() -> None:
         replace(chain("conv")[0], reads=("r",)),
     ]
     comparison = compared(MadeRun(chain("conv"), constant(0.1)), MadeRun(layers, constant(0.05, 0.1)))
-    (row,) = [row for row in change_table.table(comparison).to_pylist() if row["kind"] == "reformats"]
+    (row,) = [row for row in change_table(comparison).to_pylist() if row["kind"] == "reformats"]
     assert (row["before"], row["after"], row["words"]) == ("0", "1", "gained 1 reformat")
     assert row["diff_ms"] == pytest.approx(0.05)
-    regions = region_table.table(comparison).to_pylist()
+    regions = region_table(comparison).to_pylist()
     assert [region["reformats"] for region in regions] == [0, 1]
     assert regions[1]["reformat_ms"] == pytest.approx(0.05)
 
@@ -94,7 +95,7 @@ def test_a_split_layer_is_a_change_of_fusion() -> None:
     fused = [MadeLayer("conv + relu", nodes=("conv", "relu"))]
     comparison = compared(MadeRun(fused, constant(0.1)), MadeRun(chain("conv", "relu"), constant(0.1, 0.05)))
     assert kinds(comparison) == [("fusion", "conv + relu", "conv; relu")]
-    assert "is split into 2 layers instead of 1" in change_table.table(comparison)["words"].to_pylist()
+    assert "is split into 2 layers instead of 1" in change_table(comparison)["words"].to_pylist()
 
 
 def test_layers_of_one_model_only_are_added_or_lost() -> None:
@@ -104,7 +105,7 @@ def test_layers_of_one_model_only_are_added_or_lost() -> None:
     one = MadeRun(chain("conv"), constant(0.1), nodes=nodes[:1])
     assert kinds(compared(both, one)) == [("lost layer", "head", None), ("setting", "2", "1")]
     assert kinds(compared(one, both)) == [("added layer", None, "head"), ("setting", "1", "2")]
-    rows = region_table.table(compared(both, one)).to_pylist()
+    rows = region_table(compared(both, one)).to_pylist()
     assert sum(row["time_ms"] for row in rows if row["run"] == "run0") == pytest.approx(0.15)
     (left,) = [row for row in rows if row["region"] is None]
     assert left["reason"] == "the model of run1 has no node head"
@@ -128,7 +129,7 @@ def test_a_profile_without_samples_is_marked_as_a_summary() -> None:
     """Averages are compared without an interval, and samples beside averages count as averages."""
     exported = MadeRun(chain("a", "b"), profile={"a": 0.2, "b": 0.1})
     for other in (MadeRun(chain("a", "b"), profile={"a": 0.1, "b": 0.1}), MadeRun(chain("a", "b"), constant(0.1, 0.1))):
-        rows = region_table.table(compared(exported, other)).to_pylist()
+        rows = region_table(compared(exported, other)).to_pylist()
         judged = [row for row in rows if row["run"] == "run1"]
         assert [row["verdict"] for row in judged] == ["faster", "no difference seen"]
         assert {(row["judged_on"], row["low_ms"]) for row in judged} == {("summary", None)}
@@ -138,8 +139,8 @@ def test_layers_that_a_profile_table_leaves_out_took_no_time() -> None:
     """The table of trtexec 8.4 and later has no row for a layer of 0 ms; in an export a missing row is unknown."""
     table = MadeRun(chain("a", "b"), profile={"a": 0.2}, profile_source="profile table")
     export = MadeRun(chain("a", "b"), profile={"a": 0.2})
-    assert region_table.table(compared(table, table))["time_ms"].to_pylist() == [0.2, 0.2, 0.0, 0.0]
-    assert region_table.table(compared(export, export))["time_ms"].to_pylist() == [0.2, 0.2, None, None]
+    assert region_table(compared(table, table))["time_ms"].to_pylist() == [0.2, 0.2, 0.0, 0.0]
+    assert region_table(compared(export, export))["time_ms"].to_pylist() == [0.2, 0.2, None, None]
 
 
 def test_profile_rows_of_no_layer_are_reported() -> None:
@@ -155,7 +156,7 @@ def test_the_tuner_stands_in_where_nothing_was_profiled() -> None:
     one = MadeRun(chain("a", "b"), chosen=[("a", 0.2), ("b", 0.1)])
     other = MadeRun(chain("a", "b"), chosen=[("a", 0.1), ("b", 0.1)])
     comparison = compared(one, other)
-    rows = [row for row in region_table.table(comparison).to_pylist() if row["run"] == "run1"]
+    rows = [row for row in region_table(comparison).to_pylist() if row["run"] == "run1"]
     assert [(row["time_ms"], row["verdict"], row["judged_on"]) for row in rows] == [
         (0.1, "faster", "tuner"), (0.1, "no difference seen", "tuner"),
     ]  # fmt: skip
@@ -166,7 +167,7 @@ def test_measured_and_tuned_times_are_not_mixed() -> None:
     """A profiled run and a log with the tuner's times alone have no times in common."""
     comparison = compared(MadeRun(chain("a"), constant(0.1)), MadeRun(chain("a"), chosen=[("a", 0.05)]))
     assert comparison.time_source is None
-    assert region_table.table(comparison)["diff_ms"].to_pylist() == [None, None]
+    assert region_table(comparison)["diff_ms"].to_pylist() == [None, None]
 
 
 def test_a_part_of_a_tuned_region_does_not_get_the_time_of_the_whole() -> None:
@@ -178,7 +179,7 @@ def test_a_part_of_a_tuned_region_does_not_get_the_time_of_the_whole() -> None:
         "twin_index": [None, None],
     }
     made = MadeRun(chain("a", "b"), chosen=[("whole", 0.4), ("b", 0.1)], tables={"tuned_layers": known})
-    assert region_table.table(compared(made, made))["time_ms"].to_pylist() == [None, None, 0.1, 0.1]
+    assert region_table(compared(made, made))["time_ms"].to_pylist() == [None, None, 0.1, 0.1]
 
 
 def test_memory_and_errors_are_those_of_the_region() -> None:
@@ -192,7 +193,7 @@ def test_memory_and_errors_are_those_of_the_region() -> None:
     }
     plain = MadeRun(chain("a", "b"), constant(0.1, 0.1), tables={"memory": memory})
     comparison = compared(plain, replace(plain, tables={"memory": memory, "tensor_errors": errors}))
-    first, second = (row for row in region_table.table(comparison).to_pylist() if row["run"] == "run1")
+    first, second = (row for row in region_table(comparison).to_pylist() if row["run"] == "run1")
     assert (first["scratch_bytes"], first["persistent_bytes"]) == (64, 16)
     assert (first["error"], first["error_added"]) == (0.04, 0.03)
     assert (second["error"], second["error_added"], second["scratch_bytes"]) == (None, None, None)
@@ -274,7 +275,7 @@ def test_the_faster_run_hears_what_it_leaves_on_the_table() -> None:
 def test_any_run_can_be_the_baseline() -> None:
     """Differences are against the run that was chosen, and it has none itself."""
     runs = [MadeRun(chain("a"), constant(value)) for value in (0.1, 0.2, 0.4)]
-    rows = region_table.table(compared(*runs, baseline=1)).to_pylist()
+    rows = region_table(compared(*runs, baseline=1)).to_pylist()
     assert [row["is_baseline"] for row in rows] == [False, True, False]
     assert [row["diff_ms"] for row in rows] == [pytest.approx(-0.1), None, pytest.approx(0.2)]
     assert [row["speedup"] for row in rows] == [pytest.approx(2.0), pytest.approx(1.0), pytest.approx(0.5)]

@@ -7,7 +7,7 @@ import pytest
 
 from tests.doubles.made_runs import MadeRun, chain
 from trtlens.comparison import compare_runs
-from trtlens.comparison.noise import (
+from trtlens.comparison.times import (
     FASTER,
     NO_DIFFERENCE,
     SLOWER,

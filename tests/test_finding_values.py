@@ -21,8 +21,9 @@ from tests.doubles.made_logs import (
     tactic,
 )
 from tests.test_findings import FLOAT_CONV, INT8_CONV, TF32_KERNEL, build, found, tuned
-from trtlens.engine.engine_graph import Node, Tensor
+from trtlens.engine.engine_graph import Node
 from trtlens.explain.tensor_cores import channels_of
+from trtlens.tables.engine_layers import Tensor
 from trtlens.views.why import rank
 
 if TYPE_CHECKING:
@@ -108,10 +109,10 @@ def test_the_myelin_region_that_holds_most_is_named() -> None:
 
 def convolution(inputs: int, outputs: int, groups: int | None) -> Node:
     def tensor(channels: int) -> tuple[Tensor, ...]:
-        return (Tensor("t", "fp16", (8, channels, 7, 7), None, None, None),)
+        return (Tensor("t", "fp16", (8, channels, 7, 7)),)
 
     row: dict[str, Any] = {"parameters": None if groups is None else f'{{"Groups": {groups}}}'}
-    return Node(row, {}, tensor(inputs), tensor(outputs))
+    return Node(row, tensor(inputs), tensor(outputs))
 
 
 @pytest.mark.parametrize(

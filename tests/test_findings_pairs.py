@@ -17,7 +17,7 @@ from tests.doubles.made_runs import MadeLayer, MadeRun, chain
 from tests.golden.commands import say
 from trtlens import TrtlensError, open_run
 from trtlens.comparison import compare_runs
-from trtlens.comparison.parts import split_difference
+from trtlens.comparison.figures import split_difference
 from trtlens.findings import find_across
 from trtlens.findings.engine import Engine
 from trtlens.findings.pairs import Pair

@@ -184,7 +184,7 @@ def test_no_kernel_takes_the_tensor_as_it_is() -> None:
 
 
 def test_a_kernel_that_takes_the_tensor_as_it_is_was_slower() -> None:
-    """The reader's record has a time for the producer's format: then the detour is a choice, with both times and lines."""
+    """The reader's record has a time for the producer's format: then the overhead is a choice, with both times and lines."""
     row = tuned_reader(header(f"{FLOAT} -> {INT8}"), runner("conv"), tactic(FLOAT_KERNEL, 0x77, 0.0663), chose(0x77))
     assert row["cause"] == "slower kernel"
     assert "took 66.3 µs against 13.7 µs" in row["detail"]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from trtlens.engine.performance import stated_figure
+from trtlens.engine.inference_timing import stated_figure
 from trtlens.quantities import byte_size, duration, seconds
 from trtlens.runs.endings import FAILED, FINISHED, MIXED, NOT_SHOWN, read_ending
 from trtlens.runs.unread_lines import not_understood, reading_notes
@@ -21,7 +21,7 @@ from trtlens.tuning.wording import counted
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from trtlens.engine.performance import Figure
+    from trtlens.engine.inference_timing import Figure
     from trtlens.runs.endings import Ending
     from trtlens.runs.run import Run
 

@@ -11,10 +11,9 @@ from tests.golden.text_of_figures import figure_text
 from tests.golden.text_of_pages import html_text
 from tests.golden.text_of_tables import table_text
 from trtlens.charts import MissingData, charts_of_comparison
-from trtlens.comparison import change_table, compare_runs
-from trtlens.comparison import region_table as regions
+from trtlens.comparison import compare_runs
 from trtlens.comparison.quantities import QUANTITIES
-from trtlens.comparison.terminal_tables import region_table, settings_table
+from trtlens.comparison.result_tables import change_table, region_table, settings_table, side_by_side
 from trtlens.errors import TrtlensError
 from trtlens.report.finding_list import findings as finding_list
 from trtlens.report.overview import card
@@ -46,9 +45,9 @@ def of_comparison(arguments: tuple[str, ...]) -> Iterator[tuple[str, Callable[[]
         comparison = compare_runs([opened(name) for name in names], names=arguments, builds=builds)
     except TrtlensError:  # table.txt says why
         return
-    yield "changes.csv", lambda: table_text(change_table.table(comparison))
-    yield "regions.csv", lambda: table_text(regions.table(comparison))
-    yield "side-by-side.csv", lambda: table_text(region_table(comparison), _TABLE_ROWS)
+    yield "changes.csv", lambda: table_text(change_table(comparison))
+    yield "regions.csv", lambda: table_text(region_table(comparison))
+    yield "side-by-side.csv", lambda: table_text(side_by_side(comparison), _TABLE_ROWS)
     yield "settings.csv", lambda: table_text(settings_table(comparison))
     subjects = [
         read_subject(opened(name), argument, build)

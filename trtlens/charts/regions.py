@@ -11,7 +11,7 @@ from trtlens.charts.drawing.chart import Chart, MissingData
 from trtlens.charts.drawing.style import BLUE, GREY, ORANGE, figure, plain, stripes
 from trtlens.charts.waterfall import NO_COMMON_TIMES
 from trtlens.comparison.figures import COMPUTE
-from trtlens.comparison.noise import FASTER, NO_DIFFERENCE, SLOWER
+from trtlens.comparison.times import FASTER, NO_DIFFERENCE, SLOWER
 from trtlens.quantities import duration
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ def main_layer(row: Row, comparison: Comparison, number: int) -> int | None:
     roles, times = comparison.measures[number].roles, comparison.times[number].time_ms
     computing = [place for place in positions if roles[place] == COMPUTE]
     place = max(computing, key=lambda one: np.nan_to_num(times[one]), default=positions[0] if positions else None)
-    return None if place is None else comparison.sides[number].layers[place].index
+    return None if place is None else comparison.engines[number].layers[place].index
 
 
 def _hover(row: Row, comparison: Comparison, number: int) -> str:

@@ -8,11 +8,11 @@ import plotly.graph_objects as go
 
 from trtlens.charts.drawing.chart import Chart, MissingData
 from trtlens.charts.drawing.style import BLUE, GREY, ORANGE, figure, plain
-from trtlens.comparison.parts import split_difference
+from trtlens.comparison.figures import split_difference
 
 if TYPE_CHECKING:
     from trtlens.comparison.comparison import Comparison
-    from trtlens.comparison.parts import Part
+    from trtlens.comparison.figures import Part
 
 _WORDS = {"conversion": "reformats and casts", "constant": "copies of constants"}
 _SUMS = ("sum of the layers [µs]", "sum of the tuner's times [µs]")

@@ -107,9 +107,9 @@ def _place(wanted: str, arguments: list[RunArgument], names: list[str]) -> int:
 
 
 def _table(comparison: Comparison, *, regions: bool) -> pa.Table:
-    from trtlens.comparison import change_table, region_table  # noqa: PLC0415
+    from trtlens.comparison.result_tables import change_table, region_table  # noqa: PLC0415
 
-    return region_table.table(comparison) if regions else change_table.table(comparison)
+    return region_table(comparison) if regions else change_table(comparison)
 
 
 def _list_quantities(form: CompareFormat) -> None:
@@ -142,24 +142,27 @@ def _finish(outcomes: list[Outcome], *, strict: bool) -> None:
 
 
 def _print(comparison: Comparison, *, regions: bool, top: int) -> None:
-    from trtlens.comparison import change_table  # noqa: PLC0415
     from trtlens.comparison.headlines import tell  # noqa: PLC0415
-    from trtlens.comparison.terminal_tables import changes_shown, region_table, settings_table  # noqa: PLC0415
+    from trtlens.comparison.result_tables import (  # noqa: PLC0415
+        CHANGE_COLUMNS,
+        change_columns,
+        changes_shown,
+        settings_table,
+        side_by_side,
+    )
 
     for section in tell(comparison):
         _print_section(section)
     rows, hidden = changes_shown(comparison, top)
     if rows:
-        print_table(
-            change_table.COLUMNS.table(change_table.columns(comparison, rows)), title="Changes", columns=_CHANGE_COLUMNS
-        )
+        print_table(CHANGE_COLUMNS.table(change_columns(comparison, rows)), title="Changes", columns=_CHANGE_COLUMNS)
     if hidden:
         sys.stdout.write(f"{hidden} more changes: --top 0 shows them all\n\n")
     settings = settings_table(comparison)
     if settings.num_rows:
         print_table(settings, title="Settings that differ")
     if regions:
-        print_table(region_table(comparison), title="Regions")
+        print_table(side_by_side(comparison), title="Regions")
 
 
 _CHANGE_COLUMNS = ("run", "diff_ms", "words", "label", "region_diff_ms", "verdict")
@@ -184,7 +187,7 @@ def _print_section(section: Section) -> None:
 def _markdown(comparison: Comparison, outcomes: list[Outcome], *, regions: bool, top: int) -> str:
     from trtlens.commands.markdown import escape, markdown_table  # noqa: PLC0415
     from trtlens.comparison.headlines import tell  # noqa: PLC0415
-    from trtlens.comparison.terminal_tables import changes_shown, region_table, settings_table  # noqa: PLC0415
+    from trtlens.comparison.result_tables import changes_shown, settings_table, side_by_side  # noqa: PLC0415
 
     blocks = []
     if outcomes:
@@ -201,7 +204,7 @@ def _markdown(comparison: Comparison, outcomes: list[Outcome], *, regions: bool,
         blocks.append("### Changes\n\n" + markdown_table(headings, cells) + more)
     tables = [
         ("Settings that differ", settings_table(comparison)),
-        ("Regions", region_table(comparison) if regions else None),
+        ("Regions", side_by_side(comparison) if regions else None),
     ]
     for title, table in tables:
         if table is not None and table.num_rows:

@@ -72,7 +72,7 @@ def _opened(paths: list[str], build: int | None) -> Run:
 
 
 def _print_why(run: Run, layer: str) -> None:
-    from trtlens.explain.selection import select  # noqa: PLC0415
+    from trtlens.explain.ranking import select  # noqa: PLC0415
     from trtlens.views import why as view  # noqa: PLC0415
 
     count = sum(len(indices) for _, indices in select(run, layer))

@@ -9,11 +9,10 @@ from typing import TYPE_CHECKING
 from trtlens.comparison.alignment import align
 from trtlens.comparison.figures import Measure
 from trtlens.comparison.inference_latency import adds_up, compare_latency
-from trtlens.comparison.noise import judge, judge_summary
 from trtlens.comparison.same_work import are_other_models, mismatches, model_of
-from trtlens.comparison.times import TUNER, read_times
+from trtlens.comparison.times import TUNER, judge, judge_summary, read_times
+from trtlens.engine.built_engine import read_engine
 from trtlens.engine.inference_timing import read_timing
-from trtlens.engine.sides import read_side
 from trtlens.errors import TrtlensError
 from trtlens.statistics import FEWEST_SAMPLES
 
@@ -23,11 +22,10 @@ if TYPE_CHECKING:
     from trtlens.comparison.alignment import Alignment, Region, Unaligned
     from trtlens.comparison.figures import Figures
     from trtlens.comparison.inference_latency import Latencies
-    from trtlens.comparison.noise import Difference
     from trtlens.comparison.same_work import Mismatch
-    from trtlens.comparison.times import Times
+    from trtlens.comparison.times import Difference, Times
+    from trtlens.engine.built_engine import BuiltEngine
     from trtlens.engine.inference_timing import Timing
-    from trtlens.engine.sides import Side
     from trtlens.runs.run import Run
 
 _MOST_NODES_IN_LABEL = 4
@@ -70,28 +68,28 @@ class Comparison:
     ``judged_on`` says what verdicts rest on: samples, summary (averaged profiles), tuner, or None without times.
     """
 
-    def __init__(self, sides: Sequence[Side], baseline: int = 0) -> None:
-        self.sides = tuple(sides)
+    def __init__(self, engines: Sequence[BuiltEngine], baseline: int = 0) -> None:
+        self.engines = tuple(engines)
         self.baseline = baseline
         # The baseline goes first where order decides: node names, execution order.
-        order = sorted(range(len(sides)), key=lambda number: number != baseline)
-        self.alignment: Alignment = _in_given_order(align([self.sides[number] for number in order]), order)
-        self.times: list[Times] = read_times(self.sides)
+        order = sorted(range(len(engines)), key=lambda number: number != baseline)
+        self.alignment: Alignment = _in_given_order(align([self.engines[number] for number in order]), order)
+        self.times: list[Times] = read_times(self.engines)
         self.measures = [
-            Measure(side, number, self.alignment, times)
-            for number, (side, times) in enumerate(zip(self.sides, self.times, strict=True))
+            Measure(engine, number, self.alignment, times)
+            for number, (engine, times) in enumerate(zip(self.engines, self.times, strict=True))
         ]
         self.judged_on = self._judged_on()
 
     @property
     def names(self) -> tuple[str, ...]:
         """The runs' names in the order given."""
-        return tuple(side.name for side in self.sides)
+        return tuple(engine.name for engine in self.engines)
 
     @property
     def others(self) -> tuple[int, ...]:
         """Positions of the runs that are held against the baseline."""
-        return tuple(number for number in range(len(self.sides)) if number != self.baseline)
+        return tuple(number for number in range(len(self.engines)) if number != self.baseline)
 
     @property
     def time_source(self) -> str | None:
@@ -122,8 +120,8 @@ class Comparison:
         return tuple(
             Left(
                 entry,
-                self.sides[entry.side].layers[entry.position].name,
-                self.measures[entry.side].figures([entry.position]),
+                self.engines[entry.engine].layers[entry.position].name,
+                self.measures[entry.engine].figures([entry.position]),
             )
             for entry in self.alignment.unaligned
         )
@@ -131,7 +129,7 @@ class Comparison:
     @cached_property
     def totals(self) -> tuple[Cell, ...]:
         """Whole runs: all layers of each as one region."""
-        everything = [range(len(side.layers)) for side in self.sides]
+        everything = [range(len(engine.layers)) for engine in self.engines]
         figures = []
         for measure, positions in zip(self.measures, everything, strict=True):
             errors = measure.errors_ms([positions]) if self.judged_on == "samples" else None
@@ -145,10 +143,10 @@ class Comparison:
     @cached_property
     def inferences(self) -> tuple[Latencies | None, ...]:
         """What a whole inference takes in each run and in the baseline; None where they have no time of one kind."""
-        base = self.sides[self.baseline].run
+        base = self.engines[self.baseline].run
         return tuple(
-            None if number == self.baseline else compare_latency(side.run, base)
-            for number, side in enumerate(self.sides)
+            None if number == self.baseline else compare_latency(engine.run, base)
+            for number, engine in enumerate(self.engines)
         )
 
     @cached_property
@@ -168,7 +166,7 @@ class Comparison:
     @cached_property
     def timings(self) -> tuple[Timing, ...]:
         """How whole inferences were timed in each run."""
-        return tuple(read_timing(side.run, side.build) for side in self.sides)
+        return tuple(read_timing(engine.run, engine.build) for engine in self.engines)
 
     def waiting(self, number: int) -> list[int]:
         """Of one run and the baseline those in which the GPU waited for the host, so that an inference holds the wait."""
@@ -177,10 +175,10 @@ class Comparison:
     @cached_property
     def mismatches(self) -> tuple[tuple[Mismatch, ...], ...]:
         """In what each run is stated to differ from the baseline, so that their times are not of the same work."""
-        base = self.sides[self.baseline].run
+        base = self.engines[self.baseline].run
         return tuple(
-            tuple(mismatches(base, side.run, self.shared(number))) if number != self.baseline else ()
-            for number, side in enumerate(self.sides)
+            tuple(mismatches(base, engine.run, self.shared(number))) if number != self.baseline else ()
+            for number, engine in enumerate(self.engines)
         )
 
     def judge(self, number: int, base: Sequence[int], run: Sequence[int]) -> Difference:
@@ -226,18 +224,20 @@ def compare_runs(
     if len(set(called)) < len(called):
         called = [f"{name} ({place})" for place, name in enumerate(called, 1)]
     numbers = builds or [None] * len(runs)
-    sides = [read_side(name, run, build) for name, run, build in zip(called, runs, numbers, strict=True)]
-    comparison = Comparison(sides, baseline)
+    engines = [read_engine(name, run, build) for name, run, build in zip(called, runs, numbers, strict=True)]
+    comparison = Comparison(engines, baseline)
     for number in comparison.others:
         _check_model(comparison, number)
     return comparison
 
 
 def _check_model(comparison: Comparison, number: int) -> None:
-    sides = comparison.sides[comparison.baseline], comparison.sides[number]
+    engines = comparison.engines[comparison.baseline], comparison.engines[number]
     shared = comparison.shared(number)
-    if are_other_models(sides[0].run, sides[1].run, shared):
-        models = " and ".join(f"{side.name} ({model_of(side.run) or 'its model is not stated'})" for side in sides)
+    if are_other_models(engines[0].run, engines[1].run, shared):
+        models = " and ".join(
+            f"{engine.name} ({model_of(engine.run) or 'its model is not stated'})" for engine in engines
+        )
         raise TrtlensError(
             f"{models} are not runs of one model: {100 * (shared or 0.0):.0f} % of the ONNX nodes of their engines are the same; "
             "give runs of one model, or of two versions of it"
@@ -245,16 +245,16 @@ def _check_model(comparison: Comparison, number: int) -> None:
 
 
 def _in_given_order(alignment: Alignment, order: Sequence[int]) -> Alignment:
-    """An alignment of sides in another order, with everything in the order given by the user."""
+    """An alignment of engines in another order, with everything in the order given by the user."""
     back = sorted(range(len(order)), key=lambda place: order[place])
     return type(alignment)(
         regions=tuple(type(r)(r.nodes, tuple(r.layers[place] for place in back)) for r in alignment.regions),
         unaligned=tuple(sorted(
-            (type(left)(order[left.side], left.position, left.reason) for left in alignment.unaligned),
-            key=lambda left: (left.side, left.position),
+            (type(left)(order[left.engine], left.position, left.reason) for left in alignment.unaligned),
+            key=lambda left: (left.engine, left.position),
         )),
         flows=tuple(alignment.flows[place] for place in back),
-        holdings=tuple(alignment.holdings[place] for place in back),
+        layer_nodes=tuple(alignment.layer_nodes[place] for place in back),
         converting=tuple(alignment.converting[place] for place in back),
         linking=tuple(alignment.linking[place] for place in back),
         complete=tuple(alignment.complete[place] for place in back),

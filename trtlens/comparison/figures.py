@@ -1,7 +1,8 @@
-"""What one region is on one side: its time in parts, precision, unit, kernels, reformats, memory, error."""
+"""What one region is in one engine: its time in parts, precision, unit, kernels, reformats, memory, error."""
 
 from __future__ import annotations
 
+from collections import defaultdict
 from dataclasses import dataclass
 from math import isnan
 from typing import TYPE_CHECKING
@@ -18,8 +19,9 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     from trtlens.comparison.alignment import Alignment
-    from trtlens.comparison.times import Times
-    from trtlens.engine.sides import Layer, Side
+    from trtlens.comparison.comparison import Comparison
+    from trtlens.comparison.times import Difference, Times
+    from trtlens.engine.built_engine import BuiltEngine, PlacedLayer
 
 COMPUTE, CONVERSION, CONSTANT, NOTHING = "compute", "conversion", "constant", "nothing"
 """What a layer does: works, changes type or layout, copies weights or biases, or launches no kernel."""
@@ -27,7 +29,7 @@ COMPUTE, CONVERSION, CONSTANT, NOTHING = "compute", "conversion", "constant", "n
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """One region on one side. Times in ms, None where unknown; ``error_ms`` is the standard error of ``time_ms``.
+    """One region in one engine. Times in ms, None where unknown; ``error_ms`` is the standard error of ``time_ms``.
 
     ``compute_ms``, ``conversion_ms`` and ``constant_ms`` add up to ``time_ms`` where all are known. ``precisions`` and
     ``units`` are those of the layers that compute, the most time first. ``kernels`` and ``tactics`` follow the layers.
@@ -64,18 +66,18 @@ class Figures:
 
 
 class Measure:
-    """Takes the figures of any set of layers of one side."""
+    """Takes the figures of any set of layers of one engine."""
 
-    def __init__(self, side: Side, number: int, alignment: Alignment, times: Times) -> None:
-        self._layers = side.layers
+    def __init__(self, engine: BuiltEngine, number: int, alignment: Alignment, times: Times) -> None:
+        self._layers = engine.layers
         self._source = times.source
         self._time_ms: list[float] = times.time_ms.tolist()
         self._known_ms: list[float] = np.nan_to_num(times.time_ms).tolist()
-        self.roles = _roles(side, number, alignment)
+        self.roles = _roles(engine, number, alignment)
         self._moved = None if times.samples is None else influence(times.samples)
-        self._scratch, self._persistent = _memory(side)
-        self._errors = _errors(side)
-        self._holdings = alignment.holdings[number]
+        self._scratch, self._persistent = _memory(engine)
+        self._errors = _errors(engine)
+        self._layer_nodes = alignment.layer_nodes[number]
 
     def figures(self, positions: Sequence[int], error_ms: float | None = None) -> Figures:
         """Figures of the layers at these positions; ``error_ms`` is what `errors_ms` found for them."""
@@ -113,14 +115,14 @@ class Measure:
     def _timed(self, positions: Iterable[int]) -> int:
         return sum(self._known_ms[position] > 0 for position in positions)
 
-    def _time(self, layers: Iterable[Layer], role: str) -> float | None:
+    def _time(self, layers: Iterable[PlacedLayer], role: str) -> float | None:
         """Sum over the layers of one role: 0 for none, None where one of them has no time."""
         if self._source is None or (self._source == TUNER and role != COMPUTE):
             return None
         total = sum(self._time_ms[layer.position] for layer in layers if self.roles[layer.position] == role)
         return None if isnan(total) else total
 
-    def _whole(self, layers: Sequence[Layer], parts: Mapping[str, float | None]) -> float | None:
+    def _whole(self, layers: Sequence[PlacedLayer], parts: Mapping[str, float | None]) -> float | None:
         """The time of all layers. Layers that launch no kernel count with the time that a profiler gave them."""
         if self._source == TUNER:
             return parts[COMPUTE] if any(self.roles[layer.position] == COMPUTE for layer in layers) else None
@@ -128,7 +130,7 @@ class Measure:
             return None
         return self.time_ms(layer.position for layer in layers)
 
-    def _by_time(self, layers: Sequence[Layer], fact: str) -> tuple[str, ...]:
+    def _by_time(self, layers: Sequence[PlacedLayer], fact: str) -> tuple[str, ...]:
         spent: dict[str, float] = {}
         for layer in layers:
             value = getattr(layer, fact)
@@ -136,11 +138,11 @@ class Measure:
                 spent[value] = spent.get(value, 0.0) + self._known_ms[layer.position]
         return tuple(sorted(spent, key=lambda value: (-spent[value], value)))
 
-    def _worst(self, layers: Sequence[Layer]) -> tuple[float | None, float | None]:
+    def _worst(self, layers: Sequence[PlacedLayer]) -> tuple[float | None, float | None]:
         """The largest error, and the largest added, of the tensors that the layers or their nodes make."""
         if not self._errors:
             return None, None
-        made = [name for layer in layers for name in (*layer.outputs, *self._holdings[layer.position].nodes)]
+        made = [name for layer in layers for name in (*layer.output_names, *self._layer_nodes[layer.position].nodes)]
         known = [self._errors[name] for name in made if name in self._errors]
         errors, added = (
             [value for value in values if value is not None]
@@ -149,11 +151,11 @@ class Measure:
         return max(errors, default=None), max(added, default=None)
 
 
-def _roles(side: Side, number: int, alignment: Alignment) -> tuple[str, ...]:
+def _roles(engine: BuiltEngine, number: int, alignment: Alignment) -> tuple[str, ...]:
     """What each layer does; a layer that holds nothing but conversions is one, as a reformat is."""
     flow, converting = alignment.flows[number], alignment.converting[number]
     roles = []
-    for layer in side.layers:
+    for layer in engine.layers:
         if layer.position in flow.constant:
             roles.append(CONSTANT)
         elif layer.is_reformat or layer.position in converting:
@@ -163,10 +165,10 @@ def _roles(side: Side, number: int, alignment: Alignment) -> tuple[str, ...]:
     return tuple(roles)
 
 
-def _memory(side: Side) -> tuple[dict[str, int], dict[str, int]]:
+def _memory(engine: BuiltEngine) -> tuple[dict[str, int], dict[str, int]]:
     scratch: dict[str, int] = {}
     persistent: dict[str, int] = {}
-    for row in kept_rows(side.run, "memory").to_pylist():
+    for row in kept_rows(engine.run, "memory").to_pylist():
         if row["scratch_bytes"] is not None:
             scratch[row["layer"]] = max(row["scratch_bytes"], scratch.get(row["layer"], 0))
         if row["device_persistent_bytes"] is not None:
@@ -174,23 +176,79 @@ def _memory(side: Side) -> tuple[dict[str, int], dict[str, int]]:
     return scratch, persistent
 
 
-def _largest(sizes: Mapping[str, int], layers: Iterable[Layer]) -> int | None:
+def _largest(sizes: Mapping[str, int], layers: Iterable[PlacedLayer]) -> int | None:
     return max((sizes[layer.name] for layer in layers if layer.name in sizes), default=None)
 
 
-def _sum(sizes: Mapping[str, int], layers: Iterable[Layer]) -> int | None:
+def _sum(sizes: Mapping[str, int], layers: Iterable[PlacedLayer]) -> int | None:
     known = [sizes[layer.name] for layer in layers if layer.name in sizes]
     return sum(known) if known else None
 
 
-def _errors(side: Side) -> dict[str, tuple[float | None, float | None]]:
+def _errors(engine: BuiltEngine) -> dict[str, tuple[float | None, float | None]]:
     """Error and error added by tensor and by the node that makes it, where the run was compared with a reference."""
     found: dict[str, tuple[float | None, float | None]] = {}
     columns = ("tensor", "producer", "error", "error_added")
     for tensor, producer, error, added in zip(
-        *(side.run["tensor_errors"][name].to_pylist() for name in columns), strict=True
+        *(engine.run["tensor_errors"][name].to_pylist() for name in columns), strict=True
     ):
         for name in (tensor, producer):
             if name is not None and error is not None and error >= (found.get(name, (0.0, None))[0] or 0.0):
                 found[name] = (error, added)
     return found
+
+
+# -- parts of a whole difference --------------------------------------------------------------------------------------
+# How the difference between two whole runs is made up: computing by change of precision, reformats, copies of constants.
+
+
+_UNKNOWN = "unknown precision"
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One part of a difference. ``before`` and ``after`` are precisions for a part that computes, else None."""
+
+    kind: str
+    before: str | None
+    after: str | None
+    regions: int
+    base_ms: float
+    run_ms: float
+    difference: Difference
+
+
+def split_difference(comparison: Comparison, number: int) -> list[Part]:
+    """Parts of what one run takes more than the baseline, the largest first; they add up to the aligned difference."""
+    layers = (comparison.baseline, number)
+    groups: dict[tuple[str, str | None, str | None], list[tuple[list[int], list[int]]]] = defaultdict(list)
+    for row in comparison.rows:
+        base, run = (row.cells[place].figures for place in layers)
+        for role in (COMPUTE, CONVERSION, CONSTANT):
+            sides = tuple(_with_role(comparison, place, row.region.layers[place], role) for place in layers)
+            if any(sides):
+                computes = role == COMPUTE
+                before = (base.precision or _UNKNOWN) if computes else None
+                after = (run.precision or _UNKNOWN) if computes else None
+                groups[role, before, after].append((sides[0], sides[1]))
+    parts = [part for key, members in groups.items() for part in _part(comparison, number, key, members)]
+    return sorted(parts, key=lambda part: -abs(part.difference.diff_ms))
+
+
+def _with_role(comparison: Comparison, place: int, positions: Iterable[int], role: str) -> list[int]:
+    roles = comparison.measures[place].roles
+    return [position for position in positions if roles[position] == role]
+
+
+def _part(
+    comparison: Comparison,
+    number: int,
+    key: tuple[str, str | None, str | None],
+    members: list[tuple[list[int], list[int]]],
+) -> list[Part]:
+    base = [position for positions, _ in members for position in positions]
+    run = [position for _, positions in members for position in positions]
+    before, after = comparison.measures[comparison.baseline].time_ms(base), comparison.measures[number].time_ms(run)
+    if not (before or after):
+        return []
+    return [Part(*key, len(members), before, after, comparison.judge(number, base, run))]

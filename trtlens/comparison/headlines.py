@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from trtlens.comparison.changes import main_cause
-from trtlens.comparison.figures import COMPUTE, CONVERSION
+from trtlens.comparison.figures import COMPUTE, CONVERSION, split_difference
 from trtlens.comparison.inference_headlines import (
     clock_of,
     tell_accounting,
@@ -15,17 +15,16 @@ from trtlens.comparison.inference_headlines import (
     tell_mismatches,
     verdict_text,
 )
-from trtlens.comparison.noise import FASTER, NO_DIFFERENCE, SLOWER
-from trtlens.comparison.parts import split_difference
 from trtlens.comparison.settings import fairness
+from trtlens.comparison.times import FASTER, NO_DIFFERENCE, SLOWER
 from trtlens.quantities import byte_size, duration, signed_duration
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from trtlens.comparison.comparison import Comparison, Row
-    from trtlens.comparison.noise import Difference
-    from trtlens.comparison.parts import Part
+    from trtlens.comparison.figures import Part
+    from trtlens.comparison.times import Difference
 
 _MOST_PARTS = 4
 _MOST_REASONS = 3
@@ -180,7 +179,7 @@ def _counts(comparison: Comparison, number: int) -> Iterable[str]:
 
 def _memory(comparison: Comparison, number: int) -> Iterable[str]:
     """Memory of the whole engine where the logs of both runs state it, and what differs."""
-    rows = [comparison.sides[place].run["builds"].to_pylist() for place in (comparison.baseline, number)]
+    rows = [comparison.engines[place].run["builds"].to_pylist() for place in (comparison.baseline, number)]
     if not all(rows):
         return
     kinds = {"activations": "activation_bytes", "weights": "weights_bytes", "scratch": "scratch_bytes"}
@@ -216,16 +215,16 @@ def _aligned(comparison: Comparison) -> Iterable[str]:
     if not comparison.left:
         yield f"All layers are aligned, in {_regions(count)}; the largest holds {largest} ONNX nodes."
     for number, name in enumerate(comparison.names):
-        left = [one for one in comparison.left if one.entry.side == number]
+        left = [one for one in comparison.left if one.entry.engine == number]
         if left:
             times = [one.figures.time_ms for one in left if one.figures.time_ms is not None]
             spent = f", {duration(sum(times))} of its time" if times else ""
-            yield f"{len(left)} of {len(comparison.sides[number].layers)} layers of {name} could not be aligned{spent}: {left[0].name}, .."
+            yield f"{len(left)} of {len(comparison.engines[number].layers)} layers of {name} could not be aligned{spent}: {left[0].name}, .."
         if comparison.times[number].outside_ms:
             yield f"{duration(comparison.times[number].outside_ms)} of {name}'s profile belongs to no layer of its engine."
-        if comparison.sides[number].profiles > 1:
-            side = comparison.sides[number]
-            yield f"{name} holds {side.profiles} optimisation profiles; profile {side.profile} is compared."
+        if comparison.engines[number].profiles > 1:
+            engine = comparison.engines[number]
+            yield f"{name} holds {engine.profiles} optimisation profiles; profile {engine.profile} is compared."
 
 
 def _diff(row: Row, number: int) -> float:

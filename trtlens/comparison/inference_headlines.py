@@ -6,9 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from trtlens.comparison.inference_latency import PROCESSES_SHARE, factor
-from trtlens.comparison.noise import NO_DIFFERENCE
 from trtlens.comparison.same_work import batches
-from trtlens.comparison.times import TUNER
+from trtlens.comparison.times import NO_DIFFERENCE, TUNER
 from trtlens.quantities import duration, signed_duration
 from trtlens.statistics import CONFIDENCE_PERCENT
 
@@ -17,7 +16,7 @@ if TYPE_CHECKING:
 
     from trtlens.comparison.comparison import Comparison
     from trtlens.comparison.inference_latency import Latencies
-    from trtlens.comparison.noise import Difference
+    from trtlens.comparison.times import Difference
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +55,7 @@ def tell_inference(comparison: Comparison, number: int) -> Iterable[str]:
     name, base_name = comparison.names[number], comparison.names[comparison.baseline]
     times = [duration(found.run_ms), duration(found.base_ms)]
     if any(one.is_other_work for one in comparison.mismatches[number]):
-        batch = batches(*(comparison.sides[place].run for place in (comparison.baseline, number)))
+        batch = batches(*(comparison.engines[place].run for place in (comparison.baseline, number)))
         rates = f": {found.rates(*batch)}" if batch is not None and found.run_ms and found.base_ms else ""
         counts = (
             [f" for {count} sample{'s' if count != 1 else ''}" for count in (batch[1], batch[0])] if batch else ["", ""]

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from trtlens.comparison.noise import UNSAMPLED_SHARE, Difference, judge
-from trtlens.engine.performance import stated_figure
+from trtlens.comparison.times import UNSAMPLED_SHARE, Difference, judge
+from trtlens.engine.inference_timing import stated_figure
 from trtlens.quantities import number
 from trtlens.statistics import median_error
 
@@ -68,7 +68,7 @@ def _half(difference: Difference | None, base_ms: float) -> float:
 def compare_latency(run: Run, base: Run) -> Latencies | None:
     """The median GPU time of one inference in both runs, or None where they have none of one kind."""
     for name in _PASSES:
-        ours, theirs = (_samples(one, name) for one in (run, base))
+        ours, theirs = (_timed_samples(one, name) for one in (run, base))
         if len(ours) and len(theirs):
             return _judged(ours, theirs)
     run_ms, base_ms = (summarized(one, "gpu_compute_time") for one in (run, base))
@@ -81,7 +81,7 @@ def summarized(run: Run, metric: str) -> float | None:
     return None if figure is None else figure.value
 
 
-def _samples(run: Run, name: str) -> npt.NDArray[np.float64]:
+def _timed_samples(run: Run, name: str) -> npt.NDArray[np.float64]:
     rows = run["run_times"].select(["pass", "gpu_ms"]).to_pylist()
     return np.array([row["gpu_ms"] for row in rows if row["pass"] == name and row["gpu_ms"] is not None])
 

@@ -9,13 +9,13 @@ import numpy as np
 
 from trtlens.comparison.figures import COMPUTE
 from trtlens.comparison.inference_latency import compare_latency, summarized
-from trtlens.comparison.noise import FASTER, NO_DIFFERENCE, SLOWER
+from trtlens.comparison.times import FASTER, NO_DIFFERENCE, SLOWER
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from trtlens.comparison.comparison import Comparison
-    from trtlens.engine.sides import Layer
+    from trtlens.engine.built_engine import PlacedLayer
 
 _TIMES = frozenset({"ms", "s", "qps", "%"})
 """Units of times and of their shares."""
@@ -62,7 +62,7 @@ def read_quantity(comparison: Comparison, quantity: Quantity, number: int, *, al
 
 def _latency(comparison: Comparison, number: int, *, alone: bool) -> Reading:
     """Median GPU time of a whole inference, of one kind in both; the sum of the layers is no such time."""
-    run = comparison.sides[number].run
+    run = comparison.engines[number].run
     found = compare_latency(run, run) if alone else comparison.inferences[number]
     if found is None:
         return Reading(None, None)
@@ -71,7 +71,7 @@ def _latency(comparison: Comparison, number: int, *, alone: bool) -> Reading:
 
 
 def _summary(comparison: Comparison, number: int, metric: str) -> float | None:
-    return summarized(comparison.sides[number].run, metric)
+    return summarized(comparison.engines[number].run, metric)
 
 
 def _own_latency(comparison: Comparison, number: int) -> float | None:
@@ -90,14 +90,18 @@ def _share(part: float | None, whole: float | None) -> float | None:
     return None if part is None or not whole else 100 * part / whole
 
 
-def _time_share(comparison: Comparison, number: int, wanted: Callable[[Layer], bool]) -> float | None:
+def _time_share(comparison: Comparison, number: int, wanted: Callable[[PlacedLayer], bool]) -> float | None:
     """Percent of all layers' time that is spent in computing layers of one kind; None without measured times."""
     if comparison.time_source != "measured":
         return None
-    side, times, roles = comparison.sides[number], comparison.times[number].time_ms, comparison.measures[number].roles
+    engine, times, roles = (
+        comparison.engines[number],
+        comparison.times[number].time_ms,
+        comparison.measures[number].roles,
+    )
     spent = sum(
         float(np.nan_to_num(times[layer.position]))
-        for layer in side.layers
+        for layer in engine.layers
         if roles[layer.position] == COMPUTE and wanted(layer)
     )
     return _share(spent, comparison.totals[number].figures.time_ms)
@@ -105,7 +109,7 @@ def _time_share(comparison: Comparison, number: int, wanted: Callable[[Layer], b
 
 def _build(column: str) -> Callable[[Comparison, int], float | None]:
     def measure(comparison: Comparison, number: int) -> float | None:
-        rows: list[dict[str, Any]] = comparison.sides[number].run["builds"].select([column]).to_pylist()
+        rows: list[dict[str, Any]] = comparison.engines[number].run["builds"].select([column]).to_pylist()
         return None if not rows or rows[0][column] is None else float(rows[0][column])
 
     return measure
@@ -117,7 +121,7 @@ def _build_time(comparison: Comparison, number: int) -> float | None:
 
 def _messages(severities: frozenset[str]) -> Callable[[Comparison, int], float | None]:
     def measure(comparison: Comparison, number: int) -> float | None:
-        run = comparison.sides[number].run
+        run = comparison.engines[number].run
         if not any(row["kind"] == "tensorrt" and row["lines"] for row in run["reading"].to_pylist()):
             return None
         rows = run["messages"].select(["severity", "count"]).to_pylist()
@@ -147,7 +151,7 @@ def _worst_region(comparison: Comparison, number: int) -> float | None:
 
 
 def _unaligned(comparison: Comparison, number: int) -> float | None:
-    times = [left.figures.time_ms for left in comparison.left if left.entry.side == number]
+    times = [left.figures.time_ms for left in comparison.left if left.entry.engine == number]
     if comparison.time_source != "measured" or None in times:
         return None
     return _share(sum(time for time in times if time is not None), comparison.totals[number].figures.time_ms)
@@ -156,7 +160,7 @@ def _unaligned(comparison: Comparison, number: int) -> float | None:
 def _layers_in(precision: str) -> Callable[[Comparison, int], float | None]:
     def measure(comparison: Comparison, number: int) -> float | None:
         roles = comparison.measures[number].roles
-        layers = comparison.sides[number].layers
+        layers = comparison.engines[number].layers
         return float(sum(layer.precision == precision and roles[layer.position] == COMPUTE for layer in layers))
 
     return measure
@@ -172,7 +176,7 @@ def _computing_layers(comparison: Comparison, number: int) -> float | None:
 
 def _tensor_core_share(comparison: Comparison, number: int) -> float | None:
     """Null where the unit of a computing layer is not known: the rest would say too little."""
-    roles, layers = comparison.measures[number].roles, comparison.sides[number].layers
+    roles, layers = comparison.measures[number].roles, comparison.engines[number].layers
     if any(roles[layer.position] == COMPUTE and layer.unit is None for layer in layers):
         return None
     return _time_share(comparison, number, lambda layer: layer.unit == "tensor core")
@@ -183,7 +187,7 @@ _ALL = (
     Quantity("layer_time", "ms", "sum of the layers' median times, each timed on its own, which takes longer than an inference", _layer_time),
     Quantity("throughput", "qps", "inferences per second that trtexec states", lambda c, n: _summary(c, n, "throughput")),
     Quantity("host_latency", "ms", "median time of one inference with its copies, as trtexec states it", lambda c, n: _summary(c, n, "latency")),
-    Quantity("layers", None, "engine layers", lambda c, n: float(len(c.sides[n].layers))),
+    Quantity("layers", None, "engine layers", lambda c, n: float(len(c.engines[n].layers))),
     Quantity("computing_layers", None, "layers that do more than move data", _computing_layers),
     Quantity("reformats", None, "reformats, casts and Q/DQ layers that launch a kernel", lambda c, n: float(c.totals[n].figures.conversions)),
     Quantity("reformat_time", "ms", "time in these", _reformat_time),

@@ -13,7 +13,7 @@ from pathlib import PureWindowsPath
 from typing import TYPE_CHECKING
 
 from trtlens.comparison.alignment import FEWEST_SHARED, align
-from trtlens.engine.sides import read_side
+from trtlens.engine.built_engine import read_engine
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -160,7 +160,7 @@ def shared_nodes(base: Run, run: Run) -> float | None:
     """Share of the ONNX nodes that do work which the engines have in common; None where a run does not show its engine's."""
     if not base["layers"].num_rows or not run["layers"].num_rows:
         return None
-    return align([read_side("base", base), read_side("run", run)]).shared(0, 1)
+    return align([read_engine("base", base), read_engine("run", run)]).shared(0, 1)
 
 
 def are_other_models(base: Run, run: Run, shared: float | None) -> bool:

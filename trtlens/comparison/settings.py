@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from trtlens.comparison.figures import COMPUTE, CONSTANT, CONVERSION
-from trtlens.comparison.noise import UNSAMPLED_SHARE
 from trtlens.comparison.same_work import gpu_of, inputs_of, model_of, shapes_text
+from trtlens.comparison.times import UNSAMPLED_SHARE
 from trtlens.quantities import duration, signed_duration
 from trtlens.statistics import find_drift
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from trtlens.comparison.comparison import Comparison
     from trtlens.comparison.times import Times
-    from trtlens.engine.sides import Side
+    from trtlens.engine.built_engine import BuiltEngine
     from trtlens.statistics import Drift
 
 _CLOCK_SHARE = 0.02
@@ -76,19 +76,19 @@ class Setting:
 
 def read_settings(comparison: Comparison) -> list[Setting]:
     """Every known setting, the ones that decide whether times can be compared first."""
-    sides = comparison.sides
+    engines = comparison.engines
     settings = [
-        Setting("GPU", _each(sides, lambda side: gpu_of(side.run))),
-        Setting("input shapes", _each(sides, _inputs)),
-        Setting("SM clock", _each(sides, _clock)),
-        Setting("TensorRT", _each(sides, _version)),
-        Setting("driver", _each(sides, lambda side: side.run.info.driver)),
-        Setting("precisions allowed", _each(sides, _precisions)),
-        Setting("model file", _each(sides, lambda side: model_of(side.run).file)),
-        Setting("model hash", _each(sides, lambda side: model_of(side.run).digest)),
-        Setting("ONNX nodes", _each(sides, lambda side: str(len(side.nodes)) if side.nodes else None)),
+        Setting("GPU", _each(engines, lambda engine: gpu_of(engine.run))),
+        Setting("input shapes", _each(engines, _inputs)),
+        Setting("SM clock", _each(engines, _clock)),
+        Setting("TensorRT", _each(engines, _version)),
+        Setting("driver", _each(engines, lambda engine: engine.run.info.driver)),
+        Setting("precisions allowed", _each(engines, _precisions)),
+        Setting("model file", _each(engines, lambda engine: model_of(engine.run).file)),
+        Setting("model hash", _each(engines, lambda engine: model_of(engine.run).digest)),
+        Setting("ONNX nodes", _each(engines, lambda engine: str(len(engine.nodes)) if engine.nodes else None)),
         Setting("executions timed", tuple(_executions(times) for times in comparison.times)),
-        *_options(sides),
+        *_options(engines),
     ]
     return [setting for setting in settings if any(value is not None for value in setting.values)]
 
@@ -102,7 +102,7 @@ def fairness(comparison: Comparison) -> list[str]:
     """Sentences on what stands against comparing these times; empty where nothing is known to."""
     settings = read_settings(comparison)
     told = _clocks(comparison)
-    told += [sentence for number in range(len(comparison.sides)) for sentence in _drift(comparison, number)]
+    told += [sentence for number in range(len(comparison.engines)) for sentence in _drift(comparison, number)]
     told += _sources(comparison)
     unknown = [name for name in ("GPU", "TensorRT") if not _stated(settings, name)]
     if unknown:
@@ -115,37 +115,37 @@ def _stated(settings: Sequence[Setting], name: str) -> bool:
     return found is not None and None not in found.values
 
 
-def _each(sides: Sequence[Side], read: Callable[[Side], Any]) -> tuple[str | None, ...]:
-    values = (read(side) for side in sides)
+def _each(engines: Sequence[BuiltEngine], read: Callable[[BuiltEngine], Any]) -> tuple[str | None, ...]:
+    values = (read(engine) for engine in engines)
     return tuple(None if value is None or value == "" else str(value) for value in values)
 
 
-def _build(side: Side) -> dict[str, Any]:
-    rows = side.run["builds"].to_pylist()
+def _build(engine: BuiltEngine) -> dict[str, Any]:
+    rows = engine.run["builds"].to_pylist()
     return rows[0] if rows else {}
 
 
-def _version(side: Side) -> str | None:
-    return _build(side).get("tensorrt_version") or side.run.info.tensorrt_version
+def _version(engine: BuiltEngine) -> str | None:
+    return _build(engine).get("tensorrt_version") or engine.run.info.tensorrt_version
 
 
-def _precisions(side: Side) -> str | None:
-    return _build(side).get("precision_flags") or "+".join(side.run.info.precision_flags) or None
+def _precisions(engine: BuiltEngine) -> str | None:
+    return _build(engine).get("precision_flags") or "+".join(engine.run.info.precision_flags) or None
 
 
-def _inputs(side: Side) -> str | None:
-    inputs = inputs_of(side.run)
+def _inputs(engine: BuiltEngine) -> str | None:
+    inputs = inputs_of(engine.run)
     return None if inputs is None else shapes_text(inputs)
 
 
-def _clock_mhz(side: Side) -> float | None:
-    rows = side.run["gpu_readings"].select(["moment", "sm_clock_mhz"]).to_pylist()
+def _clock_mhz(engine: BuiltEngine) -> float | None:
+    rows = engine.run["gpu_readings"].select(["moment", "sm_clock_mhz"]).to_pylist()
     busy = [row["sm_clock_mhz"] for row in rows if row["sm_clock_mhz"] and "before" not in (row["moment"] or "")]
     return median(busy) if busy else None
 
 
-def _clock(side: Side) -> str | None:
-    clock = _clock_mhz(side)
+def _clock(engine: BuiltEngine) -> str | None:
+    clock = _clock_mhz(engine)
     return None if clock is None else f"{clock:.0f} MHz"
 
 
@@ -153,23 +153,23 @@ def _executions(times: Times) -> str | None:
     return None if times.samples is None else str(times.samples.shape[1])
 
 
-def _options(sides: Sequence[Side]) -> list[Setting]:
+def _options(engines: Sequence[BuiltEngine]) -> list[Setting]:
     """Build options of trtexec and flags of a captured run, by name."""
     each: list[dict[str, str]] = []
-    for side in sides:
-        rows = side.run["options"].select(["section", "key", "value"]).to_pylist()
-        is_build = _build(side).get("is_build") is not False  # where an engine is loaded, they are not its build's
+    for engine in engines:
+        rows = engine.run["options"].select(["section", "key", "value"]).to_pylist()
+        is_build = _build(engine).get("is_build") is not False  # where an engine is loaded, they are not its build's
         known = {
             row["key"]: row["value"] for row in rows if is_build and row["section"] in _BUILD_SECTIONS and row["value"]
         }
-        known.update({key: str(value) for key, value in (side.run.info.flags or {}).items()})
+        known.update({key: str(value) for key, value in (engine.run.info.flags or {}).items()})
         each.append(known)
     names = sorted({name for known in each for name in known} - _NOT_TOLD)
     return [Setting(f"option {name}", tuple(known.get(name) for known in each)) for name in names]
 
 
 def _clocks(comparison: Comparison) -> list[str]:
-    clocks = [_clock_mhz(side) for side in comparison.sides]
+    clocks = [_clock_mhz(engine) for engine in comparison.engines]
     known = [clock for clock in clocks if clock is not None]
     if len(known) < 2 or max(known) <= (1 + _CLOCK_SHARE) * min(known):
         return []

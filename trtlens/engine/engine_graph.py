@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Any
 import pyarrow.compute as pc
 
 from trtlens.tables.arrays import known_true, of_build
+from trtlens.tables.engine_layers import EngineLayer, read_layers
+from trtlens.tuning.combination_matcher import boundary_of, read_combination
 from trtlens.tuning.kept_strategy import kept_rows
-from trtlens.tuning.operands import boundary_of, read_combination
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -28,48 +29,12 @@ CONSTANT = "Constant"
 
 
 @dataclass(frozen=True, slots=True)
-class Tensor:
-    """One input or output of a layer; what is not shown is None."""
+class Node(EngineLayer):
+    """An engine layer with its row of `tuned_layers` (empty where the log has none) and its measured time."""
 
-    name: str
-    dtype: str | None
-    dims: tuple[int | None, ...] | None
-    vector_width: int | None
-    layout: str | None
-    bytes: int | None
-    strides: tuple[int | None, ...] | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Node:
-    """One engine layer: its row of the table `layers`, its row of `tuned_layers`, its tensors, its measured time."""
-
-    row: Mapping[str, Any]
-    tuned: Mapping[str, Any]
-    inputs: tuple[Tensor, ...]
-    outputs: tuple[Tensor, ...]
+    tuned: Mapping[str, Any] = field(default_factory=dict)
     time_ms: float | None = None
     time_source: str | None = None
-
-    @property
-    def index(self) -> int:
-        """Position in the engine."""
-        return int(self.row["index"])
-
-    @property
-    def name(self) -> str:
-        """The layer's name."""
-        return str(self.row["name"])
-
-    @property
-    def type(self) -> str:
-        """The layer's type; empty where only names are printed."""
-        return str(self.row["type"] or "")
-
-    @property
-    def is_reformat(self) -> bool:
-        """Whether the layer only changes type or layout, or copies."""
-        return bool(self.row["is_reformat"])
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,21 +73,18 @@ def builds_with_layers(run: Run) -> list[int]:
 
 def read_graph(run: Run, build: int) -> EngineGraph:
     """The engine of one build; without nodes where the log lists no layers."""
+    one = run.build(build)
     times = _times(run, build)
-    tuned = {row["layer_index"]: row for row in _rows(run["tuned_layers"], build)}
-    sides: dict[int, tuple[list[Tensor], list[Tensor]]] = defaultdict(lambda: ([], []))
-    for row in _rows(run["layer_tensors"], build):
-        sides[row["layer_index"]][row["direction"] == "output"].append(_tensor(row))
+    tuned = {row["layer_index"]: row for row in one["tuned_layers"].to_pylist()}
     graph = EngineGraph(build, {})
-    for row in sorted(_rows(run["layers"], build), key=lambda row: row["index"]):
-        index = row["index"]
-        inputs, outputs = sides[index]
+    for layer in read_layers(one).get(build, ()):
+        index = layer.index
         time_ms, source = times.get(index, (None, None))
-        graph.nodes[index] = Node(row, tuned.get(index, {}), tuple(inputs), tuple(outputs), time_ms, source)
-        for tensor in outputs:
-            graph.makers[tensor.name].append(index)
-        for tensor in inputs:
-            graph.readers[tensor.name].append(index)
+        graph.nodes[index] = Node(layer.row, layer.inputs, layer.outputs, tuned.get(index, {}), time_ms, source)
+        for name in layer.output_names:
+            graph.makers[name].append(index)
+        for name in layer.input_names:
+            graph.readers[name].append(index)
     _add_formats(graph, run)
     return graph
 
@@ -130,13 +92,6 @@ def read_graph(run: Run, build: int) -> EngineGraph:
 def _rows(table: pa.Table, build: int) -> list[dict[str, Any]]:
     rows: list[dict[str, Any]] = of_build(table, build).to_pylist()
     return rows
-
-
-def _tensor(row: Mapping[str, Any]) -> Tensor:
-    return Tensor(
-        row["name"], row["dtype"], None if row["dims"] is None else tuple(row["dims"]), row["vector_width"], row["format"],
-        row["bytes"], None if row["strides"] is None else tuple(row["strides"]),
-    )  # fmt: skip
 
 
 def _times(run: Run, build: int) -> dict[int, tuple[float, str]]:

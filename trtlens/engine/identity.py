@@ -15,58 +15,58 @@ from trtlens.engine.onnx_graph import Graph, is_conversion
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from trtlens.engine.sides import OnnxNode, Side
+    from trtlens.engine.built_engine import BuiltEngine, OnnxNode
 
 _NUMBERED = re.compile(r"(?P<op>[A-Za-z]\w*?)_\d+")
 _SAME_NUMBERING = 0.99
-"""Share of a side's numbered names that the reference must hold where the side's own graph is not known."""
+"""Share of an engine's numbered names that the reference must hold where the engine's own graph is not known."""
 
 
 class Identities:
-    """Gives each node name of each side a key; two nodes are the same where their keys are equal.
+    """Gives each node name of each engine a key; two nodes are the same where their keys are equal.
 
-    Keys are the names of the reference, the first side whose log lists ONNX nodes; a node that is not there has a key of
-    its own side. ``graphs`` holds a graph for each side that lists nodes.
+    Keys are the names of the reference, the first engine whose log lists ONNX nodes; a node that is not there has a key of
+    its own engine. ``graphs`` holds a graph for each engine that lists nodes.
     """
 
-    def __init__(self, sides: Sequence[Side]) -> None:
-        self.graphs = [Graph(side.nodes, side.network_inputs) if side.nodes else None for side in sides]
+    def __init__(self, engines: Sequence[BuiltEngine]) -> None:
+        self.graphs = [Graph(engine.nodes, engine.network_inputs) if engine.nodes else None for engine in engines]
         self.reference = next((graph for graph in self.graphs if graph is not None), None)
-        self._keys = [self._side_keys(number, side) for number, side in enumerate(sides)]
+        self._keys = [self._side_keys(number, engine) for number, engine in enumerate(engines)]
         self._held = [
             None if graph is None else {self.key(number, node.name) for node in graph.nodes}
             for number, graph in enumerate(self.graphs)
         ]
         self._ops = _operators(self.graphs)
 
-    def key(self, side: int, name: str) -> str:
-        """The key of a node of one side."""
-        return self._keys[side](name)
+    def key(self, engine: int, name: str) -> str:
+        """The key of a node of one engine."""
+        return self._keys[engine](name)
 
-    def op(self, side: int, name: str) -> str | None:
-        """The operator of a node, from its own graph or else from another side's; None where no log tells."""
-        graph = self.graphs[side]
+    def op(self, engine: int, name: str) -> str | None:
+        """The operator of a node, from its own graph or else from another engine's; None where no log tells."""
+        graph = self.graphs[engine]
         known = None if graph is None else graph.op(name)
         return known or self._ops.get(name)
 
-    def links(self, side: int, name: str) -> bool:
+    def links(self, engine: int, name: str) -> bool:
         """Whether two layers that hold this node hold the same work: not so for conversions and constants."""
-        graph = self.graphs[side]
+        graph = self.graphs[engine]
         if graph is not None and graph.position.get(name) in graph.constants:
             return False
-        return not is_conversion(self.op(side, name), name)
+        return not is_conversion(self.op(engine, name), name)
 
-    def holds(self, side: int, key: str) -> bool | None:
-        """Whether a side's model has the node; None where its log does not list the model's nodes."""
-        held = self._held[side]
+    def holds(self, engine: int, key: str) -> bool | None:
+        """Whether an engine's model has the node; None where its log does not list the model's nodes."""
+        held = self._held[engine]
         return None if held is None else key in held
 
-    def _side_keys(self, number: int, side: Side) -> Callable[[str], str]:
+    def _side_keys(self, number: int, engine: BuiltEngine) -> Callable[[str], str]:
         graph, reference = self.graphs[number], self.reference
         if reference is None:
             return lambda name: name
         if graph is None:
-            return _unlisted(number, side, reference)
+            return _unlisted(number, engine, reference)
         if graph is reference:
             return lambda name: name
         known = same_nodes(reference, graph)
@@ -97,9 +97,9 @@ def _is_same(reference: Graph, node: OnnxNode) -> bool:
     return any(tensor and not tensor.isdigit() and tensor not in reference.inputs for tensor in shared)
 
 
-def _unlisted(number: int, side: Side, reference: Graph) -> Callable[[str], str]:
-    """Keys for a side whose log lists no nodes: names as they are, numbered ones only where they fit the reference."""
-    numbered = {name for layer in side.layers for name in layer.metadata if _NUMBERED.fullmatch(name)}
+def _unlisted(number: int, engine: BuiltEngine, reference: Graph) -> Callable[[str], str]:
+    """Keys for an engine whose log lists no nodes: names as they are, numbered ones only where they fit the reference."""
+    numbered = {name for layer in engine.layers for name in layer.onnx_nodes if _NUMBERED.fullmatch(name)}
     fitting = sum(name in reference.position for name in numbered)
     if not numbered or fitting >= _SAME_NUMBERING * len(numbered):
         return lambda name: name

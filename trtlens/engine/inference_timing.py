@@ -5,7 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import pandas as pd
+
+from trtlens.engine.times import frame
+from trtlens.statistics import summarize
+
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from trtlens.runs.run import Run
 
 _WAITING_SHARE = 0.9
@@ -40,8 +48,10 @@ class Timing:
 
 def read_timing(run: Run, build: int, *, cuda_graph: bool | None = None) -> Timing:
     """How the engine of one build was timed, by its samples and trtexec's summary; ``cuda_graph`` as the caller knows it."""
-    rows = [row for row in run.view("latency").to_pylist() if row["build"] == build]
-    figures = {row["metric"]: row for row in reversed(rows)}
+    rows = inference_figures(run)
+    figures = (
+        {} if rows.empty else {row["metric"]: row for row in reversed(rows[rows["build"] == build].to_dict("records"))}
+    )
     dry, samples = _dry(run, build)
     told = [
         row["line"] for row in run["messages"].to_pylist() if (row["build"], row["code"]) == (build, "enqueue-bound")
@@ -56,8 +66,8 @@ def _typical(row: dict[str, Any] | None) -> float | None:
     """The median, else the mean: trtexec to 7.0 prints that alone."""
     if row is None or row["unit"] != "ms":
         return None
-    value = row["median"] if row["median"] is not None else row["mean"]
-    return None if value is None else float(value)
+    known = [row[name] for name in ("median", "mean") if not pd.isna(row.get(name))]
+    return float(known[0]) if known else None
 
 
 def _dry(run: Run, build: int) -> tuple[int | None, int | None]:
@@ -66,3 +76,79 @@ def _dry(run: Run, build: int) -> tuple[int | None, int | None]:
     known = [row["queue_dry"] for row in rows if (row["build"], row["pass"]) == (build, "timing")]
     known = [dry for dry in known if dry is not None]
     return (sum(known), len(known)) if known else (None, None)
+
+
+# -- figures ---------------------------------------------------------------------------------------------------------
+
+# What the samples of each pass measure: queued inferences the GPU's time, single ones what a caller waits.
+_SAMPLED = {
+    "timing": {"gpu_ms": "gpu_compute_time", "enqueue_ms": "enqueue_time"},
+    "latency": {"host_ms": "latency", "gpu_ms": "gpu_compute_time_alone"},
+    "trtexec": {
+        "gpu_ms": "gpu_compute_time", "host_ms": "latency", "enqueue_ms": "enqueue_time", "h2d_ms": "h2d_latency",
+        "d2h_ms": "d2h_latency",
+    },
+}  # fmt: skip
+
+
+def inference_figures(run: Run) -> pd.DataFrame:
+    """Figures of whole inferences with their statistics: from the run's own samples, then those of trtexec's summary."""
+    return pd.concat([_from_samples(frame(run["run_times"])), _from_summary(frame(run["performance"]))])
+
+
+def _from_summary(figures: pd.DataFrame) -> pd.DataFrame:
+    """One row a metric; a log that prints a figure twice keeps the last, which is the whole run's."""
+    figures = figures.drop_duplicates(["build", "metric", "statistic"], keep="last")
+    if figures.empty:
+        return pd.DataFrame()
+    wide = figures.pivot_table(
+        index=["build", "metric", "unit"], columns="statistic", values="value", aggfunc="last", sort=False
+    )
+    return wide.reset_index().assign(source="trtexec")
+
+
+def _from_samples(times: pd.DataFrame) -> pd.DataFrame:
+    rows = []
+    for (build, name), group in times.groupby(["build", "pass"], sort=False):
+        for column, metric in _SAMPLED.get(str(name), {}).items():
+            values = group[column].dropna().to_numpy("float64")
+            if len(values):
+                known = {"build": build, "metric": metric, "unit": "ms", "source": f"samples ({name})"}
+                rows.append({**known, **_statistics(values)})
+    return pd.DataFrame(rows)
+
+
+def _statistics(times: NDArray[np.float64]) -> dict[str, float]:
+    found = summarize(times)
+    assert found is not None  # noqa: S101  the caller drops empty columns
+    return {
+        "median": found.median_ms, "mean": found.mean_ms, "min": found.min_ms, "max": found.max_ms,
+        "p90": found.p90_ms, "p95": found.p95_ms, "p99": found.p99_ms, "samples": found.count,
+    }  # fmt: skip
+
+
+# -- trtexec's summary ------------------------------------------------------------------------------------------------
+# What trtexec's performance summary in a log gives for a metric.
+
+
+_STATISTICS = ("median", "value", "mean")
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """One printed figure; ``value`` counts in ``unit`` (``ms``, ``qps`` or ``s``)."""
+
+    value: float
+    unit: str
+    statistic: str
+
+
+def stated_figure(run: Run, metric: str) -> Figure | None:
+    """Median, single value or mean of a metric: the first that is a number.
+
+    TensorRT 7.0 prints a throughput of ``0 qps`` and later ones ``nan ms`` where nothing was measured: neither is a figure.
+    """
+    rows = run["performance"].to_pylist()
+    found = {row["statistic"]: row for row in rows if row["metric"] == metric and row["value"] is not None}
+    row = next((found[name] for name in _STATISTICS if name in found), None)
+    return None if row is None else Figure(row["value"], row["unit"], row["statistic"])

@@ -15,9 +15,9 @@ from trtlens.engine.node_names import NameReader, Parts, fused_names, is_unnamed
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from trtlens.engine.built_engine import BuiltEngine, PlacedLayer
     from trtlens.engine.identity import Identities
     from trtlens.engine.onnx_graph import Graph
-    from trtlens.engine.sides import Layer, Side
 
 METADATA, NAME, TENSORS = "metadata", "name", "tensors"
 _LONGEST_CHAIN = 16
@@ -25,61 +25,65 @@ _LONGEST_CHAIN = 16
 
 
 @dataclass(frozen=True, slots=True)
-class Holding:
-    """The nodes of one layer by their names on its side; ``source`` says how they are known, None for not at all."""
+class LayerNodes:
+    """The nodes of one layer by their names on its engine; ``source`` says how they are known, None for not at all."""
 
     nodes: tuple[str, ...]
     source: str | None
 
 
-def read_holdings(sides: Sequence[Side], number: int, identities: Identities, *, trust_unnamed: bool) -> list[Holding]:
-    """What each layer of one of the sides holds, in the order of its layers.
+def read_layer_nodes(
+    engines: Sequence[BuiltEngine], number: int, identities: Identities, *, trust_unnamed: bool
+) -> list[LayerNodes]:
+    """What each layer of one of the engines holds, in the order of its layers.
 
     ``trust_unnamed`` takes stand-in names such as ``(Unnamed Layer* 5) [Convolution]`` for nodes: right only where all
-    sides number them alike.
+    engines number them alike.
     """
-    return _Reader(sides, number, identities, trust_unnamed=trust_unnamed).read()
+    return _Reader(engines, number, identities, trust_unnamed=trust_unnamed).read()
 
 
 class _Reader:
-    def __init__(self, sides: Sequence[Side], number: int, identities: Identities, *, trust_unnamed: bool) -> None:
-        side, graph = sides[number], identities.graphs[number]
-        self._side, self._graph, self._trust_unnamed = side, graph, trust_unnamed
+    def __init__(
+        self, engines: Sequence[BuiltEngine], number: int, identities: Identities, *, trust_unnamed: bool
+    ) -> None:
+        engine, graph = engines[number], identities.graphs[number]
+        self._engine, self._graph, self._trust_unnamed = engine, graph, trust_unnamed
         graphs = [known for known in identities.graphs if known is not None]
         own = [graph] if graph is not None else graphs
         nodes = {node.name for known in own for node in known.nodes if node.name}
-        nodes.update(name for layer in side.layers for name in layer.metadata)
-        nodes.update(name for names in side.foreign.values() for name in names)
+        nodes.update(name for layer in engine.layers for name in layer.onnx_nodes)
+        nodes.update(name for names in engine.foreign.values() for name in names)
         constants = {tensor for known in own for tensor in known.readers if known.is_initializer(tensor)} - nodes
-        leaves = frozenset[str]() if nodes else frozenset().union(*(fused_names(one.fusions) for one in sides))
-        self._names = NameReader(nodes, constants, side.fusions, leaves)
-        self._writers = Counter(name for layer in side.layers for name in set(layer.outputs))
-        self._tensors = _ModelTensors(side.layers)
+        leaves = frozenset[str]() if nodes else frozenset().union(*(fused_names(one.fusions) for one in engines))
+        self._names = NameReader(nodes, constants, engine.fusions, leaves)
+        self._writers = Counter(name for layer in engine.layers for name in set(layer.output_names))
+        self._tensors = _ModelTensors(engine.layers)
 
-    def read(self) -> list[Holding]:
-        parts = [self._names.read(layer.name) for layer in self._side.layers]
+    def read(self) -> list[LayerNodes]:
+        parts = [self._names.read(layer.name) for layer in self._engine.layers]
         claimed = {name for part in parts for name in part.nodes}
-        claimed.update(name for layer in self._side.layers for name in layer.metadata)
+        claimed.update(name for layer in self._engine.layers for name in layer.onnx_nodes)
         return [
-            self._holding(layer, part, claimed) for layer, part in zip(self._side.layers, parts, strict=True)
+            self._nodes_of(layer, part, claimed) for layer, part in zip(self._engine.layers, parts, strict=True)
         ]  # fmt: skip
 
-    def _holding(self, layer: Layer, part: Parts, claimed: set[str]) -> Holding:
+    def _nodes_of(self, layer: PlacedLayer, part: Parts, claimed: set[str]) -> LayerNodes:
         named = part.nodes or part.added
-        if foreign := self._side.foreign.get(layer.name):
-            return Holding(foreign, METADATA)
-        if layer.metadata:  # a log that breaks lines at U+001E has lost all but the first entry: the name knows more
-            return Holding(tuple(dict.fromkeys([*layer.metadata, *part.nodes])), METADATA)
+        if foreign := self._engine.foreign.get(layer.name):
+            return LayerNodes(foreign, METADATA)
+        if layer.onnx_nodes:  # a log that breaks lines at U+001E has lost all but the first entry: the name knows more
+            return LayerNodes(tuple(dict.fromkeys([*layer.onnx_nodes, *part.nodes])), METADATA)
         if part.complete or not layer.works:
-            return Holding(named, NAME if named else None)
+            return LayerNodes(named, NAME if named else None)
         if between := self._between(layer, part, claimed):
-            return Holding(tuple(dict.fromkeys([*part.nodes, *between])), TENSORS)
+            return LayerNodes(tuple(dict.fromkeys([*part.nodes, *between])), TENSORS)
         if named:
-            return Holding(named, NAME)
+            return LayerNodes(named, NAME)
         if last := self._last(layer):
-            return Holding(last, TENSORS)
+            return LayerNodes(last, TENSORS)
         atoms = self._atoms(part)
-        return Holding(atoms, NAME if atoms else None)
+        return LayerNodes(atoms, NAME if atoms else None)
 
     def _atoms(self, part: Parts) -> tuple[str, ...]:
         """Parts that no list of nodes knows, taken for nodes where the log has no such list."""
@@ -87,13 +91,13 @@ class _Reader:
             return ()
         return tuple(name for name in part.other if self._trust_unnamed or not is_unnamed(name))
 
-    def _between(self, layer: Layer, part: Parts, claimed: set[str]) -> list[str]:
+    def _between(self, layer: PlacedLayer, part: Parts, claimed: set[str]) -> list[str]:
         """Nodes between the layer's tensors, else for a ForeignNode those from its first to its last in parser order."""
         graph = self._graph
         if graph is None:
             return []
-        outputs = [self._tensors.name(name) for name in layer.outputs]
-        inputs = frozenset(self._tensors.name(name) for name in layer.inputs)
+        outputs = [self._tensors.name(name) for name in layer.output_names]
+        inputs = frozenset(self._tensors.name(name) for name in layer.input_names)
         whole = bool(outputs) and all(name in graph.maker for name in outputs) and self._writes_alone(layer)
         if whole and (found := graph.between(outputs, inputs)) is not None:
             return [graph.nodes[place].name for place in sorted(found)]
@@ -103,15 +107,15 @@ class _Reader:
         names = [graph.nodes[place].name for place in sorted(found or ()) if place not in graph.constants]
         return [name for name in names if name not in claimed]
 
-    def _writes_alone(self, layer: Layer) -> bool:
+    def _writes_alone(self, layer: PlacedLayer) -> bool:
         """Whether no other layer writes its outputs: the parts of a concatenation are written by many."""
-        return all(self._writers[name] == 1 for name in layer.outputs)
+        return all(self._writers[name] == 1 for name in layer.output_names)
 
-    def _last(self, layer: Layer) -> tuple[str, ...]:
+    def _last(self, layer: PlacedLayer) -> tuple[str, ...]:
         """The nodes whose outputs the layer makes, alone: it does their last step at least."""
         if self._graph is None:
             return ()
-        outputs = [self._tensors.name(name) for name in layer.outputs if self._writers[name] == 1]
+        outputs = [self._tensors.name(name) for name in layer.output_names if self._writers[name] == 1]
         places = sorted({self._graph.maker[name] for name in outputs if name in self._graph.maker})
         return tuple(self._graph.nodes[place].name for place in places)
 
@@ -130,19 +134,19 @@ def _place(graph: Graph, name: str) -> int | None:
 class _ModelTensors:
     """The tensor of the model that a tensor next to a reformat stands for."""
 
-    def __init__(self, layers: Sequence[Layer]) -> None:
+    def __init__(self, layers: Sequence[PlacedLayer]) -> None:
         self._copied_from: dict[str, str] = {}
         self._copied_to: dict[str, str] = {}
         for layer in layers:
-            if layer.is_reformat and len(layer.inputs) == len(layer.outputs) == 1:
-                self._copied_from[layer.outputs[0]] = layer.inputs[0]
-                self._copied_to[layer.inputs[0]] = layer.outputs[0]
+            if layer.is_reformat and len(layer.input_names) == len(layer.output_names) == 1:
+                self._copied_from[layer.output_names[0]] = layer.input_names[0]
+                self._copied_to[layer.input_names[0]] = layer.output_names[0]
 
     def name(self, tensor: str) -> str:
         """``Reformatted Output Tensor 0 to X`` is known by its copy, other ``Reformatted ..`` by what they copy."""
         for _ in range(_LONGEST_CHAIN):
-            side = self._copied_to if tensor.startswith("Reformatted Output Tensor ") else self._copied_from
-            if not tensor.startswith("Reformatted ") or tensor not in side:
+            engine = self._copied_to if tensor.startswith("Reformatted Output Tensor ") else self._copied_from
+            if not tensor.startswith("Reformatted ") or tensor not in engine:
                 break
-            tensor = side[tensor]
+            tensor = engine[tensor]
         return tensor

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from trtlens.engine.sides import OnnxNode
+    from trtlens.engine.built_engine import OnnxNode
 
 _CONVERSIONS = frozenset({"Cast", "CastLike", "Identity", "Dropout", "Constant", "BitCast"})
 _RESHAPES = frozenset({

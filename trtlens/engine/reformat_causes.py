@@ -17,8 +17,8 @@ from trtlens.tables.arrays import known_true, of_build
 from trtlens.tuning.kept_strategy import kept_rows
 
 if TYPE_CHECKING:
-    from trtlens.engine.engine_graph import Tensor
     from trtlens.runs.run import Run
+    from trtlens.tables.engine_layers import Tensor
 
 MEASURED, TUNER, NO_KERNEL = "measured", "tuner", "no kernel"
 

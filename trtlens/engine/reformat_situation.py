@@ -10,9 +10,9 @@ from trtlens.engine.engine_graph import CONSTANT, EngineGraph, Node
 from trtlens.quantities import durations
 from trtlens.runs.network_nodes import network_nodes
 from trtlens.tables.arrays import of_build
+from trtlens.tuning.combination_matcher import boundary_of
 from trtlens.tuning.combinations import NOT_SHOWN
 from trtlens.tuning.kept_strategy import kept_rows
-from trtlens.tuning.operands import boundary_of
 from trtlens.tuning.queries import Tuner
 from trtlens.tuning.wording import counted, formats_text
 from trtlens_parsers.strides import read_strides_list
@@ -20,8 +20,8 @@ from trtlens_parsers.strides import read_strides_list
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from trtlens.engine.engine_graph import Tensor
     from trtlens.runs.run import Run
+    from trtlens.tables.engine_layers import Tensor
 
 _PLUGINS = ("PluginV2", "PluginV3", "Plugin")
 _MOST_READERS = 8

@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from trtlens.engine.reformat_causes import ADVICE, NO_KERNEL
-from trtlens.explain.precisions import precision_statements
-from trtlens.explain.reformat_overhead import Detour
+from trtlens.explain.precisions import ReformatOverhead, precision_statements
 from trtlens.explain.statements import Statement, say
 from trtlens.quantities import byte_size, duration, durations, hexadecimal, tactic_text
 from trtlens.tables.layer_kinds import NO_WORK
@@ -204,13 +203,13 @@ def _fastest(subject: Subject) -> list[Statement]:
         text = "Nothing that was timed for this layer was faster, in any format."
         return [say("fastest", text, candidate=chosen, verdict="fastest")]
     saved = duration(chosen.time_ms - fastest.time_ms)
-    detour = Detour.of(fastest, subject)
+    overhead = ReformatOverhead.of(fastest, subject)
     text = (
         f"The fastest timed in any format is {tactic_text(fastest.tactic_id)} at {duration(fastest.time_ms)} "
         f"({combination_text(*fastest.formats)}): what runs is {compared(chosen.time_ms, fastest.time_ms, 'that')}, by {saved}. "
-        f"It was faster by itself, {detour.text}"
+        f"It was faster by itself, {overhead.text}"
     )
-    statements = [say("fastest", text, chosen.line, *detour.lines, candidate=fastest, verdict=detour.verdict)]
+    statements = [say("fastest", text, chosen.line, *overhead.lines, candidate=fastest, verdict=overhead.verdict)]
     return statements if fastest.formats == chosen.formats else [*statements, *_within_formats(subject, chosen)]
 
 

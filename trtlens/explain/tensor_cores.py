@@ -6,7 +6,7 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from trtlens.explain.reformat_overhead import Detour
+from trtlens.explain.precisions import ReformatOverhead
 from trtlens.tuning.queries import best
 from trtlens_parsers.kernels import CUDA_CORE, TENSOR_CORE
 
@@ -26,14 +26,14 @@ class MissedTensorCore:
 
     subject: Subject
     candidate: Candidate
-    detour: Detour
+    overhead: ReformatOverhead
     chosen_ms: float
     candidate_ms: float
 
     @property
     def in_all_ms(self) -> float:
         """The kernel's time by the tuner, with the reformats around it where the tuner timed them."""
-        return self.candidate_ms if self.detour.total_ms is None else self.detour.total_ms
+        return self.candidate_ms if self.overhead.total_ms is None else self.overhead.total_ms
 
     @property
     def saved_ms(self) -> float:
@@ -53,7 +53,9 @@ def why_on_cuda_cores(subject: Subject) -> str | None:
     missed = missed_tensor_core(subject)
     if missed is not None:
         return (
-            "slower by itself" if missed.candidate_ms >= missed.chosen_ms else f"faster by itself, {missed.detour.text}"
+            "slower by itself"
+            if missed.candidate_ms >= missed.chosen_ms
+            else f"faster by itself, {missed.overhead.text}"
         )
     if timed is not None:
         return "a tensor core kernel was timed for it; which of its candidates runs is not known"
@@ -77,7 +79,9 @@ def missed_tensor_core(subject: Subject) -> MissedTensorCore | None:
         return None
     if chosen is None or chosen.time_ms is None:
         return None
-    return MissedTensorCore(subject, candidate, Detour.of(candidate, subject), chosen.time_ms, candidate.time_ms)
+    return MissedTensorCore(
+        subject, candidate, ReformatOverhead.of(candidate, subject), chosen.time_ms, candidate.time_ms
+    )
 
 
 def odd_channels(node: Node) -> str | None:

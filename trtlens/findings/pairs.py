@@ -95,7 +95,7 @@ class Pair:
     def _computing(self, side: int, positions: tuple[int, ...]) -> list[Node]:
         """Layers of one side (0 is the other engine) that do the work of a region."""
         assert self.comparison is not None  # noqa: S101  the caller has it
-        layers, roles = self.comparison.sides[side].layers, self.comparison.measures[side].roles
+        layers, roles = self.comparison.engines[side].layers, self.comparison.measures[side].roles
         graph = (self.other, self.engine)[side].graph
         return [graph.nodes[layers[place].index] for place in positions if roles[place] == COMPUTE]
 

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 from trtlens.charts.drawing.style import by_precision, colour
 from trtlens.comparison.inference_latency import compare_latency, factor
-from trtlens.comparison.noise import NO_DIFFERENCE
 from trtlens.comparison.same_work import INPUTS, batches, model_of
-from trtlens.engine.performance import stated_figure
+from trtlens.comparison.times import NO_DIFFERENCE
+from trtlens.engine.inference_timing import stated_figure
 from trtlens.engine.times import profiled_layers
 from trtlens.output import shorten, visible
 from trtlens.quantities import duration, signed_duration

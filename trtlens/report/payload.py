@@ -140,8 +140,11 @@ def compare(subjects: Sequence[Subject]) -> Compared:
 
 def comparison_data(compared: Compared, count: int) -> dict[str, Any]:
     """Figures for each run that is held against the baseline, and the tables of all."""
-    from trtlens.comparison import change_table, region_table  # noqa: PLC0415
-    from trtlens.comparison.terminal_tables import settings_table  # noqa: PLC0415
+    from trtlens.comparison.result_tables import (  # noqa: PLC0415
+        change_table,
+        region_table,
+        settings_table,
+    )
 
     comparison = compared.comparison
     if comparison is None:
@@ -154,8 +157,8 @@ def comparison_data(compared: Compared, count: int) -> dict[str, Any]:
             for number in range(count)
         ],
         "tables": {
-            "changes": _of_regions(comparison, change_table.table(comparison), _LEAD_CHANGES),
-            "compare": _of_regions(comparison, region_table.table(comparison), _LEAD_REGIONS),
+            "changes": _of_regions(comparison, change_table(comparison), _LEAD_CHANGES),
+            "compare": _of_regions(comparison, region_table(comparison), _LEAD_REGIONS),
             "settings": encode_table(settings_table(comparison)),
         },
     }  # fmt: skip

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
 
 from trtlens.runs.layer_lists import LayerList, lacks_list, read_layer_list
+from trtlens.runs.stretches import KEYS, Stretches
 from trtlens.runs.totals import EngineFacts
 from trtlens.tables.declarations import TABLES
 from trtlens_parsers.prefixes import read_prefix
@@ -15,6 +18,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from trtlens_parsers.records import Build
+
 
 _SIZES = ("activation", "weights", "scratch", "host persistent", "device persistent")
 
@@ -76,3 +80,36 @@ def _text_of(line: str) -> str:
 
 def _option(build: Build, key: str) -> str | None:
     return next((row.value for row in build.run.options if row.key == key and row.value), None)
+
+
+# -- phases -----------------------------------------------------------------------------------------------------------
+# The parts of a build and what they took: as TensorRT states it, and by the time stamps before its lines.
+
+
+class PhaseTime(NamedTuple):
+    """Seconds of a part of a build; ``source`` is ``stated`` or ``stamps``."""
+
+    name: str
+    seconds: float
+    source: str
+    line: int
+
+
+def all_phases(build: Build) -> list[PhaseTime]:
+    """What TensorRT states, in the order of the log, then what the time stamps show."""
+    stated = [PhaseTime(phase.name, phase.seconds, "stated", phase.line) for phase in build.phases]
+    return [*stated, *_stamped(build)]
+
+
+def _stamped(build: Build) -> list[PhaseTime]:
+    """Seconds between time stamps, given to the phase that was running when the later stamp came, by strategy and profile."""
+    moments, stretches = build.moments, Stretches(build)
+    lines = np.array([moment.line for moment in moments], np.int64)
+    parts = zip(*(stretches.of(key, lines).tolist() for key in KEYS), strict=True)
+    spans: dict[tuple[str, tuple[int, ...]], PhaseTime] = {}
+    for before, after, part in zip(moments, moments[1:], list(parts)[1:], strict=False):
+        first = PhaseTime(after.phase, 0.0, "stamps", after.line)
+        span = spans.setdefault((after.phase, part), first)
+        took = max(after.stamp_s - before.stamp_s, 0.0)
+        spans[after.phase, part] = span._replace(seconds=span.seconds + took)
+    return list(spans.values())

@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 
-from trtlens.runs.build_table import builds_table
+from trtlens.runs.build_table import all_phases, builds_table
 from trtlens.runs.layer_tables import layer_tables
-from trtlens.runs.phases import all_phases
 from trtlens.runs.stretches import KEYS, key_columns
 from trtlens.runs.totals import totals_table
 from trtlens.runs.tuning_tables import combinations_table, stamped_seconds, strategies_table

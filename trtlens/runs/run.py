@@ -7,18 +7,21 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import pyarrow as pa
+import pyarrow.compute as pc
+
 from trtlens.errors import TrtlensError
-from trtlens.runs.build_rows import build_rows
 from trtlens.runs.run_files import is_run
 from trtlens.runs.run_folders import read_files, read_folder
 from trtlens.runs.run_info import RunInfo
 from trtlens.runs.sources import STDIN, path_text
+from trtlens.tables.arrays import array, of_build
 from trtlens.tables.lazy_tables import LazyTables
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    import pyarrow as pa
+    from trtlens.tables.lazy_tables import Tables
 
 
 @dataclass(frozen=True, eq=False)
@@ -114,3 +117,18 @@ def open_run(paths: str | Path | Sequence[str | Path], *, build: int | None = No
         tables, info = read_folder(Path(names[0]))
         return Run(name, tables, Path(names[0]), info)
     return Run(name, read_files(names, build))
+
+
+# -- rows of one build ------------------------------------------------------------------------------------------------
+# Rows of one build, whether a table is keyed by the build or by the program's run that built it.
+
+
+def build_rows(tables: Tables, name: str, number: int) -> pa.Table:
+    """The rows of a table that hold for one build: its own, else those of its run; all of a table without either key."""
+    table = tables[name]
+    if "build" in table.column_names:
+        return of_build(table, number)
+    if "run" not in table.column_names:
+        return table
+    runs = of_build(tables["builds"].select(["build", "run"]), number)["run"].drop_null().to_pylist()
+    return table.filter(pc.is_in(table["run"], value_set=array(runs, pa.int64())))

@@ -68,7 +68,7 @@ class RunInfo:
     """The content of ``run.json``; of a run that was never saved nothing is known.
 
     ``raw`` names the files that the tables are made of, None where every log and JSON in the folder counts; ``tables_by`` is
-    the version that saved tables, ``made_from`` the `trtlens.runs.saved_tables.fingerprint` of what it made them from; ``notes``
+    the version that saved tables, ``made_from`` the `trtlens.runs.run_folders.fingerprint` of what it made them from; ``notes``
     end with a sentence for each field that was not of its type.
     """
 

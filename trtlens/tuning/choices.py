@@ -14,14 +14,14 @@ import numpy as np
 from trtlens.tables.arrays import of_numpy
 from trtlens.tables.declarations import TABLES
 from trtlens.tuning.combinations import Grouping, complete_combinations
-from trtlens.tuning.identical_layers import find_twins
-from trtlens.tuning.selection import Chooser
+from trtlens.tuning.selection import LARGEST_COUNTED_ID, Chooser
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Hashable, Mapping, Sequence
 
     import pyarrow as pa
 
+    from trtlens.tables.engine_layers import EngineLayer
     from trtlens.tuning.selection import Choice
 
 
@@ -41,7 +41,7 @@ def add_choices(tables: dict[str, pa.Table]) -> dict[str, pa.Table]:
         **tables,
         "candidates": marked,
         "combinations": complete_combinations(tables["builds"], marked, grouping, indices, marks.combinations.array()),
-        "tuned_layers": _tuned_layers(choices, grouping, candidates, find_twins(choices, tables)),
+        "tuned_layers": _tuned_layers(choices, grouping, candidates, find_identical_layers(choices, chooser.layers())),
     }
 
 
@@ -69,7 +69,7 @@ class _Marks:
         self.combinations = _Marked(combinations)
 
     def fill(self, choices: Sequence[Choice], chooser: Chooser) -> None:
-        for group in chooser.tried.rejected_groups():
+        for group in chooser.record.rejected_groups():
             self._not_chosen(group, chooser)
         settled = [choice for choice in choices if choice.candidate is not None]
         for choice in {(choice.build, choice.match): choice for choice in settled}.values():
@@ -84,7 +84,7 @@ class _Marks:
 
     def _not_chosen(self, group: int, chooser: Chooser) -> None:
         self.combinations.set(group, value=False)
-        self.candidates.set(chooser.tried.positions.get(group, ()), value=False)
+        self.candidates.set(chooser.record.positions.get(group, ()), value=False)
 
 
 def _first_layers(choices: Sequence[Choice]) -> dict[tuple[int, str | None], int]:
@@ -97,7 +97,7 @@ def _first_layers(choices: Sequence[Choice]) -> dict[tuple[int, str | None], int
 
 
 def _tuned_layers(
-    choices: Sequence[Choice], grouping: Grouping, candidates: pa.Table, twins: Mapping[tuple[int, int], int]
+    choices: Sequence[Choice], grouping: Grouping, candidates: pa.Table, identical: Mapping[tuple[int, int], int]
 ) -> pa.Table:
     lines = candidates["line"].to_pylist()
     return TABLES["tuned_layers"].table({
@@ -106,5 +106,48 @@ def _tuned_layers(
         "matched_by": [c.match.by for c in choices],
         "candidate_line": [None if c.candidate is None else lines[c.candidate] for c in choices],
         "combination_line": [None if c.group is None else grouping.rows["line"][c.group] for c in choices],
-        "twin_index": [twins.get((c.build, c.index)) for c in choices], "reason": [c.reason for c in choices],
+        "twin_index": [identical.get((c.build, c.index)) for c in choices], "reason": [c.reason for c in choices],
     })  # fmt: skip
+
+
+# -- identical layers -------------------------------------------------------------------------------------------------
+# Engine layers without a record of their own that are like one that has: the timing cache answered for them.
+#
+# Within one build TensorRT times equal layers once. The log does not say whose times it took for the others; a layer with
+# the same type, tactic, parameters and tensors (types, layouts, sizes) is the same work in every respect that it shows.
+
+
+def find_identical_layers(
+    choices: Sequence[Choice], layers: Mapping[tuple[int, int], EngineLayer]
+) -> dict[tuple[int, int], int]:
+    """For layers without a chosen candidate: index of the first layer of the same build that is like it and has one.
+
+    ``layers`` are those of all builds, by build and index.
+    """
+    settled: dict[Hashable, int] = {}
+    for choice in choices:
+        signature = _signature(layers[choice.build, choice.index])
+        if choice.candidate is not None and choice.match.by == "name" and signature is not None:
+            settled.setdefault(signature, choice.index)
+    found: dict[tuple[int, int], int] = {}
+    for choice in choices:
+        if choice.candidate is None and choice.match.by in {None, "name"}:
+            index = settled.get(_signature(layers[choice.build, choice.index]))
+            if index is not None:
+                found[choice.build, choice.index] = index
+    return found
+
+
+def _signature(layer: EngineLayer) -> Hashable | None:
+    """All that is shown of a layer's work; None where too little is shown to call two layers alike."""
+    row, tensors = layer.row, (*layer.inputs, *layer.outputs)
+    if row["tactic_id"] is None or not tensors:
+        return None
+    if row["tactic_id"] <= LARGEST_COUNTED_ID and row["parameters"] is None and not row["is_reformat"]:
+        return None  # a counted id does not even name the kernel
+    if any(tensor.dims is None or tensor.dtype is None for tensor in tensors):
+        return None
+    shapes = tuple(
+        tuple((t.dtype, t.dims, t.vector_width, t.layout) for t in side) for side in (layer.inputs, layer.outputs)
+    )
+    return row["build"], row["type"], row["tactic_id"], row["parameters"], shapes

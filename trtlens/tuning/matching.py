@@ -12,12 +12,12 @@ from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from trtlens.tuning.operands import boundary_of
+from trtlens.tuning.combination_matcher import boundary_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from trtlens.tuning.operands import Operands
+    from trtlens.tables.engine_layers import EngineLayer
 
 _PART = re.compile(r"(?P<name>.*)_(?P<group>myl\d{1,6})_\d{1,6}$", re.DOTALL)
 _PROFILE = re.compile(r" \[profile \d{1,3}\]$")
@@ -39,15 +39,6 @@ class Match:
 
 
 NO_MATCH = Match(None, None, None)
-
-
-@dataclass(frozen=True, slots=True)
-class EngineLayer:
-    """What matching needs of an engine layer."""
-
-    name: str
-    operands: Operands
-    onnx_nodes: tuple[str, ...]
 
 
 class Matcher:
@@ -104,7 +95,7 @@ class Matcher:
         )
 
     def _named_by_tensors(self, layer: EngineLayer) -> set[str]:
-        ends = (boundary_of(operand.name) for operand in (*layer.operands.inputs, *layer.operands.outputs))
+        ends = (boundary_of(tensor.name) for tensor in (*layer.inputs, *layer.outputs))
         return {end[0] for end in ends if end is not None and end[0] in self._regions}
 
 
@@ -115,7 +106,7 @@ def _inner(region: str) -> str:
 
 def _profile_of(members: Sequence[EngineLayer]) -> str:
     """The suffix ``[profile 1]`` that the parts' tensors carry; empty for the first optimisation profile."""
-    names = (operand.name for layer in members for operand in (*layer.operands.inputs, *layer.operands.outputs))
+    names = (tensor.name for layer in members for tensor in (*layer.inputs, *layer.outputs))
     return next((suffix for name in names if (suffix := _suffix(name)) is not None), "")
 
 

@@ -22,7 +22,7 @@ _NO_ID = 2**64 - 1
 _NOTHING = np.empty(0, np.int64)
 
 
-class Tried:
+class TuningRecord:
     """The candidates of a run, each known by its position in the table.
 
     Attributes:

@@ -8,12 +8,12 @@ from math import isnan
 from typing import TYPE_CHECKING, Any
 
 from trtlens.quantities import tactic_text
+from trtlens.tables.engine_layers import EngineLayer, read_layers
 from trtlens.tables.layer_kinds import NO_WORK
-from trtlens.tuning.combination_matcher import Fitting, Known
+from trtlens.tuning.combination_matcher import CombinationMatcher, Known, stated_formats
 from trtlens.tuning.kept_strategy import kept_rows
-from trtlens.tuning.matching import EngineLayer, Match, Matcher
-from trtlens.tuning.operands import NO_OPERANDS, Operands, operands_of_layers, stated_formats
-from trtlens.tuning.record import Tried
+from trtlens.tuning.matching import Match, Matcher
+from trtlens.tuning.record import TuningRecord
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -26,6 +26,9 @@ LARGEST_COUNTED_ID = 2**32
 """Tactic ids up to here count a runner's tactics: the same id means another kernel for another runner."""
 _ADDED = "Reformatting CopyNode for "
 _MOST_LINES = 4
+_LAYER_COLUMNS = (
+    "build", "index", "name", "type", "tactic_id", "tactic_name", "parameters", "is_reformat", "onnx_nodes",
+)  # fmt: skip
 
 NOTHING_TO_TIME = "launches no kernel, so the tuner has nothing to time"
 ADDED_REFORMAT = "a reformat that the builder put in: its tactics stand in the table reformat_candidates"
@@ -52,51 +55,50 @@ class Choice:
 
 @dataclass(frozen=True, slots=True)
 class _Open:
-    """A layer that is being settled: its choice so far, its row of the table `layers`, its tensors."""
+    """A layer that is being settled, with its choice so far."""
 
     choice: Choice
-    row: dict[str, Any]
-    operands: Operands
+    layer: EngineLayer
 
-    @property
-    def runner(self) -> str | None:
-        """The runner that a tactic's id must be of, where the id alone does not name the kernel."""
-        return self.row["type"] if self.row["tactic_id"] <= LARGEST_COUNTED_ID else None
+
+def _runner(layer: EngineLayer) -> str | None:
+    """The runner that a tactic's id must be of, where the id alone does not name the kernel."""
+    counted = layer.tactic_id is not None and layer.tactic_id <= LARGEST_COUNTED_ID
+    return layer.type if counted else None
 
 
 class Chooser:
-    """Settles the choices of all builds; ``tried`` is the tuner's record that they are made from."""
+    """Settles the choices of all builds; ``record`` is the tuner's record that they are made from."""
 
     def __init__(self, tables: Mapping[str, pa.Table], grouping: Grouping) -> None:
         self._tables = tables
-        self.tried = Tried(tables, grouping)
+        self._layers = read_layers(tables, _LAYER_COLUMNS)
+        self.record = TuningRecord(tables, grouping)
         versions = zip(*(tables["builds"][name].to_pylist() for name in ("build", "tensorrt_version")), strict=True)
         self._innermost_first = {build: (version or "").startswith("7.") for build, version in versions}
-        self._fitting = Fitting(self.tried.rows, self._innermost_first)
+        self._combinations = CombinationMatcher(self.record.rows, self._innermost_first)
+
+    def layers(self) -> dict[tuple[int, int], EngineLayer]:
+        """Every engine layer, by build and index."""
+        return {(build, layer.index): layer for build, layers in self._layers.items() for layer in layers}
 
     def groups_of(self, choice: Choice) -> list[int]:
         """Combinations of the layer that a choice is about."""
-        return self.tried.groups.get((choice.build, choice.match.layer or ""), [])
+        return self.record.groups.get((choice.build, choice.match.layer or ""), [])
 
     def operation_rows(self, choice: Choice) -> list[int]:
         """Candidates of the operation that a choice is about; empty for a whole layer."""
         if choice.match.op is None:
             return []
-        return self.tried.operations.get((choice.build, choice.match.layer, choice.match.op), [])
+        return self.record.operations.get((choice.build, choice.match.layer, choice.match.op), [])
 
     def choose(self) -> list[Choice]:
         """A choice for each engine layer, settled as far as the log goes."""
-        operands = operands_of_layers(self._tables["layer_tensors"])
         stated = stated_formats(self._added_reformats(), innermost_first=self._innermost_first)
-        layers: dict[int, list[dict[str, Any]]] = defaultdict(list)
-        columns = ["build", "index", "name", "type", "tactic_id", "tactic_name", "onnx_nodes"]
-        for row in self._tables["layers"].select(columns).to_pylist():
-            layers[row["build"]].append(row)
         choices: list[Choice] = []
-        for build, rows in layers.items():
+        for build, layers in self._layers.items():
             known = {name: form for (number, name), form in stated.items() if number == build}
-            own = [operands.get((build, row["index"]), NO_OPERANDS) for row in rows]
-            choices += self._choose_build(build, rows, own, known)
+            choices += self._choose_build(build, layers, known)
         return choices
 
     def _added_reformats(self) -> list[dict[str, Any]]:
@@ -104,30 +106,21 @@ class Chooser:
         rows: list[dict[str, Any]] = kept_rows(self._tables, "added_reformats").to_pylist()
         return rows
 
-    def _choose_build(
-        self, build: int, rows: Sequence[dict[str, Any]], operands: Sequence[Operands], known: Known
-    ) -> list[Choice]:
-        layers = [
-            EngineLayer(row["name"], own, tuple(row["onnx_nodes"] or ()))
-            for row, own in zip(rows, operands, strict=True)
-        ]
+    def _choose_build(self, build: int, layers: Sequence[EngineLayer], known: Known) -> list[Choice]:
         matches = self._matcher(build).match(layers)
-        layers_open = [
-            _Open(Choice(build, row["index"], match), row, own)
-            for row, match, own in zip(rows, matches, operands, strict=True)
-        ]
-        for layer in layers_open:
-            self._open(layer.choice, layer.row)
-        self._settle([layer for layer in layers_open if layer.choice.open_groups], known)
-        for layer in layers_open:
-            if layer.choice.match.by == "operation":
-                self._settle_operation(layer.choice, layer.row)
-        return [layer.choice for layer in layers_open]
+        opened = [_Open(Choice(build, layer.index, match), layer) for layer, match in zip(layers, matches, strict=True)]
+        for one in opened:
+            self._open(one.choice, one.layer)
+        self._settle([one for one in opened if one.choice.open_groups], known)
+        for one in opened:
+            if one.choice.match.by == "operation":
+                self._settle_operation(one.choice, one.layer)
+        return [one.choice for one in opened]
 
     def _matcher(self, build: int) -> Matcher:
-        timed = {layer for number, layer in self.tried.groups if number == build}
+        timed = {layer for number, layer in self.record.groups if number == build}
         operations: dict[str, set[str]] = defaultdict(set)
-        for number, layer, op in self.tried.operations:
+        for number, layer, op in self.record.operations:
             if number == build and layer is not None:
                 operations[layer].add(op)
                 timed.add(layer)
@@ -140,31 +133,31 @@ class Chooser:
 
     # -- by the tactic's id ------------------------------------------------------------------------------------------
 
-    def _open(self, choice: Choice, row: dict[str, Any]) -> None:
+    def _open(self, choice: Choice, layer: EngineLayer) -> None:
         """The combinations that the layer's tactic leaves open, or the reason why there are none."""
         groups = self.groups_of(choice)
         if choice.match.by in {"region", "operation"}:
-            choice.open_groups = self.tried.timed(choice.build, choice.match.layer or "")
-        elif not any(group in self.tried.positions for group in groups):
-            choice.reason = self._no_record(choice, row)
-        elif row["tactic_id"] is None:
+            choice.open_groups = self.record.timed(choice.build, choice.match.layer or "")
+        elif not any(group in self.record.positions for group in groups):
+            choice.reason = self._no_record(choice, layer)
+        elif layer.tactic_id is None:
             choice.reason = NO_TACTIC_ID
         else:
-            runner = row["type"] if row["tactic_id"] <= LARGEST_COUNTED_ID else None
-            choice.open_groups = self.tried.won(choice.build, choice.match.layer or "", row["tactic_id"], runner)
+            tactic_id, runner = layer.tactic_id, _runner(layer)
+            choice.open_groups = self.record.won(choice.build, choice.match.layer or "", tactic_id, runner)
             if not choice.open_groups:
-                choice.reason = self._not_timed(row["tactic_id"], groups)
+                choice.reason = self._not_timed(tactic_id, groups)
 
-    def _no_record(self, choice: Choice, row: dict[str, Any]) -> str:
-        if row["type"] in NO_WORK:
+    def _no_record(self, choice: Choice, layer: EngineLayer) -> str:
+        if layer.type in NO_WORK:
             return NOTHING_TO_TIME
-        if row["name"].startswith(_ADDED):
+        if layer.name.startswith(_ADDED):
             return ADDED_REFORMAT
-        bare = self.tried.bare(choice.build, row["name"]) or self.tried.bare(choice.build, None)
+        bare = self.record.bare(choice.build, layer.name) or self.record.bare(choice.build, None)
         return CACHE_ANSWERED if bare else NO_RECORD
 
     def _not_timed(self, tactic_id: int, groups: Sequence[int]) -> str:
-        bare = sum(group not in self.tried.positions for group in groups)
+        bare = sum(group not in self.record.positions for group in groups)
         cache = f"; the timing cache answered for {bare} of its {len(groups)} format combinations" if bare else ""
         return f"{tactic_text(tactic_id)} was not timed under this layer's name{cache}"
 
@@ -175,42 +168,44 @@ class Chooser:
         left = -1
         while waiting and len(waiting) != left:
             left = len(waiting)
-            waiting = [layer for layer in waiting if not self._is_settled(layer, known)]
-        for layer in waiting:
-            layer.choice.reason = self._undecided(layer, known)
+            waiting = [one for one in waiting if not self._is_settled(one, known)]
+        for one in waiting:
+            one.choice.reason = self._undecided(one, known)
 
-    def _is_settled(self, layer: _Open, known: Known) -> bool:
-        choice = layer.choice
-        fitting = self._fitting.fitting(choice.open_groups, choice.match, layer.operands, known)
-        if len(fitting) != 1:
+    def _is_settled(self, one: _Open, known: Known) -> bool:
+        choice = one.choice
+        compatible = self._combinations.compatible(choice.open_groups, choice.match, one.layer, known)
+        if len(compatible) != 1:
             return False
-        choice.group = fitting[0]
+        choice.group = compatible[0]
         if choice.match.by == "name":
-            choice.candidate = self.tried.row_of(fitting[0], layer.row["tactic_id"], layer.runner)
-            self._fitting.learn(fitting[0], layer.operands, known)
+            choice.candidate = self.record.row_of(compatible[0], one.layer.tactic_id, _runner(one.layer))
+            self._combinations.learn(compatible[0], one.layer, known)
         else:
-            choice.candidate = self.tried.row_of(fitting[0], None, None)
+            choice.candidate = self.record.row_of(compatible[0], None, None)
         return True
 
-    def _undecided(self, layer: _Open, known: Known) -> str:
-        choice = layer.choice
-        fitting = self._fitting.fitting(choice.open_groups, choice.match, layer.operands, known)
-        what = "the region" if choice.match.by != "name" else tactic_text(layer.row["tactic_id"])
-        if not fitting:
+    def _undecided(self, one: _Open, known: Known) -> str:
+        choice = one.choice
+        compatible = self._combinations.compatible(choice.open_groups, choice.match, one.layer, known)
+        what = "the region" if choice.match.by != "name" else tactic_text(one.layer.tactic_id)
+        if not compatible:
             return f"{what} was timed, but in no format combination that the engine's tensors have"
-        lines = ", ".join(str(self.tried.rows["line"][group]) for group in fitting[:_MOST_LINES])
-        more = ", .." if len(fitting) > _MOST_LINES else ""
-        return f"{what} fits {len(fitting)} format combinations that the log does not tell apart (lines {lines}{more})"
+        lines = ", ".join(str(self.record.rows["line"][group]) for group in compatible[:_MOST_LINES])
+        more = ", .." if len(compatible) > _MOST_LINES else ""
+        return (
+            f"{what} fits {len(compatible)} format combinations that the log does not tell apart (lines {lines}{more})"
+        )
 
     # -- Myelin ------------------------------------------------------------------------------------------------------
 
-    def _settle_operation(self, choice: Choice, row: dict[str, Any]) -> None:
+    def _settle_operation(self, choice: Choice, layer: EngineLayer) -> None:
         """The row of an operation's cost table whose kernel the engine's layer states."""
-        tried = self.tried
-        rows = tried.below(self.operation_rows(choice), choice.group)
-        tables = {int(tried.lines[p]) - i for i, p in enumerate(rows)}  # rows of one table stand on consecutive lines
-        kernel = row["tactic_name"]
-        named = [p for p in rows if kernel is not None and tried.name(p) == kernel]
+        record = self.record
+        rows = record.below(self.operation_rows(choice), choice.group)
+        tables = {int(record.lines[p]) - i for i, p in enumerate(rows)}  # rows of one table stand on consecutive lines
+        kernel = layer.tactic_name
+        named = [p for p in rows if kernel is not None and record.name(p) == kernel]
         choice.candidate, choice.reason = None, None
         if not rows:
             choice.reason = OTHER_FORMATS
@@ -219,4 +214,4 @@ class Chooser:
         elif len(tables) > 1:
             choice.reason = SEVERAL_TABLES
         else:
-            choice.candidate = min(named, key=lambda p: (isnan(tried.times[p]), tried.times[p], p))
+            choice.candidate = min(named, key=lambda p: (isnan(record.times[p]), record.times[p], p))

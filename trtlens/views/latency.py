@@ -4,17 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import pandas as pd
-
-from trtlens.engine.times import arrow, frame
-from trtlens.statistics import summarize
+from trtlens.engine.inference_timing import inference_figures
+from trtlens.engine.times import arrow
 from trtlens.tables.schema import declare
 from trtlens.views import View
 
 if TYPE_CHECKING:
-    import numpy as np
     import pyarrow as pa
-    from numpy.typing import NDArray
 
     from trtlens.runs.run import Run
 
@@ -37,52 +33,11 @@ COLUMNS = declare(
     source | text | | samples with their pass, or trtexec (its performance summary)
     """,
 )  # fmt: skip
-# What the samples of each pass measure: queued inferences the GPU's time, single ones what a caller waits.
-_SAMPLED = {
-    "timing": {"gpu_ms": "gpu_compute_time", "enqueue_ms": "enqueue_time"},
-    "latency": {"host_ms": "latency", "gpu_ms": "gpu_compute_time_alone"},
-    "trtexec": {
-        "gpu_ms": "gpu_compute_time", "host_ms": "latency", "enqueue_ms": "enqueue_time", "h2d_ms": "h2d_latency",
-        "d2h_ms": "d2h_latency",
-    },
-}  # fmt: skip
 
 
 def table(run: Run) -> pa.Table:
     """Figures from the run's own samples, then those of trtexec's performance summary."""
-    rows = pd.concat([_from_samples(frame(run["run_times"])), _from_summary(frame(run["performance"]))])
-    return arrow(rows, COLUMNS)
-
-
-def _from_summary(figures: pd.DataFrame) -> pd.DataFrame:
-    """One row a metric; a log that prints a figure twice keeps the last, which is the whole run's."""
-    figures = figures.drop_duplicates(["build", "metric", "statistic"], keep="last")
-    if figures.empty:
-        return pd.DataFrame()
-    wide = figures.pivot_table(
-        index=["build", "metric", "unit"], columns="statistic", values="value", aggfunc="last", sort=False
-    )
-    return wide.reset_index().assign(source="trtexec")
-
-
-def _from_samples(times: pd.DataFrame) -> pd.DataFrame:
-    rows = []
-    for (build, name), group in times.groupby(["build", "pass"], sort=False):
-        for column, metric in _SAMPLED.get(str(name), {}).items():
-            values = group[column].dropna().to_numpy("float64")
-            if len(values):
-                known = {"build": build, "metric": metric, "unit": "ms", "source": f"samples ({name})"}
-                rows.append({**known, **_statistics(values)})
-    return pd.DataFrame(rows)
-
-
-def _statistics(times: NDArray[np.float64]) -> dict[str, float]:
-    found = summarize(times)
-    assert found is not None  # noqa: S101  the caller drops empty columns
-    return {
-        "median": found.median_ms, "mean": found.mean_ms, "min": found.min_ms, "max": found.max_ms,
-        "p90": found.p90_ms, "p95": found.p95_ms, "p99": found.p99_ms, "samples": found.count,
-    }  # fmt: skip
+    return arrow(inference_figures(run), COLUMNS)
 
 
 VIEW = View(

@@ -39,8 +39,8 @@ def _rows(run: Run, build: int) -> list[dict[str, object]]:
     layers = run.build(build)["layers"].select(["index", "line"])
     lines = dict(zip(layers["index"].to_pylist(), layers["line"].to_pylist(), strict=True))
     rows = []
-    for layer, holding in held_nodes(run, build):
-        nodes, known_by = holding.nodes, holding.source
+    for layer, held in held_nodes(run, build):
+        nodes, known_by = held.nodes, held.source
         if layer.is_reformat and known_by != METADATA and layer.name not in nodes:
             nodes, known_by = (), None  # its name is that of the layer that wanted it
         rows.append({

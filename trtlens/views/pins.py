@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from trtlens.accuracy.pins import Pin, ranked
-from trtlens.engine.fp32_times import fp32_times
-from trtlens.engine.tensor_layers import held_nodes, places_of_tensors
+from trtlens.engine.tensor_layers import fp32_times, held_nodes, places_of_tensors
 from trtlens.engine.times import layers_with_times
 from trtlens.tables.schema import declare
 from trtlens.views import View
@@ -16,8 +15,7 @@ if TYPE_CHECKING:
 
     import pyarrow as pa
 
-    from trtlens.engine.fp32_times import Fp32Time
-    from trtlens.engine.tensor_layers import Place
+    from trtlens.engine.tensor_layers import Fp32Time, Place
     from trtlens.runs.run import Run
 
 _T = TypeVar("_T")
@@ -65,7 +63,7 @@ def _pins(run: Run, build: int, fp32: Run | None) -> list[Pin]:
     places = places_of_tensors(run, build, {row["tensor"]: row["producer"] for row in errors})
     layers = _layers(run, build)
     times = fp32_times(run, build, fp32) if layers else {}
-    nodes = {layer.index: holding.nodes for layer, holding in held_nodes(run, build)} if layers else {}
+    nodes = {layer.index: held.nodes for layer, held in held_nodes(run, build)} if layers else {}
     pins: dict[str, Pin] = {}
     for row in sorted(errors, key=lambda row: -row["error_added"]):
         place = places.get(row["tensor"])

@@ -12,8 +12,8 @@ from trtlens.views import NO_REFORMATS, View
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from trtlens.engine.engine_graph import Tensor
     from trtlens.runs.run import Run
+    from trtlens.tables.engine_layers import Tensor
 
 COLUMNS = declare(
     "view reformats", "one engine layer that only changes type or layout, or copies", "build index",

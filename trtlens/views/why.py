@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from trtlens.explain.layer import explain
-from trtlens.explain.ranking import ranking
-from trtlens.explain.selection import select
+from trtlens.explain.ranking import ranking, select
 from trtlens.explain.statements import COLUMNS, statements_table
 from trtlens.explain.subject import Build
 from trtlens.views import NO_LAYERS, View

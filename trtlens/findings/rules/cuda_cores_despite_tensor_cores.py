@@ -44,7 +44,7 @@ def finding(engine: Engine) -> Finding | None:
 
 def _net(missed: Sequence[MissedTensorCore]) -> str:
     """Whether the reformats around the kernels are in what they save."""
-    unknown = sum(one.detour.total_ms is None for one in missed)
+    unknown = sum(one.overhead.total_ms is None for one in missed)
     if not unknown:
         return ", reformats around them counted"
     return (
@@ -59,7 +59,7 @@ def _row(missed: MissedTensorCore) -> Evidence:
     candidate, chosen = missed.candidate, missed.subject.chosen
     text = (
         f"{missed.subject.node.name}: {tactic_text(candidate.tactic_id)} on tensor cores took {took} "
-        f"({combination_text(*candidate.formats)}), what runs {now} (line {chosen.line if chosen else '?'}), {missed.detour.text}"
+        f"({combination_text(*candidate.formats)}), what runs {now} (line {chosen.line if chosen else '?'}), {missed.overhead.text}"
     )
     return Evidence(text, candidate.line)
 

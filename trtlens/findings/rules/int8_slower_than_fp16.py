@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from trtlens.comparison.figures import split_difference
 from trtlens.comparison.headlines import part_text
 from trtlens.comparison.inference_headlines import clock_of, tell_accounting, tell_inference, verdict_text
-from trtlens.comparison.noise import SLOWER, UNSAMPLED_SHARE
-from trtlens.comparison.parts import split_difference
+from trtlens.comparison.times import SLOWER, UNSAMPLED_SHARE
 from trtlens.findings.finding import Evidence, Finding
 from trtlens.findings.pairs import same_tactics
 from trtlens.findings.rule import PairRule

@@ -1,4 +1,4 @@
-"""One build of one run as a side of a comparison: its engine layers with their tensors, its ONNX nodes, its fusions."""
+"""The engine of one build: its layers of one optimization profile, its ONNX nodes, its fusions."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow.compute as pc
 
 from trtlens.errors import TrtlensError
-from trtlens.tables.layer_kinds import NO_WORK
+from trtlens.tables.engine_layers import EngineLayer, read_layers
 from trtlens.tuning.kept_strategy import kept_rows
 
 if TYPE_CHECKING:
@@ -23,26 +23,10 @@ _PROFILE = re.compile(r" \[profile (\d{1,4})\]")
 
 
 @dataclass(frozen=True, slots=True)
-class Layer:
-    """One engine layer; ``position`` counts within the side, ``index`` is that of the layers table."""
+class PlacedLayer(EngineLayer):
+    """An engine layer by its ``position`` among the layers of one optimization profile."""
 
-    position: int
-    index: int
-    name: str
-    type: str
-    precision: str | None
-    unit: str | None
-    tactic_id: int | None
-    tactic_name: str | None
-    is_reformat: bool
-    metadata: tuple[str, ...]
-    inputs: tuple[str, ...]
-    outputs: tuple[str, ...]
-
-    @property
-    def works(self) -> bool:
-        """Whether it launches a kernel that does more than move data."""
-        return self.type not in NO_WORK and not self.is_reformat
+    position: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +40,7 @@ class OnnxNode:
 
 
 @dataclass(frozen=True, slots=True)
-class Side:
+class BuiltEngine:
     """One run in a comparison. ``fusions`` are the sources and the result (where the log states it) of each fusion.
 
     ``foreign`` holds the nodes of Myelin regions by name, where the tuner lists them (10.x). ``profile`` is the optimisation profile whose layers are compared; an engine holds all its layers once for each.
@@ -65,7 +49,7 @@ class Side:
     name: str
     run: Run
     build: int
-    layers: tuple[Layer, ...]
+    layers: tuple[PlacedLayer, ...]
     nodes: tuple[OnnxNode, ...]
     fusions: tuple[tuple[tuple[str, ...], str | None], ...]
     foreign: Mapping[str, tuple[str, ...]]
@@ -75,11 +59,11 @@ class Side:
     @property
     def network_inputs(self) -> frozenset[str]:
         """Tensors that some layer reads and none writes; empty where the log does not show tensors."""
-        written = {name for layer in self.layers for name in layer.outputs}
-        return frozenset(name for layer in self.layers for name in layer.inputs) - written
+        written = {name for layer in self.layers for name in layer.output_names}
+        return frozenset(name for layer in self.layers for name in layer.input_names) - written
 
 
-def read_side(name: str, run: Run, build: int | None = None) -> Side:
+def read_engine(name: str, run: Run, build: int | None = None) -> BuiltEngine:
     """The engine of one build of a run, by default the last one whose layers the run lists.
 
     Raises:
@@ -88,7 +72,7 @@ def read_side(name: str, run: Run, build: int | None = None) -> Side:
     """
     number = _build_with_layers(name, run) if build is None else build
     one = run.build(number)
-    layers = _layers(one)
+    layers = read_layers(one).get(number, [])
     if not layers:
         raise TrtlensError(
             f"{name} lists no engine layers{'' if build is None else f' in build {build}'}: compare verbose logs, or add "
@@ -96,8 +80,9 @@ def read_side(name: str, run: Run, build: int | None = None) -> Side:
         )
     profile, profiles = _profile(layers, one)
     kept = [layer for layer, number_of in zip(layers, _profiles_of(layers), strict=True) if number_of == profile]
-    return Side(
-        name=name, run=one, build=number, layers=tuple(_at(position, layer) for position, layer in enumerate(kept)),
+    return BuiltEngine(
+        name=name, run=one, build=number,
+        layers=tuple(PlacedLayer(layer.row, layer.inputs, layer.outputs, at) for at, layer in enumerate(kept)),
         nodes=_nodes(one), fusions=_fusions(one), foreign=_foreign(one),
         profile=profile, profiles=profiles,
     )  # fmt: skip
@@ -120,24 +105,7 @@ def _columns(table: pa.Table, *names: str) -> zip[tuple[Any, ...]]:
     return zip(*(table.column(name).to_pylist() for name in names), strict=True)
 
 
-def _layers(run: Run) -> list[Layer]:
-    tensors: dict[tuple[int, str], list[str]] = {}
-    for index, direction, tensor in _columns(run["layer_tensors"], "layer_index", "direction", "name"):
-        tensors.setdefault((index, direction), []).append(tensor)
-    facts = (
-        "index", "name", "type", "precision", "unit", "tactic_id", "tactic_name", "is_reformat", "onnx_nodes",
-    )  # fmt: skip
-    rows = sorted(_columns(run["layers"], *facts), key=lambda row: row[0])
-    return [
-        Layer(
-            position, index, name or "", kind or "", precision, unit, tactic, kernel, bool(moves), tuple(nodes or ()),
-            tuple(tensors.get((index, "input"), ())), tuple(tensors.get((index, "output"), ())),
-        )
-        for position, (index, name, kind, precision, unit, tactic, kernel, moves, nodes) in enumerate(rows)
-    ]  # fmt: skip
-
-
-def _profiles_of(layers: Sequence[Layer]) -> list[int]:
+def _profiles_of(layers: Sequence[EngineLayer]) -> list[int]:
     """The optimisation profile of each layer: engines list them profile by profile, not every name is marked."""
     numbers, current = [], 0
     for layer in layers:
@@ -147,7 +115,7 @@ def _profiles_of(layers: Sequence[Layer]) -> list[int]:
     return numbers
 
 
-def _profile(layers: Sequence[Layer], run: Run) -> tuple[int, int]:
+def _profile(layers: Sequence[EngineLayer], run: Run) -> tuple[int, int]:
     """The profile to compare (the timed one, else the first) and how many the engine holds."""
     profiles = _profiles_of(layers)
     held = sorted(set(profiles))
@@ -158,13 +126,6 @@ def _profile(layers: Sequence[Layer], run: Run) -> tuple[int, int]:
 
 def _names(table: pa.Table) -> list[str]:
     return [name for name in pc.unique(table["layer"]).to_pylist() if name]
-
-
-def _at(position: int, layer: Layer) -> Layer:
-    return layer if layer.position == position else Layer(
-        position, layer.index, layer.name, layer.type, layer.precision, layer.unit, layer.tactic_id, layer.tactic_name,
-        layer.is_reformat, layer.metadata, layer.inputs, layer.outputs,
-    )  # fmt: skip
 
 
 def _nodes(run: Run) -> tuple[OnnxNode, ...]:
