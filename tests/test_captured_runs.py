@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from trtlens import open_run
-from trtlens.runs.captured_facts import with_captured_facts
+from trtlens.runs.captured_tables import with_captured_facts
 from trtlens.runs.run_info import info_of
 from trtlens.tables.declarations import TABLES
 from trtlens_parsers.inspector import read_inspector

@@ -9,8 +9,7 @@ import pytest
 from tests.doubles.made_runs import MadeLayer, MadeRun, chain
 from trtlens.comparison import compare_runs
 from trtlens.engine.built_engine import OnnxNode
-from trtlens.engine.identity import same_nodes
-from trtlens.engine.onnx_graph import Graph
+from trtlens.engine.onnx_nodes import Graph, same_nodes
 
 
 def compared(*runs: MadeRun) -> Any:

@@ -9,7 +9,7 @@ import pytest
 
 from tests.conftest import FIXTURES
 from tests.doubles.made_logs import GENERATED, INT8_BUILD, header, line_of, log, run_of, runner, tactic
-from trtlens.runs.endings import CUT, FAILED, FINISHED, INTERRUPTED, KILLED, NOT_SHOWN, Ending, read_ending
+from trtlens.engine.build_ending import CUT, FAILED, FINISHED, INTERRUPTED, KILLED, NOT_SHOWN, Ending, read_ending
 from trtlens.runs.run import Run, open_run
 from trtlens.runs.run_info import info_of
 from trtlens.summary import summarise

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tests.doubles.made_logs import FLOAT, FLOAT_KERNEL, INT8, chose, header, line_of, log, run_of, runner, tactic
-from trtlens.engine.reformat_costs import ReformatCosts
+from trtlens.engine.reformat_causes import ReformatCosts
 from trtlens.tables.declarations import TABLES
 from trtlens.tuning.queries import Tuner
 

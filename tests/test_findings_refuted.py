@@ -28,7 +28,7 @@ from tests.doubles.made_logs import (
 from tests.doubles.made_runs import MadeLayer, MadeRun
 from trtlens.findings.rule import BuildRule
 from trtlens.findings.rules import FINDINGS
-from trtlens.runs.captured_facts import with_captured_facts
+from trtlens.runs.captured_tables import with_captured_facts
 from trtlens.runs.run_info import info_of
 from trtlens.tables.declarations import TABLES
 

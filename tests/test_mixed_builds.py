@@ -7,8 +7,8 @@ from itertools import chain, zip_longest
 import pytest
 
 from tests.doubles.made_logs import GENERATED, PREFIX, header, line_of, log, run_of, runner, tactic
+from trtlens.engine.build_ending import MIXED, read_ending
 from trtlens.findings import find
-from trtlens.runs.endings import MIXED, read_ending
 from trtlens.summary import summarise
 
 BANNER = "&&&& {0} TensorRT.trtexec [TensorRT v8601] # trtexec --onnx={1}.onnx"

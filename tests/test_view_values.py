@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from tests.doubles.made_runs import MadeLayer, MadeRun, chain
-from trtlens.runs.dump_tables import errors_table
+from trtlens.runs.captured_tables import errors_table
 
 
 def test_a_note_about_the_timing_cache_is_its_first_line() -> None:

@@ -9,20 +9,19 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from trtlens.engine.build_ending import FAILED, FINISHED, MIXED, NOT_SHOWN, not_understood, read_ending, reading_notes
 from trtlens.engine.inference_timing import stated_figure
 from trtlens.quantities import byte_size, duration, seconds
-from trtlens.runs.endings import FAILED, FINISHED, MIXED, NOT_SHOWN, read_ending
-from trtlens.runs.unread_lines import not_understood, reading_notes
 from trtlens.tables.arrays import array, to_numpy
-from trtlens.tables.layer_kinds import NO_WORK
+from trtlens.tables.engine_layers import NO_WORK
 from trtlens.tuning.kept_strategy import kept_rows
 from trtlens.tuning.wording import counted
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from trtlens.engine.build_ending import Ending
     from trtlens.engine.inference_timing import Figure
-    from trtlens.runs.endings import Ending
     from trtlens.runs.run import Run
 
 _SHOWN_MESSAGES = 6

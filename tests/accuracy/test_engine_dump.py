@@ -21,7 +21,7 @@ from trtlens.capture.models.inputs import InputRecipe
 from trtlens.capture.options.build_options import BuildOptions
 from trtlens.errors import CaptureError, TrtlensError
 from trtlens.runs.run import open_run
-from trtlens.runs.run_files import foreign_files
+from trtlens.runs.run_info import foreign_files
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -10,7 +10,7 @@ import pytest
 from tests.accuracy.conftest import FIXTURES
 from tests.conftest import PRECISIONS, captured
 from trtlens.errors import TrtlensError
-from trtlens.runs.dump_tables import dump_tables, dumped_tensors, errors_table, onnx_nodes
+from trtlens.runs.captured_tables import dump_tables, dumped_tensors, errors_table, onnx_nodes
 from trtlens_parsers.dump_index import read_index
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from trtlens.capture.building.engine_build import build_run
 from trtlens.capture.options.build_options import parse_options
 from trtlens.capture.recorder import create_recorder
 from trtlens.errors import TrtlensError
-from trtlens.runs.run_files import foreign_files, is_captured
+from trtlens.runs.run_info import foreign_files, is_captured
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING
 
 from trtlens.errors import TrtlensError
 from trtlens.runs.folders import write_whole
-from trtlens.runs.run_files import RUN_JSON, is_run
-from trtlens.runs.run_info import load_document, read_info
+from trtlens.runs.run_info import RUN_JSON, is_run, load_document, read_info
 from trtlens_parsers.dump_index import ACCURACY_FORMAT
 
 if TYPE_CHECKING:

@@ -21,7 +21,7 @@ from trtlens.accuracy.dumps import DUMP_JSON
 from trtlens.accuracy.files import Entry, npy_tensor, open_file, parsed, raw_tensor
 from trtlens.accuracy.tensors import Tensor, TextFile, UnreadableTensor
 from trtlens.errors import TrtlensError
-from trtlens.runs.run_files import is_run
+from trtlens.runs.run_info import is_run
 from trtlens_parsers.data_types import api_dtype
 from trtlens_parsers.dump_index import DumpedTensor, DumpIndex, read_index
 from trtlens_parsers.saved_tensors import SummarizedTensor, read_summary

@@ -19,8 +19,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from trtlens._version import VERSION
 from trtlens.errors import TrtlensError
 from trtlens.runs.folders import new_folder, remove_folder, take_back, write_whole
-from trtlens.runs.run_files import RUN_JSON
-from trtlens.runs.run_info import FORMAT
+from trtlens.runs.run_info import FORMAT, RUN_JSON
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -15,7 +15,7 @@ from trtlens.errors import CaptureError, TrtlensError
 from trtlens.output import Format, print_table, visible, wrapped, write_table
 from trtlens.quantities import duration
 from trtlens.runs.folders import check_folder
-from trtlens.runs.run_files import is_run
+from trtlens.runs.run_info import is_run
 
 if TYPE_CHECKING:
     from trtlens.capture.building.engine_build import BuiltRun
@@ -151,7 +151,7 @@ def _latency(result: TimingResult) -> str:
 
 def _print_failure(out: Path) -> None:
     """Why a build failed, with the lines of its log that say so."""
-    from trtlens.runs.endings import FAILED, read_ending  # noqa: PLC0415
+    from trtlens.engine.build_ending import FAILED, read_ending  # noqa: PLC0415
     from trtlens.runs.run import open_run  # noqa: PLC0415
 
     if not is_run(out):

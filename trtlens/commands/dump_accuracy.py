@@ -142,10 +142,10 @@ def _nodes_of(model: Path) -> tuple[DumpedNode, ...]:
 
 def _run_with(name: str, profile: str | None, errors: Errors) -> Run:
     """The run, or the profiled one, with the comparison among its tables."""
-    from trtlens.runs.dump_tables import errors_table  # noqa: PLC0415
+    from trtlens.runs.captured_tables import errors_table  # noqa: PLC0415
     from trtlens.runs.ingest import join_documents  # noqa: PLC0415
     from trtlens.runs.run import Run, open_run  # noqa: PLC0415
-    from trtlens.runs.run_files import is_run  # noqa: PLC0415
+    from trtlens.runs.run_info import is_run  # noqa: PLC0415
 
     if profile is not None:
         run = open_run(profile)

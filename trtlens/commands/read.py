@@ -91,7 +91,7 @@ def print_run(run: Run) -> None:
 
 
 def _print_notes(run: Run) -> None:
-    from trtlens.runs.unread_lines import line_counts, not_understood  # noqa: PLC0415
+    from trtlens.engine.build_ending import line_counts, not_understood  # noqa: PLC0415
 
     unread = line_counts(run).get("unread", 0)
     if not_understood(run) is not None:
@@ -108,7 +108,7 @@ def _print_notes(run: Run) -> None:
 
 def _why_empty(run: Run, view: str) -> str:
     """Why a view has no rows: a build that gave no engine, else what the view needs."""
-    from trtlens.runs.endings import FINISHED, NOT_SHOWN, read_ending  # noqa: PLC0415
+    from trtlens.engine.build_ending import FINISHED, NOT_SHOWN, read_ending  # noqa: PLC0415
     from trtlens.views import VIEWS  # noqa: PLC0415
 
     endings = [read_ending(run, build) for build in run["builds"]["build"].to_pylist()]
@@ -119,7 +119,7 @@ def _why_empty(run: Run, view: str) -> str:
 
 def _has_failed(run: Run) -> bool:
     """Whether a build of the run failed, or is mixed with another, so that no verbosity would have brought layers."""
-    from trtlens.runs.endings import FAILED, MIXED, read_ending  # noqa: PLC0415
+    from trtlens.engine.build_ending import FAILED, MIXED, read_ending  # noqa: PLC0415
 
     endings = [read_ending(run, build) for build in run["builds"]["build"].to_pylist()]
     return any(ending is not None and ending.state in {FAILED, MIXED} for ending in endings)

@@ -11,9 +11,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from trtlens.comparison.regions import UNALIGNED, attach, group_layers, in_flow_order, read_flow
-from trtlens.engine.identity import Identities
 from trtlens.engine.layer_nodes import read_layer_nodes
-from trtlens.engine.onnx_graph import is_reshape
+from trtlens.engine.onnx_nodes import Identities, is_reshape
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence

@@ -16,8 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from trtlens.engine.built_engine import BuiltEngine, PlacedLayer
-    from trtlens.engine.identity import Identities
-    from trtlens.engine.onnx_graph import Graph
+    from trtlens.engine.onnx_nodes import Graph, Identities
 
 METADATA, NAME, TENSORS = "metadata", "name", "tensors"
 _LONGEST_CHAIN = 16

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from trtlens.engine.engine_graph import CONSTANT, EngineGraph, Node
+from trtlens.engine.onnx_nodes import network_nodes
 from trtlens.quantities import durations
-from trtlens.runs.network_nodes import network_nodes
 from trtlens.tables.arrays import of_build
 from trtlens.tuning.combination_matcher import boundary_of
 from trtlens.tuning.combinations import NOT_SHOWN

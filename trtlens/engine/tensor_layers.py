@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, NamedTuple
 import pandas as pd
 
 from trtlens.engine.built_engine import read_engine
-from trtlens.engine.identity import Identities
 from trtlens.engine.layer_nodes import read_layer_nodes
+from trtlens.engine.onnx_nodes import Identities
 from trtlens.engine.times import frame, layers_with_times
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from weakref import WeakKeyDictionary
 
 import pandas as pd
 
-from trtlens.tables.layer_kinds import NO_WORK
+from trtlens.tables.engine_layers import NO_WORK
 
 if TYPE_CHECKING:
     import pyarrow as pa

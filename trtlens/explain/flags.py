@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from trtlens.runs.captured_facts import captured_flags
+from trtlens.runs.captured_tables import captured_flags
 from trtlens.runs.run import build_rows
 from trtlens.tables.arrays import of_build
 from trtlens.tuning.kept_strategy import kept_rows

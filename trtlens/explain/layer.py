@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 from trtlens.engine.reformat_causes import ADVICE, NO_KERNEL
 from trtlens.explain.precisions import ReformatOverhead, precision_statements
-from trtlens.explain.statements import Statement, say
+from trtlens.explain.subject import Statement, say
 from trtlens.quantities import byte_size, duration, durations, hexadecimal, tactic_text
-from trtlens.tables.layer_kinds import NO_WORK
+from trtlens.tables.engine_layers import NO_WORK
 from trtlens.tuning.combinations import NO_VALID, NOT_SHOWN, ONLY_OPTION
 from trtlens.tuning.queries import Candidate, best
 from trtlens.tuning.wording import combination_text, compared, counted, listed_lines

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from trtlens.explain.statements import Statement, say
+from trtlens.explain.subject import Statement, say
 from trtlens.quantities import byte_size, duration, durations, tactic_text
 from trtlens.tuning.combinations import NO_VALID, NOT_SHOWN
 from trtlens.tuning.queries import Candidate, best, offers
@@ -15,7 +15,7 @@ from trtlens_parsers.strides import read_strides_list
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from trtlens.engine.reformat_costs import Around, ReformatCost
+    from trtlens.engine.reformat_causes import Around, ReformatCost
     from trtlens.explain.flags import Flags
     from trtlens.explain.subject import Subject
     from trtlens.tuning.queries import Candidate

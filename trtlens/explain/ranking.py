@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from trtlens.errors import TrtlensError
 from trtlens.explain.precisions import ReformatOverhead
 from trtlens.explain.subject import Build, Subject
-from trtlens.tables.layer_kinds import NO_WORK
+from trtlens.tables.engine_layers import NO_WORK
 from trtlens.tables.schema import declare
 from trtlens.tuning.queries import best
 from trtlens.tuning.wording import combination_text

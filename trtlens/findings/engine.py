@@ -11,7 +11,7 @@ from trtlens.engine.reformat_causes import Reformat, ReformatReader
 from trtlens.explain.subject import Build, Subject
 from trtlens.findings.stakes import LAYER_PROFILER, TUNER, Clock
 from trtlens.tables.arrays import of_build
-from trtlens.tables.layer_kinds import NO_WORK
+from trtlens.tables.engine_layers import NO_WORK
 from trtlens.tuning.kept_strategy import kept_rows
 
 if TYPE_CHECKING:

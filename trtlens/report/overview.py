@@ -10,11 +10,11 @@ from trtlens.charts.drawing.style import by_precision, colour
 from trtlens.comparison.inference_latency import compare_latency, factor
 from trtlens.comparison.same_work import INPUTS, batches, model_of
 from trtlens.comparison.times import NO_DIFFERENCE
+from trtlens.engine.build_ending import FINISHED, read_ending
 from trtlens.engine.inference_timing import stated_figure
 from trtlens.engine.times import profiled_layers
 from trtlens.output import shorten, visible
 from trtlens.quantities import duration, signed_duration
-from trtlens.runs.endings import FINISHED, read_ending
 from trtlens.statistics import summarize
 
 if TYPE_CHECKING:

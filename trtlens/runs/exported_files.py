@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from trtlens.errors import TrtlensError
 from trtlens.quantities import byte_size
-from trtlens.runs.dump_tables import comparison_table, dump_tables
+from trtlens.runs.captured_tables import comparison_table, dump_tables
 from trtlens.tables.declarations import TABLES
 from trtlens_parsers.captured import CAPTURED_KINDS, GpuState, RunTimes, read_captured, recognise_captured
 from trtlens_parsers.dump_index import DumpIndex, KeptComparison, read_kept, recognise_index

@@ -13,8 +13,7 @@ from typing import TYPE_CHECKING
 
 from trtlens._version import VERSION
 from trtlens.errors import TrtlensError, reason
-from trtlens.runs.run_files import foreign_files, is_run
-from trtlens.runs.run_info import read_info
+from trtlens.runs.run_info import foreign_files, is_run, read_info
 from trtlens.runs.stops import STOPS
 
 if TYPE_CHECKING:

@@ -10,11 +10,11 @@ from pathlib import PurePath
 from typing import TYPE_CHECKING
 
 from trtlens.errors import TrtlensError
-from trtlens.runs.kernel_facts import with_candidate_kernels, with_layer_precision
+from trtlens.runs.candidate_tables import with_candidate_kernels, with_layer_precision
 from trtlens.runs.log_tables import log_tables
 from trtlens.runs.sources import path_text, read_chunks
 from trtlens.tables.declarations import TABLES
-from trtlens.tables.lazy_tables import LazyTables
+from trtlens.tables.schema import LazyTables
 from trtlens_parsers.log import LogReader
 from trtlens_parsers.records import Log
 from trtlens_parsers.text import decode_bytes, sniff_encoding

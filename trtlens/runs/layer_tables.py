@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from trtlens.runs.stretches import of_engine
+from trtlens.runs.totals import of_engine
 from trtlens.tables.declarations import TABLES
-from trtlens.tables.layer_kinds import is_reformat, reformat_kind
+from trtlens.tables.engine_layers import is_reformat, reformat_kind
 from trtlens_parsers.formats import tensor_bytes
 from trtlens_parsers.strides import read_strides
 

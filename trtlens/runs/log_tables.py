@@ -8,10 +8,9 @@ import numpy as np
 import pyarrow as pa
 
 from trtlens.runs.build_table import all_phases, builds_table
+from trtlens.runs.candidate_tables import combinations_table, stamped_seconds, strategies_table
 from trtlens.runs.layer_tables import layer_tables
-from trtlens.runs.stretches import KEYS, key_columns
-from trtlens.runs.totals import totals_table
-from trtlens.runs.tuning_tables import combinations_table, stamped_seconds, strategies_table
+from trtlens.runs.totals import KEYS, key_columns, totals_table
 from trtlens.tables.arrays import array, of_numpy
 from trtlens.tables.declarations import TABLES
 from trtlens.tables.schema import LABEL

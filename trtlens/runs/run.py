@@ -11,17 +11,16 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from trtlens.errors import TrtlensError
-from trtlens.runs.run_files import is_run
 from trtlens.runs.run_folders import read_files, read_folder
-from trtlens.runs.run_info import RunInfo
+from trtlens.runs.run_info import RunInfo, is_run
 from trtlens.runs.sources import STDIN, path_text
 from trtlens.tables.arrays import array, of_build
-from trtlens.tables.lazy_tables import LazyTables
+from trtlens.tables.schema import LazyTables
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from trtlens.tables.lazy_tables import Tables
+    from trtlens.tables.schema import Tables
 
 
 @dataclass(frozen=True, eq=False)

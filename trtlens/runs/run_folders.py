@@ -20,14 +20,13 @@ import pyarrow as pa
 
 from trtlens._version import VERSION
 from trtlens.errors import TrtlensError, reason
-from trtlens.runs.captured_facts import with_captured_facts
+from trtlens.runs.captured_tables import with_captured_facts
 from trtlens.runs.folders import check_folder, new_folder
 from trtlens.runs.ingest import read_documents
-from trtlens.runs.run_files import CAPTURES, RUN_JSON, is_captured, is_run
-from trtlens.runs.run_info import FORMAT, RunInfo, read_info
+from trtlens.runs.run_info import CAPTURES, FORMAT, RUN_JSON, RunInfo, is_captured, is_run, read_info
 from trtlens.runs.sources import STDIN, hash_file, path_text
 from trtlens.tables.declarations import TABLES
-from trtlens.tables.lazy_tables import LazyTables
+from trtlens.tables.schema import LazyTables
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import pyarrow as pa
 
 from trtlens.tables.arrays import array, within
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
 _LONGEST = {"ms": 1e12, "s": 1e12}
 """By unit the largest time that a table holds, moments since 1970 included: a larger figure is damaged, so unknown."""
@@ -103,3 +104,36 @@ def _array(values: Sequence[Any] | pa.Array, column: Column) -> pa.Array:
     else:
         made = values if values.type == column.arrow else values.cast(column.arrow)
     return within(made, _LONGEST[column.unit]) if column.unit in _LONGEST else made
+
+
+# -- tables by name ---------------------------------------------------------------------------------------------------
+# Tables by name, each made when it is first asked for: most questions need few of them.
+
+
+class Tables(Protocol):
+    """A run, or its tables by name."""
+
+    def __getitem__(self, table: str, /) -> pa.Table:
+        """The table of that name."""
+
+
+class LazyTables(Mapping[str, pa.Table]):
+    """A mapping whose values ``make(name)`` makes on first access and that are then kept."""
+
+    def __init__(self, names: Iterable[str], make: Callable[[str], pa.Table]) -> None:
+        self._names = dict.fromkeys(names)
+        self._make = make
+        self._made: dict[str, pa.Table] = {}
+
+    def __getitem__(self, name: str) -> pa.Table:
+        if name not in self._names:
+            raise KeyError(name)
+        if name not in self._made:
+            self._made[name] = self._make(name)
+        return self._made[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._names)
+
+    def __len__(self) -> int:
+        return len(self._names)

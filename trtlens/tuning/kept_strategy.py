@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
     import pyarrow as pa
 
-    from trtlens.tables.lazy_tables import Tables
+    from trtlens.tables.schema import Tables
 
 _NONE = -1
 

@@ -17,7 +17,7 @@ from trtlens_parsers.strides import read_strides_list
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
-    from trtlens.tables.lazy_tables import Tables
+    from trtlens.tables.schema import Tables
 
 
 class Candidate(NamedTuple):

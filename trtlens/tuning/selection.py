@@ -8,8 +8,7 @@ from math import isnan
 from typing import TYPE_CHECKING, Any
 
 from trtlens.quantities import tactic_text
-from trtlens.tables.engine_layers import EngineLayer, read_layers
-from trtlens.tables.layer_kinds import NO_WORK
+from trtlens.tables.engine_layers import NO_WORK, EngineLayer, read_layers
 from trtlens.tuning.combination_matcher import CombinationMatcher, Known, stated_formats
 from trtlens.tuning.kept_strategy import kept_rows
 from trtlens.tuning.matching import Match, Matcher

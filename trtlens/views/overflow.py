@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from trtlens.accuracy.overflow import find_overflow, make_model
 from trtlens.accuracy.remedies import FITS, NEAR
-from trtlens.runs.dump_tables import dumped_tensors, onnx_nodes
+from trtlens.runs.captured_tables import dumped_tensors, onnx_nodes
 from trtlens.tables.schema import declare
 from trtlens.views import View
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from trtlens.engine.engine_graph import builds_with_layers, read_graph
 from trtlens.quantities import duration
 from trtlens.tables.arrays import known_true, of_build
-from trtlens.tables.layer_kinds import NO_WORK
+from trtlens.tables.engine_layers import NO_WORK
 from trtlens.tables.schema import declare
 from trtlens.tuning.queries import Tuner
 from trtlens.views import View

@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING
 
 from trtlens.explain.layer import explain
 from trtlens.explain.ranking import ranking, select
-from trtlens.explain.statements import COLUMNS, statements_table
-from trtlens.explain.subject import Build
+from trtlens.explain.subject import COLUMNS, Build, statements_table
 from trtlens.views import NO_LAYERS, View
 
 if TYPE_CHECKING:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from trtlens.engine.build_ending import FAILED, FINISHED, MIXED, NOT_SHOWN, read_ending
 from trtlens.findings.finding import Evidence, Finding
 from trtlens.findings.rule import BuildRule
-from trtlens.runs.endings import FAILED, FINISHED, MIXED, NOT_SHOWN, read_ending
 
 if TYPE_CHECKING:
     from trtlens.findings.engine import Engine

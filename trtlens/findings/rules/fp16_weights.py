@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from trtlens.findings.finding import Finding, message_evidence
 from trtlens.findings.rule import BuildRule
 from trtlens.tables.arrays import of_build
-from trtlens.tables.layer_kinds import NO_WORK
+from trtlens.tables.engine_layers import NO_WORK
 from trtlens.tuning.wording import counted
 
 if TYPE_CHECKING:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from trtlens.engine.onnx_nodes import network_nodes
 from trtlens.findings.finding import Evidence, Finding
 from trtlens.findings.rule import BuildRule
 from trtlens.quantities import duration
-from trtlens.runs.network_nodes import network_nodes
 from trtlens.tuning.kept_strategy import kept_rows
 
 if TYPE_CHECKING:

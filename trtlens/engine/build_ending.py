@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow.compute as pc
 
-from trtlens.runs.network_nodes import network_nodes
-from trtlens.runs.unread_lines import not_understood
+from trtlens.engine.onnx_nodes import network_nodes
 from trtlens.tables.arrays import of_build
 from trtlens.tuning.kept_strategy import kept_rows
 
@@ -187,3 +186,38 @@ def _first_line(text: str) -> str:
     """The first line of a message without its numbers, cut to a length that a sentence can hold."""
     line = _PREFIX.sub("", text.strip().split("\n", 1)[0], count=1).strip().rstrip(".")
     return line if len(line) <= _LONGEST else f"{line[:_LONGEST]}…"
+
+
+# -- unread lines -----------------------------------------------------------------------------------------------------
+# What is to be said of how the lines of a run's files were read, before anything else of them is believed.
+
+
+_NO_TEXT = frozenset({"blank", "doubled"})
+
+
+def line_counts(run: Run) -> dict[str, int]:
+    """Lines by how they were read; see the table `reading`."""
+    return {row["kind"]: row["lines"] for row in run["reading"].to_pylist()}
+
+
+def not_understood(run: Run) -> str | None:
+    """A sentence where most lines of a log are of no form that is known; None otherwise."""
+    counts = line_counts(run)
+    unread = counts.get("unread", 0)
+    lines = sum(count for kind, count in counts.items() if kind not in _NO_TEXT)
+    if unread * 2 <= lines:
+        return None
+    return (
+        f"{unread:,} of {lines:,} lines are of no form that is known, so most of what the log says is missing here: trtlens parse --unread "
+        "shows them"
+    )
+
+
+def reading_notes(run: Run) -> tuple[str, ...]:
+    """What was left out of the files on purpose, and why."""
+    doubled = line_counts(run).get("doubled", 0)
+    if not doubled:
+        return ()
+    return (
+        f"every message stands twice in the log, as two handlers on one logger write it: {doubled:,} lines that are second copies were left out",
+    )
