@@ -90,7 +90,7 @@ def test_layers_are_counted_that_the_other_runs_workspace_makes_faster(there_ms:
     """A tactic that takes as long as what runs makes no layer faster."""
     more = WORKSPACE_BUILD.replace(SKIPPED, f"Tactic: 0x0000000000000004 Time: {there_ms}")
     row = found(run_of(WORKSPACE_BUILD), run_of(more))["workspace-limit"]
-    assert row["evidence"][-1].endswith(f"{text} by the tuner's times")
+    assert row["evidence"][-1].endswith(f"{text} by its tuner's times")
 
 
 def test_the_myelin_region_that_holds_most_is_named() -> None:
@@ -104,7 +104,7 @@ def test_the_myelin_region_that_holds_most_is_named() -> None:
         f"Layer(Myelin): {name}, Tactic: 0x0000000000000000, x (Half[8,512,7,7]) -> y (Half[8,512,7,7])" for name in regions
     )))["myelin-hides-layers"]  # fmt: skip
     assert row["evidence"][0].endswith("{ForeignNode[c...f]}: one layer of type Myelin")
-    assert row["evidence"][1] == "it holds 4 nodes"
+    assert row["evidence"][1] == "it contains 4 nodes"
 
 
 def convolution(inputs: int, outputs: int, groups: int | None) -> Node:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import json
 import lzma
+import re
 from functools import cache
 from itertools import product
 from pathlib import Path
@@ -64,19 +65,17 @@ def test_copies_of_constants_are_their_share_of_an_inference(name: str) -> None:
 def test_the_basis_says_what_a_measurement_holds() -> None:
     """The layers' sum, the inference, and which way the part is off; why nothing is known where that is so."""
     basis = rows("resnet50-int8")["constants-copied"]["at_stake_from"]
-    assert basis == (
-        "33.8 % of an inference of 605 µs, as of all layers' 1.12 ms by the layer profiler; it stretches layers, short ones most: "
-        "of short layers this is the most that they can take"
-    )
+    assert re.findall(r"[\d.]+ (?:%|ms|µs)", basis) == ["33.8 %", "605 µs", "1.12 ms"]
+    assert "upper bound" in basis
     waiting = rows("mobilenet-batch-8")["launch-bound"]
     assert waiting["at_stake_ms"] is None
-    assert waiting["at_stake_from"].startswith("not known: no inference was timed from a CUDA graph")
+    assert waiting["at_stake_from"].startswith("not known")
 
 
 def test_a_waiting_gpu_is_told_by_both_times() -> None:
     """Held against run.json: enqueueing takes 0.544199 ms, the GPU 0.558048, and found it idle for all 1,845 inferences."""
     row = rows("mobilenet-batch-8")["launch-bound"]
-    assert "takes the host 544 µs (median), and the GPU is done with it in 558 µs" in row["text"]
+    assert re.findall(r"\d+ µs", row["text"]) == ["544 µs", "558 µs"]
     assert "1,845 of 1,845 inferences" in row["evidence"][0]
 
 

@@ -1,7 +1,7 @@
 """What costs time in an engine or in its build, and what puts the result at risk: one module a finding, in `rules`.
 
 Most findings are about one build. A pair's are about one build beside a second run of the same model, and such a run adds
-numbers to some of the others. Each finding comes with the rows that it stands on. docs/findings.md explains every code.
+numbers to some of the others. Each finding comes with its evidence. docs/findings.md explains every code.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ _READ_TABLES = ("layers", "runners", "messages", "performance", "layer_profile")
 def find(run: Run, against: Run | None = None) -> list[Found]:
     """The findings of every build of a run; ``against`` is a second run, of which the last build counts.
 
-    What a run of other work or on another GPU would add is left out.
+    A second run of other work or on another GPU is not used.
 
     Raises:
         TrtlensError: the runs are of different models.
@@ -85,7 +85,7 @@ def _last_build(run: Run) -> Engine:
 
 
 def unlike(run: Run, against: Run) -> tuple[Mismatch, ...]:
-    """In what a run and the one that it is held against are not alike, so that nothing of the second counts.
+    """How a run and the second one differ, so that the second cannot be used.
 
     Raises:
         TrtlensError: the runs are of different models.

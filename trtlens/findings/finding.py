@@ -26,11 +26,11 @@ COLUMNS = declare(
     severity | text | | high, medium or low
     title | text | | what was found, in one line
     at_stake_ms | float | ms | time of one inference that is at stake, never more than an inference takes; null where it is not known
-    at_stake_from | text | | what that time stands on, or why it is not known; null for findings that are not about time
+    at_stake_from | text | | what that time is based on, or why it is not known; null for findings that are not about time
     at_stake_s | float | s | build time that is at stake; null for findings about the engine
     text | text | | what was found, with its numbers
-    evidence | texts | | what it stands on, a row each, with lines of the log where it comes from one
-    lines | ints | | these lines
+    evidence | texts | | the evidence, one text each, with the line of the log if it comes from one
+    lines | ints | | the lines of the log in the evidence
     layers | texts | | engine layers that it is about, the most costly first
     confidence | text | | high: the log or the profile states it; medium: it follows from the tuner's times; low: it may have another cause
     next_check | text | | what to do or to look at next
@@ -40,7 +40,7 @@ COLUMNS = declare(
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """One row that a finding stands on: a sentence, and the line of the log that it comes from."""
+    """One piece of evidence: a sentence, and the line of the log that it comes from."""
 
     text: str
     line: int | None = None

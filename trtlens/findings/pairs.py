@@ -36,12 +36,12 @@ class TunedRegion:
 
     @property
     def loss_ms(self) -> float:
-        """What this engine's tactics take more."""
+        """How much longer this engine's tactics take."""
         return self.here_ms - self.there_ms
 
 
 class Pair:
-    """A build, and the build of another run that it is held against; ``name`` and ``other_name`` tell the runs apart."""
+    """A build, and the build of another run to compare it with; ``name`` and ``other_name`` tell the runs apart."""
 
     def __init__(
         self, engine: Engine, other: Engine, *, name: str | None = None, other_name: str | None = None
@@ -66,7 +66,7 @@ class Pair:
 
     @cached_property
     def mismatches(self) -> tuple[Mismatch, ...]:
-        """In what the runs are not alike, so that no time of one says anything of the other.
+        """How the runs differ, so that their times cannot be compared.
 
         Raises:
             TrtlensError: the runs are of different models.

@@ -1,4 +1,4 @@
-"""What a finding puts at stake: time of one inference, never more than an inference takes.
+"""Time at stake: of one inference, and never more than an inference takes.
 
 A profiler that times layer by layer stretches each layer, short ones most: layers of a few microseconds were seen to take
 1.8 to 3.5 times as long as their kernels, layers beyond ten microseconds 1.3 times. So layers that together take longer
@@ -14,8 +14,8 @@ from trtlens.quantities import duration
 
 LAYER_PROFILER, TUNER = "the layer profiler", "the tuner"
 _MORE = {
-    LAYER_PROFILER: "it stretches layers, short ones most: of short layers this is the most that they can take",
-    TUNER: "it timed each of them alone",
+    LAYER_PROFILER: "it makes layers look longer, short ones most: for short layers this is an upper bound",
+    TUNER: "it timed each layer alone",
 }
 """Why the layers add up to more than an inference, by source."""
 NO_TIMES = "not known: the run has no time of these layers"
@@ -54,11 +54,13 @@ class Clock:
             return Stake(None, NO_TIMES)
         spent_ms = min(spent_ms, self.total_ms)
         if self.inference_ms is None:
-            return Stake(spent_ms, f"of {self.whole}; how long an inference takes is not known")
+            return Stake(spent_ms, f"of {self.whole}; no inference was timed")
         if not self.is_stretched:
             return Stake(spent_ms, f"times of {self.source}; an inference takes {duration(self.inference_ms)}")
         share = spent_ms / self.total_ms
-        part = f"{100 * share:.1f} % of an inference of {duration(self.inference_ms)}, as of {self.whole}"
+        part = (
+            f"{100 * share:.1f} % of an inference of {duration(self.inference_ms)}, the same share as of {self.whole}"
+        )
         return Stake(share * self.inference_ms, f"{part}; {_MORE[self.source]}")
 
     def stake_beyond(self, other_ms: float, other: str) -> Stake:

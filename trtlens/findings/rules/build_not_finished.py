@@ -35,13 +35,13 @@ FINDING = BuildRule(
     place=1,
     title="The build gave no engine",
     meaning=(
-        "Without an engine nothing else can be said of one; this finding comes before all others. A build *failed* if trtexec or "
-        "`run.json` says so, or an error was printed after which no engine comes: the text names the node of the model with its operator, "
-        "or the layer, and why. It was *stopped* or *killed* by what `run.json` says, and the log is *cut off* if it ends while the tuner "
-        "is at work or without trtexec's last line. Nothing can be told of builds whose lines stand mixed with another's. An error that a build survives (a tactic that fails) is no failure, and a log at info "
-        "level that shows no end and no error is not held against the build. `trtlens parse` says the same."
+        "Without an engine little else is known; this finding comes before all others. A build *failed* if trtexec or "
+        "`run.json` says so, or an error was printed after which no engine comes: the text names the ONNX node with its operator, "
+        "or the layer, and the reason. It was *stopped* or *killed* if `run.json` says so, and the log is *cut off* if it ends while the tuner "
+        "is at work or without trtexec's last line. Builds whose lines are mixed with another's are not judged. An error after which the build goes on (a tactic that fails) is no failure, and a log at "
+        "info level that shows neither an end nor an error is not called unfinished. `trtlens parse` prints the same."
     ),
-    stake="No time: there is no engine.",
-    next_check="What the error asks for.",
+    stake="None: there is no engine.",
+    next_check="Mend the cause that the error names.",
     needs="A log, or a run folder with its `run.json`.",
 )

@@ -39,7 +39,7 @@ def finding(engine: Engine) -> Finding | None:
         return None
     own = [row for row in rows if row["layer"] == layer]
     longest = max(own, key=lambda row: row[column] or 0.0)
-    how = "as TensorRT states them" if stated else "by the time stamps, which are whole seconds"
+    how = "as TensorRT states them" if stated else "by the log's time stamps, which are whole seconds"
     text = f"{layer} took {seconds(spent[layer])} of {seconds(total)} of tuning ({100 * spent[layer] / total:.0f} %), {how}."
     evidence = [
         Evidence(
@@ -53,7 +53,7 @@ def finding(engine: Engine) -> Finding | None:
     return Finding(
         "medium" if spent[layer] >= _HEAVY_SHARE * total else "low", "one layer took most of the tuning", text,
         tuple(evidence), "high" if stated else "medium",
-        "keep a timing cache (--timingCacheFile): the next build takes its times from there", at_stake_s=spent[layer], layers=(layer,),
+        "keep a timing cache (--timingCacheFile): the next build reads its times from there", at_stake_s=spent[layer], layers=(layer,),
     )  # fmt: skip
 
 
@@ -64,9 +64,9 @@ FINDING = BuildRule(
     title="One layer took most of the tuning",
     meaning=(
         "Tuning one layer took a fifth of the tuning time or more, and at least a second. Seconds are those that TensorRT states (8.6 and "
-        "later), else differences of the log's time stamps. Not said where a timing cache is kept."
+        "later), else differences of the log's time stamps. Not reported if a timing cache is kept."
     ),
-    stake="That layer's seconds, of the build alone.",
-    next_check="A timing cache; `trtlens show build` has the time of every layer and runner.",
+    stake="That layer's tuning time, which is build time only.",
+    next_check="Keep a timing cache; `trtlens show build` lists the time of every layer and runner.",
     needs="The tuner's record, from a verbose log.",
 )

@@ -48,8 +48,8 @@ def finding(engine: Engine) -> Finding | None:
     sure = all(row[2] for row in found)
     heavy = spent is not None and engine.total_ms is not None and spent >= _WORTH_SHARE * engine.total_ms
     text = (
-        f"{counted(len(found), 'convolution or matrix product runs', 'convolutions or matrix products run')} on CUDA cores without any "
-        "tensor core kernel timed for it, and the channel counts are no multiples of what tensor core kernels take (8 in FP16 and BF16, 16 in INT8 and FP8, 4 in TF32)."
+        f"{counted(len(found), 'convolution or matrix product runs', 'convolutions or matrix products run')} on CUDA cores, the tuner "
+        "timed no tensor core kernel for it, and its channel counts are not multiples of what such kernels need (8 in FP16 and BF16, 16 in INT8 and FP8, 4 in TF32)."
     )
     return Finding(
         "medium" if heavy else "low", f"channel counts keep {counted(len(found), 'layer', 'layers')} off tensor cores", text,
@@ -78,10 +78,10 @@ FINDING = BuildRule(
     title="Channel counts that no tensor core kernel takes",
     meaning=(
         "A convolution or matrix product runs on CUDA cores in a precision that tensor cores have, no tensor core kernel was timed for it, "
-        "and the channels of its input or output (of one group, where the groups are known) are no multiple of what such kernels take "
-        "without padding: 8 in FP16 and BF16, 16 in INT8 and FP8, 4 in TF32. Not said of a GPU that has no tensor cores for the precision, "
-        "nor where another layer of the engine runs on tensor cores with such channels. The confidence is low where a layer has no record "
-        "of its own, for then it is not known what was tried."
+        "and the channels of its input or output (of one group, where the groups are known) are not a multiple of what such kernels need "
+        "without padding: 8 in FP16 and BF16, 16 in INT8 and FP8, 4 in TF32. Not reported for a GPU without tensor cores for the precision, "
+        "nor if another layer of the engine runs on tensor cores with such channels. Confidence is low if a layer has no tuning record of "
+        "its own, because it is then not known which kernels were timed."
     ),
     stake="The layers' time.",
     next_check="Pad the channels in the model, and measure.",

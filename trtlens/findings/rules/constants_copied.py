@@ -21,13 +21,13 @@ if TYPE_CHECKING:
 
 _SMALL_BYTES = 64 * 1024
 _NOT_FOLDABLE = (
-    "no node of the model stands between these constants and their readers, so folding cannot help: give the constant in the "
+    "no ONNX node stands between these constants and the layers that read them, so folding cannot help: store each constant in the "
     "type that its reader computes in"
 )
 
 
 def finding(engine: Engine) -> Finding | None:
-    """How many copies, what they take, and how to be rid of them."""
+    """How many copies, what they take, and how to avoid them."""
     found = [r for r in engine.reformats if r.cause == "constant" and r.cost_ms != 0]
     if not found:
         return None
@@ -46,18 +46,18 @@ def finding(engine: Engine) -> Finding | None:
 
 
 def _moved(found: Sequence[Reformat]) -> str:
-    """How many bytes are copied, and that it is not these that cost where they are few."""
+    """How many bytes are copied; if few, they are not what costs the time."""
     sizes = [tensor.bytes for r in found for tensor in r.node.outputs if tensor.bytes is not None]
     if not sizes:
         return ""
     few = sum(sizes) <= _SMALL_BYTES * len(sizes)
     return f" They move {byte_size(sum(sizes))} in all" + (
-        ": what costs is running them, not the bytes." if few else "."
+        ": the cost is launching the copies, not moving the bytes." if few else "."
     )
 
 
 def _how_to_fold(found: Sequence[Reformat]) -> str:
-    """Folding takes away nodes of the model; where the nodes are known and none is there, it is no remedy."""
+    """Folding removes ONNX nodes; if the nodes are known and none of these copies is one, it cannot help."""
     return _NOT_FOLDABLE if all(r.through_model is False for r in found) else ADVICE["constant"]
 
 
@@ -85,8 +85,8 @@ FINDING = BuildRule(
     stake="The copies' time.",
     second_run="How many constants the other run copies.",
     next_check=(
-        "Fold constants before building; where the model's nodes are known and none of the copies is one, folding cannot help, and the "
-        "advice is another."
+        "Fold constants before building. If the model's nodes are known and none of the copies is one, folding cannot help: store each "
+        "constant in the type that its reader computes in."
     ),
     needs="The engine's layers; of the copies' time the profile, or the tuner's times.",
 )

@@ -20,7 +20,7 @@ _WORTH_SHARE = 0.02
 
 
 def finding(engine: Engine) -> Finding | None:
-    """How much faster those kernels were, by the tuner's times."""
+    """The layers and the potential saving, by the tuner's times."""
     missed = [one for one in map(missed_tensor_core, engine.subjects.values()) if one is not None and one.saved_ms > 0]
     if not missed:
         return None
@@ -29,28 +29,28 @@ def finding(engine: Engine) -> Finding | None:
     known = [saving for saving in savings if saving is not None]
     stake = engine.clock.stake(sum(known) if known else None)
     text = (
-        f"{counted(len(missed), 'layer runs', 'layers run')} on CUDA cores although a tensor core kernel was timed for it that was "
-        f"faster, by {duration(sum(one.saved_ms for one in missed))} in all by the tuner's times{_net(missed)}. Layers whose reformats "
+        f"{counted(len(missed), 'layer runs', 'layers run')} on CUDA cores although the tuner timed a faster tensor core kernel; "
+        f"the potential saving by the tuner's times is {duration(sum(one.saved_ms for one in missed))}{_net(missed)}. Layers whose reformats "
         "around such a kernel cost more than it saves are left out."
     )
     total = engine.total_ms
     severity = "high" if known and total is not None and sum(known) >= _WORTH_SHARE * total else "low"
     return Finding(
         severity, counted(len(missed), "layer runs on CUDA cores although tensor cores were faster", "layers run on CUDA cores although tensor cores were faster"), text,
-        tuple(_row(one) for one in missed[:SHOWN]), "medium", "trtlens why LAYER for each of these layers; formats of their neighbours decide",
+        tuple(_row(one) for one in missed[:SHOWN]), "medium", "run trtlens why LAYER for each of these layers; the formats of neighbouring layers decide",
         stake=stake, layers=tuple(one.subject.node.name for one in missed),
     )  # fmt: skip
 
 
 def _net(missed: Sequence[MissedTensorCore]) -> str:
-    """Whether the reformats around the kernels are in what they save."""
+    """Whether the saving includes the reformats around the kernels."""
     unknown = sum(one.overhead.total_ms is None for one in missed)
     if not unknown:
-        return ", reformats around them counted"
+        return ", less the reformats around these kernels"
     return (
-        f", without the reformats around {unknown} of them, which have no time"
+        f", not counting the reformats around {unknown} of them, which were not timed"
         if unknown < len(missed)
-        else ", reformats not counted"
+        else ", not counting reformats"
     )
 
 
@@ -59,7 +59,7 @@ def _row(missed: MissedTensorCore) -> Evidence:
     candidate, chosen = missed.candidate, missed.subject.chosen
     text = (
         f"{missed.subject.node.name}: {tactic_text(candidate.tactic_id)} on tensor cores took {took} "
-        f"({combination_text(*candidate.formats)}), what runs {now} (line {chosen.line if chosen else '?'}), {missed.overhead.text}"
+        f"({combination_text(*candidate.formats)}), the chosen tactic {now} (line {chosen.line if chosen else '?'}), {missed.overhead.text}"
     )
     return Evidence(text, candidate.line)
 
@@ -72,9 +72,9 @@ FINDING = BuildRule(
     meaning=(
         "A layer runs on CUDA cores although the tuner timed a tensor core kernel for it that was faster. Layers whose tensor core kernels "
         "were slower are not counted, nor those for which the tuner's times show that the reformats around such a kernel cost more than it "
-        "saves; the evidence says what is known of each."
+        "saves; the evidence says which reformats are known."
     ),
-    stake="The part of the layers' time that the kernels would save, less the reformats around them where the tuner timed these.",
+    stake="The potential saving of these kernels, less the reformats around them where the tuner timed these.",
     next_check="`trtlens why LAYER`.",
     needs="The engine's layers and the tuner's times, from a verbose log.",
 )

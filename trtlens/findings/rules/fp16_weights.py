@@ -20,7 +20,7 @@ _RANGE = {
     "weights-conversion": "low",
 }  # fmt: skip
 _RANGE_WORDS = {
-    "fp16-nan-weights": "are not numbers", "fp16-infinite-weights": "are infinite",
+    "fp16-nan-weights": "are NaN", "fp16-infinite-weights": "are infinite",
     "fp16-overflow-weights": "are larger than FP16 can hold and were clipped",
     "bf16-overflow-weights": "are larger than BF16 can hold and were clipped",
     "fp16-underflow-weights": "are smaller than any FP16 number",
@@ -69,11 +69,11 @@ FINDING = BuildRule(
     place=1,
     title="Weights do not fit into FP16",
     meaning=(
-        "TensorRT said that weights do not fit into FP16 (or BF16). Severity `high` for weights that overflow, are infinite or not numbers, "
-        "`low` for subnormal and tiny ones, which seldom matter. Not said of an engine without any layer in FP16 or BF16, nor where the "
+        "TensorRT warned that weights do not fit into FP16 (or BF16). Severity is `high` for weights that overflow, are infinite or NaN, and "
+        "`low` for subnormal and tiny ones, which seldom matter. Not reported for an engine without layers in FP16 or BF16, nor if the "
         "run's tensors were compared with a reference and all agree. Each message is explained in messages.md."
     ),
-    stake="The result, and no time.",
+    stake="Accuracy, not time.",
     next_check="Compare the outputs with an FP32 run.",
-    needs="The builder's warnings, from a log of any level.",
+    needs="The builder's warnings, from a log at any level.",
 )

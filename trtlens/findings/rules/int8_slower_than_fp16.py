@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from trtlens.findings.stakes import Stake
 
 _MOST_INT8 = 0.2
-_NEXT = "build INT8 with FP16 enabled beside it (--int8 --fp16, or --best) and compare; what else costs time is in the other findings"
+_NEXT = "build INT8 with FP16 also enabled (--int8 --fp16, or --best) and compare; the other findings list what else costs time"
 
 
 def finding(pair: Pair) -> Finding | None:
@@ -77,7 +77,7 @@ def _told(comparison: Comparison) -> list[str]:
     verdict = "" if difference is None else f": {verdict_text(comparison, difference, run_ms, base_ms)}"
     told = (
         f"All layers take {duration(run_ms)} in {comparison.names[1]} and {duration(base_ms)} in {comparison.names[0]} by "
-        f"{clock_of(comparison).name}{verdict}; no inference was timed in both runs, so how much of it an inference pays is not known."
+        f"{clock_of(comparison).name}{verdict}; no inference was timed in both runs, so the effect on an inference is not known."
     )
     return [told]
 
@@ -95,7 +95,7 @@ def _about_parts(comparison: Comparison) -> list[Evidence]:
     doubt = (
         ""
         if comparison.adds_up[1]
-        else " (stretched: no part of an inference)"
+        else " (stretched by the profiler: no part of an inference)"
         if comparison.adds_up[1] is False
         else ""
     )
@@ -106,17 +106,15 @@ def _about_parts(comparison: Comparison) -> list[Evidence]:
 
 
 def _about_kernels(tuned: list[TunedRegion]) -> list[str]:
-    """Whether INT8 kernels themselves are faster, by the tuners' times, which no profiler stretches."""
+    """Whether the INT8 kernels themselves are faster, by the tuners' times, which no profiler stretches."""
     if not tuned:
         return []
     here, there = duration(sum(one.here_ms for one in tuned)), duration(sum(one.there_ms for one in tuned))
     faster = sum(one.loss_ms < 0 for one in tuned)
-    counted = (
-        f"by the two tuners' times of {len(tuned)} parts of the model {here} against {there}, {faster} of them faster"
-    )
+    counted = f"for {len(tuned)} regions of the model the two tuners measured {here} here and {there} there, {faster} of them faster here"
     if sum(one.loss_ms for one in tuned) >= 0:
-        return [f"INT8 gains nothing in the kernels either: {counted}."]
-    return [f"The kernels themselves are faster in INT8: {counted}."]
+        return [f"The INT8 kernels are not faster either: {counted}."]
+    return [f"The INT8 kernels themselves are faster: {counted}."]
 
 
 def _about_machine(pair: Pair) -> list[Evidence]:
@@ -131,7 +129,7 @@ def _about_machine(pair: Pair) -> list[Evidence]:
     if same.short_ratio is not None:
         rows.append(
             Evidence(
-                f"{same.short_count:,} shorter ones: {same.short_ratio:.3f} times as long here (median): that is launching"
+                f"{same.short_count:,} shorter ones: {same.short_ratio:.3f} times as long here (median); such times are mostly launch overhead"
             )
         )
     return rows
@@ -156,18 +154,18 @@ FINDING = PairRule(
     place=1,
     title="INT8 takes longer than a run without it",
     meaning=(
-        "The engine computes at least a fifth of its layers in INT8, and an inference takes longer than in a run of the same model that "
-        "does not, beyond noise; where no inference was timed in both runs, all layers together do. The evidence is the comparison's own "
+        "The engine computes at least a fifth of its layers in INT8, and an inference takes longer, beyond noise, than in a run of the same model that "
+        "does not; where no inference was timed in both runs, the sum of all layers counts. The evidence is the comparison's own "
         "split of the layers' difference (`trtlens compare`), marked as stretched where the layers do not account for the inferences'. The "
-        "two tuners' times of the parts of the model that both engines compute tell whether the INT8 kernels themselves are faster, and "
-        "tactics that both tuners timed for the same layers in the same formats whether the GPU itself was slower in one of the builds: "
-        "there INT8 has no part in it.\n\n"
+        "two tuners' times of the regions that both engines compute show whether the INT8 kernels themselves are faster; tactics that both "
+        "tuners timed for the same layers in the same formats show whether the GPU itself was slower during one of the builds, which has "
+        "nothing to do with INT8.\n\n"
         "INT8 saves arithmetic. Layers that are short already pay for the launch, for reading their inputs and for converting between "
         "types, and none of these gets cheaper."
     ),
-    stake="The difference of the inferences.",
+    stake="The difference of the inference times.",
     next_check=(
-        "Build INT8 with FP16 beside it; what each layer pays is in the other findings (`constants-copied`, `launch-bound`)."
+        "Build INT8 with FP16 also enabled; the other findings list what each layer costs (`constants-copied`, `launch-bound`)."
     ),
     needs="Two runs of the same model: `--against`, or a report of several, in any order.",
 )

@@ -40,8 +40,8 @@ def finding(engine: Engine) -> Finding | None:
         f"{counted(len(slow), 'layer that computes runs', 'layers that compute run')} in FP32; they take "
         f"{duration(in_fp32)} of {engine.clock.whole}"
         if in_fp32
-        else "No layer with a known time computes in FP32 here"
-    ) + "; layers that are slower in INT8 than they would be in FP16 had no FP16 kernel to choose either."
+        else "No layer with a known time computes in FP32"
+    ) + "; layers that would be faster in FP16 than in INT8 had no FP16 kernel to choose either."
     return Finding(
         _severity(engine, in_fp32), "INT8 was enabled without FP16", text, tuple(evidence), "high",
         "build with both (--int8 --fp16, or --best), and compare: trtlens findings NEW --against OLD",
@@ -90,11 +90,11 @@ FINDING = BuildRule(
     title="INT8 was enabled without FP16",
     meaning=(
         "INT8 was enabled and FP16 was not, by trtexec's options, by `run.json`, or because no candidate of any layer computes in FP16. A "
-        "layer without an INT8 kernel, or whose INT8 kernel is slower, then falls back to FP32. Not asked of strongly typed networks, "
-        "whose own types count."
+        "layer without an INT8 kernel, or whose INT8 kernel is slower, then falls back to FP32. Not reported for strongly typed networks, "
+        "whose own types are used."
     ),
     stake="The time of the layers that compute in FP32.",
-    second_run="A run that has FP16 also gives the part of their time that its tuner measured to be saved there.",
+    second_run="If that run allows FP16, the part of this time that FP16 saves by its tuner's measurements.",
     next_check="Build with both (`--int8 --fp16`, or `--best`).",
     needs="The options of the build: trtexec's, `run.json`, or the tuner's record.",
 )

@@ -14,12 +14,14 @@ if TYPE_CHECKING:
     from trtlens.findings.engine import Engine
 
 _BOUND_SHARE = 0.3
-_UNTIMED = Stake(None, "not known: no inference was timed from a CUDA graph, so what the waiting costs is in no record")
-_PROFILED_ALONE = Stake(None, "not known: no inference was timed as a whole, and profiling adds to every launch itself")
+_UNTIMED = Stake(None, "not known: no inference was timed from a CUDA graph, which would show the cost of the waiting")
+_PROFILED_ALONE = Stake(
+    None, "not known: no inference was timed as a whole, and profiling itself makes every launch longer"
+)
 
 
 def finding(engine: Engine) -> Finding | None:
-    """By whole inferences where they were timed; else layers that may be so short."""
+    """Judged by whole inferences if they were timed, else by how short the layers are."""
     timing = engine.timing
     if timing.waits is None:
         return None if timing.cuda_graph else _short_layers(engine)
@@ -33,11 +35,11 @@ def finding(engine: Engine) -> Finding | None:
 
 def _waiting(timing: Timing, launches: int) -> str:
     """The two times beside one another, where they are known."""
-    text = "Kernels are launched more slowly than the GPU runs them, so that its time holds waits."
+    text = "The host launches kernels more slowly than the GPU runs them, so the GPU's time includes waiting."
     if timing.enqueue_ms is not None and timing.inference_ms is not None:
         text = (
-            f"Enqueueing an inference takes the host {duration(timing.enqueue_ms)} (median), and the GPU is done with it in "
-            f"{duration(timing.inference_ms)}: it waits for launches, and its time holds the waits."
+            f"Enqueueing an inference takes the host {duration(timing.enqueue_ms)} (median), and the GPU finishes it in "
+            f"{duration(timing.inference_ms)}: the GPU waits for launches, and its time includes the waiting."
         )
     return text + (f" {launches} layers launch a kernel." if launches else "")
 
@@ -49,7 +51,7 @@ def _of_waiting(timing: Timing) -> list[Evidence]:
             Evidence(f"the GPU was idle when {timing.dry:,} of {timing.samples:,} inferences were enqueued")
         )
     if timing.line is not None:
-        evidence.append(Evidence("trtexec warns that the throughput is bound by enqueueing", timing.line))
+        evidence.append(Evidence("trtexec warns that enqueueing limits the throughput", timing.line))
     if timing.cuda_graph is not None:
         evidence.append(Evidence(f"the run was timed {'from a' if timing.cuda_graph else 'without a'} CUDA graph"))
     return evidence
@@ -57,12 +59,12 @@ def _of_waiting(timing: Timing) -> list[Evidence]:
 
 def _without_waiting(timing: Timing) -> str:
     if timing.cuda_graph:
-        return "a larger batch, or several inferences in one CUDA graph: launching the graph itself takes as long as the GPU"
-    return "time the engine with a CUDA graph (--useCudaGraph), and with a larger batch; fold what runs at every inference without need"
+        return "a larger batch, or several inferences in one CUDA graph: launching one graph takes as long as the GPU needs for it"
+    return "time the engine with a CUDA graph (--useCudaGraph), and with a larger batch; fold constants that are copied at every inference"
 
 
 def _short_layers(engine: Engine) -> Finding | None:
-    """Without whole timings: layers that are so short that most of their time may be the cost of being launched."""
+    """Without timed inferences: layers so short that much of their time may be launch overhead."""
     floor, total = engine.floor_ms, engine.total_ms
     if floor is None or not total:
         return None
@@ -73,9 +75,9 @@ def _short_layers(engine: Engine) -> Finding | None:
     times = sorted(timed.time_ms for timed in engine.launched)
     text = (
         f"The {floor[1]} smallest copies, which move 64 KiB or less, take {duration(floor[0])} (median, by {engine.source}). "
-        f"{launches} layers launch a kernel: if each pays that much, {duration(fixed)} of {duration(total)} "
-        f"({100 * fixed / total:.0f} %) are the cost of launching. Timing layers one by one adds to every launch, so that this is "
-        "an upper bound, and no inference was timed as a whole to tell by how much."
+        f"{launches} layers launch a kernel: if each launch costs that much, {duration(fixed)} of {duration(total)} "
+        f"({100 * fixed / total:.0f} %) are launch overhead. Timing layers one by one makes every launch longer, so this is "
+        "an upper bound; whole inferences, which would show the true share, were not timed."
     )
     smallest = min((t for t in engine.launched if t.node.is_reformat), key=lambda t: t.time_ms)
     evidence = (
@@ -83,7 +85,7 @@ def _short_layers(engine: Engine) -> Finding | None:
         Evidence(f"{smallest.node.name}: {duration(smallest.time_ms)}", smallest.node.row["line"]),
     )
     return Finding(
-        "low", f"layers are short: launching them may be up to {100 * fixed / total:.0f} % of their time",
+        "low", f"layers are short: launch overhead may be up to {100 * fixed / total:.0f} % of their time",
         text, evidence, "low", "time whole inferences, with a CUDA graph (--useCudaGraph) and without, and with a larger batch",
         stake=_PROFILED_ALONE,
     )  # fmt: skip
@@ -96,13 +98,13 @@ FINDING = BuildRule(
     title="The GPU waits for the host",
     meaning=(
         "Enqueueing an inference takes nine tenths of the GPU's time or more, or more than 1 % of the queued inferences found the GPU idle, "
-        "or trtexec warns of it. The GPU's time then holds the waits, and a faster kernel saves nothing. A run that was timed from a CUDA "
+        "or trtexec warns of it. The GPU's time then includes the waiting, and a faster kernel saves nothing. A run that was timed from a CUDA "
         "graph and does not wait is never called launch-bound.\n\n"
-        "Where no inference was timed as a whole, short layers alone give a hint, with low confidence: copies that move 64 KiB or less do "
-        "next to nothing, so their median time (three such copies are needed) is the most that a launch can cost. The finding is made if "
-        "30 % of the layers' time may be launches. Profiling adds to every launch itself, so only whole inferences can tell."
+        "Where no inference was timed as a whole, short layers alone give a hint, with low confidence: copies of 64 KiB or "
+        "less do almost no work, so their median time (of at least three) is the most that a launch can cost. The finding is made if 30 % of "
+        "the layers' time may be launch overhead. Profiling itself makes every launch longer, so only whole inferences give proof."
     ),
-    stake="Not known: what an inference takes without the waits is in no record until it was timed from a CUDA graph.",
-    next_check="A CUDA graph, a larger batch.",
+    stake="Not known: the time without the waiting is measured only by timing from a CUDA graph.",
+    next_check="Use a CUDA graph, or a larger batch.",
     needs="Samples of whole inferences with their enqueue times, or trtexec's warning; else a profile of the layers.",
 )

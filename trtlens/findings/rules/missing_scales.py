@@ -45,10 +45,12 @@ def finding(engine: Engine) -> Finding | None:
         counted(len(tensors), "tensor", "tensors") if tensors else "",
         counted(len(layers), "layer", "layers") if layers else "",
     ]
-    what = " and ".join(name for name in named if name) or "something that they do not name"
+    what = " and ".join(name for name in named if name) or "tensors that they do not name"
     text = f"{counted(sum(row['count'] for row in told), 'message says', 'messages say')} that an INT8 scale is missing, for {what}"
     text += (
-        f"; {counted(len(nodes), 'layer there computes', 'layers there compute')} in another type." if nodes else "."
+        f"; {counted(len(nodes), 'layer at them computes', 'layers at them compute')} in another type."
+        if nodes
+        else "."
     )
     return Finding(
         "high" if times else "medium" if nodes or not engine.graph.nodes else "low", f"no INT8 scale for {what}", text,
@@ -75,10 +77,10 @@ FINDING = BuildRule(
     place=2,
     title="Tensors without an INT8 scale",
     meaning=(
-        "Tensors have no INT8 scale, so layers at them cannot run in INT8. Tensors that were given a range after all, and those of whole "
-        "numbers, are left out."
+        "Tensors have no INT8 scale, so layers that read or write them cannot run in INT8. Tensors that were given a range after all, and "
+        "integer tensors, are left out."
     ),
-    stake="The time of the layers at them that compute in another type; layers of unknown precision are not counted.",
+    stake="The time of the layers that read or write them and compute in another type; layers of unknown precision are not counted.",
     next_check="Calibrate, or give these tensors a dynamic range.",
     needs="The builder's messages; which layers are at the tensors, from the engine's layers.",
 )

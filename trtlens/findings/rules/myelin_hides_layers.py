@@ -33,14 +33,14 @@ def finding(engine: Engine) -> Finding | None:
     evidence = [Evidence(f"{largest.name}: one layer of type Myelin", largest.row["line"])]
     if held:
         evidence.append(
-            Evidence(f"it holds {held} of the model's {nodes} nodes" if nodes else f"it holds {held} nodes")
+            Evidence(f"it contains {held} of the model's {nodes} nodes" if nodes else f"it contains {held} nodes")
         )
     part = (
         f" takes {duration(time_ms)}, {100 * share:.0f} % of {engine.clock.whole}"
         if time_ms is not None and share is not None
         else " has no known time"
     )
-    text = f"{largest.name}{part}; which kernels run inside, in which precision, is not in the log."
+    text = f"{largest.name}{part}; the log does not say which kernels run inside, or in which precision."
     return Finding(
         "medium", "one Myelin region hides what runs inside it", text, tuple(evidence), "high", _advice(engine),
         stake=engine.clock.stake(time_ms), layers=tuple(node.name for node in hidden),
@@ -72,12 +72,12 @@ FINDING = BuildRule(
     title="A Myelin region hides what runs inside it",
     meaning=(
         "One Myelin region takes a quarter of the known time or more (or, where no times are known, is nearly the whole engine), and the "
-        "log has it as one layer."
+        "log lists it as one layer."
     ),
     stake="The region's time.",
     next_check=(
-        "Rebuild with detailed profiling verbosity, which lists the region's kernels from TensorRT 9 on; Nsight Systems where the engine "
-        "was built so already."
+        "Rebuild with detailed profiling verbosity, which lists the region's kernels from TensorRT 9 on; Nsight Systems if the engine "
+        "was built that way already."
     ),
     needs="The engine's layers.",
 )

@@ -39,21 +39,21 @@ def finding(engine: Engine) -> Finding | None:
     evidence += [reformat_evidence(r) for r in found[:SHOWN]]
     kinds = Counter(r.node.row["reformat_kind"] or "not shown" for r in found)
     listed = ", ".join(f"{count} {kind}" for kind, count in kinds.most_common())
-    text = f"{counted(len(found), 'reformat runs', 'reformats run')}; {share_text(cost, len(found), engine)}; what is changed: {listed}."
+    text = f"{counted(len(found), 'reformat runs', 'reformats run')}; {share_text(cost, len(found), engine)}; they change: {listed}."
     return Finding(
         severity_by_share(cost, engine), f"reformats take {100 * cost / engine.total_ms:.0f} % of the layers' time", text,
         tuple(evidence), "high",
-        "trtlens show reformats and reformat_causes name the cause of each; the advice of the costliest cause first",
+        "see the causes with trtlens show reformats and trtlens show reformat_causes; follow the advice for the costliest cause first",
         stake=engine.clock.stake(cost), layers=tuple(r.node.name for r in found),
     )  # fmt: skip
 
 
 def _advice(cause: str, members: Sequence[Reformat], engine: Engine) -> str:
-    """What to do, unless the run shows that it was done already, or that it would not help."""
+    """What to do, unless the run shows that it was done already or would not help."""
     if cause == "not shown" and engine.tuner.layers() and engine.flags.timing_cache is None:
-        return "the log is verbose and no timing cache was in use: it holds no more about them"
+        return "the log is verbose and no timing cache was in use, so it says no more about them"
     if cause == "fork" and all(r.node.row["reformat_kind"] == "layout" for r in members):
-        return "the readers want different layouts of one type: compare their kernels with trtlens why"
+        return "the readers need different layouts of one type: compare their kernels with trtlens why"
     return ADVICE[cause]
 
 

@@ -50,12 +50,12 @@ FINDING = BuildRule(
     finding,
     section="Accuracy",
     place=3,
-    title="TF32 in a build that allows FP32 alone",
+    title="TF32 in an FP32 build",
     meaning=(
-        "A build that allows FP32 alone has layers that compute in TF32, as it does by default on Ampere and later. The text says what the "
+        "A build that allows only FP32 has layers that compute in TF32, as it does by default on Ampere and later. The text says what the "
         "fastest FP32 kernels of these layers would take instead."
     ),
-    stake="The result, and no time.",
-    next_check="`--noTF32` where the result must be FP32.",
+    stake="Accuracy, not time.",
+    next_check="Build with `--noTF32` if the result must be FP32.",
     needs="The engine's layers with kernel names, and the options of the build.",
 )

@@ -1,4 +1,4 @@
-"""Choices that another tactic missed by less than the noise of the measurement; a kept timing cache settles them."""
+"""Another tactic was as fast as the chosen one, within measurement noise."""
 
 from __future__ import annotations
 
@@ -34,16 +34,16 @@ def finding(engine: Engine) -> Finding | None:
     evidence = []
     for node, chosen, rival in close[:SHOWN]:
         now, other = durations(chosen.time_ms or 0.0, rival.time_ms or 0.0)
-        text = f"{node.name}: {tactic_text(chosen.tactic_id)} runs, {now} (line {chosen.line}); {tactic_text(rival.tactic_id)} took {other}"
+        text = f"{node.name}: {tactic_text(chosen.tactic_id)} was chosen with {now} (line {chosen.line}); {tactic_text(rival.tactic_id)} took {other}"
         evidence.append(Evidence(text, rival.line))
     text = (
-        f"For {len(close)} of {counted(len(judged), 'layer', 'layers')} with a record of their own another tactic in the same formats was within "
-        f"{100 * _NOISE:.0f} % of the one that runs. Such a choice can differ between two builds of the same model, and with it the engine's "
-        "speed and its last bits."
+        f"For {len(close)} of {counted(len(judged), 'layer', 'layers')} with a tuning record of their own another tactic in the same formats was within "
+        f"{100 * _NOISE:.0f} % of the chosen one. Such a choice can differ between two builds of the same model, and with it the engine's "
+        "speed and the rounding of its results."
     )
     return Finding(
-        "low", f"noise decides the tactic of {counted(len(close), 'layer', 'layers')}", text, tuple(evidence), "medium",
-        "keep a timing cache (--timingCacheFile) so that builds agree; lock the clocks and time more often (trtexec --avgTiming) to decide better",
+        "low", f"measurement noise decides the tactic of {counted(len(close), 'layer', 'layers')}", text, tuple(evidence), "medium",
+        "keep a timing cache (--timingCacheFile) so that builds agree; lock the GPU clocks and average more timings (trtexec --avgTiming) for more reliable choices",
         layers=tuple(node.name for node, _, _ in close),
     )  # fmt: skip
 
@@ -66,14 +66,13 @@ FINDING = BuildRule(
     finding,
     section="The build",
     place=2,
-    title="Noise decides between tactics",
+    title="Measurement noise decides between tactics",
     meaning=(
-        "Another tactic in the same formats was within 1 % of the one that runs. The same tactics in two builds of one model differ by "
-        "about that much (by more below 10 µs), so another build may choose otherwise, with another speed and other last bits. The same "
-        "tactic in another format is no rival, and tactics in other formats are not judged: they would need other reformats. Not said where "
-        "a timing cache is kept, which settles the choice."
+        "Another tactic in the same formats was within 1 % of the chosen one. The times of one tactic in two builds of one model differ by "
+        "about that much (by more below 10 µs), so another build may choose differently, with another speed and other rounding. Tactics in "
+        "other formats are not judged, because they need other reformats. Not reported if a timing cache is kept, which fixes the choice."
     ),
-    stake="No time: the tactics are as fast as one another.",
+    stake="None: the tactics are equally fast.",
     next_check="Keep a timing cache.",
     needs="The engine's layers and the tuner's times, from a verbose log.",
 )

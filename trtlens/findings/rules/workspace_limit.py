@@ -18,12 +18,12 @@ if TYPE_CHECKING:
     from trtlens.findings.pairs import Pair
     from trtlens.tuning.queries import Candidate
 
-_NEVER_TIMED = Stake(None, "not known: tactics that were skipped have no time in this log")
+_NEVER_TIMED = Stake(None, "not known: skipped tactics have no time in this log")
 _ALLOW_MORE = (
     "build with a larger workspace (--memPoolSize=workspace:N, in MiB; to 8.3 --workspace=N) and compare: "
     "trtlens findings NEW --against OLD"
 )
-_ALL_IS_ALLOWED = "the workspace is the default, all of the GPU's memory: free memory that other work holds, or build on a GPU with more"
+_ALL_IS_ALLOWED = "the workspace is the default, all of the GPU's memory: free memory that other processes use, or build on a GPU with more"
 
 
 def finding(engine: Engine) -> Finding | None:
@@ -38,17 +38,17 @@ def finding(engine: Engine) -> Finding | None:
     evidence += [Evidence(f"the build's workspace is {byte_size(limit[0])}", limit[1])] if limit is not None else []
     evidence += [message_evidence(row) for row in told[:1]]
     skipped = f"{counted(len(rows), 'tactic', 'tactics')} of {counted(len(layers), 'layer', 'layers')} skipped"
-    text = skipped if rows else "TensorRT says that tactics were left out"
+    text = skipped if rows else "TensorRT says that it skipped tactics"
     text += f"; the largest asks for {byte_size(rows[0].scratch_bytes or 0)}." if rows else "."
-    text += " How fast they are is not in this log."
+    text += " The log does not say how fast they are."
     return Finding(
-        "medium", "tactics were skipped for want of workspace", text, tuple(evidence), "high",
+        "medium", "tactics were skipped because they need more workspace", text, tuple(evidence), "high",
         _ALL_IS_ALLOWED if engine.flags.has_default_workspace() else _ALLOW_MORE, stake=_NEVER_TIMED, layers=layers,
     )  # fmt: skip
 
 
 def _skipped_for_workspace(engine: Engine) -> list[Candidate]:
-    """Candidates without a time for want of workspace, the one that asks for most first.
+    """Candidates that were skipped because they need more workspace, the one that needs most first.
 
     Those that ask for more than the GPU has are left out, and those that were timed in the same formats after all.
     """
@@ -66,7 +66,7 @@ def _skipped_for_workspace(engine: Engine) -> list[Candidate]:
 
 
 def _was_anything_skipped(engine: Engine) -> bool:
-    """Whether the log names skipped tactics, so that a warning says nothing beyond them."""
+    """Whether the log names skipped tactics, so that TensorRT's warning adds nothing."""
     return any(c.scratch_bytes is not None for layer in engine.tuner.layers() for c in engine.tuner.candidates(layer))
 
 
@@ -85,7 +85,7 @@ def _beside(found: Finding, pair: Pair) -> Finding:
         return found
     text = (
         f"{pair.other_name} timed tactics that were skipped here: "
-        f"{duration(sum(gains.values()))} less in {counted(sum(gain > 0 for gain in gains.values()), 'layer', 'layers')} by the tuner's times"
+        f"{duration(sum(gains.values()))} less in {counted(sum(gain > 0 for gain in gains.values()), 'layer', 'layers')} by its tuner's times"
     )
     savings = [_saving(engine, own[layer], gain) for layer, gain in gains.items()]
     stake = engine.clock.stake(sum(savings))
@@ -102,15 +102,15 @@ FINDING = BuildRule(
     add_second_run=_beside,
     section="The build",
     place=1,
-    title="Tactics were skipped for want of workspace",
+    title="Tactics were skipped because they need more workspace",
     meaning=(
         "Tactics were skipped because they ask for more workspace than the build allows, or more memory than the GPU has free. Tactics that "
         "were timed in the same formats after all, and those that ask for more than the whole GPU has, are left out."
     ),
     stake="Not known: the times of skipped tactics are not in the log.",
-    second_run="What the skipped tactics would save, where the other run timed them: that is then at stake.",
+    second_run="The potential saving of the skipped tactics that the other run timed; this is then at stake.",
     next_check=(
-        "Build with a larger workspace; where it is the default (from 8.4 on all of the GPU's memory), free memory that other work holds."
+        "Build with a larger workspace; where it is the default (from 8.4 on all of the GPU's memory), free memory that other processes use."
     ),
     needs="The tuner's record, from a verbose log, or TensorRT's own warning.",
 )
