@@ -16,11 +16,9 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 
-NO_LAYERS = "no layers are known: the log ends before the engine's layers, or was not written at verbose level; keep the whole log of trtexec --verbose (or trtlens profile), or add the file of --exportLayerInfo"
-NO_REFORMATS = (
-    "no reformats are known in this engine: there are none, or the log holds no layers (they are at verbose level)"
-)
-"""What views of layers and of reformats say without rows."""
+NO_LAYERS = "no engine layers: the log ends before they are listed, or was not written at verbose level; keep the whole log of trtexec --verbose (or trtlens profile), or add the file of --exportLayerInfo"
+NO_REFORMATS = "no reformats: the engine has none, or the log lists no layers (they are printed at verbose level)"
+"""What views of layers and of reformats say when they have no rows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,9 +29,9 @@ class View:
         table: its function: takes a run, gives the rows.
         question: what it answers.
         place: place in the list of views, from 1.
-        heading: what stands above its table in the report, and ``lead`` below that.
-        empty: what the table says without rows: what is missing, and how to get it.
-        largest_first: column by which the report's rows stand at first, the largest on top.
+        heading: heading of its table in the report; ``lead`` is the line below it.
+        empty: why the view can be empty and how to get the data.
+        largest_first: column by which the report sorts at first, largest first.
     """
 
     table: Callable[..., pa.Table]

@@ -32,14 +32,14 @@ COLUMNS = declare(
     cosine_similarity | float | | cosine of the angle between both; higher is better
     max_abs_error | float | | largest absolute error; lower is better
     deviation_ratio | float | | share of elements that deviate by more than the threshold; lower is better
-    ulp_p99 | float | ulp | 99th percentile of the distance in last places; lower is better
+    ulp_p99 | float | ulp | 99th percentile of the distance in units in the last place (ULP); lower is better
     new_nan | int | | NaN where the reference has none
     new_inf | int | | infinities where the reference is finite
     layer | text | | engine layer that makes it
     precision | text | | what that layer computes in
-    unit | text | | tensor core or cuda core
+    unit | text | | core type: tensor core or cuda core
     time_ms | float | ms | time of that layer
-    joined_by | text | | tensor, metadata, name or tensors: how the layer is known
+    joined_by | text | | how the layer was found: tensor, metadata, name or tensors
     cause | text | | what made the error
     advice | text | | what to do about it
     keep_fp32 | texts | | ONNX nodes to keep in FP32
@@ -90,5 +90,5 @@ VIEW = View(
     question="Which tensor goes wrong first, in which layer and precision, and how much error does each layer add?",
     place=16,
     heading="Compared tensors",
-    empty="no tensors were compared in this run: trtlens dump keeps them, and trtlens accuracy REFERENCE DUMP --profile RUN --keep keeps the comparison in this run (without --profile: in the dump)",
+    empty="no tensors were compared in this run: dump the model with trtlens dump, then trtlens accuracy REFERENCE DUMP --profile RUN --keep stores the comparison in this run (without --profile: in the dump)",
 )

@@ -23,13 +23,13 @@ COLUMNS = declare(
     """
     build | int | | number of the build
     kind | text | | total, part, after the build, runner, layer, timing cache
-    name | text | | part of the build, runner, or layer; parts hold nothing of one another
-    seconds | float | s | duration; of a runner or a layer what its tuning took; of the timing cache what the next build need not time
-    percent | float | % | share of the build's total, of runners and layers too; null for what came after the build
-    source | text | | stated by TensorRT, or stamps: differences of the log's time stamps (whole seconds); of the total the sum of both
+    name | text | | part of the build, runner, or layer; parts do not overlap
+    seconds | float | s | duration; for a runner or a layer the time spent tuning it; for the timing cache the tuning time that it saves the next build
+    percent | float | % | share of the build's total (runners and layers included); null for what came after the build
+    source | text | | stated (by TensorRT), or stamps (differences of the log's time stamps, whole seconds); both for a total of both
     tactics | int | | tactics that the log names
     note | text | | what the log says about the timing cache
-    line | int | | line that states it, or where it begins
+    line | int | | line that states it, or where it starts
     """,
 )  # fmt: skip
 _REFORMATS = "reformats between layers"
@@ -182,7 +182,7 @@ def _cache(run: Run, build: int, tuning: Sequence[dict[str, Any]], source: str) 
         notes.append(f"{outcomes['cached']} format combinations were taken from a cache in this build")
     if outcomes[NOT_SHOWN]:
         notes.append(
-            f"{outcomes[NOT_SHOWN]} format combinations stand without a runner: answered by the cache of this build"
+            f"{outcomes[NOT_SHOWN]} format combinations have no runner in the log: their times came from this build's own cache"
         )
     return [{
         "build": build, "kind": "timing cache", "name": _CACHE, "seconds": seconds, "source": source,
@@ -196,5 +196,5 @@ VIEW = View(
     question="Where did the build's time go?",
     place=13,
     heading="Parts, runners and layers of the build",
-    empty="no durations are known: TensorRT states them at info level, and time stamps stand before the lines of trtexec and of trtlens profile",
+    empty="no durations: TensorRT prints them at info level, and trtexec and trtlens profile write time stamps before their lines; this log has neither",
 )

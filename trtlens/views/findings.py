@@ -1,4 +1,4 @@
-"""What costs time here, what puts the result at risk, and what should be checked next?"""
+"""What costs time, what puts accuracy at risk, and what should be checked next?"""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def table(run: Run, against: Run | None = None) -> pa.Table:
 
 VIEW = View(
     table,
-    question="What costs time here, what puts the result at risk, and what should be checked next?",
+    question="What costs time, what puts accuracy at risk, and what should be checked next?",
     place=8,
-    empty="nothing was found: no rule applies, or the run holds too little to judge by (a verbose log and a profile of the layers let all rules be asked)",
+    empty="no findings: no rule applies, or the run holds too little data (a verbose log and a layer profile cover all rules)",
 )

@@ -1,4 +1,4 @@
-"""What did the builder do to the network before tuning?"""
+"""How did the builder change the network before tuning?"""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def table(run: Run) -> pa.Table:
 
 VIEW = View(
     table,
-    question="What did the builder do to the network before tuning?",
+    question="How did the builder change the network before tuning?",
     place=11,
-    empty="no fusions are stated: the builder prints them at verbose level, and Myelin none of its own",
+    empty="no fusions in the log: the builder prints them at verbose level, and Myelin prints none of its own",
 )

@@ -1,4 +1,4 @@
-"""Which kernel families does the engine consist of?"""
+"""Which kernel families does the engine use?"""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ if TYPE_CHECKING:
     from trtlens.runs.run import Run
 
 COLUMNS = declare(
-    "view kernels", "the layers that run kernels of one family, operation, precision and unit",
+    "view kernels", "the layers that run kernels of one family, operation, precision and core type",
     "build family operation precision unit",
     """
     build | int | | number of the build
     family | text | | kernel family; null where no kernel name is known
     operation | text | | what the kernels do
     precision | text | | what the layers compute in
-    unit | text | | tensor core or cuda core; null for unknown
+    unit | text | | core type: tensor core or cuda core; null for unknown
     layers | int | | layers
     kernels | int | | distinct kernels
     layers_percent | float | % | share of the layers that launch a kernel
@@ -53,7 +53,7 @@ def table(run: Run) -> pa.Table:
 
 VIEW = View(
     table,
-    question="Which kernel families does the engine consist of?",
+    question="Which kernel families does the engine use?",
     place=5,
     empty=NO_LAYERS,
 )

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 STATISTICS = ("value", "median", "mean", "min", "max", "p90", "p95", "p99")
 COLUMNS = declare(
-    "view latency", "one figure of how long an inference takes, with its statistics", "build metric source",
+    "view latency", "one latency metric with its statistics", "build metric source",
     """
     build | int | | number of the build
     metric | text | | gpu_compute_time (queued), gpu_compute_time_alone, latency, enqueue_time, throughput, ...
@@ -44,7 +44,7 @@ VIEW = View(
     table,
     question="How long does one inference take?",
     place=15,
-    heading="Figures of the latency",
+    heading="Latency statistics",
     empty=(
         "no inference was timed in this run: trtlens profile times them; of trtexec add the file of --exportTimes, or the whole log, "
         "which ends with a performance summary unless --buildOnly or --skipInference was given"

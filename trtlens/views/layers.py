@@ -1,4 +1,4 @@
-"""Which layers does the engine run, in which precision, with which kernel, how long?"""
+"""Which layers does the engine run, in which precision, with which kernel, and for how long?"""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ COLUMNS = declare(
     name | text | | layer
     type | text | | layer or runner type
     precision | text | | what the layer computes in
-    unit | text | | tensor core or cuda core
+    unit | text | | core type: tensor core or cuda core
     time_ms | float | ms | median time of one execution, else the mean
     time_source | text | | samples, profile table or export
     inputs | text | | type, layout and dimensions of the inputs
     outputs | text | | type, layout and dimensions of the outputs
     kernel | text | | kernel
     precision_from | text | | kernel or tensors
-    unit_evidence | text | | part of the kernel's name that decided the unit
-    unit_reason | text | | why the unit is unknown
+    unit_evidence | text | | part of the kernel's name that shows the core type
+    unit_reason | text | | why the core type is unknown
     is_reformat | bool | | whether the layer only changes type or layout, or copies
     tactic_id | uint | | tactic id
     line | int | | line of the log
@@ -53,7 +53,7 @@ def table(run: Run) -> pa.Table:
 
 VIEW = View(
     table,
-    question="Which layers does the engine run, in which precision, with which kernel, how long?",
+    question="Which layers does the engine run, in which precision, with which kernel, and for how long?",
     place=1,
     heading="All layers",
     empty=NO_LAYERS,

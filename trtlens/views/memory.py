@@ -1,4 +1,4 @@
-"""Which layers need memory beside their tensors?"""
+"""Which layers need memory besides their tensors?"""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ if TYPE_CHECKING:
     from trtlens.runs.run import Run
 
 COLUMNS = declare(
-    "view memory", "one layer that needs memory beside its tensors", "build line",
+    "view memory", "one layer that needs memory besides its tensors", "build line",
     """
     build | int | | number of the build
-    strategy | int | | backend strategy that it is of; null for none
-    profile | int | | optimisation profile that it is of, from 0; null where the log does not say
+    strategy | int | | backend strategy that it belongs to; null for none
+    profile | int | | optimisation profile that it belongs to, from 0; null where the log does not say
     layer | text | | layer
     scratch_bytes | int | bytes | scratch memory while the layer runs
     device_persistent_bytes | int | bytes | device memory that the layer keeps
@@ -41,8 +41,8 @@ def table(run: Run) -> pa.Table:
 
 VIEW = View(
     table,
-    question="Which layers need memory beside their tensors?",
+    question="Which layers need memory besides their tensors?",
     place=12,
     heading="Layers that need memory",
-    empty="no memory is stated: the totals and the layers' memory are in the log at verbose level, when an engine is finished",
+    empty="no memory figures: a verbose log states totals and per-layer memory once an engine is finished",
 )

@@ -1,4 +1,4 @@
-"""Which ONNX nodes does each engine layer hold, and what tells?"""
+"""Which ONNX nodes does each engine layer contain, and how is that known?"""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ if TYPE_CHECKING:
     from trtlens.runs.run import Run
 
 COLUMNS = declare(
-    "view onnx_nodes", "one engine layer with the model's nodes that it holds", "build index",
+    "view onnx_nodes", "one engine layer with the ONNX nodes that it contains", "build index",
     """
     build | int | | number of the build
     index | int | | position in the engine
     name | text | | layer
     type | text | | layer or runner type
-    onnx_nodes | texts | | ONNX nodes that it holds; null where nothing tells
+    onnx_nodes | texts | | ONNX nodes that it contains; null where they are not known
     known_by | text | | metadata (or the builder's line about a region), name, tensors (what lies between the model's tensors around it)
     line | int | | line of the log
     """,
@@ -52,7 +52,7 @@ def _rows(run: Run, build: int) -> list[dict[str, object]]:
 
 VIEW = View(
     table,
-    question="Which ONNX nodes does each engine layer hold, and what tells?",
+    question="Which ONNX nodes does each engine layer contain, and how is that known?",
     place=19,
     empty=NO_LAYERS,
 )

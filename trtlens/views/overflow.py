@@ -1,4 +1,4 @@
-"""Which tensors, weights and sums would FP16 not hold, and which power of two brings them into range?"""
+"""Which tensors, weights and sums exceed the range of FP16, and which power of two scales them into it?"""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from trtlens.runs.run import Run
 
 COLUMNS = declare(
-    "view overflow", "one range of values against that of FP16, in execution order, weights behind", "build index",
+    "view overflow", "one tensor, weight or sum with its range against that of FP16, in execution order, weights last", "build index",
     """
     build | int | | number of the build
     index | int | | position in the list
@@ -30,16 +30,16 @@ COLUMNS = declare(
     beyond_fp16 | int | | values beyond 65504
     subnormal_share | float | | share of the values that are not zero from 5.96e-8 to 6.1e-5
     flushed_share | float | | share of the values that are not zero under 5.96e-8
-    harmful | bool | | whether FP16 loses what counts: what overflows, and small values without larger ones beside them or that something is divided by
+    harmful | bool | | whether FP16 would change the result: overflow, or small values that no larger ones outweigh or that are divisors
     scale | int | | power of two that brings it into range
     advice | text | | what to do about it
-    remark | text | | why the operator is known to suffer
+    remark | text | | why the operator is known to be sensitive
     """,
 )  # fmt: skip
 
 
 def table(run: Run, *, everything: bool = False) -> pa.Table:
-    """What FP16 would not hold, or hardly, of the FP32 run; ``everything`` also shows what fits."""
+    """Ranges of the FP32 run that FP16 cannot represent; ``everything`` adds those that fit."""
     rows = [row for build in _builds(run) for row in _rows(run.build(build), build, everything=everything)]
     columns: dict[str, list[Any]] = {column.name: [row[column.name] for row in rows] for column in COLUMNS.columns}
     return COLUMNS.table(columns)
@@ -67,8 +67,8 @@ def _rows(run: Run, build: int, *, everything: bool) -> list[dict[str, Any]]:
 
 VIEW = View(
     table,
-    question="Which tensors, weights and sums would FP16 not hold, and which power of two brings them into range?",
+    question="Which tensors, weights and sums exceed the range of FP16, and which power of two scales them into it?",
     place=17,
-    heading="What FP16 would not hold",
-    empty="no ranges of values are known: trtlens dump of the FP32 model writes them",
+    heading="Values outside the range of FP16",
+    empty="no value ranges: trtlens dump of the FP32 model records them",
 )

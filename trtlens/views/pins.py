@@ -1,4 +1,4 @@
-"""Which few layers to keep in FP32: how much error does each add for the time that it saves?"""
+"""Which layers are worth keeping in FP32: how much error does each add for the time that it saves?"""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ _MOST_NODES = 8
 """Of a layer that holds more, a whole compiled region, the tensor's own node is pinned alone."""
 
 COLUMNS = declare(
-    "view pins", "one layer that could stay in FP32, the best first", "build rank",
+    "view pins", "one layer that could stay in FP32, the most worthwhile first", "build rank",
     """
     build | int | | number of the build
-    rank | int | | place, from 1: free ones first, then by error per millisecond, then those of unknown cost by error
+    rank | int | | rank from 1: layers that cost nothing in FP32 first, then by error per millisecond, then those of unknown cost by error
     layer | text | | engine layer; ONNX node where the run has no engine
     precision | text | | what it computes in now
     error_added | float | | noise over signal that it adds to that of its inputs; lower is better
@@ -117,8 +117,8 @@ def _pin(
 
 VIEW = View(
     table,
-    question="Which few layers to keep in FP32: how much error does each add for the time that it saves?",
+    question="Which layers are worth keeping in FP32: how much error does each add for the time that it saves?",
     place=18,
     heading="Layers to keep in FP32",
-    empty="no tensors were compared in this run: trtlens dump keeps them, and trtlens accuracy REFERENCE DUMP --profile RUN --keep keeps the comparison in this run (without --profile: in the dump)",
+    empty="no tensors were compared in this run: dump the model with trtlens dump, then trtlens accuracy REFERENCE DUMP --profile RUN --keep stores the comparison in this run (without --profile: in the dump)",
 )

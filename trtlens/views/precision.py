@@ -1,4 +1,4 @@
-"""How many layers compute in which precision, and how much of the time is theirs?"""
+"""How many layers compute in each precision, and how much of the time do they take?"""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ COLUMNS = declare(
     "view precision", "the layers of one kind of work and one compute precision", "build work precision",
     """
     build | int | | number of the build
-    work | text | | compute, reformat, or none (constants and views that launch no kernel)
+    work | text | | compute, reformat, or none (constants and views, which launch no kernel)
     precision | text | | what the layers compute in; null for unknown
     layers | int | | layers
     layers_percent | float | % | share of the build's layers that do this kind of work
@@ -43,7 +43,7 @@ def table(run: Run) -> pa.Table:
 
 VIEW = View(
     table,
-    question="How many layers compute in which precision, and how much of the time is theirs?",
+    question="How many layers compute in each precision, and how much of the time do they take?",
     place=3,
     empty=NO_LAYERS,
 )

@@ -1,4 +1,4 @@
-"""What do reformats cost in all, by cause and by part of the network?"""
+"""What do reformats cost in total, by cause and by part of the network?"""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ COLUMNS = declare(
     "build cause region",
     """
     build | int | | number of the build
-    cause | text | | why the reformats are there, see the view reformats
-    region | text | | part of the network that reads behind them: the first two parts of the reader's path, else its name
+    cause | text | | why the reformats exist, see the view reformats
+    region | text | | part of the network that reads their output: the first two parts of the reader's path, else its name
     reformats | int | | reformats
-    cost_ms | float | ms | their cost in all: measured times, else the tuner's; null where none is known
+    cost_ms | float | ms | their total cost: measured times, else the tuner's; null where none is known
     measured | int | | reformats whose measured time is in the cost
-    untimed | int | | reformats without any time, which the cost leaves out
+    untimed | int | | reformats without a time, which the cost leaves out
     percent | float | % | share of the measured time of all layers; null without a profile
     advice | text | | what can be done about it; null in the rows of a region
     """,
@@ -88,7 +88,7 @@ def _row(
 
 VIEW = View(
     table,
-    question="What do reformats cost in all, by cause and by part of the network?",
+    question="What do reformats cost in total, by cause and by part of the network?",
     place=10,
     empty=NO_REFORMATS,
 )

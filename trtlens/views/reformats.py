@@ -1,4 +1,4 @@
-"""Which layers only change type or layout, between whom, what do they cost, and why are they there?"""
+"""Which layers only change data type or layout, between which layers, at what cost, and why?"""
 
 from __future__ import annotations
 
@@ -16,22 +16,22 @@ if TYPE_CHECKING:
     from trtlens.tables.engine_layers import Tensor
 
 COLUMNS = declare(
-    "view reformats", "one engine layer that only changes type or layout, or copies", "build index",
+    "view reformats", "one engine layer that only changes data type or layout, or copies", "build index",
     """
     build | int | | number of the build
     index | int | | position in the engine
     name | text | | layer
-    type | text | | layer or runner type: of a NoOp nothing is launched
+    type | text | | layer or runner type; a NoOp launches nothing
     kind | text | | dtype, layout, both or copy; null where the log does not show the layout
     time_ms | float | ms | measured time of one execution; null where the run has none
     cost_ms | float | ms | measured time, else the tuner's time for this reformat; 0 where the engine launches nothing
     cost_source | text | | measured, tuner, no kernel (nothing is launched); null where no time is known
-    cause | text | | why it is there: constant, network input, network output, plugin, concat, qdq, cast, ...
-    detail | text | | what shows the cause
+    cause | text | | why it exists: constant, network input, network output, plugin, concat, qdq, cast, ...
+    detail | text | | evidence for the cause
     advice | text | | what can be done about it
     before | text | | type, layout and dimensions before
-    after | text | | type, layout and dimensions behind
-    padded_channels | int | | channels behind it, where it pads them to whole vectors
+    after | text | | type, layout and dimensions after
+    padded_channels | int | | channels after it, where it pads them to whole vectors
     producer | text | | layer that makes the tensor; null for a network input
     consumers | text | | layers that read the tensor; null for a network output
     origin | text | | the inspector's Origin: QDQ, CONCAT, REFORMAT, ...
@@ -95,7 +95,7 @@ def _padded(source: Tensor | None, target: Tensor | None) -> int | None:
 
 VIEW = View(
     table,
-    question="Which layers only change type or layout, between whom, what do they cost, and why are they there?",
+    question="Which layers only change data type or layout, between which layers, at what cost, and why?",
     place=9,
     heading="All reformats",
     empty=NO_REFORMATS,

@@ -23,7 +23,7 @@ COLUMNS = declare(
     index | int | | position in the engine; in the profile, where the engine's layers are not known
     name | text | | layer
     precision | text | | what the layer computes in
-    unit | text | | tensor core or cuda core
+    unit | text | | core type: tensor core or cuda core
     time_ms | float | ms | median time of one execution, else the mean
     percent | float | % | share of the time of all layers
     kernel | text | | kernel

@@ -1,4 +1,4 @@
-"""Which tactic does each layer run, and what would the fastest that was timed have saved?"""
+"""Which tactic does each layer run, and what is the potential saving of the fastest tactic that was timed?"""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from trtlens.runs.run import Run
 
 COLUMNS = declare(
-    "view tactics", "one engine layer with the tuner's time for what it runs; after the layers of a build their sums (name is null)",
+    "view tactics", "one engine layer with the tuner's time for its tactic; after the layers of a build a row of sums (name is null)",
     "build index",
     """
     build | int | | number of the build
@@ -29,14 +29,14 @@ COLUMNS = declare(
     name | text | | layer; null in the row of sums
     type | text | | layer or runner type
     precision | text | | what the layer computes in
-    unit | text | | tensor core or cuda core
+    unit | text | | core type: tensor core or cuda core
     runner | text | | runner of the tactic that the engine runs, as the tuner names it
     chosen_ms | float | ms | the tuner's time for the tactic that the engine runs, in the formats that it has
     best_ms | float | ms | fastest time of any tactic of this layer in any format
-    regret_ms | float | ms | chosen less best: what formats cost, as `trtlens why` explains layer by layer
-    regret_percent | float | % | regret of the chosen time
+    regret_ms | float | ms | potential saving: chosen less best. It is the price of the formats; `trtlens why` explains it for each layer
+    regret_percent | float | % | potential saving as a share of the chosen time
     measured_ms | float | ms | the profile's time; null for a run without one
-    over_ms | float | ms | measured less chosen: launch and neighbours, which the tuner times without
+    over_ms | float | ms | measured less chosen: launch overhead and the influence of other layers, which the tuner's time leaves out
     tried | int | | tactics with a time, in all formats
     combinations | int | | format combinations considered
     input_formats | text | | inputs of the combination that runs
@@ -47,7 +47,7 @@ COLUMNS = declare(
     best_kernel | text | | its kernel
     tactic_id | uint | | the tactic that runs
     kernel | text | | its kernel
-    record | text | | own; twin: of a layer that is alike; region: of the Myelin region as a whole, or its operation; null for none
+    record | text | | whose tuning record is used: own; twin (an identical layer's); region (the Myelin region's as a whole, or its operation's); null for none
     chosen_reason | text | | why no candidate of this layer is known to be the one that runs
     chosen_line | int | | line of the candidate that runs
     best_line | int | | line of the fastest candidate
@@ -164,10 +164,10 @@ def _sums(build: int, rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
 
 VIEW = View(
     table,
-    question="Which tactic does each layer run, and what would the fastest that was timed have saved?",
+    question="Which tactic does each layer run, and what is the potential saving of the fastest tactic that was timed?",
     place=6,
     heading="Tactics",
-    lead="What does each layer run, and what would the fastest tactic have saved?",
-    empty="no tactics can be told: this needs the engine's layers and the tuner's times, both from a verbose log",
+    lead="Which tactic does each layer run, and what could the fastest tactic save?",
+    empty="no tactics: this view needs the engine's layers and the tuner's times, both from a verbose log",
     largest_first="regret_ms",
 )

@@ -1,4 +1,4 @@
-"""What runs on tensor cores, what on CUDA cores although it could, and what is lost?"""
+"""What runs on tensor cores, what runs on CUDA cores although it could use tensor cores, and what would that save?"""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ if TYPE_CHECKING:
     from trtlens.runs.run import Run
 
 COLUMNS = declare(
-    "view tensorcores", "the layers on one unit (name is null), or one layer on CUDA cores that could run on tensor cores",
+    "view tensorcores", "the layers of one core type (name is null), or one layer on CUDA cores that could run on tensor cores",
     "build unit unit_reason index",
     """
     build | int | | number of the build
-    unit | text | | tensor core or cuda core; null for unknown
-    unit_reason | text | | why the unit is unknown
+    unit | text | | core type: tensor core or cuda core; null for unknown
+    unit_reason | text | | why the core type is unknown
     layers | int | | layers
     layers_percent | float | % | share of the layers that compute
     time_ms | float | ms | time; null where the run has none
@@ -39,7 +39,7 @@ COLUMNS = declare(
     chosen_ms | float | ms | the tuner's time for it
     candidate | text | | the fastest tensor core candidate; null where none was timed
     candidate_ms | float | ms | the tuner's time for that candidate
-    lost_ms | float | ms | what the candidate would save by the tuner's times, less the reformats around it where they were timed; negative where it would cost more
+    lost_ms | float | ms | potential saving: what the candidate would save by the tuner's times, less the reformats around it where they were timed; negative where it would cost more
     candidate_line | int | | line of that candidate
     reason | text | | why it does not run on tensor cores
     """,
@@ -47,7 +47,7 @@ COLUMNS = declare(
 
 
 def table(run: Run) -> pa.Table:
-    """Layers and time by unit, then each layer on CUDA cores that could run on tensor cores, what is lost most first."""
+    """Layers and time by core type, then each layer on CUDA cores that could run on tensor cores, the largest potential saving first."""
     if not run["layers"].num_rows:
         return COLUMNS.empty()
     layers = layers_with_times(run)
@@ -94,7 +94,7 @@ def _row(number: int, subject: Subject) -> dict[str, Any]:
 
 VIEW = View(
     table,
-    question="What runs on tensor cores, what on CUDA cores although it could, and what is lost?",
+    question="What runs on tensor cores, what runs on CUDA cores although it could use tensor cores, and what would that save?",
     place=4,
     empty=NO_LAYERS,
 )

@@ -1,4 +1,4 @@
-"""Why does a layer run what it runs, and what did everything else that was tried cost?"""
+"""Why was each layer's tactic chosen, and how long did the alternatives take?"""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def rank(run: Run, layer: str = "*") -> pa.Table:
 
 VIEW = View(
     table,
-    question="Why does a layer run what it runs, and what did everything else that was tried cost?",
+    question="Why was each layer's tactic chosen, and how long did the alternatives take?",
     place=7,
     empty=NO_LAYERS,
 )
