@@ -65,7 +65,7 @@ def test_a_share_is_written_into_its_bar_from_six_percent_on() -> None:
     assert dict(zip(trace.y, trace.text, strict=True)) == {
         "tensor core": "fp16 89 %",
         "cuda core": "fp16 6 %",
-        "unit unknown": "",
+        "core type unknown": "",
     }
 
 

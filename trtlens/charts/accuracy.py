@@ -89,7 +89,7 @@ def _mark(place: int, row: dict[str, Any]) -> dict[str, Any]:
 
 def _hover(row: dict[str, Any]) -> str:
     parts = [f"<b>{plain(row['tensor'])}</b>", f"error {row['error']:.3g}, {row['verdict'] or 'no verdict'}"]
-    parts += [f"made by {plain(row['layer'])}, {row['precision'] or 'precision unknown'}"] if row["layer"] else []
+    parts += [f"from layer {plain(row['layer'])}, {row['precision'] or 'precision unknown'}"] if row["layer"] else []
     parts += [plain(row["cause"], 100)] if row["cause"] else []
     return "<br>".join(parts)
 
@@ -102,6 +102,6 @@ CHART = Chart(
     place=1,
     reads="accuracy",
     views=("accuracy",),
-    reading="Each point is a compared tensor, higher is worse, an orange outline is wrong or suspect; the strip below shows the precision of the layer that makes it.",
+    reading="Each point is a compared tensor: higher is worse, and an orange outline means wrong or suspect. The strip below shows the precision of the layer that produces it.",
     needs="Compared tensors: `trtlens dump`, then `trtlens accuracy REFERENCE DUMP --profile RUN --keep` ([the commands](../accuracy.md#who-is-blamed)). Tensors without any error, such as copied constants, are left out and counted under the axis.",
 )

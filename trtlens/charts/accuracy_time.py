@@ -35,7 +35,7 @@ def chart(table: pa.Table) -> go.Figure:
         raise MissingData(VIEWS["accuracy"].empty)
     rows = [row for row in compared if row["time_ms"] and row["layer_index"] is not None and row["error_added"] > 0]
     if not rows:
-        raise MissingData(f"no compared tensor that adds error is made by a layer with a time: {NO_TIMES}")
+        raise MissingData(f"no compared tensor that adds error comes from a layer with a time: {NO_TIMES}")
     traces = [
         _points(precision, [row for row in rows if (row["precision"] or UNKNOWN) == precision])
         for precision in by_precision(row["precision"] or UNKNOWN for row in rows)
@@ -80,6 +80,6 @@ CHART = Chart(
     place=2,
     reads="accuracy",
     views=("pins",),
-    reading="Layers to the upper left add much error for little time: run these in a higher precision first (named: the three with most).",
-    needs="Compared tensors, and times of the layers that make them: `--profile RUN --keep` brings both together ([the commands](../accuracy.md#who-is-blamed)).",
+    reading="Layers at the upper left add much error for little time: run these in a higher precision first. The three with the most error for their time are named.",
+    needs="Compared tensors, and times of the layers that produce them: `--profile RUN --keep` combines both ([the commands](../accuracy.md#who-is-blamed)).",
 )

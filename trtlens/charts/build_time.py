@@ -55,6 +55,6 @@ CHART = Chart(
     place=1,
     reads="build",
     views=("build",),
-    reading="Parts of the build by time stamps, then the layers whose tuning took longest.",
+    reading="Parts of the build, then the layers whose tuning took longest.",
     needs="Time stamps before the lines of the log (trtexec and `trtlens profile` write them), or the durations that TensorRT states.",
 )

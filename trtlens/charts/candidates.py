@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from trtlens.runs.run import Run
 
 NO_TUNING = (
-    "no tactics are known: the tuner's times are in the log at verbose level, and only where tactics were timed (a timing cache "
-    "or a loaded engine leaves none); keep the whole log of trtexec --verbose, or of trtlens profile"
+    "no tactics: the tuner's times are in a verbose log, and only where tactics were timed (a build from a timing cache and a loaded "
+    "engine have none); keep the whole log of trtexec --verbose, or of trtlens profile"
 )
 _SPREAD = 0.28
 
@@ -39,7 +39,7 @@ def chart(run: Run, layer: str | None = None) -> go.Figure:
     rows = candidates.filter(pc.and_(of_layer, pc.is_valid(candidates["time_ms"]))).to_pylist()
     if not rows:
         raise MissingData(
-            f"the tuner timed nothing for {name!r}: it may have taken the times from a twin or from a cache"
+            f"the tuner timed no tactic of {name!r}: it may have reused the times of an identical layer or of a timing cache"
         )
     strips = by_precision(row["precision"] or UNKNOWN for row in rows)
     traces = [_strip(place, precision, [row for row in rows if (row["precision"] or UNKNOWN) == precision])
@@ -86,11 +86,11 @@ def _hover(row: dict[str, Any]) -> str:
 CHART = Chart(
     chart,
     title="What the tuner tried for one layer",
-    question="What else could the layer have run, and how fast?",
+    question="Which tactics could the layer have run, and how fast are they?",
     section="tuning",
     place=1,
     reads="run",
     views=("tactics", "why", "candidates"),
-    reading="One point a tactic that the tuner timed, left is faster; the blue ring is what the engine runs. A faster point that does not run needed another format, and reformats around it.",
-    needs="The tuner's candidates, from a verbose log of a build that timed tactics. A layer without a record of its own shows the one of the layer that is alike.",
+    reading="Each point is a tactic that the tuner timed; further left is faster, and the blue ring marks the tactic that the engine runs. A faster tactic that was not chosen needs another format, and so reformats around it.",
+    needs="The tuner's candidates, from a verbose log of a build that timed tactics. A layer that the tuner did not time itself shows the times of the identical layer that it did.",
 )

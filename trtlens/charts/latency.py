@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from trtlens.runs.run import Run
 
 NO_SAMPLES = (
-    "no inferences were timed one by one in this run: trtlens profile times them, or add the file of trtexec --exportTimes; the averages "
-    "of trtexec's performance summary, where the log holds them, are in the view latency"
+    "no samples of single inferences in this run: trtlens profile times them, or add the file of trtexec --exportTimes; the averages "
+    "of trtexec's performance summary, where the log has one, are in the view latency"
 )
 MOST_POINTS = 2000
 """Points drawn for one pass: beyond them the smallest and largest of each stretch stand for it."""
@@ -85,7 +85,7 @@ def kept_points(values: NDArray[np.float64]) -> NDArray[np.int64]:
 
 def _readings(readings: list[dict[str, Any]]) -> list[go.Scatter]:
     moments = [plain(row["moment"] or "?", 30) for row in readings]
-    reasons = [plain(", ".join(row["clock_reasons"] or ()) or "no limit stated", 100) for row in readings]
+    reasons = [plain(", ".join(row["clock_reasons"] or ()) or "no limit reported", 100) for row in readings]
     shared = {"x": moments, "xaxis": "x2", "mode": "lines+markers", "customdata": reasons}
     return [
         go.Scatter(
@@ -101,12 +101,12 @@ def _readings(readings: list[dict[str, Any]]) -> list[go.Scatter]:
 
 CHART = Chart(
     chart,
-    title="Every inference, with the GPU's clock",
+    title="Time of every inference, with the GPU's clock",
     question="Is the latency steady?",
     section="latency",
     place=1,
     reads="run",
     views=("latency",),
-    reading="A steady run is a flat band. Steps and slopes come from clocks that move (below), spikes from other work.",
-    needs="Samples of whole inferences (`trtlens profile`, or `--exportTimes`); the lower part needs the readings of the GPU that `trtlens profile` takes. Of more than 2,000 inferences in a pass the smallest and largest of each stretch are drawn: no spike is lost, and the legend says how many are drawn.",
+    reading="A steady run is a flat band. Steps and slopes come from changing GPU clocks (below), spikes from other work on the GPU or host.",
+    needs="Samples of whole inferences (`trtlens profile`, or `--exportTimes`); the lower part needs the GPU readings that `trtlens profile` takes. Beyond 2,000 inferences in a pass only the smallest and largest of each interval are drawn: no spike is lost, and the legend says how many are drawn.",
 )

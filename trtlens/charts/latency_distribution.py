@@ -83,10 +83,10 @@ def _told(found: Statistics) -> str:
 CHART = Chart(
     chart,
     title="Distribution of the latency",
-    question="How sure is the median, and how long is the tail?",
+    question="How certain is the median, and how long is the tail?",
     section="latency",
     place=2,
     reads="run",
-    reading="The dotted line is the median, with the interval that holds it with 99 % confidence.",
-    needs="Samples of whole inferences. What lies beyond the 99.5th percentile is counted in the last bar.",
+    reading="The dotted line is the median; the legend gives its 99 % confidence interval.",
+    needs="Samples of whole inferences. Inferences beyond the 99.5th percentile are counted in the last bar.",
 )

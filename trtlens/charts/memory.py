@@ -1,4 +1,4 @@
-"""What the engine needs memory for: totals that the build states, and the layers that need most beside their tensors."""
+"""What the engine uses memory for: totals that TensorRT prints, and the layers that need most besides their tensors."""
 
 from __future__ import annotations
 
@@ -69,11 +69,11 @@ def _layers(run: Run) -> list[tuple[str, bool, int]]:
 CHART = Chart(
     chart,
     title="Memory",
-    question="What does the engine need memory for?",
+    question="What does the engine use memory for?",
     section="memory",
     place=1,
     reads="run",
     views=("memory",),
-    reading="Totals as the build states them; hatched bars are single layers.",
+    reading="Totals as TensorRT prints them; hatched bars are single layers.",
     needs="The verbose log of a finished build.",
 )

@@ -52,12 +52,12 @@ def _cost(cost_ms: float | None, untimed: int) -> str:
 CHART = Chart(
     chart,
     title="Reformats by cause",
-    question="Why are the reformats there, and what do they cost?",
+    question="Why do the reformats exist, and what do they cost?",
     section="reformats",
     place=2,
     reads="reformat_causes",
     views=("reformat_causes",),
-    reading="What the reformats of each cause cost in all.",
-    needs="The engine's layers with the formats of their tensors. Widths are costs (measured, else the tuner's) where all are known, else numbers of reformats; a flow that costs nothing is drawn as a hair.",
+    reading="Total cost of the reformats of each cause.",
+    needs="The engine's layers with the formats of their tensors. Widths are costs (measured, else the tuner's) where all are known, else numbers of reformats; a flow that costs nothing is drawn as a thin line.",
     narrow=True,
 )

@@ -1,4 +1,4 @@
-"""Reformats as a flow from the format that is made to the format that is wanted."""
+"""Reformats as a flow from the format before them to the format after them."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def chart(table: pa.Table) -> go.Figure:
     left = list(dict.fromkeys(key[0] for key in flows))
     right = list(dict.fromkeys(key[1] for key in flows))
     costs = {key: sum(row["cost_ms"] or 0.0 for row in members) for key, members in flows.items()}
-    # A flow that costs nothing is still drawn, as a hair: the engine holds it.
+    # A flow that costs nothing is still drawn, as a thin line: the engine has it.
     least = 0.002 * sum(costs.values())
     names = [*left, *right]
     counts = [sum(len(m) for k, m in flows.items() if k[0] == name) for name in left]
@@ -65,12 +65,12 @@ def _format(text: str | None) -> str:
 CHART = Chart(
     chart,
     title="Reformats: from which format to which",
-    question="Between which formats is data copied?",
+    question="Between which formats is data converted?",
     section="reformats",
     place=1,
     reads="reformats",
     views=("reformats",),
-    reading="From the format that is made, on the left, to the format that is wanted, on the right; as wide as it costs.",
-    needs="The engine's layers with the formats of their tensors. Widths are costs (measured, else the tuner's) where all are known, else numbers of reformats; a flow that costs nothing is drawn as a hair.",
+    reading="From the format before, on the left, to the format after, on the right; the width is the cost.",
+    needs="The engine's layers with the formats of their tensors. Widths are costs (measured, else the tuner's) where all are known, else numbers of reformats; a flow that costs nothing is drawn as a thin line.",
     narrow=True,
 )

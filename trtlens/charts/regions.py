@@ -81,10 +81,10 @@ def _hover(row: Row, comparison: Comparison, number: int) -> str:
 CHART = Chart(
     chart,
     title="Region by region",
-    question="Which parts of the model got faster or slower?",
+    question="Which regions of the model got faster or slower?",
     section="changed",
     place=2,
     reads="comparison",
-    reading="Bars above zero got slower, below zero faster; the thin line is the interval of the difference with 99 % confidence. Pick one to see its layer.",
+    reading="Bars above zero are slower, below zero faster; the thin line is the 99 % confidence interval of the difference. Click a bar to see its layer.",
     needs="Two runs or more of one model with times of one kind; the first run is the baseline.",
 )

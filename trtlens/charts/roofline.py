@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
 _LEFT, _RIGHT = 0.5, 20_000.0
 _NO_WORK = (
-    "no layer's operations are known: they follow from the parameters of convolutions and matrix products, which the inspector "
-    "gives at detailed verbosity (trtexec --profilingVerbosity=detailed --exportLayerInfo=layers.json)"
+    "no layer's operations are known: they are computed from the parameters of convolutions and matrix products, which the inspector "
+    "prints at detailed verbosity (trtexec --profilingVerbosity=detailed --exportLayerInfo=layers.json)"
 )
 
 
@@ -41,7 +41,7 @@ def chart(run: Run) -> go.Figure:
     peaks = peaks_of(gpus[-1] if gpus else None)
     traces = [_points(precision, [one for one in work if (one.precision or UNKNOWN) == precision])
               for precision in by_precision(one.precision or UNKNOWN for one in work)]  # fmt: skip
-    note = f"the peaks of {plain(gpus[-1]) if gpus else 'the GPU, which the run does not name,'} are not written down:<br>points without roofs"
+    note = f"no data-sheet peaks for {plain(gpus[-1]) if gpus else 'the GPU, which the run does not name'}:<br>points without roofs"
     if peaks is not None:
         traces = [*_roofs(peaks, work), *traces]
         note = f"roofs of {peaks.gpu}: {peaks.memory_gb_per_s:,.0f} GB/s and dense rates,<br>{peaks.source}"
@@ -89,10 +89,10 @@ def _roofs(peaks: Peaks, work: Sequence[LayerWork]) -> list[go.Scatter]:
 CHART = Chart(
     chart,
     title="Roofline",
-    question="How close does each layer come to what the GPU could do?",
+    question="How close does each layer come to the peak rates of the GPU?",
     section="layers",
     place=5,
     reads="run",
-    reading="A layer under the slope is bound by memory, one under the flat part by arithmetic; the distance to the roof is what a better kernel could gain at most. Layer times hold the launch.",
-    needs="Layer times, and the layers' parameters at detailed verbosity (`--profilingVerbosity=detailed`). Operations are counted for convolutions (each weight once at each position) and for matrix products with stated operands, nothing else is guessed. Bytes are inputs, outputs and weights moved once. Peaks stand in `trtlens/charts/drawing/peaks.py` with the data sheet that they come from: dense rates, no sparsity; a GPU that is not in that list gets points without roofs.",
+    reading="A layer under the slope is limited by memory bandwidth, one under the flat part by arithmetic; the distance to the roof is the most that a better kernel could gain. Layer times include the launch.",
+    needs="Layer times, and the layers' parameters at detailed verbosity (`--profilingVerbosity=detailed`). Operations are counted for convolutions (each weight once for each position) and for matrix products with stated operands; no other layer has a point. Bytes are inputs, outputs and weights, each moved once. Peaks are in `trtlens/charts/drawing/peaks.py` with the data sheet that they come from: dense rates, no sparsity; a GPU that is not in that list gets points without roofs.",
 )

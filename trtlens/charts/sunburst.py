@@ -31,13 +31,13 @@ def chart(table: pa.Table) -> go.Figure:
 
 CHART = Chart(
     chart,
-    title="Time by precision, type and kernel, as rings",
-    question="How do precision, type and kernel share the time?",
+    title="Time by precision, layer type and kernel, as rings",
+    question="How is the time divided among precisions, layer types and kernels?",
     section="layers",
     place=3,
     reads="layers",
     views=("kernels",),
     reading="The same shares as rings: precision, layer type, kernel.",
-    needs="The engine's layers; areas are times where the run has them, else numbers of layers.",
+    needs="The engine's layers; areas are times where the run has layer times, else numbers of layers.",
     narrow=True,
 )

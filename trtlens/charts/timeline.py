@@ -48,18 +48,18 @@ def chart(table: pa.Table) -> go.Figure:
         traces, height=340, barmode="overlay",
         xaxis={"title": {"text": "layers in execution order, without those that launch nothing"}, "showgrid": False,
                "range": [-1, len(layers)]},
-        yaxis={"title": {"text": "time [µs]" if timed else "no times: every layer is drawn alike"}, "showticklabels": timed},
+        yaxis={"title": {"text": "time [µs]" if timed else "no layer times: all bars are equal"}, "showticklabels": timed},
     )  # fmt: skip
 
 
 CHART = Chart(
     chart,
     title="Layers in execution order",
-    question="Where along the network does the time go, and in which precision?",
+    question="Where in the network is the time spent, and in which precision?",
     section="layers",
     place=1,
     reads="layers",
     views=("layers", "slowest"),
-    reading="One bar a layer. Its height is the time, colour and pattern the precision; a triangle marks a reformat. Pick a bar to see all that is known of the layer.",
+    reading="One bar for each layer: its height is the time, its colour and pattern the precision; a triangle marks a reformat. Click a bar to see the layer's details.",
     needs="The engine's layers (a verbose log, or `--exportLayerInfo`). Heights need layer times (`--exportProfile`, or `trtlens profile`); without them every bar has the same height and the axis says so.",
 )

@@ -14,10 +14,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 
-_BY_LAYERS = (
-    "The area is the number of layers, since this run has no times. Precisions hold layer types, these hold kernels; pick a kernel to "
-    "list its layers."
-)
+_BY_LAYERS = "Areas are numbers of layers (this run has no layer times), by precision, layer type and kernel; click a kernel to list its layers."
 
 
 def chart(table: pa.Table) -> go.Figure:
@@ -43,12 +40,12 @@ def chart(table: pa.Table) -> go.Figure:
 
 CHART = Chart(
     chart,
-    title="Time by precision, type and kernel",
+    title="Time by precision, layer type and kernel",
     question="Which precision, layer type and kernel take the time?",
     section="layers",
     place=2,
     reads="layers",
     views=("precision",),
-    reading="The area is the time. Precisions hold layer types, these hold kernels; pick a kernel to list its layers.",
-    needs="The engine's layers; areas are times where the run has them, else numbers of layers.",
+    reading="Areas are times, by precision, layer type and kernel; click a kernel to list its layers.",
+    needs="The engine's layers; areas are times where the run has layer times, else numbers of layers.",
 )

@@ -1,4 +1,4 @@
-"""Tensor cores and CUDA cores: what runs where, in which precision."""
+"""Share of the time on tensor cores and on CUDA cores, by precision."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from trtlens.quantities import duration
 if TYPE_CHECKING:
     import pyarrow as pa
 
-_BY_LAYERS = "The share of the layers on each unit, by precision, since this run has no times; reformats compute nothing and stand apart."
-_ROWS = ("reformats", "unit unknown", "cuda core", "tensor core")
+_BY_LAYERS = "Share of the layers on each core type, by precision (this run has no layer times); reformats compute nothing and have a bar of their own."
+_ROWS = ("reformats", "core type unknown", "cuda core", "tensor core")
 
 
 def chart(table: pa.Table) -> go.Figure:
-    """One bar a unit, stacked by precision; reformats stand apart since they compute nothing.
+    """One bar for each core type, stacked by precision; reformats, which compute nothing, have a bar of their own.
 
     Raises:
         MissingData: no layers are known.
@@ -27,7 +27,7 @@ def chart(table: pa.Table) -> go.Figure:
     """
     layers = running_layers(table)
     timed = layers.attrs["timed"]
-    layers["row"] = layers["unit"].fillna("unit unknown").mask(layers["work"] == "reformat", "reformats")
+    layers["row"] = layers["unit"].fillna("core type unknown").mask(layers["work"] == "reformat", "reformats")
     total = layers["weight"].sum() or 1.0
     layers = layers[layers["weight"] > 0]
     sums = layers.groupby(["row", "shown"])["weight"].agg(["sum", "size"])
@@ -63,7 +63,7 @@ CHART = Chart(
     place=4,
     reads="layers",
     views=("tensorcores",),
-    reading="The share of the time on each unit, by precision; reformats compute nothing and stand apart.",
+    reading="Share of the time on each core type, by precision; reformats compute nothing and have a bar of their own.",
     needs="The engine's layers with kernel names; shares are of the time where the run has it, else of the layers.",
     narrow=True,
 )

@@ -67,11 +67,11 @@ def _label(part: Part) -> str:
 
 CHART = Chart(
     chart,
-    title="From one run to the other",
-    question="What makes up the difference of the total time?",
+    title="What the difference consists of",
+    question="What does the difference in total time consist of?",
     section="changed",
     place=1,
     reads="comparison",
-    reading="From the baseline's time, on the left, to the other run's: what each kind of change costs or saves.",
+    reading="From the baseline's time, on the left, to the other run's: what each kind of change adds or saves.",
     needs="Two runs or more of one model with times of one kind; the first run is the baseline.",
 )

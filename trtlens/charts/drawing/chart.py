@@ -22,8 +22,8 @@ SECTIONS = {
 """Sections of the report in their order: anchor and title."""
 
 
-class MissingData(TrtlensError):  # noqa: N818  it is no fault of anyone's: the report prints it in the chart's place
-    """The run does not hold what a chart draws; the message says what is missing and how to get it."""
+class MissingData(TrtlensError):  # noqa: N818  not a fault: the report prints it in place of the chart
+    """The run lacks the data that a chart draws; the message says what is missing and how to get it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -41,7 +41,7 @@ def _hover(row: dict[str, Any]) -> str:
     time = "no time" if row["time_ms"] != row["time_ms"] or _absent(row["time_ms"]) else duration(row["time_ms"])
     parts = [
         f"<b>{plain(row['name'])}</b>",
-        f"{plain(row['type'])}, {row['shown']}, {_text(row['unit'], 'unit unknown')}",
+        f"{plain(row['type'])}, {row['shown']}, {_text(row['unit'], 'core type unknown')}",
         time,
     ]
     parts += [f"in: {plain(row['inputs'])}"] if not _absent(row["inputs"]) else []
