@@ -124,7 +124,7 @@ def test_what_is_absent_is_said_once(opened: Callable[[str], Page]) -> None:
         "Error along the network, Error against time, Compared tensors, Layers to keep in FP32: No tensors"
     )
     assert "trtlens accuracy REFERENCE DUMP --profile RUN --keep" in together
-    assert overflow.startswith("What FP16 would not hold: ")
+    assert overflow.startswith("Values outside the range of FP16: ")
     assert (
         page.run(
             "document.querySelectorAll('#accuracy [data-chart]:not([hidden]), #accuracy [data-table]:not([hidden])').length"
@@ -138,7 +138,7 @@ def test_a_run_without_times_is_read_by_its_layers(opened: Callable[[str], Page]
     """The caption of the areas speaks of layers and not of time, and what needs times is named as absent."""
     page = opened("untimed")
     page.show("#chart-treemap")
-    assert "number of layers" in page.run("document.querySelector('#chart-treemap .reading').textContent")
+    assert "numbers of layers" in page.run("document.querySelector('#chart-treemap .reading').textContent")
     assert page.absent("layers")[0].startswith("Roofline: No timings in this run")
     assert page.errors() == []
 

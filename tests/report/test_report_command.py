@@ -134,7 +134,7 @@ def test_every_chart_with_data_becomes_an_image(tmp_path: Path, monkeypatch: pyt
     assert "did not write" in say(*command).err
     assert (other.read_bytes(), one.read_bytes()[:4]) == (b"mine", b"\x89PNG")
     (tmp_path / "file").touch()
-    assert "is no folder" in say("report", "no.log", "-o", out, "--svg", tmp_path / "file").err
+    assert "is not a folder" in say("report", "no.log", "-o", out, "--svg", tmp_path / "file").err
 
 
 def _is_drawn(chart: Chart) -> bool:

@@ -158,7 +158,7 @@ def test_runs_that_cannot_be_compared_say_nothing_of_changes() -> None:
     assert "The runs could not be compared: killed lists no engine layers" in page
     assert block(page, "comparison") == {"refused": True, "figures": [{}, {}], "tables": {}}
     assert "no engine: the build was killed, or is still running" in page
-    assert "not held against" not in page
+    assert "not comparable with" not in page
 
 
 def test_a_whole_inference_is_held_against_the_baselines() -> None:
@@ -186,7 +186,8 @@ def test_layer_times_without_an_inference_are_called_a_sum() -> None:
         for name in ("verbose.log.xz", "layers.json.xz", "layer-times.json.xz")
     ]
     page = unescape(render([read_subject(open_run(files))]))
-    assert "sum of the layers, each timed on its own, which adds to it; no inference was timed" in page
+    assert "sum of layer times" in page
+    assert "no inference was timed" in page
     assert "no timings in this run" not in page
 
 

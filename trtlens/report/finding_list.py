@@ -1,4 +1,4 @@
-"""The findings of all runs as plain HTML that needs no script, each with what it stands on."""
+"""The findings of all runs as plain HTML without scripts, each with its evidence."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ _MOST_BUTTONS = 8
 
 
 def findings(subjects: Sequence[Subject]) -> str:
-    """The findings of all runs and of each two of them, most costly first, each with what it stands on."""
+    """The findings of all runs and of each pair of them, most costly first, each with its evidence."""
     rows = [(place, row) for place, subject in enumerate(subjects) for row in subject.view("findings").to_pylist()]
     across = findings_table(find_across([(subject.name, subject.run) for subject in subjects])).to_pylist()
     rows += [(row["build"], row) for row in across]
     if not rows:
         return (
-            '<p class="missing">Nothing was found: no rule applies, or the runs hold too little to judge by (a verbose log and a '
-            "profile of the layers let all rules be asked).</p>"
+            '<p class="missing">No findings: no rule applies, or the runs hold too little data (a verbose log and a layer profile '
+            "cover all rules).</p>"
         )
     leading = {rule.code for rule in FINDINGS.values() if rule.leads}
     rank = {"high": 0, "medium": 1, "low": 2}
@@ -72,7 +72,7 @@ def _finding(anchor: str, place: int, row: dict[str, Any], subjects: Sequence[Su
 
 
 def _layers(place: int, names: Iterable[str], subject: Subject) -> str:
-    """Buttons that pick the layers of a finding."""
+    """Buttons that select the layers of a finding."""
     known: dict[str, int] = {}
     for row in subject.run["layers"].select(["name", "index"]).to_pylist():
         known.setdefault(row["name"], row["index"])

@@ -64,7 +64,7 @@ def check_images_folder(folder: Path) -> None:
 
     """
     if folder.exists() and not folder.is_dir():
-        raise TrtlensError(f"{folder} is no folder: give the name of a folder for the images")
+        raise TrtlensError(f"{folder} is not a folder: name a folder for the images")
 
 
 def _put(image: bytes, place: Path) -> Path:

@@ -1,4 +1,4 @@
-"""The cards of the first screen, as plain HTML that needs no script: what each run is, how long it takes and where the time goes."""
+"""The overview cards as plain HTML without scripts: what each run is, its latency, and where its time goes."""
 
 from __future__ import annotations
 
@@ -33,18 +33,18 @@ _LONGEST_NOTE = 300
 _MEANINGS = {
     "model": "file name of the model",
     "GPU": "the GPU that the engine was built on",
-    "TensorRT": "release that built the engine, from the log or the record of the run",
-    "precisions allowed": "what the builder might use, as trtexec prints it; which layers do is below",
+    "TensorRT": "TensorRT version that built the engine, from the log or run.json",
+    "precisions allowed": "precisions that the builder was allowed to use, as trtexec prints them; those in use are below",
     "build": "which build of the log is shown; RUN@2 picks the second",
-    "layers": "layers of the engine, those that launch no kernel included",
+    "layers": "layers of the engine, including those that launch no kernel",
 }
 """What each fact of a card means, on hover."""
 _NOT_STATED = "not stated"
 _NO_TIMINGS = "no timings in this run"
 _HOW_TO_TIME = "trtlens profile times an engine; or add trtexec's --exportTimes and --exportProfile files"
-_SUM_OF_LAYERS = "sum of the layers, each timed on its own, which adds to it; no inference was timed"
+_SUM_OF_LAYERS = "sum of layer times, each timed on its own with some overhead; no inference was timed"
 _RATIO = "ratio and difference of the medians of the GPU's time; beyond noise with 99 % confidence"
-_RATES = "batch over the median of the GPU's time: inferences of two batches are not the same work"
+_RATES = "batch size divided by the median GPU time, because inferences of two batch sizes are not the same work"
 _UNIT_LOOKS = {"tensor core": "unit-tensor", "cuda core": "unit-cuda"}
 
 
@@ -54,7 +54,7 @@ def text(value: object) -> str:
 
 
 def card(subject: Subject, place: int, baseline: Subject | None, unlike: Sequence[Mismatch] = ()) -> str:
-    """One run: what it is, its latency (against the baseline's), and its time by precision, unit and reformats.
+    """One run: what it is, its latency (against the baseline's), and its time by precision, core type and reformats.
 
     ``unlike`` is in what the run differs from the baseline, so that their times are not of the same work.
     """
@@ -92,11 +92,11 @@ def _state(subject: Subject) -> str:
     facts, info = subject.facts, subject.run.info
     notes = []
     if not facts:
-        notes.append("there is no TensorRT build in this run: nothing of a log was understood")
+        notes.append("no TensorRT build was found in this run: no line of its log was understood")
     else:
         ending = read_ending(subject.run, facts["build"])
         notes += [f"no engine: {ending.text}"] if ending is not None and ending.state != FINISHED else []
-        notes += [f"not all layers are here: {facts['layers_note']}"] if facts.get("layers_note") else []
+        notes += [f"the list of layers is incomplete: {facts['layers_note']}"] if facts.get("layers_note") else []
     notes += [*info.errors[:2], *info.notes]
     return (
         '<ul class="notes">' + "".join(f"<li>{text(shorten(note, _LONGEST_NOTE))}</li>" for note in notes) + "</ul>"
@@ -106,7 +106,7 @@ def _state(subject: Subject) -> str:
 
 
 def _sampled(subject: Subject) -> tuple[str, Statistics] | None:
-    """The samples that tell most of the engine, with what they measure in words."""
+    """The best samples that the run has, with what they measure in words."""
     times = subject.run["run_times"].to_pandas()
     for name, column, words in _PASSES:
         found = summarize(times.loc[times["pass"] == name, column].dropna().to_numpy("float64"))
@@ -125,15 +125,15 @@ def _against(subject: Subject, baseline: Subject, unlike: Sequence[Mismatch]) ->
         if batch is not None and found.run_ms and found.base_ms:
             rates = f"{found.rates(*batch)} in {baseline.name}"
             return f'<p class="against" title="{_RATES}">{text(rates)} (batch {batch[1]}, there {batch[0]})</p>'
-        return f'<p class="against">not held against {text(baseline.name)}: {text(", ".join(map(str, unlike)))}</p>'
+        return f'<p class="against">not comparable with {text(baseline.name)}: {text(", ".join(map(str, unlike)))}</p>'
     if found.difference.verdict == NO_DIFFERENCE:
-        return f'<p class="against">no difference seen to {text(baseline.name)}</p>'
+        return f'<p class="against">no difference from {text(baseline.name)} seen</p>'
     word = found.difference.verdict
     return f'<p class="against {word}" title="{_RATIO}">{factor(found.run_ms, found.base_ms)}{word} than {text(baseline.name)} ({signed_duration(found.difference.diff_ms)})</p>'
 
 
 def _latency(subject: Subject) -> str:
-    """The median with its interval, else trtexec's figure, else that there is none and how to get it."""
+    """The median with its interval, else trtexec's figure, else how to get one."""
     sampled = _sampled(subject)
     if sampled is not None:
         words, found = sampled
@@ -161,10 +161,10 @@ def _big(quantity: str, words: str) -> str:
 
 
 def _shares(subject: Subject) -> str:
-    """Bars of precision, unit and reformats, of the time where it is known, else of the layers."""
+    """Bars of precision, core type and reformats: shares of the time where it is known, else of the layers."""
     rows = subject.view("precision").to_pylist()
     if not rows:
-        return '<p class="how">No layers are known, so no shares: the log ends before them or was not written at verbose level.</p>'
+        return '<p class="how">No engine layers, so no shares: the log ends before they are listed, or was not written at verbose level.</p>'
     timed = any(row["time_ms"] is not None for row in rows)
     weigh = "time_ms" if timed else "layers"
     weights: dict[str, float] = defaultdict(float)
@@ -184,7 +184,7 @@ def _shares(subject: Subject) -> str:
         *by_precision(kind for kind in weights if kind != "reformats"),
         *(["reformats"] if "reformats" in weights else []),
     ]
-    what = "time of the layers" if timed else "layers that do work (no layer times in this run)"
+    what = "time of the layers" if timed else "layers that launch a kernel (this run has no layer times)"
     parts = [(kind, weights[kind], f"p-{kind}") for kind in order]
     moved = f"{counts['reformats']} reformats" if counts.get("reformats") else "no reformats"
     return f"<h4>Compute precision, share of the {what}</h4>{_bar(parts, timed=timed)}{_units(subject, moved)}"
@@ -195,14 +195,14 @@ def _units(subject: Subject, moved: str) -> str:
     timed = any(row["time_ms"] is not None for row in rows)
     sums: dict[str, float] = defaultdict(float)
     for row in rows:
-        sums[row["unit"] or "unit unknown"] += (row["time_ms"] if timed else row["layers"]) or 0.0
+        sums[row["unit"] or "core type unknown"] += (row["time_ms"] if timed else row["layers"]) or 0.0
     parts = [
         (name, sums[name], _UNIT_LOOKS.get(name, "p-unknown"))
-        for name in ("tensor core", "cuda core", "unit unknown")
+        for name in ("tensor core", "cuda core", "core type unknown")
         if sums.get(name)
     ]
     bar = _bar(parts, timed=timed) if parts else ""
-    return f"<h4>Unit, share of the {'time of the' if timed else ''} layers that compute; {moved}</h4>{bar}"
+    return f"<h4>Core type, share of the {'time of the layers' if timed else 'layers'} that compute; {moved}</h4>{bar}"
 
 
 def _bar(parts: Sequence[tuple[str, float, str]], *, timed: bool) -> str:
@@ -232,7 +232,7 @@ def _percent(share: float) -> str:
 
 
 def precision_styles() -> str:
-    """CSS classes of the precisions: the charts' colours, each with lines of its own direction over it."""
+    """CSS classes of the precisions: the charts' colours under hatching of different directions."""
     angles = {"fp32": 45, "tf32": 135, "int8": 90, "int4": 0, "fp8": 0, "fp4": 60, "bf16": 120, "reformats": 150}
     rules = []
     for name in (

@@ -135,16 +135,18 @@ def _about(subjects: Sequence[Subject]) -> str:
         unread = sum(row["lines"] for row in reading)
         tables = ", ".join(f"{name} {run[name].num_rows:,}" for name in run if run[name].num_rows)
         builds = (
-            f"build {subject.build} of {len(subject.builds)} is shown (RUN@2 picks another); "
+            f"build {subject.build} of {len(subject.builds)} is shown (RUN@2 selects another); "
             if len(subject.builds) > 1
             else ""
         )
-        lines = f"; {unread:,} lines of the log were not understood (trtlens parse --unread)" if unread else ""
+        lines = (
+            f"; {unread:,} lines of the log were not understood (trtlens parse --unread shows them)" if unread else ""
+        )
         rows.append(
             f"<li><b>{text(subject.name)}</b>: {text(builds + (tables or 'no rows in any table') + lines)}.</li>"
         )
     return (
-        f"<ul>{''.join(rows)}</ul><ul id='thinned'></ul><p>Numbers on this page keep seven significant digits; the tables of the runs hold them whole "
-        "(trtlens show VIEW RUN --format csv). Of long series of latencies the chart draws the smallest and largest of each stretch.</p>"
-        f"<p>Made by trtlens {VERSION}. The page is one file, loads nothing and sends nothing.</p>"
+        f"<ul>{''.join(rows)}</ul><ul id='thinned'></ul><p>Numbers on this page have seven significant digits; trtlens show VIEW RUN --format csv "
+        "writes them in full. Of long series of latencies the chart draws the smallest and largest of each interval.</p>"
+        f"<p>Made by trtlens {VERSION}. This page is one file; it loads nothing and sends nothing.</p>"
     )

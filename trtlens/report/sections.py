@@ -1,4 +1,4 @@
-"""The parts of the page: which charts and tables stand in each, how to read them, and what an empty one says."""
+"""The sections of the page: their charts and tables, how to read them, and the text of an empty one."""
 
 from __future__ import annotations
 
@@ -58,10 +58,10 @@ class _Table:
 
 
 _OTHER_TABLES = {
-    "candidates": _Table("All candidates", NO_TUNING, "Every tactic that the tuner tried or skipped."),
-    "changes": _Table("All changes", "no change was found between the runs"),
-    "compare": _Table("All regions", "no regions are known"),
-    "settings": _Table("Settings that differ", "no setting that the runs state differs"),
+    "candidates": _Table("All candidates", NO_TUNING, "Every tactic that the tuner timed or skipped."),
+    "changes": _Table("All changes", "no changes between the runs"),
+    "compare": _Table("All regions", "no regions: a run lists no engine layers"),
+    "settings": _Table("Settings that differ", "no recorded setting differs"),
 }
 
 

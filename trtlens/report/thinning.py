@@ -1,4 +1,4 @@
-"""Which candidates the page carries where a run holds more than a mail attachment bears; what is left out is told."""
+"""Which candidates the page holds where a run has more than a mail attachment can take, and a note on those left out."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def thin_candidates(table: pa.Table, most: int = MOST_CANDIDATES) -> tuple[pa.Ta
     each = int(fitting.index[-1]) + 1 if len(fitting) else 1
     kept = table.filter(of_numpy(rank.to_numpy() < each))
     note = (
-        f"{kept.num_rows:,} of {total:,} candidates are on this page: what runs and the fastest of each layer, {each:,} a layer at most; "
-        "all of them: trtlens show candidates RUN --format csv"
+        f"{kept.num_rows:,} of {total:,} candidates are on this page: the chosen and the fastest ones, at most {each:,} for each layer; "
+        "trtlens show candidates RUN --format csv lists all"
     )
     return kept, note

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 _LAYERS, _TUNER = 1, 2
 _NOTHING = (
-    "there is nothing to lay on a time axis: neither layers with times nor timed candidates; use a verbose log, or a run of "
+    "nothing to export: the run has neither layer times nor timed candidates; use a verbose log, or a run of "
     "trtlens profile"
 )
 _TOLD = ("type", "precision", "unit", "inputs", "outputs", "kernel", "line")

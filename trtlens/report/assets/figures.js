@@ -154,7 +154,7 @@ function candidateFigure(run, base, layer, op, styles) {
   const table = run.table("candidates");
   let rows = table.where("layer", layer).filter((row) => table.value("time_ms", row) !== null);
   if (op !== null) rows = rows.filter((row) => table.value("op", row) === op);
-  if (!rows.length) return { missing: "The tuner timed nothing for this layer: it launches no kernel, or its times come from a twin or from a cache." };
+  if (!rows.length) return { missing: "The tuner timed no tactic of this layer: it launches no kernel, or its times come from an identical layer or a timing cache." };
   const precisionOf = (row) => table.value("precision", row) || "unknown";
   const known = new Set(rows.map(precisionOf));
   const order = Object.keys(styles.colours).filter((one) => known.has(one));

@@ -115,7 +115,7 @@ class Page {
   candidatesOf(run, base) {
     const tuned = run.tuned[this.picked];
     if (!base || base.missing) return base;
-    return tuned ? candidateFigure(run, base, tuned[0], tuned[1], this.data) : { missing: "The tuner has no record of the picked layer: it launches no kernel, or the log does not name it." };
+    return tuned ? candidateFigure(run, base, tuned[0], tuned[1], this.data) : { missing: "The tuner has no record of the selected layer: it launches no kernel, or the log does not name it." };
   }
 
   onPoint(name, point) {
@@ -305,7 +305,7 @@ class Page {
 const page = new Page();
 page.start().catch((error) => {
   const trouble = document.getElementById("trouble");
-  trouble.textContent = `Charts and tables could not be made: ${error.message}`;
+  trouble.textContent = `Charts and tables could not be drawn: ${error.message}`;
   trouble.hidden = false;
   throw error;
 });

@@ -8,9 +8,9 @@ function describe(run, index) {
   if (row === undefined) return null;
   const of = (name) => layers.value(name, row);
   const parts = [facts([
-    ["type", of("type")], ["precision", of("precision") || "unknown"], ["known from", of("precision_from")],
-    ["unit", of("unit") || `unknown: ${of("unit_reason") || "not stated"}`], ["shown by", of("unit_evidence")],
-    ["time", of("time_ms") === null ? "no timing of this layer" : `${timeText(of("time_ms"))}${share(layers, of("time_ms"))}`],
+    ["type", of("type")], ["precision", of("precision") || "unknown"], ["precision from", of("precision_from")],
+    ["core type", of("unit") || `unknown: ${of("unit_reason") || "not stated"}`], ["core type from", of("unit_evidence")],
+    ["time", of("time_ms") === null ? "no time for this layer" : `${timeText(of("time_ms"))}${share(layers, of("time_ms"))}`],
     ["time from", of("time_source")], ["position", String(index)], ["line of the log", of("line") === null ? null : String(of("line"))],
   ])];
   parts.push(...tensors(run, index), ...kernel(run, of("kernel"), of("tactic_id")), ...tactic(run, index), ...candidates(run, index));
@@ -64,9 +64,9 @@ function tactic(run, index) {
   if (row === undefined) return [];
   const v = (name) => table.value(name, row);
   const ms = (name) => (v(name) === null ? null : timeText(v(name)));
-  return titled("What the tuner knows", facts([
-    ["runs", ms("chosen_ms")], ["fastest in any format", ms("best_ms")], ["fastest kernel", v("best_kernel")], ["would have saved", ms("regret_ms")],
-    ["record", v("record")], ["why not known", v("chosen_reason")], ["tactics timed", v("tried") === null ? null : numberText(v("tried"))],
+  return titled("Tuning", facts([
+    ["chosen tactic", ms("chosen_ms")], ["fastest tactic, any format", ms("best_ms")], ["fastest kernel", v("best_kernel")], ["potential saving", ms("regret_ms")],
+    ["record", v("record")], ["why unknown", v("chosen_reason")], ["tactics timed", v("tried") === null ? null : numberText(v("tried"))],
   ]));
 }
 
@@ -86,8 +86,8 @@ function candidates(run, index) {
     list.append(make("li", { class: runs ? "runs" : null }, `${timeText(table.value("time_ms", row))} ${table.value("precision", row) || ""}${runs ? " (runs)" : ""} `,
       make("span", { class: "mono muted", text: table.value("tactic_name", row) || table.value("tactic_id", row) || "" })));
   }
-  const rest = rows.length > shown.length ? make("p", { class: "muted", text: `${rows.length - shown.length} slower ones are in the chart and table of Tuning.` }) : null;
-  const alike = tuned[2] ? make("p", { class: "muted", text: `The tuner's record is that of a layer that is alike: ${tuned[2]}` }) : null;
+  const rest = rows.length > shown.length ? make("p", { class: "muted", text: `${rows.length - shown.length} slower ones are in the chart and the table under Tuning.` }) : null;
+  const alike = tuned[2] ? make("p", { class: "muted", text: `The times are those of an identical layer: ${tuned[2]}` }) : null;
   return titled(`Fastest candidates (${rows.length} timed)`, alike, list, rest);
 }
 
@@ -97,7 +97,7 @@ function reformat(run, index) {
   if (row === undefined) return [];
   const v = (name) => table.value(name, row);
   return titled("Reformat", facts([
-    ["cause", v("cause")], ["shown by", v("detail")], ["advice", v("advice")], ["before", v("before")], ["after", v("after")],
+    ["cause", v("cause")], ["evidence", v("detail")], ["advice", v("advice")], ["before", v("before")], ["after", v("after")],
     ["made by", v("producer")], ["read by", v("consumers")], ["cost", v("cost_ms") === null ? null : `${timeText(v("cost_ms"))} (${v("cost_source")})`],
   ]));
 }
@@ -116,7 +116,7 @@ function memory(run, name) {
   const row = table ? table.where("layer", name)[0] : undefined;
   if (row === undefined) return [];
   const names = ["scratch_bytes", "device_persistent_bytes", "host_persistent_bytes"];
-  return titled("Memory beside its tensors", facts(names.map((one) => [table.byName[one].title, table.byName[one].text(row)])));
+  return titled("Memory besides its tensors", facts(names.map((one) => [table.byName[one].title, table.byName[one].text(row)])));
 }
 
 function nodes(run, index) {

@@ -54,7 +54,7 @@ class Grid {
       if (row) this.choose(Number(row.dataset.row));
     });
     this.place.replaceChildren(make("div", { class: "tools" }, this.searchBox, this.counter, make("span", { class: "fill" }), clear, save), this.scroller);
-    if (empty.length) this.place.append(make("p", { class: "empties", text: `Columns without any value here: ${empty.join(", ")}.` }));
+    if (empty.length) this.place.append(make("p", { class: "empties", text: `Empty columns: ${empty.join(", ")}.` }));
   }
 
   widthOf(column) {
@@ -158,7 +158,7 @@ class Grid {
     const left = [[this.shown.length - last, "rows"], [this.columns.length - columns.length, "columns"]].filter(([count]) => count);
     if (!printed) rows.append(this.space(this.shown.length - last));
     else if (left.length) {
-      const text = `On a screen the page shows ${left.map(([count, what]) => `${count} more ${what}`).join(" and ")}.`;
+      const text = `On screen the page shows ${left.map(([count, what]) => `${count} more ${what}`).join(" and ")}.`;
       rows.append(make("tr", {}, make("td", { colspan: columns.length, text })));
     }
     this.body.replaceChildren(rows);
