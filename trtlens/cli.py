@@ -1,4 +1,4 @@
-"""The command line: the only place that turns errors into one line on stderr and an exit code (`trtlens.commands.exits`)."""
+"""The command line: turns every error into one line on stderr and an exit code (`trtlens.commands.exits`)."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def _print_version(value: bool) -> None:
 def options(
     version: Annotated[
         Optional[bool],  # noqa: UP045  typer reads annotations at run time, on Python 3.10 too
-        typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and stop."),
+        typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and exit."),
     ] = None,
     debug: Annotated[bool, typer.Option(_DEBUG, help="Print the traceback of an error.")] = False,
 ) -> None:

@@ -1,4 +1,4 @@
-"""Writes results: tables on a terminal, JSON, CSV and Parquet; the only module beside the commands that prints."""
+"""Writes results: tables on a terminal, JSON, CSV and Parquet; with the commands the only code that prints."""
 
 from __future__ import annotations
 
@@ -38,9 +38,9 @@ _LONG = 1e7
 """From here on a number in a cell has a power of ten."""
 _NUMBER = re.compile(r"-?[\d,]{1,40}(?:\.\d{1,20})?(?:e[-+]?\d{1,3})?")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u206f\ufff9-\ufffb\ud800-\udfff]")
-"""What a terminal acts on: control characters, marks of the direction of text, halves of surrogate pairs."""
+"""What a terminal would interpret: control characters, text-direction marks, halves of surrogate pairs."""
 _FORMULA = tuple("=+-@\uff1d\uff0b\uff0d\uff20")
-"""What a text begins with that a spreadsheet takes for a formula; the last four are their wide forms."""
+"""First characters of a text that a spreadsheet takes for a formula; the last four are their wide forms."""
 
 
 class Format(str, Enum):
@@ -53,7 +53,7 @@ class Format(str, Enum):
 
 
 def write_table(table: pa.Table, form: Format, *, title: str | None = None) -> None:
-    """Write rows to standard output in the asked format.
+    """Write rows to standard output in a format.
 
     Raises:
         TrtlensError: Parquet, which is binary, would go to a terminal.
@@ -131,7 +131,7 @@ def _write_parquet(table: pa.Table) -> None:
     import pyarrow.parquet as pq  # noqa: PLC0415
 
     if sys.stdout.isatty():
-        raise TrtlensError("Parquet is binary: send it to a file (> layers.parquet) or choose another --format")
+        raise TrtlensError("Parquet is binary: redirect it to a file (> layers.parquet) or choose another --format")
     buffer = io.BytesIO()
     pq.write_table(table, buffer)
     sys.stdout.buffer.write(buffer.getvalue())
@@ -179,7 +179,7 @@ def print_table(table: pa.Table, *, title: str | None = None, columns: Sequence[
 
 
 def worth_showing(name: str, table: pa.Table) -> bool:
-    """Columns without any value say nothing, nor does the number of the only build."""
+    """Whether a column has values; the number of the only build is left out too."""
     column = table[name]
     return column.null_count < table.num_rows and not (name == "build" and len(column.unique()) == 1)
 
@@ -193,7 +193,7 @@ def heading(name: str, table: pa.Table) -> str:
 
 
 def cell_text(name: str, value: Any) -> str:
-    """A value as people read it: four digits, ids in hexadecimal, nothing for null; names do no harm to a terminal."""
+    """A value for people: four digits, ids in hexadecimal, nothing for null, control characters escaped."""
     if value is None:
         return ""
     if name == "tactic_id":

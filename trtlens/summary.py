@@ -51,7 +51,7 @@ class BuildSummary:
 
 
 def summarise(run: Run) -> list[BuildSummary]:
-    """A summary for each build (or loaded engine) that the run holds; parts of a log that say nothing are left out."""
+    """A summary for each build (or loaded engine) of the run; parts of a log without information are left out."""
     rows = run["builds"].to_pylist()
     telling = [row for row in rows if row["is_build"] or row["command"] or _tells(run.build(row["build"]))]
     shown = [_summarise(run.build(row["build"]), row) for row in telling or rows[:1]]

@@ -26,7 +26,7 @@ _PIPED_WIDTH = 110
 
 
 class CompareFormat(str, Enum):
-    """How ``compare`` writes; ``markdown`` is for a comment on a pull request."""
+    """Formats of ``compare``; ``markdown`` is for a comment on a pull request."""
 
     TABLE = "table"
     JSON = "json"
@@ -45,29 +45,35 @@ def compare(
         Optional[list[str]],  # noqa: UP045  typer reads annotations at run time, on Python 3.10 too
         typer.Argument(
             help="Runs of one model: run folders or logs; files of one run joined by commas (verbose.log,layers.json,"
-            "layer-times.json); @2 behind a log means its second build. The first run is the baseline."
+            "layer-times.json); LOG@2 is the second build of a log. The first run is the baseline."
         ),
     ] = None,
     baseline: Annotated[
         Optional[str],  # noqa: UP045
-        typer.Option("--baseline", help="The run to hold the others against: as typed, its name, or its place from 1."),
+        typer.Option(
+            "--baseline", help="The run to compare the others with: as typed, its name, or its position from 1."
+        ),
     ] = None,
     regions: Annotated[
-        bool, typer.Option("--regions", help="Show every region; the rows of json, csv and parquet are regions then.")
+        bool,
+        typer.Option(
+            "--regions",
+            help="Show every region; json, csv and parquet then have a row for each region instead of each change.",
+        ),
     ] = False,
-    top: Annotated[int, typer.Option("--top", min=0, help="Changes to show in table and markdown; 0 for all.")] = 15,
+    top: Annotated[int, typer.Option("--top", min=0, help="Number of changes in table and markdown; 0 for all.")] = 15,
     fail_on: Annotated[
         Optional[list[str]],  # noqa: UP045
         typer.Option(
-            "--fail-on", help="Exit with 1 where this holds, such as 'latency > +3%'; may be given several times."
+            "--fail-on", help="Exit with 1 if this is true, such as 'latency > +3%'; may be given several times."
         ),
     ] = None,
-    strict: Annotated[bool, typer.Option("--strict", help="Exit with 1 also where a check cannot be judged.")] = False,
+    strict: Annotated[bool, typer.Option("--strict", help="Also exit with 1 if a check cannot be judged.")] = False,
     form: Annotated[
         CompareFormat, typer.Option("--format", "-f", help="How to write the result.")
     ] = CompareFormat.TABLE,
     list_quantities: Annotated[
-        bool, typer.Option("--list-quantities", help="List what --fail-on can judge, and stop.")
+        bool, typer.Option("--list-quantities", help="List the quantities that --fail-on can check, and exit.")
     ] = False,
 ) -> None:
     """Compare runs of one model: other precisions, other TensorRT versions, other builds."""
@@ -103,7 +109,7 @@ def _place(wanted: str, arguments: list[RunArgument], names: list[str]) -> int:
     for place, (argument, name) in enumerate(zip(arguments, names, strict=True)):
         if wanted in {argument.text, name, str(place + 1)}:
             return place
-    raise TrtlensError(f"{wanted!r} is none of the runs to be the baseline: choose one of {', '.join(names)}")
+    raise TrtlensError(f"the baseline {wanted!r} is none of the runs: choose one of {', '.join(names)}")
 
 
 def _table(comparison: Comparison, *, regions: bool) -> pa.Table:
@@ -157,7 +163,7 @@ def _print(comparison: Comparison, *, regions: bool, top: int) -> None:
     if rows:
         print_table(CHANGE_COLUMNS.table(change_columns(comparison, rows)), title="Changes", columns=_CHANGE_COLUMNS)
     if hidden:
-        sys.stdout.write(f"{hidden} more changes: --top 0 shows them all\n\n")
+        sys.stdout.write(f"{hidden} more changes: --top 0 shows all\n\n")
     settings = settings_table(comparison)
     if settings.num_rows:
         print_table(settings, title="Settings that differ")

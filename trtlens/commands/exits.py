@@ -1,4 +1,4 @@
-"""What a command's end means to its caller: the exit code, and one line on stderr where something went wrong.
+"""How a command ends: its exit code, and one line on stderr if something went wrong.
 
 | exit code | meaning |
 |---|---|
@@ -7,8 +7,8 @@
 | 2 | wrong usage, or a file that cannot be read or written |
 | 3 | TensorRT or CUDA failed |
 | 70 | a bug of trtlens |
-| 74 | standard output takes nothing: full or closed |
-| 130, 143 | stopped by a signal (128 and its number); 141 where the reader of the output went away |
+| 74 | standard output cannot be written: full or closed |
+| 130, 143 | stopped by a signal (128 and its number); 141 if the reader of the output exited |
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ def exit_code(error: BaseException, *, debug: bool) -> int:
     if isinstance(error, OutputError):
         abandon_output()
         return _told(
-            f"the output cannot be written ({reason(error)}): free the place or send it elsewhere", OUTPUT_FAILED
+            f"the output cannot be written ({reason(error)}): free disk space, or write it elsewhere", OUTPUT_FAILED
         )
     if isinstance(error, OSError) and error.filename is not None:
         return _told(f"{error.filename}: {reason(error)}", WRONG_USAGE)

@@ -1,4 +1,4 @@
-"""``trtlens kernel``: what a kernel's name says."""
+"""The command ``kernel``: what a kernel's name means."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def kernel(
     names: Annotated[list[str], typer.Argument(help="Kernel or tactic names; - reads them from stdin, one a line.")],
     form: FormatOption = Format.TABLE,
 ) -> None:
-    """Say what kernel names mean: precision, tensor core or CUDA core, and the part of the name that tells."""
+    """Decode kernel names: precision, core type, and the part of the name that shows them."""
     listed = [line for name in names for line in (_stdin_lines() if name == "-" else [name])]
     write_table(_table(listed), form)
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 FormatOption = Annotated[Format, typer.Option("--format", "-f", help="How to write the rows.")]
 BuildOption = Annotated[
     Optional[int],  # noqa: UP045  typer reads annotations at run time, on Python 3.10 too
-    typer.Option("--build", help="Only this build of a log that holds several (from 1)."),
+    typer.Option("--build", help="Only this build of a log with several, from 1."),
 ]
 _TABLE = "table:"
 _SEVERITY_STYLES = {"internal error": "bold red", "error": "bold red", "warning": "yellow"}
@@ -37,23 +37,25 @@ def parse(
         typer.Argument(help="A verbose log (also .gz, .xz, .zst, or - for stdin), with JSON files of the same run."),
     ],
     out: Annotated[
-        Optional[Path], typer.Option("--out", "-o", help="Keep the run in this folder: raw files and Parquet tables.")  # noqa: UP045
+        Optional[Path],  # noqa: UP045
+        typer.Option("--out", "-o", help="Save the run in this folder: its raw files and Parquet tables."),
     ] = None,
     build: BuildOption = None,
     unread: Annotated[
-        bool, typer.Option("--unread", help="Show how lines were read, with examples of unread ones.")
+        bool,
+        typer.Option("--unread", help="Show how the lines were read, with examples of those that were not understood."),
     ] = False,
-    force: Annotated[bool, typer.Option("--force", help="Replace a run that the folder already holds.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Replace a run that the folder already contains.")] = False,
     form: FormatOption = Format.TABLE,
 ) -> None:
-    """Read a log, and the JSON files of the same run, and say what the build did."""
+    """Read a log and the JSON files of the same run, and summarise the build."""
     from trtlens.runs.run import open_run  # noqa: PLC0415
 
     if out is not None:
         from trtlens.runs.run_folders import keep_run  # noqa: PLC0415
 
         keep_run(files, out, build=build, force=force)
-        sys.stderr.write(f"run kept in {visible(str(out))}\n")
+        sys.stderr.write(f"run saved in {visible(str(out))}\n")
     run = open_run(files, build=build) if out is None else open_run(out)
     _print_parsed(run if build is None else run.build(build), form, unread=unread)
 
@@ -68,7 +70,7 @@ def _print_parsed(run: Run, form: Format, *, unread: bool) -> None:
 
 
 def print_run(run: Run) -> None:
-    """Print what a run's builds did, and on stderr how to learn what is missing."""
+    """Print a summary of each build of a run, and on stderr how to get what is missing."""
     from rich.text import Text  # noqa: PLC0415
 
     from trtlens.summary import summarise  # noqa: PLC0415
@@ -101,8 +103,8 @@ def _print_notes(run: Run) -> None:
         sys.stderr.write(f"{unread:,} {lines} not understood: trtlens parse --unread shows them\n")
     if not run["layers"].num_rows and not run["candidates"].num_rows and not _has_failed(run):
         sys.stderr.write(
-            "no layers and no tactics here: they are printed by a verbose logger alone; build with trtexec --verbose "
-            "(or trt.Logger.VERBOSE) and keep stdout and stderr in one file: > build.log 2>&1\n"
+            "no layers and no tactics: TensorRT prints them at verbose level only; build with trtexec --verbose "
+            "(or trt.Logger.VERBOSE) and write stdout and stderr to one file: > build.log 2>&1\n"
         )
 
 
@@ -129,7 +131,7 @@ def show(
     view: Annotated[
         str,
         typer.Argument(
-            help="The view or table to show (table:layers for the table behind a view); `trtlens views` lists them."
+            help="The view or table to show (table:layers for the table of that name); `trtlens views` lists the views."
         ),
     ],
     run: Annotated[list[str], typer.Argument(help="A run folder, or a log with JSON files of the same run.")],
@@ -137,10 +139,10 @@ def show(
     form: FormatOption = Format.TABLE,
     chart: Annotated[
         Optional[Path],  # noqa: UP045
-        typer.Option("--chart", help="Write the view's chart to this HTML file instead of showing rows."),
+        typer.Option("--chart", help="Write the view's chart to this HTML file instead of printing rows."),
     ] = None,
 ) -> None:
-    """Show one view (or one raw table) of a run or a log."""
+    """Print a view, or a table, of a run or a log."""
     from trtlens.runs.run import open_run  # noqa: PLC0415
     from trtlens.tables.declarations import TABLES  # noqa: PLC0415
     from trtlens.views import VIEWS  # noqa: PLC0415
@@ -149,7 +151,7 @@ def show(
     if table is not None and table not in TABLES:
         raise TrtlensError(
             f"there is no view {view!r}: choose one of {', '.join(VIEWS)}; or a table: {', '.join(TABLES)} "
-            f"({_TABLE}layers for one that has a view's name)"
+            f"({_TABLE}layers for a table with the name of a view)"
         )
     if chart is not None:
         check_place(chart)
@@ -173,7 +175,9 @@ def _write_chart(run: Run, view: str, path: Path) -> None:
     found = chart_of_view(view)
     if found is None:
         drawn = sorted({name for one in CHARTS.values() for name in one.views})
-        raise TrtlensError(f"there is no chart of {view}: choose one of {', '.join(drawn)}; or trtlens report for all")
+        raise TrtlensError(
+            f"there is no chart of {view}: choose one of {', '.join(drawn)}; or make all charts with trtlens report"
+        )
     subject = read_subject(run)
     write_document(path, chart_page(with_title(found.draw(subject.run), f"{found.title}, {subject.name}")))
     sys.stderr.write(f"chart written to {path}\n")

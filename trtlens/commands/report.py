@@ -1,4 +1,4 @@
-"""Commands that make files to show to others: ``report``, ``export``."""
+"""Commands that write files for others: ``report``, ``export``."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from trtlens.report.subject import Subject
 
 _RUN_HELP = (
-    "A run folder or a log; files of one run joined by commas (verbose.log,layers.json,layer-times.json); @2 behind a log means its "
-    "second build."
+    "A run folder or a log; files of one run joined by commas (verbose.log,layers.json,layer-times.json); LOG@2 is the second "
+    "build of a log."
 )
 
 
@@ -35,7 +35,7 @@ def register(app: typer.Typer) -> None:
 
 
 def report(
-    runs: Annotated[list[str], typer.Argument(help=_RUN_HELP + " Of several runs the first is the baseline.")],
+    runs: Annotated[list[str], typer.Argument(help=_RUN_HELP + " The first of several runs is the baseline.")],
     out: Annotated[Path, typer.Option("--out", "-o", help="The HTML file to write.")] = Path("report.html"),
     png: Annotated[
         Optional[Path],  # noqa: UP045  typer reads annotations at run time, on Python 3.10 too
@@ -46,7 +46,7 @@ def report(
         typer.Option("--svg", help="Also write every chart as SVG into this folder (needs the extra images)."),
     ] = None,
 ) -> None:
-    """Make one HTML file with charts, tables and findings of one or several runs; it needs no network."""
+    """Write one HTML file with charts, tables and findings of one or several runs; it needs no network."""
     check_place(out)
     from trtlens.report import render  # noqa: PLC0415
     from trtlens.report.images import check_images_folder  # noqa: PLC0415
@@ -66,7 +66,7 @@ def export(
     out: Annotated[Path, typer.Option("--out", "-o", help="The file to write.")],
     to: Annotated[Target, typer.Option("--to", help="The format to write.")] = Target.PERFETTO,
 ) -> None:
-    """Write a run for another tool: a trace with the layers by stream and the tuner's candidates."""
+    """Write a trace of a run for another tool: its layers by stream, and the tuner's candidates."""
     check_place(out)
     from trtlens.report.trace_events import trace_json  # noqa: PLC0415
 
@@ -80,7 +80,7 @@ def _open(texts: Sequence[str]) -> list[Subject]:
     from trtlens.report.subject import read_subject  # noqa: PLC0415
 
     arguments = [read_argument(text) for text in texts]
-    # What tells runs apart says nothing of a single one: that keeps its own name.
+    # A single run keeps its own name: names that tell runs apart are for several.
     names = run_names(arguments) if len(arguments) > 1 else [None]
     return [read_subject(one.open(), name, one.build) for one, name in zip(arguments, names, strict=True)]
 

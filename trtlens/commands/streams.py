@@ -1,4 +1,4 @@
-"""The standard streams of a command, whatever its caller made of them: closed, full, or of an encoding without our letters."""
+"""The standard streams of a command, even if closed, full, or of an encoding that lacks some characters."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 class OutputError(OSError):
-    """Standard output takes nothing: full, closed, or gone; not an error of any other file."""
+    """Standard output cannot be written: full or closed. Errors of other files are not this one."""
 
 
 class _Output(io.FileIO):
@@ -29,9 +29,9 @@ class _Output(io.FileIO):
 
 
 def prepare_streams() -> None:
-    """Open those that the caller closed, and let no letter that an encoding lacks end a command.
+    """Open streams that the caller closed, and escape characters that an encoding lacks.
 
-    A closed stream gets its own number back, so that no file that is opened later takes what is printed; reading or
+    A closed stream gets its own number back, so that no file opened later receives the output; reading or
     writing it fails as the system says it.
     """
     for number, stream, flags in (
@@ -59,5 +59,5 @@ def _writer(encoding: str) -> io.TextIOWrapper:
 
 
 def abandon_output() -> None:
-    """Drop what is still to be written to standard output: Python would try again at its end, and say so."""
+    """Drop what is still buffered for standard output: Python would try to write it again at exit, and report the failure."""
     _open_as(sys.stdout.fileno(), os.O_WRONLY)

@@ -38,21 +38,21 @@ def why(
         typer.Argument(
             metavar="LAYER RUN|LOG...",
             help="A layer's name, a part of it or a glob; then a run folder, or a log with JSON files of the same run. "
-            "With --all only the run.",
+            "With --all give the run only.",
         ),
     ],
     everything: Annotated[
-        bool, typer.Option("--all", help="Rank all layers by what the fastest candidate would have saved.")
+        bool, typer.Option("--all", help="Rank all layers by the potential saving of their fastest candidate.")
     ] = False,
     build: BuildOption = None,
     form: FormatOption = Format.TABLE,
 ) -> None:
-    """Say why TensorRT chose what a layer runs, and what everything else that it tried cost."""
+    """Explain why TensorRT chose a layer's tactic, and how long the alternatives took."""
     from trtlens.views import why as view  # noqa: PLC0415
 
     if not everything and len(words) < 2:
         raise TrtlensError(
-            "give a layer and then a run or a log: trtlens why conv1 build.log; or --all to rank every layer"
+            "give a layer and a run or log: trtlens why conv1 build.log; or rank all layers: trtlens why --all build.log"
         )
     layer, paths = ("*", words) if everything else (words[0], words[1:])
     run = _opened(paths, build)
@@ -79,7 +79,7 @@ def _print_why(run: Run, layer: str) -> None:
     if count > _MOST_LAYERS:
         write_table(view.rank(run, layer), Format.TABLE)
         sys.stderr.write(
-            f"{count} layers fit {visible(layer)!r}: give more of a name to read about one, or --format json for all\n"
+            f"{visible(layer)!r} matches {count} layers: narrow it to read about one, or use --format json for all\n"
         )
         return
     out = console()
@@ -105,12 +105,12 @@ def _print_layer(out: Console, build: int, index: int, rows: list[dict[str, Any]
                 _print_sentence(out, "", f"  {candidate['text']}", candidate["lines"])
             if len(candidates) > _MOST_CANDIDATES:
                 rest = len(candidates) - _MOST_CANDIDATES
-                _print_sentence(out, "", f"  {rest} more precisions and formats, slower: --format json lists them", [])
+                _print_sentence(out, "", f"  {rest} slower precisions and formats: --format json lists them", [])
     out.print()
 
 
 def _print_sentence(out: Console, label: str, text: str, lines: list[int]) -> None:
-    """A label and a sentence behind it, wrapped on a terminal, with the lines of the log that it stands on."""
+    """A label and a sentence, wrapped on a terminal, with the log lines that support it."""
     from rich.text import Text  # noqa: PLC0415
 
     indent = len(text) - len(text.lstrip())
@@ -135,14 +135,14 @@ def findings(
         typer.Option(
             "--against",
             metavar="RUN|LOG",
-            help="A second run of the same model to compare with: a run folder, a log, or files of one run joined by commas; @2 "
-            "behind a log means its second build.",
+            help="A second run of the same model to compare with: a run folder, a log, or files of one run joined by commas; "
+            "LOG@2 is the second build of a log.",
         ),
     ] = None,
     build: BuildOption = None,
     form: FormatOption = Format.TABLE,
 ) -> None:
-    """Say what costs time in an engine and in its build, with the evidence and the next check."""
+    """List what costs time in an engine and its build and what puts accuracy at risk, with evidence and the next check."""
     from trtlens.views import findings as view  # noqa: PLC0415
 
     run = _opened(files, build)
@@ -154,7 +154,7 @@ def findings(
         write_table(rows, form)
     elif not rows.num_rows:
         sys.stderr.write(
-            f"nothing found in {visible(run.name)}: trtlens show tactics and trtlens why --all have the numbers\n"
+            f"no findings in {visible(run.name)}: trtlens show tactics and trtlens why --all have the numbers\n"
         )
     else:
         _print_findings(rows.to_pylist())
@@ -165,7 +165,7 @@ def _note_unlike(run: Run, other: Run) -> None:
 
     found = ", ".join(map(str, unlike(run, other)))
     if found:
-        sys.stderr.write(visible(f"nothing of {other.name} counts here: {found}") + "\n")
+        sys.stderr.write(visible(f"{other.name} is not used, because the runs cannot be compared: {found}") + "\n")
 
 
 def _second_run(text: str) -> Run:
