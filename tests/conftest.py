@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import lzma
 import os
-from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
-from trtlens.runs.run import Run, open_run
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from trtlens.runs.run import Run
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -43,16 +46,26 @@ def capture_files(precision: str) -> list[Path]:
     return [CAPTURES / precision / name for name in ("verbose.log.xz", "layers.json.xz", "layer-times.json.xz")]
 
 
-@cache
 def captured(precision: str) -> Run:
     """One of the three ResNet-50 captures, read once."""
-    return open_run(capture_files(precision))
+    from tests.golden.inputs import opened
+
+    return opened(f"resnet50-h200/{precision}")
 
 
 def corpus_files() -> list[Path]:
     """Public logs that the environment variable TRTLENS_CORPUS names; none where it is not set."""
     folder = os.environ.get("TRTLENS_CORPUS")
     return sorted(Path(folder).glob("*.log.xz")) if folder else []
+
+
+@pytest.fixture(scope="module")
+def fixtures_read_once() -> Iterator[None]:
+    """In a module that uses it, commands take runs of the fixtures that were read before instead of reading them again."""
+    from tests.golden.inputs import read_once
+
+    with read_once():
+        yield
 
 
 @pytest.fixture(params=PRECISIONS)

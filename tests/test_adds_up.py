@@ -12,7 +12,7 @@ import pytest
 from tests.conftest import FIXTURES
 from tests.doubles.made_runs import MadeRun, chain
 from tests.golden.commands import say
-from trtlens import open_run
+from tests.golden.inputs import opened
 from trtlens.charts import charts_of_comparison
 from trtlens.comparison import Comparison, compare_runs
 from trtlens.comparison.headlines import tell
@@ -22,6 +22,8 @@ from trtlens.comparison.times import judge, judge_summary
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+pytestmark = pytest.mark.usefixtures("fixtures_read_once")
 
 H200 = FIXTURES / "h200"
 FIRST = "The layers do not account for this"
@@ -40,7 +42,7 @@ def compared(base: MadeRun, run: MadeRun) -> Comparison:
 
 
 def captured(names: Sequence[str]) -> Comparison:
-    return compare_runs([open_run(H200 / name) for name in names], names=list(names))
+    return compare_runs([opened(f"h200/{name}") for name in names], names=list(names))
 
 
 def y_titles(comparison: Comparison) -> list[str]:

@@ -11,6 +11,7 @@ import pytest
 
 from tests.conftest import FIXTURES
 from tests.doubles.made_logs import GENERATED, header, log, run_of, runner, tactic
+from tests.golden.inputs import opened
 from trtlens.runs.run import Run, open_run
 
 LOGS = (
@@ -55,9 +56,7 @@ def test_the_parts_are_those_of_the_raw_log() -> None:
         for text in re.findall(r"^\[([\d/:-]{19})\]", raw, re.MULTILINE)
     ]
     found = {
-        row["name"]: row["seconds"]
-        for row in rows(open_run(FIXTURES / "h200" / "resnet50-fp16"))
-        if row["kind"] in {"total", "part"}
+        row["name"]: row["seconds"] for row in rows(opened("h200/resnet50-fp16")) if row["kind"] in {"total", "part"}
     }
     inner = stated["Graph construction"] + stated["Graph optimization"] + stated["selection"]
     assert found["tactic selection"] == stated["selection"] == 60.3187
@@ -69,11 +68,7 @@ def test_the_parts_are_those_of_the_raw_log() -> None:
 
 def test_generation_that_does_not_hold_the_tuning_is_a_part_of_its_own() -> None:
     """5.1 states 0.0312 s of engine generation behind 3.25 s of tactic selection."""
-    parts = {
-        row["name"]: row["seconds"]
-        for row in rows(open_run(FIXTURES / "releases" / "5.1.log"))
-        if row["kind"] == "part"
-    }
+    parts = {row["name"]: row["seconds"] for row in rows(opened("releases/5.1")) if row["kind"] == "part"}
     assert parts == {"graph optimization": 0.00213, "tactic selection": 3.25, "engine generation": 0.0312}
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from trtlens import open_run
+from tests.golden.inputs import opened
 from trtlens.runs.captured_tables import with_captured_facts
 from trtlens.runs.run_info import info_of
 from trtlens.tables.declarations import TABLES
@@ -39,7 +39,7 @@ def test_log_and_inspector_agree_on_every_layer(name: str) -> None:
 @pytest.mark.parametrize("name", BUILT)
 def test_every_layer_has_its_times(name: str) -> None:
     """Each layer that ran has a median of all its executions; their sum is within reach of the end-to-end time."""
-    run = open_run(H200 / name)
+    run = opened(f"h200/{name}")
     build = run["builds"]["build"].to_pylist()[-1]
     layers = [row for row in run.view("layers").to_pylist() if row["build"] == build]
     assert all(row["time_ms"] is not None for row in layers)
@@ -50,14 +50,14 @@ def test_every_layer_has_its_times(name: str) -> None:
 
 def test_calibration_is_told_from_the_engine() -> None:
     """An INT8 build logs two networks: the one that calibrates and the one that is kept."""
-    builds = open_run(H200 / "resnet50-int8")["builds"].to_pylist()
+    builds = opened("h200/resnet50-int8")["builds"].to_pylist()
     assert [row["is_calibration"] for row in builds] == [True, False]
     assert all(row["gpu"] == "NVIDIA H200" for row in builds)
 
 
 def test_pinned_layers_run_in_fp32() -> None:
     """Layers that were pinned to FP32 compute in FP32 or TF32, the others in FP16."""
-    layers = open_run(H200 / "resnet50-fp16-pinned")["layers"].to_pylist()
+    layers = opened("h200/resnet50-fp16-pinned")["layers"].to_pylist()
     convolutions = [row for row in layers if row["type"].endswith("Convolution") and "/Conv" in row["name"]]
     precisions: dict[bool, set[str | None]] = {True: set(), False: set()}
     for row in convolutions:
@@ -68,7 +68,7 @@ def test_pinned_layers_run_in_fp32() -> None:
 
 def test_a_refused_model_is_explained() -> None:
     """A build that the parser refuses leaves a run whose errors have codes."""
-    run = open_run(H200 / "refused")
+    run = opened("h200/refused")
     assert run.info.status == "failed"
     codes = {row["code"] for row in run["messages"].to_pylist() if row["severity"] == "error"}
     assert {"plugin-not-found", "parse-failed"} <= codes
@@ -76,7 +76,7 @@ def test_a_refused_model_is_explained() -> None:
 
 def test_a_killed_build_leaves_a_run_that_opens() -> None:
     """A build that was killed in the middle of its tuning has its candidates, and no engine is claimed."""
-    run = open_run(H200 / "killed")
+    run = opened("h200/killed")
     (build,) = run["builds"].to_pylist()
     assert not build["complete"]
     assert run["candidates"].num_rows > 3000
@@ -85,7 +85,7 @@ def test_a_killed_build_leaves_a_run_that_opens() -> None:
 
 def test_a_dry_queue_is_told() -> None:
     """Where launching takes longer than computing, the samples and the notes say that the GPU waited."""
-    slow, quick = open_run(H200 / "resnet50-int8-launch-bound"), open_run(H200 / "resnet50-int8")
+    slow, quick = opened("h200/resnet50-int8-launch-bound"), opened("h200/resnet50-int8")
     assert any("ran dry" in note for note in slow.info.notes)
     dry = [row["queue_dry"] for row in slow["run_times"].to_pylist() if row["pass"] == "timing"]
     assert sum(dry) > 100
@@ -98,7 +98,7 @@ def test_a_dry_queue_is_told() -> None:
 
 def test_calibration_leaves_a_scale_for_every_tensor() -> None:
     """The scales that calibration found, by tensor; constants, for which 0 is printed, have none; no line is left unread."""
-    run = open_run(H200 / "resnet50-int8")
+    run = opened("h200/resnet50-int8")
     rows = [row for row in run["dynamic_ranges"].to_pylist() if row["origin"] == "calibration"]
     assert len(rows) == 180
     scales = {row["tensor"]: row["scale"] for row in rows}
@@ -110,7 +110,7 @@ def test_calibration_leaves_a_scale_for_every_tensor() -> None:
 
 def test_a_captured_run_says_who_built_it() -> None:
     """The log has trtexec's prefix; the run's own record tells that trtlens was the host."""
-    assert set(open_run(H200 / "resnet50-fp16")["builds"]["wrapper"].to_pylist()) == {"trtlens"}
+    assert set(opened("h200/resnet50-fp16")["builds"]["wrapper"].to_pylist()) == {"trtlens"}
 
 
 @pytest.mark.parametrize(
@@ -119,7 +119,7 @@ def test_a_captured_run_says_who_built_it() -> None:
 )
 def test_allowed_precisions_read_as_trtexec_prints_them(name: str, allowed: str) -> None:
     """FP32 is always allowed, and is all that is where no flag was given."""
-    assert open_run(H200 / name)["builds"]["precision_flags"].to_pylist()[-1] == allowed
+    assert opened(f"h200/{name}")["builds"]["precision_flags"].to_pylist()[-1] == allowed
 
 
 @pytest.mark.parametrize(
@@ -150,7 +150,7 @@ def test_precisions_that_no_flag_tells_stay_unknown(changed: dict[str, Any], is_
 @pytest.mark.parametrize(("name", "precision", "most"), [("fp16", "fp16", 0.01), ("int8", "int8", 0.2)])
 def test_errors_find_their_layers_and_times(name: str, precision: str, most: float) -> None:
     """In a run that was compared and profiled every tensor that a convolution makes has error, precision and time."""
-    run = open_run(H200 / f"resnet50-{name}-compared")
+    run = opened(f"h200/resnet50-{name}-compared")
     rows = [row for row in run.view("accuracy").to_pylist() if row["verdict"] and "/layer" in row["tensor"]]
     assert len(rows) == 52
     assert {row["precision"] for row in rows} == {precision}

@@ -23,6 +23,8 @@ from trtlens.comparison.result_tables import CHANGE_COLUMNS, REGION_COLUMNS
 if TYPE_CHECKING:
     from pathlib import Path
 
+pytestmark = pytest.mark.usefixtures("fixtures_read_once")
+
 
 def captured(name: str) -> str:
     """One capture as an argument: its files joined by commas."""

@@ -15,7 +15,8 @@ import pytest
 from tests.conftest import FIXTURES
 from tests.doubles.made_runs import MadeLayer, MadeRun, chain
 from tests.golden.commands import say
-from trtlens import TrtlensError, open_run
+from tests.golden.inputs import opened
+from trtlens import TrtlensError
 from trtlens.comparison import compare_runs
 from trtlens.comparison.figures import split_difference
 from trtlens.findings import find_across
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
 
     from trtlens.runs.run import Run
 
+pytestmark = pytest.mark.usefixtures("fixtures_read_once")
+
 H200 = FIXTURES / "h200"
 CODE = "int8-slower-than-fp16"
 
@@ -37,7 +40,7 @@ CODE = "int8-slower-than-fp16"
 @cache
 def recorded(name: str) -> Run:
     """One of the recorded runs; of the calibrated ones the engine alone."""
-    run = open_run(H200 / name)
+    run = opened(f"h200/{name}")
     return run.build(run["builds"]["build"].to_pylist()[-1])
 
 

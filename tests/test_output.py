@@ -22,6 +22,8 @@ from trtlens import TABLES, VIEWS, open_run
 from trtlens.cli import app
 from trtlens.output import PRECISION_COLOURS, cell_text, shorten, to_csv, to_json, visible
 
+pytestmark = pytest.mark.usefixtures("fixtures_read_once")
+
 ROOT = Path(__file__).parents[1]
 SMALL = ROOT / "fixtures" / "small-build" / "verbose.log"
 HOSTILE = "a\x1b]0;owned\x07\u202eb\x9bc\x00<script>d\u2028"

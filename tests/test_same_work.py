@@ -14,6 +14,7 @@ import pytest
 from tests.conftest import FIXTURES
 from tests.doubles.made_runs import MadeRun, chain
 from tests.golden.commands import say
+from tests.golden.inputs import opened
 from trtlens import TrtlensError, open_run
 from trtlens.comparison import compare_runs
 from trtlens.comparison.gate import PASSED, UNKNOWN, judge_checks, read_check
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from trtlens.runs.run import Run
+
+pytestmark = pytest.mark.usefixtures("fixtures_read_once")
 
 H200 = FIXTURES / "h200"
 NAMES = ("a", "b", "c", "d")
@@ -58,7 +61,7 @@ def without_nodes(made: MadeRun) -> Run:
 
 def second_card(*names: str) -> tuple[str, str | None]:
     """The report's card of the second of two recorded runs, and why they could not be compared."""
-    subjects = [read_subject(open_run(H200 / name)) for name in names]
+    subjects = [read_subject(opened(f"h200/{name}")) for name in names]
     compared = compare(subjects)
     return unescape(card(subjects[1], 1, subjects[0], compared.mismatches(subjects, 1))), compared.reason
 
@@ -77,7 +80,7 @@ def test_a_log_states_its_model_among_trtexecs_options(path: str, file: str | No
 
 def test_a_log_of_trtexec_states_its_model() -> None:
     """The model of a real form of the log is found in what is read of it, not only in a table made by hand."""
-    run = open_run(FIXTURES / "alignment" / "releases" / "8.6.log")
+    run = opened("alignment/releases/8.6")
     named = replace(run, tables={**run.tables, "options": of_model("/x/net.onnx").run()["options"]})
 
     assert model_of(run) == Model(None, None)
@@ -86,7 +89,7 @@ def test_a_log_of_trtexec_states_its_model() -> None:
 
 def test_a_run_folder_states_file_and_hash() -> None:
     """`run.json` of a captured run has both."""
-    model = model_of(open_run(H200 / "resnet50-fp16"))
+    model = model_of(opened("h200/resnet50-fp16"))
 
     assert model.file == "resnet50.onnx"
     assert (model.sha256 or "").startswith("5a3a46e77107")

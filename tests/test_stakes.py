@@ -15,8 +15,8 @@ from typing import Any
 import pytest
 
 from tests.conftest import FIXTURES
+from tests.golden.inputs import opened
 from trtlens.findings.stakes import LAYER_PROFILER, NO_TIMES, TUNER, Clock
-from trtlens.runs.run import open_run
 
 RUNS = FIXTURES / "h200"
 RULES = Path(__file__).parents[1] / "trtlens" / "findings"
@@ -27,7 +27,7 @@ TIMED = ("encoder-fp16", "mobilenet-batch-8", "resnet50-int8")
 @cache
 def rows(name: str) -> dict[str, dict[str, Any]]:
     """Findings of one of the recorded runs, by code."""
-    return {row["code"]: row for row in open_run(RUNS / name).view("findings").to_pylist()}
+    return {row["code"]: row for row in opened(f"h200/{name}").view("findings").to_pylist()}
 
 
 def inference_ms(name: str) -> float:

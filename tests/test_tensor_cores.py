@@ -8,6 +8,7 @@ import pytest
 
 from tests.conftest import FIXTURES
 from tests.doubles.made_logs import line_of
+from tests.golden.inputs import opened
 from trtlens.runs.run import open_run
 
 LOG = FIXTURES / "releases" / "8.6-cuda-cores.log"
@@ -57,7 +58,7 @@ def test_each_layer_says_why(name: str, layer: str, reason: str) -> None:
 
 def test_every_convolution_of_an_engine_without_tensor_cores_is_listed() -> None:
     """ResNet-50 with TF32 off: its 53 convolutions and one product of matrices could, its pooling could not."""
-    run = open_run(FIXTURES / "h200" / "resnet50-fp32")
+    run = opened("h200/resnet50-fp32")
     layers = [row for row in run["layers"].to_pylist() if not row["is_reformat"]]
     could = [row["name"] for row in layers if row["type"].endswith(("Convolution", "MatrixMultiply"))]
     rows = [row["name"] for row in run.view("tensorcores").to_pylist() if row["name"] is not None]

@@ -7,7 +7,7 @@ import re
 from functools import cache
 
 from tests.conftest import FIXTURES
-from trtlens.runs.run import open_run
+from tests.golden.inputs import opened
 
 RUN = FIXTURES / "h200" / "resnet50-int8"
 TIMED = re.compile(r"Tactic: (0x[0-9a-f]{16}) Time: ([0-9.e-]+)$")
@@ -39,7 +39,7 @@ def block(number: int) -> dict[int, tuple[str, str, float]]:
 
 def test_rivals_are_counted_as_in_the_raw_log() -> None:
     """10 of 29 chosen lines of the second build that launch a kernel have another tactic within 1 % under the same header: counted from raw lines."""
-    run = open_run(RUN)
+    run = opened("h200/resnet50-int8")
     rows = [row for row in run["tuned_layers"].to_pylist() if row["build"] == 2 and row["candidate_line"] is not None]
     layers = [row for row in run["layers"].to_pylist() if row["build"] == 2]
     idle = {row["index"] for row in layers if row["is_reformat"] or row["type"] == "NoOp"}
@@ -60,7 +60,7 @@ def test_rivals_are_counted_as_in_the_raw_log() -> None:
 
 def test_each_rival_named_stands_under_the_same_header() -> None:
     """The evidence's two lines are of one format combination and name two tactics."""
-    found = open_run(RUN).view("findings").to_pylist()
+    found = opened("h200/resnet50-int8").view("findings").to_pylist()
     evidence = next(row for row in found if row["code"] == "unstable-choice")["evidence"]
     for sentence in evidence:
         rival, runs = (int(number) for number in re.findall(r"line (\d+)", sentence))

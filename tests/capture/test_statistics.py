@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.conftest import FIXTURES
-from trtlens import open_run
+from tests.golden.inputs import opened
 from trtlens.statistics import (
     FEWEST_SAMPLES,
     Z,
@@ -113,7 +113,7 @@ def test_neighbours_that_are_alike_widen_the_interval() -> None:
 @pytest.mark.parametrize("name", STEADY)
 def test_stretches_of_a_measured_run_hold_its_median(name: str) -> None:
     """Of stretches of 250 inferences of a steady run at least 90 % of the intervals hold the whole run's median."""
-    rows = open_run(H200 / name)["run_times"].select(["pass", "gpu_ms"]).to_pylist()
+    rows = opened(f"h200/{name}")["run_times"].select(["pass", "gpu_ms"]).to_pylist()
     times = np.array([row["gpu_ms"] for row in rows if row["pass"] == "timing"])
     starts = range(0, len(times) - 250, 50)
 

@@ -7,7 +7,8 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from trtlens.runs.run import Run, open_run
+from tests.golden.inputs import opened
+from trtlens.runs.run import Run
 
 FIXTURES = Path(__file__).parents[2] / "fixtures"
 H200 = FIXTURES / "h200"
@@ -15,7 +16,7 @@ H200 = FIXTURES / "h200"
 
 def captured(name: str = "resnet50-fp16") -> Run:
     """One of the captured runs."""
-    return open_run(H200 / name)
+    return opened(f"h200/{name}")
 
 
 def with_candidates(run: Run, copies: int) -> Run:

@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 
     from trtlens.charts import Chart
 
+pytestmark = pytest.mark.usefixtures("fixtures_read_once")
+
 SMALL = FIXTURES / "small-build" / "verbose.log"
 _KALEIDO = importlib.util.find_spec("kaleido") is not None
 _BROWSER = shutil.which("chromium") or shutil.which("google-chrome")
