@@ -6,6 +6,7 @@ import json
 import re
 from collections import Counter
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +32,7 @@ class Golden:
     unaligned: Lists
 
 
+@cache
 def read_golden(case: str) -> Golden:
     folder = FIXTURES / "alignment" / case
     answer = json.loads((folder / "pairs.json").read_text("utf-8"))

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from tests.golden.inputs import opened
+from tests.report.hostile_run import hostile_run
+from trtlens.report import read_subject, render
 from trtlens.runs.run import Run
 
 FIXTURES = Path(__file__).parents[2] / "fixtures"
@@ -17,6 +20,18 @@ H200 = FIXTURES / "h200"
 def captured(name: str = "resnet50-fp16") -> Run:
     """One of the captured runs."""
     return opened(f"h200/{name}")
+
+
+@cache
+def page_of_two() -> str:
+    """The report of two captured runs."""
+    return render([read_subject(captured("resnet50-fp16")), read_subject(captured("resnet50-int8"))])
+
+
+@cache
+def hostile_page() -> str:
+    """The report of the run whose names are hostile."""
+    return render([read_subject(hostile_run())])
 
 
 def with_candidates(run: Run, copies: int) -> Run:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.report.hostile_run import NAMES, hostile_run
-from tests.report.large_runs import captured
+from tests.report.large_runs import hostile_page, page_of_two
 from trtlens import open_run
 from trtlens.charts import CHARTS
 from trtlens.report import read_subject, render
@@ -47,6 +47,12 @@ class Page:
         size = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": False}
         self.browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
 
+    def fits(self, width: int) -> bool:
+        """Whether nothing makes the page wider than a window of that width: a phone's, a desk's."""
+        self.resize(width)
+        self.until(f"innerWidth === {width} && document.documentElement.scrollWidth <= {width}")
+        return True
+
     def show(self, selector: str) -> None:
         """Bring an element into sight and wait until it is filled."""
         self.run(f"document.querySelector('{selector}').scrollIntoView({{block: 'center'}})")
@@ -75,16 +81,15 @@ class Page:
 def opened(browser: Any, tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Page]:
     """Opens the report of two captured runs, or of the hostile one."""
     folder = tmp_path_factory.mktemp("reports")
-    subjects = [read_subject(captured("resnet50-fp16")), read_subject(captured("resnet50-int8"))]
-    (folder / "two.html").write_text(render(subjects), "utf-8")
-    (folder / "hostile.html").write_text(render([read_subject(hostile_run())]), "utf-8")
+    (folder / "two.html").write_text(page_of_two(), "utf-8")
+    (folder / "hostile.html").write_text(hostile_page(), "utf-8")
     untimed = Path(__file__).parents[2] / "fixtures" / "resnet50-h200" / "fp16"
     (folder / "untimed.html").write_text(render([read_subject(open_run(untimed / "verbose.log.xz"))]), "utf-8")
     return lambda name: Page(browser, folder / f"{name}.html")
 
 
 def test_every_chart_is_drawn_without_a_complaint(opened: Callable[[str], Page]) -> None:
-    """Scrolling through draws each chart that the run has data for; the console stays empty."""
+    """Scrolling through draws each chart that the run has data for, none wider than the window; the console stays empty."""
     page = opened("two")
     drawn = page.draw_all()
     assert len(drawn) == 14
@@ -98,6 +103,8 @@ def test_every_chart_is_drawn_without_a_complaint(opened: Callable[[str], Page])
         )
         == 0
     )
+    assert page.fits(1600)
+    assert page.fits(400)
     assert page.errors() == []
 
 
@@ -259,22 +266,14 @@ def test_another_run_and_another_theme(opened: Callable[[str], Page]) -> None:
     assert page.errors() == []
 
 
-@pytest.mark.parametrize("width", [400, 1600])
-@pytest.mark.parametrize("name", ["two", "hostile"])
-def test_the_page_fits_its_window(opened: Callable[[str], Page], name: str, width: int) -> None:
-    """Nothing makes the page itself wider than the window, on a phone and on a desk."""
-    page = opened(name)
-    page.resize(width)
-    page.draw_all()
-    assert page.run("document.documentElement.scrollWidth") <= width
-
-
 def test_hostile_names_show_as_text_and_run_nothing(opened: Callable[[str], Page]) -> None:
     """With every chart drawn, every table filled and every layer picked the canary is silent and names read as they are."""
     page = opened("hostile")
     page.draw_all()
     for table in page.run("[...document.querySelectorAll('[data-table]:not([hidden])')].map(e => e.id)"):
         page.show(f"#{table}")
+    assert page.fits(400)
+    assert page.fits(1600)
     for index in range(len(NAMES)):
         page.run(f"location.hash = '#layer-0-{index}'")
         page.until(f"!document.getElementById('panel').hidden && location.hash === '#layer-0-{index}'")

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.doubles.made_runs import MadeRun
-from tests.report.hostile_run import NAMES, hostile_run
-from tests.report.large_runs import FIXTURES, H200, captured, with_candidates
+from tests.report.hostile_run import NAMES
+from tests.report.large_runs import FIXTURES, H200, captured, hostile_page, page_of_two, with_candidates
 from trtlens.charts import charts_of_run
 from trtlens.report import read_subject, render
 from trtlens.report.encoding import encode_table, pack, to_json
@@ -66,7 +66,7 @@ def block(page: str, name: str) -> Any:
 @pytest.fixture(scope="module")
 def two() -> str:
     """The report of two captured runs."""
-    return render([read_subject(captured(name)) for name in ("resnet50-fp16", "resnet50-int8")])
+    return page_of_two()
 
 
 def test_the_page_loads_nothing_and_fits_into_a_mail(two: str) -> None:
@@ -125,7 +125,7 @@ def test_a_captured_run_has_every_chart_but_accuracy(two: str, name: str) -> Non
 
 def test_hostile_names_are_never_markup() -> None:
     """No tag of the page comes from a name, and the data gives the names back with controls as escapes."""
-    page = render([read_subject(hostile_run())])
+    page = hostile_page()
     parsed = outline(page)
     assert [a for tag, a in parsed.tags if tag in {"img", "b", "iframe"} and tag == "img"] == []
     assert not any("onerror" in attributes for _, attributes in parsed.tags)
