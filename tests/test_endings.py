@@ -63,6 +63,7 @@ def test_what_ends_a_build_counts_before_what_it_survives() -> None:
     ("texts", "info", "state"),
     [
         (GENERATED, {}, FINISHED),
+        (("Data initialization and engine generation completed in 0.04 seconds.",), {}, FINISHED),
         ((*GENERATED[1:], ROW), {}, FINISHED),
         (TUNING, {"status": "building"}, KILLED),
         (TUNING, {"status": "interrupted"}, INTERRUPTED),

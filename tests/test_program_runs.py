@@ -218,3 +218,21 @@ def test_a_library_s_name_states_the_version_for_want_of_a_line(
 ) -> None:
     """TensorRT's own libraries bear its version; a line that states it says more."""
     assert rows(log(*lines) + INT8_BUILD, "tensorrt_version", "version_line")[0] == (version, stated_by)
+
+
+@pytest.mark.parametrize(
+    ("banner", "lines", "wrapper"),
+    [
+        ("&&&& RUNNING TensorRT.trtexec # trtexec --deploy=net.prototxt", "[I] deploy: net.prototxt\n[I] [TRT] Original: 5 layers\n[I] Average over 10 runs", "trtexec"),
+        ("&&&& RUNNING TensorRT.sample_mnist # ./sample_mnist", "[I] Building\n[I] Output:\n[I] [TRT] Original: 5 layers", "sample"),
+        (None, '[I] Output "prob": 10x1x1\n[I] 0.1\n[I] [TRT] Original: 5 layers', "sample"),
+        (None, "[I] Building\n[V] Original: 5 layers", "polygraphy"),
+        ("&&&& RUNNING TensorRT.trtexec # trtexec --onnx=a.onnx", f"{_STAMP} [I] [TRT] Original: 5 layers", "trtexec"),
+        ("&&&& RUNNING TensorRT.sample_mnist # ./sample_mnist", f"{_STAMP} [I] [TRT] Original: 5 layers", "sample"),
+        ("&&&& RUNNING TensorRT.trtexec # trtexec --onnx=a.onnx", "[TRT] [V] Original: 5 layers", "python"),
+    ],
+)  # fmt: skip
+def test_samples_are_told_from_polygraphy(banner: str | None, lines: str, wrapper: str) -> None:
+    """Samples and the trtexec of 5.x write their own lines as Polygraphy does, but mark those of TensorRT."""
+    text = f"{banner}\n{lines}\n" if banner else f"{lines}\n"
+    assert rows(text, "wrapper") == [(wrapper,)]

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from trtlens_parsers.prefixes import Prefix
     from trtlens_parsers.program_run import OpenRun
 
+_SAMPLES = frozenset({"sample", "polygraphy", "trtexec"})
+"""Wrappers whose prefix NVIDIA's samples write, too."""
 _FAILED = frozenset({"build-failed", "no-implementation"})
 
 
@@ -236,9 +238,16 @@ class OpenBuild:
         )
 
     def _wrapper(self) -> str | None:
-        """The program whose prefix most lines have; trtexec's of 5.x is Polygraphy's too, and its banner tells them apart."""
+        """The program whose prefix most lines have.
+
+        NVIDIA's samples, of which trtexec is one, share their prefix, and their banner says which of them it is. Up to 6.x
+        they mark TensorRT's lines (``[I] [TRT] ``), while their own are like Polygraphy's.
+        """
         found = max(self.wrappers, key=lambda name: self.wrappers[name], default=None)
-        return "trtexec" if found == "polygraphy" and self.run.loads is not None else found
+        program = self.run.program or ""
+        if found not in _SAMPLES or not (program or "sample" in self.wrappers):
+            return found
+        return "trtexec" if program.endswith("trtexec") else "sample"
 
     def _is_build(self) -> bool:
         """Whether an engine was built here, or was to be: an engine that is only loaded is no build."""
