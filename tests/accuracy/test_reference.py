@@ -239,8 +239,9 @@ def test_small_memory_takes_several_runs_and_gives_the_same(dump_of: Callable[..
 def test_only_named_tensors_are_dumped(tmp_path: Path) -> None:
     """Patterns choose the tensors; the inputs are there all the same."""
     from trtlens.capture.dumping.reference import Plan
+    from trtlens.layer_patterns import read_patterns
 
-    folder = run(MODELS / "small_cnn.onnx", tmp_path / "out", plan=Plan(("block/*", "logits")))
+    folder = run(MODELS / "small_cnn.onnx", tmp_path / "out", plan=Plan(read_patterns("block/*,logits")))
     names = list(open_dump(folder).tensors)
     assert names[0] == "input"
     assert "logits" in names

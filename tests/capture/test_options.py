@@ -19,7 +19,6 @@ from trtlens.capture.options.spelling import (
     parse_shapes,
     parse_tactic_sources,
 )
-from trtlens.capture.patterns import lookup, matches
 from trtlens.errors import TrtlensError
 
 NAMES = st.text(st.characters(codec="utf-8", exclude_characters="',"), min_size=1).filter(
@@ -151,22 +150,3 @@ def test_given_options_are_json() -> None:
         "memory_pools": {"workspace": 1 << 20},
     }
     assert BuildOptions().given() == {}
-
-
-@given(st.lists(st.text("ab*[?]", max_size=6), min_size=1, max_size=5), st.lists(st.text("ab[?]", max_size=4)))
-def test_patterns_fit_what_they_are_made_of(parts: list[str], fills: list[str]) -> None:
-    """A name made from a pattern by putting anything for each * fits; only * is special."""
-    pattern = "*".join(parts)
-    pieces = pattern.split("*")
-    filled = [*fills, *[""] * len(pieces)]
-    name = "".join(piece + filler for piece, filler in zip(pieces, [*filled[: len(pieces) - 1], ""], strict=True))
-    assert matches(pattern, name)
-    assert matches("*", name)
-    assert not matches(pattern.replace("*", "") + "c", name)
-
-
-def test_exact_names_come_first() -> None:
-    """An exact name wins over a pattern that fits too, and a long name takes no long time."""
-    assert lookup({"conv*": 1, "conv1": 2}, "conv1") == 2
-    assert lookup({"conv*": 1}, "pool") is None
-    assert not matches("*a" * 20 + "b", "a" * 200_000)

@@ -14,6 +14,7 @@ from trtlens.accuracy.dumps import safe_name
 from trtlens.accuracy.metrics import Metrics, measure
 from trtlens.accuracy.tensors import Tensor, UnreadableTensor
 from trtlens.errors import TrtlensError
+from trtlens.layer_patterns import listed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -66,7 +67,7 @@ def compare_dumps(
     matched = _matches(ours, theirs, _renamed(reference, run))
     if not matched:
         raise TrtlensError(
-            f"no tensor of {reference.name} ({_listed(ours)}) is in {run.name} ({_listed(theirs)}): are they of one model?"
+            f"no tensor of {reference.name} ({listed(ours, 3)}) is in {run.name} ({listed(theirs, 3)}): are they of one model?"
         )
     rows = []
     for name in _ordered(ours, run, graph, matched):
@@ -83,11 +84,6 @@ def _check_inputs(reference: Dump, run: Dump) -> None:
         raise TrtlensError(
             f"{reference.name} and {run.name} were fed different inputs: dump the run with --load-inputs {reference.name}"
         )
-
-
-def _listed(names: Iterable[str]) -> str:
-    names = list(names)
-    return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
 
 
 def _renamed(reference: Dump, run: Dump) -> dict[str, str]:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from trtlens.accuracy.blame import INTEGER_PRECISIONS, OK
 from trtlens.accuracy.compare import COMPARED, MISSING, REFUSED
+from trtlens.layer_patterns import listed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -50,8 +51,7 @@ def _refusals(rows: Sequence[Mapping[str, Any]]) -> Iterator[str]:
         if row["status"] == REFUSED:
             tensors.setdefault(str(row["reason"]), []).append(row["tensor"])
     for reason, names in list(tensors.items())[:_SHOWN]:
-        more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
-        yield f"not compared: {', '.join(names[:_SHOWN])}{more}: {reason}"
+        yield f"not compared: {listed(names, _SHOWN)}: {reason}"
 
 
 def _counts(rows: Sequence[Mapping[str, Any]]) -> str:

@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Annotated, Optional
 
 import typer
 
+from trtlens.commands.layer_rows import LayerOption, MatchOption  # noqa: TC001  typer reads annotations at run time
 from trtlens.errors import TrtlensError
+from trtlens.layer_patterns import asked_pattern
 from trtlens.output import Format, console, print_table, visible, write_table
 
 if TYPE_CHECKING:
@@ -62,6 +64,8 @@ def compare(
         ),
     ] = False,
     top: Annotated[int, typer.Option("--top", min=0, help="Number of changes in table and markdown; 0 for all.")] = 15,
+    layer: LayerOption = None,
+    match: MatchOption = None,
     fail_on: Annotated[
         Optional[list[str]],  # noqa: UP045
         typer.Option(
@@ -83,14 +87,18 @@ def compare(
     from trtlens.comparison.gate import judge_checks, read_check  # noqa: PLC0415
 
     checks = [read_check(text) for text in fail_on or ()]
+    pattern = asked_pattern(layer, match)
     comparison = _compare(runs or [], baseline)
     outcomes = judge_checks(comparison, checks)
+    whole = pattern is None
+    if pattern is not None:
+        comparison = comparison.of_layers(pattern.fits)
     if form is CompareFormat.MARKDOWN:
-        sys.stdout.write(_markdown(comparison, outcomes, regions=regions, top=top))
+        sys.stdout.write(_markdown(comparison, outcomes, regions=regions or not whole, top=top, whole=whole))
     elif form is CompareFormat.TABLE:
-        _print(comparison, regions=regions, top=top)
+        _print(comparison, regions=regions or not whole, top=top, whole=whole)
     else:
-        write_table(_table(comparison, regions=regions), Format(form.value))
+        write_table(_table(comparison, regions=regions, whole=whole), Format(form.value))
     _finish(outcomes, strict=strict)
 
 
@@ -112,10 +120,15 @@ def _place(wanted: str, arguments: list[RunArgument], names: list[str]) -> int:
     raise TrtlensError(f"the baseline {wanted!r} is none of the runs: choose one of {', '.join(names)}")
 
 
-def _table(comparison: Comparison, *, regions: bool) -> pa.Table:
+def _table(comparison: Comparison, *, regions: bool, whole: bool) -> pa.Table:
+    from trtlens.comparison.changes import SETTING, WHOLE_RUN  # noqa: PLC0415
     from trtlens.comparison.result_tables import change_table, region_table  # noqa: PLC0415
 
-    return region_table(comparison) if regions else change_table(comparison)
+    if regions:
+        return region_table(comparison)
+    changes = change_table(comparison)
+    parts = [kind not in {SETTING, *WHOLE_RUN} for kind in changes["kind"].to_pylist()]
+    return changes if whole else changes.filter(parts)
 
 
 def _list_quantities(form: CompareFormat) -> None:
@@ -147,7 +160,8 @@ def _finish(outcomes: list[Outcome], *, strict: bool) -> None:
 # -- on a terminal -------------------------------------------------------------------------------------------------
 
 
-def _print(comparison: Comparison, *, regions: bool, top: int) -> None:
+def _print(comparison: Comparison, *, regions: bool, top: int, whole: bool) -> None:
+    """Sentences, changes, settings and regions; of chosen layers (not ``whole``) their changes and regions alone."""
     from trtlens.comparison.headlines import tell  # noqa: PLC0415
     from trtlens.comparison.result_tables import (  # noqa: PLC0415
         CHANGE_COLUMNS,
@@ -157,7 +171,7 @@ def _print(comparison: Comparison, *, regions: bool, top: int) -> None:
         side_by_side,
     )
 
-    for section in tell(comparison):
+    for section in tell(comparison) if whole else ():
         _print_section(section)
     rows, hidden = changes_shown(comparison, top)
     if rows:
@@ -165,7 +179,7 @@ def _print(comparison: Comparison, *, regions: bool, top: int) -> None:
     if hidden:
         sys.stdout.write(f"{hidden} more changes: --top 0 shows all\n\n")
     settings = settings_table(comparison)
-    if settings.num_rows:
+    if whole and settings.num_rows:
         print_table(settings, title="Settings that differ")
     if regions:
         print_table(side_by_side(comparison), title="Regions")
@@ -190,7 +204,7 @@ def _print_section(section: Section) -> None:
 # -- for a pull request --------------------------------------------------------------------------------------------
 
 
-def _markdown(comparison: Comparison, outcomes: list[Outcome], *, regions: bool, top: int) -> str:
+def _markdown(comparison: Comparison, outcomes: list[Outcome], *, regions: bool, top: int, whole: bool) -> str:
     from trtlens.commands.markdown import escape, markdown_table  # noqa: PLC0415
     from trtlens.comparison.headlines import tell  # noqa: PLC0415
     from trtlens.comparison.result_tables import changes_shown, settings_table, side_by_side  # noqa: PLC0415
@@ -200,7 +214,7 @@ def _markdown(comparison: Comparison, outcomes: list[Outcome], *, regions: bool,
         blocks.append("### Checks\n\n" + "".join(f"- {escape(outcome.line)}\n" for outcome in outcomes))
     blocks += [
         f"### {escape(section.title)}\n\n" + "".join(f"- {escape(text)}\n" for text in section.sentences)
-        for section in tell(comparison)
+        for section in (tell(comparison) if whole else ())
     ]
     rows, hidden = changes_shown(comparison, top)
     if rows:
@@ -209,7 +223,7 @@ def _markdown(comparison: Comparison, outcomes: list[Outcome], *, regions: bool,
         more = f"\n{hidden} more changes.\n" if hidden else ""
         blocks.append("### Changes\n\n" + markdown_table(headings, cells) + more)
     tables = [
-        ("Settings that differ", settings_table(comparison)),
+        ("Settings that differ", settings_table(comparison) if whole else None),
         ("Regions", side_by_side(comparison) if regions else None),
     ]
     for title, table in tables:

@@ -14,13 +14,16 @@ from trtlens.commands.flags import BUILD_FLAGS, TIMING_FLAGS, Flag, build_values
 from trtlens.commands.progress import shown_progress
 from trtlens.commands.read import FormatOption  # noqa: TC001  typer reads it at run time
 from trtlens.errors import TrtlensError
+from trtlens.layer_patterns import REGEX_PREFIX, read_pattern, read_patterns
 from trtlens.output import Format, visible, write_table
 
 if TYPE_CHECKING:
     from trtlens.capture.models.inputs import InputRecipe
     from trtlens.capture.options.build_options import BuildOptions
     from trtlens.capture.recorder import Recorder
+    from trtlens.layer_patterns import LayerPattern
 
+_BOUNDARIES = "boundaries"
 _DUMP_FLAGS: tuple[Flag, ...] = (
     Flag("reference", "switch", "Run in ONNX Runtime, in FP32, on the CPU: no GPU is needed."),
     Flag("list", "switch", "List every node's outputs, and stop."),
@@ -29,8 +32,9 @@ _DUMP_FLAGS: tuple[Flag, ...] = (
         "text",
         "Which tensors: boundaries (between the engine's layers, so that fusion stays as it is), all, or names with *, "
         "separated by commas.",
-        "boundaries",
+        _BOUNDARIES,
     ),
+    Flag("match", "text", "Which tensors, in place of --mark: those in whose name this regular expression is found."),
     Flag("method", "text", "How TensorRT hands tensors out: unfused, debug or outputs; default: the first it has."),
     Flag("max-memory", "text", "Memory for tensors at a time: 512M, ...; more take several runs or builds.", "4G"),
     Flag("keep-quantization", "switch", "Let Q/DQ pairs act in the reference, too."),
@@ -70,6 +74,11 @@ def dump(
     **flags: Any,
 ) -> None:
     """Run a model with its layers' outputs kept, in TensorRT, or in ONNX Runtime on the CPU."""
+    if flags["match"] is not None:
+        if flags["mark"] != _BOUNDARIES:
+            raise TrtlensError("--mark and --match exclude each other: give one of them")
+        flags["mark"] = f"{REGEX_PREFIX}{flags['match']}"
+        read_pattern(flags["mark"])
     if flags["list"]:
         _list(model, form)
         return
@@ -101,9 +110,9 @@ def recipe_of(flags: dict[str, Any]) -> InputRecipe:
     return InputRecipe(seed=flags["seed"], ranges=dict(map(parse_range, flags["input"] or [])), file=file)
 
 
-def _patterns(mark: str) -> tuple[str, ...]:
+def _patterns(mark: str) -> tuple[LayerPattern, ...]:
     """What a name may fit; every tensor for the words, which speak of an engine."""
-    return () if mark in ("boundaries", "all") else tuple(part for part in mark.split(",") if part)
+    return () if mark in (_BOUNDARIES, "all") else read_patterns(mark)
 
 
 def _build_options(flags: dict[str, Any]) -> BuildOptions:

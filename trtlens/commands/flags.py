@@ -56,7 +56,11 @@ PRECISION_FLAGS = (
     Flag("precisionConstraints", "text", "none, obey or prefer."),
     Flag("layerPrecisions", "text", "Precision of layers: NAME:TYPE,..., as trtexec."),
     Flag("layerOutputTypes", "text", "Output types of layers: NAME:TYPE+TYPE,..., as trtexec."),
-    Flag("layer-precision", "texts", "GLOB=TYPE over layer names or ONNX operator types; may be given several times."),
+    Flag(
+        "layer-precision",
+        "texts",
+        "GLOB=TYPE, or match:REGEX=TYPE, over layer names or ONNX operator types; may be given several times.",
+    ),
 )
 SHAPE_FLAGS = (
     Flag("minShapes", "text", "Smallest shapes of the optimization profile: input:1x3x224x224,..."),

@@ -8,11 +8,16 @@ from typing import TYPE_CHECKING, Annotated, Optional
 
 import typer
 
+from trtlens.commands.layer_rows import LayerOption, MatchOption, fitting_rows
 from trtlens.errors import TrtlensError
+from trtlens.layer_patterns import asked_pattern
 from trtlens.output import Format, console, visible, write_table
 from trtlens.runs.folders import check_place, write_document
 
 if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from trtlens.layer_patterns import LayerPattern
     from trtlens.runs.run import Run
 
 FormatOption = Annotated[Format, typer.Option("--format", "-f", help="How to write the rows.")]
@@ -136,6 +141,8 @@ def show(
     ],
     run: Annotated[list[str], typer.Argument(help="A run folder, or a log with JSON files of the same run.")],
     build: BuildOption = None,
+    layer: LayerOption = None,
+    match: MatchOption = None,
     form: FormatOption = Format.TABLE,
     chart: Annotated[
         Optional[Path],  # noqa: UP045
@@ -153,7 +160,10 @@ def show(
             f"there is no view {view!r}: choose one of {', '.join(VIEWS)}; or a table: {', '.join(TABLES)} "
             f"({_TABLE}layers for a table with the name of a view)"
         )
+    pattern = asked_pattern(layer, match)
     if chart is not None:
+        if pattern is not None:
+            raise TrtlensError("--chart draws all layers: leave out --layer and --match")
         check_place(chart)
     opened = open_run(run)
     opened = opened if build is None else opened.build(build)
@@ -161,9 +171,19 @@ def show(
         _write_chart(opened, view, chart)
         return
     rows = opened.view(view) if table is None else opened[table]
+    if pattern is not None:
+        _write_fitting(rows, pattern, view, form)
+        return
     if not rows.num_rows and form is Format.TABLE:
         sys.stderr.write(f"{visible(opened.name)} has no rows for {view}{_why_empty(opened, view)}\n")
     write_table(rows, form)
+
+
+def _write_fitting(rows: pa.Table, pattern: LayerPattern, view: str, form: Format) -> None:
+    fitting = fitting_rows(rows, pattern, view)
+    if not fitting.num_rows and form is Format.TABLE:
+        sys.stderr.write(visible(f"none of {rows.num_rows} rows of {view} fits {pattern.text!r}") + "\n")
+    write_table(fitting, form)
 
 
 def _write_chart(run: Run, view: str, path: Path) -> None:

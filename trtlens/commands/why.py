@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Annotated, Any, Optional
 
 import typer
 
+from trtlens.commands.layer_rows import MatchOption  # noqa: TC001  typer reads annotations at run time
 from trtlens.commands.read import BuildOption, FormatOption  # noqa: TC001  typer reads annotations at run time
 from trtlens.errors import TrtlensError
+from trtlens.layer_patterns import REGEX_PREFIX
 from trtlens.output import Format, console, visible, wrapped, write_table
 from trtlens.quantities import duration, seconds
 
@@ -38,23 +40,29 @@ def why(
         typer.Argument(
             metavar="LAYER RUN|LOG...",
             help="A layer's name, a part of it or a glob; then a run folder, or a log with JSON files of the same run. "
-            "With --all give the run only.",
+            "With --all or --match give the run only.",
         ),
     ],
     everything: Annotated[
         bool, typer.Option("--all", help="Rank all layers by the potential saving of their fastest candidate.")
     ] = False,
+    match: MatchOption = None,
     build: BuildOption = None,
     form: FormatOption = Format.TABLE,
 ) -> None:
     """Explain why TensorRT chose a layer's tactic, and how long the alternatives took."""
     from trtlens.views import why as view  # noqa: PLC0415
 
-    if not everything and len(words) < 2:
+    if everything and match is not None:
+        raise TrtlensError("--all and --match exclude each other: give one of them")
+    if not everything and match is None and len(words) < 2:
         raise TrtlensError(
             "give a layer and a run or log: trtlens why conv1 build.log; or rank all layers: trtlens why --all build.log"
         )
-    layer, paths = ("*", words) if everything else (words[0], words[1:])
+    if everything or match is not None:
+        layer, paths = "*" if match is None else f"{REGEX_PREFIX}{match}", words
+    else:
+        layer, paths = words[0], words[1:]
     run = _opened(paths, build)
     if everything:
         write_table(view.rank(run), form)

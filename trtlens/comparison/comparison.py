@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import copy
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -17,7 +18,7 @@ from trtlens.errors import TrtlensError
 from trtlens.statistics import FEWEST_SAMPLES
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from trtlens.comparison.alignment import Alignment, Region, Unaligned
     from trtlens.comparison.figures import Figures
@@ -51,6 +52,11 @@ class Row:
     short: str
     region: Region
     cells: tuple[Cell, ...]
+
+    @property
+    def names(self) -> frozenset[str]:
+        """The nodes of the region, and the layers that it is in the runs."""
+        return frozenset(self.region.nodes).union(*(cell.figures.layers for cell in self.cells))
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +131,13 @@ class Comparison:
             )
             for entry in self.alignment.unaligned
         )
+
+    def of_layers(self, fits: Callable[[str], bool]) -> Comparison:
+        """The same comparison with those regions and unaligned layers alone of which a node's or a layer's name fits."""
+        narrowed = copy(self)
+        narrowed.rows = tuple(row for row in self.rows if any(map(fits, row.names)))
+        narrowed.left = tuple(left for left in self.left if fits(left.name))
+        return narrowed
 
     @cached_property
     def totals(self) -> tuple[Cell, ...]:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from fnmatch import translate
 from typing import TYPE_CHECKING, Any
 
 from trtlens.errors import TrtlensError
 from trtlens.explain.precisions import ReformatOverhead
 from trtlens.explain.subject import Build, Subject
+from trtlens.layer_patterns import REGEX_PREFIX, listed, read_pattern
 from trtlens.tables.engine_layers import NO_WORK
 from trtlens.tables.schema import declare
 from trtlens.tuning.queries import best
@@ -89,12 +89,13 @@ def _of(subject: Subject) -> dict[str, Any]:
 # Which engine layers a user's text means: a whole name, a glob, or a part of a name.
 
 
-_SHOWN = 8
 _EVERYTHING = "*"
 
 
 def select(run: Run, text: str) -> list[tuple[int, list[int]]]:
     """Indices of the layers of each build that the text means; whole names win over globs, and globs over parts.
+
+    A text that begins with ``match:`` is a regular expression.
 
     Raises:
         TrtlensError: no layer is meant, or the run lists no layers.
@@ -108,24 +109,21 @@ def select(run: Run, text: str) -> list[tuple[int, list[int]]]:
         return []
     if not names:
         raise TrtlensError(_without_layers(run))
+    is_pattern = text.startswith(REGEX_PREFIX) or set(text) & set("*?")
+    pattern = read_pattern(text, ignore_case=True) if is_pattern else None
+    fitting = [row for row in names if pattern is not None and pattern.fits(row[2])]
+    holding = [row for row in names if text.lower() in row[2].lower()]
     for found in (
         [row for row in names if row[2] == text],
-        [row for row in names if _glob(text).match(row[2]) and row[3] not in NO_WORK],
-        [row for row in names if text.lower() in row[2].lower() and row[3] not in NO_WORK],
-        [row for row in names if text.lower() in row[2].lower()],
+        [row for row in fitting if row[3] not in NO_WORK],
+        [row for row in holding if row[3] not in NO_WORK],
+        holding,
     ):
         if found:
             return _by_build(found)
     if text == _EVERYTHING:
         return []
     raise TrtlensError(f"no layer's name is, matches or holds {text!r}: {_hint(text, [row[2] for row in names])}")
-
-
-def _glob(text: str) -> re.Pattern[str]:
-    """``*`` and ``?`` stand for anything; brackets stand for themselves, since layer names are full of them."""
-    return (
-        re.compile(translate(text.replace("[", "[[]")), re.IGNORECASE) if set(text) & set("*?") else re.compile(r"(?!)")
-    )
 
 
 def _by_build(rows: list[tuple[int, int, str, str]]) -> list[tuple[int, list[int]]]:
@@ -148,6 +146,4 @@ def _hint(text: str, names: list[str]) -> str:
     """Layers that share a word with the text, else the first ones."""
     words = [word.lower() for word in re.split(r"[^A-Za-z0-9]+", text[:200]) if len(word) > 1]
     near = [name for name in names if any(word in name.lower() for word in words)] or names
-    return f"layers are called {', '.join(near[:_SHOWN])}" + (
-        f" and {len(near) - _SHOWN} more" if len(near) > _SHOWN else ""
-    )
+    return f"layers are called {listed(near)}"

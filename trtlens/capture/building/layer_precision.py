@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from trtlens.capture.building.network import data_type, holds_quantization, is_strongly_typed, network_layers
-from trtlens.capture.patterns import lookup, matches, shorten
 from trtlens.errors import TrtlensError
+from trtlens.layer_patterns import glob, listed, lookup, read_pattern
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -154,18 +154,19 @@ def _constrain_outputs(backend: Backend, layers: list[Any], wanted: Mapping[str,
 
 def _constrain_both(backend: Backend, layers: list[Any], item: tuple[str, str], operators: Mapping[str, str]) -> str:
     """Hold what a layer computes in and what it hands on: FP32 inside an FP16 output would overflow all the same."""
-    pattern, precision = item
+    text, precision = item
+    pattern = read_pattern(text)
     held = []
     for layer in layers:
-        if any(matches(pattern, name) for name in layer_names(layer, operators)) and _computes(backend, layer):
+        if any(pattern.fits(name) for name in layer_names(layer, operators)) and _computes(backend, layer):
             layer.precision = data_type(backend, precision)
             _set_output_types(backend, layer, (precision,))
             held.append(layer.name)
     if not held:
         raise TrtlensError(
-            f"--layer-precision: no layer with floating tensors fits {pattern!r}: give an ONNX node or type"
+            f"--layer-precision: no layer with floating tensors fits {text!r}: give an ONNX node or type"
         )
-    return f"--layer-precision {pattern}={precision} holds {len(held)} layers: {shorten(held)}"
+    return f"--layer-precision {text}={precision} holds {len(held)} layers: {listed(held)}"
 
 
 def layer_names(layer: Any, operators: Mapping[str, str]) -> Iterator[str]:
@@ -201,5 +202,5 @@ def _set_output_types(backend: Backend, layer: Any, types: tuple[str, ...]) -> N
 
 def _check_used(wanted: Mapping[str, Any], layers: list[Any]) -> None:
     for pattern in wanted:
-        if not any(matches(pattern, layer.name) for layer in layers):
+        if not any(glob(pattern).fits(layer.name) for layer in layers):
             raise TrtlensError(f"no layer is called {pattern!r}: layers are called as their ONNX nodes are")

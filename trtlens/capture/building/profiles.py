@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from trtlens.capture.building.network import network_inputs
 from trtlens.capture.dynamic_shapes import DynamicInput, require_shapes
-from trtlens.capture.patterns import lookup, matches
 from trtlens.errors import TrtlensError
+from trtlens.layer_patterns import glob, lookup
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -100,7 +100,7 @@ def _dynamic(tensor: Any) -> DynamicInput:
 
 def _check_names(inputs: Mapping[str, Any], given: Mapping[str, Shape]) -> None:
     for pattern in given:
-        if not any(matches(pattern, name) for name in inputs):
+        if not any(glob(pattern).fits(name) for name in inputs):
             raise TrtlensError(f"the model has no input {pattern!r}: its inputs are {', '.join(inputs)}")
 
 

@@ -38,6 +38,7 @@ from trtlens.capture.models.onnx_graphs import described_nodes
 from trtlens.capture.options.build_options import BuildOptions
 from trtlens.capture.progress import silent
 from trtlens.errors import CaptureError, TrtlensError
+from trtlens.layer_patterns import read_patterns
 from trtlens_parsers.errors import FormatError
 from trtlens_parsers.inspector import read_inspector
 
@@ -62,7 +63,7 @@ _NO_KERNEL = "TensorRT has no kernel that hands it out: its layer has INT8 outpu
 
 @dataclass(frozen=True, slots=True)
 class EngineDumpRequest:
-    """What to build and what to hand out; `mark` is boundaries, all, or names with `*` separated by commas."""
+    """What to build and what to hand out; `mark` is boundaries, all, or what `read_patterns` reads."""
 
     options: BuildOptions = field(default_factory=BuildOptions)
     recipe: InputRecipe = field(default_factory=InputRecipe)
@@ -164,7 +165,7 @@ class _EngineDump:
             return Choice(dtypes=dtypes)
         if self.request.mark == BOUNDARIES:
             return Choice(names=frozenset(dtypes), dtypes=dtypes)
-        return Choice(patterns=tuple(part for part in self.request.mark.split(",") if part), dtypes=dtypes)
+        return Choice(patterns=read_patterns(self.request.mark), dtypes=dtypes)
 
     def _wanted(self, choice: Choice) -> list[InnerTensor]:
         builder, network = read_network(self.built, self.model)

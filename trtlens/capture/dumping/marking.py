@@ -13,7 +13,6 @@ from math import prod
 from typing import TYPE_CHECKING, Any
 
 from trtlens.capture.building.network import data_type, is_strongly_typed, network_layers, network_outputs
-from trtlens.capture.patterns import matches
 from trtlens.errors import CaptureError, TrtlensError
 from trtlens_parsers.data_types import DATA_TYPES, DTYPE_BITS, api_dtype
 
@@ -21,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
     from trtlens.capture.backends.backend import Backend
+    from trtlens.layer_patterns import LayerPattern
 
 METHODS = ("unfused", "debug", "outputs")
 BOUNDARIES, ALL = "boundaries", "all"
@@ -39,14 +39,14 @@ class Choice:
     """
 
     names: frozenset[str] | None = None
-    patterns: tuple[str, ...] | None = None
+    patterns: tuple[LayerPattern, ...] | None = None
     dtypes: Mapping[str, str] = field(default_factory=dict)
 
     def wants(self, name: str) -> bool:
         """Whether the tensor was asked for."""
         if self.names is not None:
             return name in self.names
-        return self.patterns is None or any(matches(pattern, name) for pattern in self.patterns)
+        return self.patterns is None or any(pattern.fits(name) for pattern in self.patterns)
 
 
 @dataclass(frozen=True, slots=True)

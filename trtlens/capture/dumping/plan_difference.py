@@ -10,7 +10,7 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from trtlens.capture.patterns import shorten
+from trtlens.layer_patterns import listed
 from trtlens_parsers.inspector import read_inspector
 
 if TYPE_CHECKING:
@@ -43,11 +43,11 @@ class PlanDifference:
             return f"handing tensors out left every layer of the engine as it was{added}"
         parts = []
         if self.gone:
-            parts.append(f"{len(self.gone)} layers are gone ({shorten(self.gone, _SHOWN)})")
+            parts.append(f"{len(self.gone)} layers are gone ({listed(self.gone, _SHOWN)})")
         if self.new:
-            parts.append(f"{len(self.new)} are new ({shorten(self.new, _SHOWN)})")
+            parts.append(f"{len(self.new)} are new ({listed(self.new, _SHOWN)})")
         if self.retuned:
-            parts.append(f"{len(self.retuned)} run another tactic ({shorten(self.retuned, _SHOWN)})")
+            parts.append(f"{len(self.retuned)} run another tactic ({listed(self.retuned, _SHOWN)})")
         return f"handing tensors out changed the engine, whose numbers may differ there: {', '.join(parts)}{added}"
 
 

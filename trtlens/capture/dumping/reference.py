@@ -29,7 +29,6 @@ from trtlens.capture.models.onnx_graphs import (
     without_quantization,
 )
 from trtlens.capture.models.onnxruntime_session import CpuModel
-from trtlens.capture.patterns import matches
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -39,6 +38,7 @@ if TYPE_CHECKING:
 
     from trtlens.capture.models.onnx_inputs import Feeds
     from trtlens.capture.recorder import Recorder
+    from trtlens.layer_patterns import LayerPattern
 
 UNKNOWN_BYTES = 64 << 20
 """What a tensor is taken to hold where its shape cannot be inferred."""
@@ -48,12 +48,12 @@ UNKNOWN_BYTES = 64 << 20
 class Plan:
     """What is dumped: the patterns that a tensor's name may fit (none for all), and the memory that may be used."""
 
-    patterns: tuple[str, ...] = ()
+    patterns: tuple[LayerPattern, ...] = ()
     max_memory_bytes: int = 4 << 30
 
     def wants(self, tensor: str) -> bool:
         """Whether the tensor was asked for."""
-        return not self.patterns or any(matches(pattern, tensor) for pattern in self.patterns)
+        return not self.patterns or any(pattern.fits(tensor) for pattern in self.patterns)
 
 
 def dump_reference(

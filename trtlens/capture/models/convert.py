@@ -32,9 +32,9 @@ from trtlens.capture.models.onnx_rewriting import (
     weights,
 )
 from trtlens.capture.models.quantize import quantize_model
-from trtlens.capture.patterns import shorten
 from trtlens.capture.recorder import CONVERTED_ONNX
 from trtlens.errors import TrtlensError
+from trtlens.layer_patterns import listed
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -58,7 +58,7 @@ class Conversion:
 
     def sentence(self) -> str:
         """The note that everyone who reads the run sees."""
-        names = f" ({shorten(self.kept_fp32)})" if self.kept_fp32 else ""
+        names = f" ({listed(self.kept_fp32)})" if self.kept_fp32 else ""
         clipped = (
             f"; {self.weights_clipped} weight tensors hold values beyond FP16's range, which were clipped"
             if self.weights_clipped

@@ -15,8 +15,8 @@ from dataclasses import dataclass
 from math import prod
 from typing import TYPE_CHECKING, Any
 
-from trtlens.capture.patterns import lookup, matches
 from trtlens.errors import CaptureError, TrtlensError
+from trtlens.layer_patterns import glob, lookup
 from trtlens_parsers.data_types import DTYPE_BITS, api_dtype
 
 if TYPE_CHECKING:
@@ -171,7 +171,7 @@ def choose_shapes(
     TrtlensError for a name that is no input, for shapes that no profile holds, and for a profile that is missing.
     """
     inputs = [tensor for tensor in tensors if tensor.is_input]
-    unknown = next((name for name in wanted if not any(matches(name, tensor.name) for tensor in inputs)), None)
+    unknown = next((name for name in wanted if not any(glob(name).fits(tensor.name) for tensor in inputs)), None)
     if unknown is not None:
         raise TrtlensError(f"the engine has no input {unknown!r}: its inputs are {names_text(inputs)}")
     count = max((len(tensor.shapes) for tensor in inputs), default=1)

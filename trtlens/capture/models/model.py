@@ -11,8 +11,8 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from trtlens.capture.patterns import matches
 from trtlens.errors import TrtlensError
+from trtlens.layer_patterns import read_pattern
 from trtlens.runs.sources import hash_file
 
 if TYPE_CHECKING:
@@ -129,12 +129,11 @@ def holds_qdq(proto: Any) -> bool:
 def nodes_fitting(proto: Any, patterns: Iterable[str]) -> set[str]:
     """The names of the nodes whose name or operator type fits; raises TrtlensError for a pattern that fits none."""
     found = set()
-    for pattern in patterns:
-        names = {
-            node.name for node in proto.graph.node if matches(pattern, node.name) or matches(pattern, node.op_type)
-        }
+    for text in patterns:
+        pattern = read_pattern(text)
+        names = {node.name for node in proto.graph.node if pattern.fits(node.name) or pattern.fits(node.op_type)}
         if not names:
-            raise TrtlensError(f"--layer-precision: no ONNX node fits {pattern!r}: give an ONNX node or operator type")
+            raise TrtlensError(f"--layer-precision: no ONNX node fits {text!r}: give an ONNX node or operator type")
         found |= names
     return found
 

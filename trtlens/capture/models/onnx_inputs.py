@@ -17,8 +17,8 @@ from trtlens.accuracy.dumps import INPUTS_NPZ
 from trtlens.capture.dynamic_shapes import DynamicInput, onnx_axes, require_shapes
 from trtlens.capture.models.inputs import InputRecipe, load_arrays, make_inputs
 from trtlens.capture.models.io_tensors import ChosenShapes, IoTensor, Shape, shape_text
-from trtlens.capture.patterns import lookup, matches
 from trtlens.errors import TrtlensError
+from trtlens.layer_patterns import glob, lookup
 from trtlens.runs.folders import whole_file
 from trtlens_parsers.data_types import onnx_dtype
 
@@ -105,7 +105,7 @@ def make_feeds(proto: Any, shapes: Mapping[str, Shape], recipe: InputRecipe) -> 
     recipe = replace(recipe, file=inputs_file(recipe.file))
     loaded = load_arrays(recipe.file)
     tensors = graph_inputs(proto)
-    unknown = next((name for name in shapes if not any(matches(name, tensor.name) for tensor in tensors)), None)
+    unknown = next((name for name in shapes if not any(glob(name).fits(tensor.name) for tensor in tensors)), None)
     if unknown is not None:
         raise TrtlensError(f"the model has no input {unknown!r}: its inputs are {', '.join(t.name for t in tensors)}")
     require_shapes(

@@ -21,8 +21,8 @@ from trtlens.capture.dynamic_shapes import DynamicInput, onnx_axes, require_shap
 from trtlens.capture.models.calibration import InputSpec, load_calibration_data
 from trtlens.capture.models.model import holds_qdq, is_large, load_onnx, nodes_fitting, require_onnx, save_onnx
 from trtlens.capture.models.onnx_faults import fault_of, in_short
-from trtlens.capture.patterns import lookup
 from trtlens.errors import TrtlensError
+from trtlens.layer_patterns import lookup
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

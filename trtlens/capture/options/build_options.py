@@ -13,6 +13,7 @@ from trtlens.capture.options.spelling import (
     Shape,
     parse_io_formats,
     parse_layer_output_types,
+    parse_layer_precision,
     parse_layer_precisions,
     parse_memory_pools,
     parse_paths,
@@ -130,6 +131,8 @@ def parse_options(flags: Mapping[str, Any]) -> BuildOptions:
 def _read_value(name: str, value: object) -> object:
     """A flag that was given several times comes as a list of texts: one list to trtexec as well."""
     if isinstance(value, list | tuple) and all(isinstance(item, str) for item in value):
+        if name == "layer_precision":  # a regular expression may hold commas
+            return {pattern: kind for item in value for pattern, kind in parse_layer_precision(item).items()}
         value = ",".join(value)
     return _PARSERS[name](value) if isinstance(value, str) and name in _PARSERS else value
 
@@ -165,7 +168,7 @@ _PARSERS: dict[str, Callable[[str], object]] = {
     "hardware_compatibility_level": parser_of_choice("hardwareCompatibilityLevel", HARDWARE_LEVELS),
     "layer_precisions": parse_layer_precisions,
     "layer_output_types": parse_layer_output_types,
-    "layer_precision": lambda text: parse_layer_precisions(text, "layer-precision", "="),
+    "layer_precision": parse_layer_precision,
     "precision_constraints": parser_of_choice("precisionConstraints", ("none", "obey", "prefer")),
     "plugins": parse_paths,
     "calibration_data": Path,

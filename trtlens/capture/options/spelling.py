@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from trtlens.errors import TrtlensError
+from trtlens.layer_patterns import REGEX_PREFIX, read_pattern
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -105,6 +106,18 @@ def parse_tactic_sources(text: str) -> tuple[str, ...]:
 def parse_layer_precisions(text: str, flag: str = "layerPrecisions", separator: str = ":") -> dict[str, str]:
     """A type by layer name; a name may hold `*`."""
     return {name: _precision(value, flag) for name, value in split_pairs(text, flag, separator)}
+
+
+def parse_layer_precision(text: str) -> dict[str, str]:
+    """A type by glob, or by the regular expression of an item that begins with `match:`, which may hold commas and `=`."""
+    flag = "layer-precision"
+    if not text.startswith(REGEX_PREFIX):
+        return parse_layer_precisions(text, flag, "=")
+    pattern, found, precision = text.rpartition("=")
+    if not found:
+        raise TrtlensError(f"--{flag}: {text!r} is not {REGEX_PREFIX}REGEX=TYPE")
+    read_pattern(pattern)
+    return {pattern: _precision(precision.strip(), flag)}
 
 
 def parse_layer_output_types(text: str) -> dict[str, tuple[str, ...]]:
