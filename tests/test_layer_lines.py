@@ -18,7 +18,7 @@ from trtlens_parsers.layers import (
     read_layer,
     read_metadata,
 )
-from trtlens_parsers.tactic_lines import read_tactic_id
+from trtlens_parsers.messages.tactic_lines import read_tactic_id
 
 FIXTURES = Path(__file__).parents[1] / "fixtures"
 

@@ -236,3 +236,16 @@ def test_samples_are_told_from_polygraphy(banner: str | None, lines: str, wrappe
     """Samples and the trtexec of 5.x write their own lines as Polygraphy does, but mark those of TensorRT."""
     text = f"{banner}\n{lines}\n" if banner else f"{lines}\n"
     assert rows(text, "wrapper") == [(wrapper,)]
+
+
+def test_attributes_of_a_listed_engine_are_no_new_build() -> None:
+    """``Origin = Unknown`` among the lines of an engine that a program lists begins as ``Original: N layers`` does."""
+    lines = (
+        "Loaded engine size: 12 MiB",
+        "    Layer 0 | conv [Op: CaskConvolution]",
+        "        Origin = Unknown",
+        "        Tactic = 0x5",
+    )
+    run = run_of("".join(f"[V] {line}\n" if line.startswith("L") else f"{line}\n" for line in lines))
+    (row,) = run["builds"].to_pylist()
+    assert (row["first_line"], row["last_line"]) == (1, 4)

@@ -7,7 +7,6 @@ from typing import Any
 import pytest
 
 from tests.doubles.made_logs import header, log, run_of, runner, tactic
-from trtlens_parsers.dispatch import dispatch_table
 
 FORMATS = "Float(784,784,28,1) -> Float(25088,784,28,1)"
 
@@ -71,22 +70,6 @@ def build_row(text: str) -> dict[str, Any]:
     (row,) = run_of(text)["builds"].to_pylist()
     found: dict[str, Any] = row
     return found
-
-
-def test_readers_of_one_beginning_are_all_asked() -> None:
-    """A reader that leaves a line leaves it to the next; one that takes it is the last."""
-    asked: list[str] = []
-
-    def reader(name: str, *, takes: bool) -> dict[str, Any]:
-        def read(_text: str, _line: int) -> bool:
-            asked.append(name)
-            return takes
-
-        return {"Use ba": read}
-
-    table = dispatch_table(reader("a", takes=False), reader("b", takes=True), reader("c", takes=True))
-    assert table["Use ba"]("Use backend", 1)
-    assert asked == ["a", "b"]
 
 
 @pytest.mark.parametrize("kept", KEPT)

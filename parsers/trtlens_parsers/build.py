@@ -2,23 +2,30 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from trtlens_parsers.graph import GraphReader
 from trtlens_parsers.layers import is_layer_line, read_layer, read_metadata
-from trtlens_parsers.memory import MemoryReader
+from trtlens_parsers.line_forms import Records, discover, dispatch, watch
+from trtlens_parsers.message_store import MessageRoom, MessageStore
+from trtlens_parsers.messages.graph import Node, ParsedLayer, Pass
+from trtlens_parsers.messages.memory import Phase, Total
+from trtlens_parsers.messages.strategies import Stretch
+from trtlens_parsers.messages.tuning import TuningReader
+from trtlens_parsers.messages.tuning_blocks import TuningBlock
 from trtlens_parsers.records import Build, EngineLayer, LostRow, Moment
-from trtlens_parsers.strategies import StrategyReader
 from trtlens_parsers.trtexec_times import PerformanceReader, ProfileTableReader
-from trtlens_parsers.tuning import TuningReader
-from trtlens_parsers.weights import WeightReader
 
 if TYPE_CHECKING:
-    from trtlens_parsers.message_store import MessageStore
+    from trtlens_parsers.line_forms import Dispatch, LineReader
     from trtlens_parsers.prefixes import Prefix
     from trtlens_parsers.program_run import OpenRun
 
+LINE_FORMS = discover("trtlens_parsers.messages")
+_OF_A_BUILDER = (TuningBlock, Pass, Node, ParsedLayer, Total, Stretch)
+"""Records that a builder, or the model's parser, alone gives."""
+_DETECTED = re.compile(r"Detected \d{1,6} inputs? and \d{1,6} output network tensors")
 _SAMPLES = frozenset({"sample", "polygraphy", "trtexec"})
 """Wrappers whose prefix NVIDIA's samples write, too."""
 _FAILED = frozenset({"build-failed", "no-implementation"})
@@ -31,12 +38,10 @@ class OpenBuild:
     number: int
     first_line: int
     run: OpenRun
+    records: Records
     messages: MessageStore
-    tuning: TuningReader
-    graph: GraphReader = field(default_factory=GraphReader)
-    memory: MemoryReader = field(default_factory=MemoryReader)
-    strategies: StrategyReader = field(default_factory=StrategyReader)
-    weights: WeightReader = field(default_factory=WeightReader)
+    readers: tuple[LineReader, ...]
+    tuning: TuningReader  # one of the readers
     performance: PerformanceReader = field(default_factory=PerformanceReader)
     profile: ProfileTableReader = field(default_factory=ProfileTableReader)
     layers: list[EngineLayer] = field(default_factory=list)
@@ -57,6 +62,24 @@ class OpenBuild:
     blocks_before: int = 0  # tuning blocks of the strategies before the one that is being tried
     mixed_line: int | None = None  # a line that shows that another build's lines stand among its own
 
+    @classmethod
+    def begin(cls, number: int, line: int, run: OpenRun, of_log: dict[type, Any]) -> OpenBuild:
+        """A build that begins on this line; ``of_log`` is what the readers of all builds of the log share."""
+        records = Records(LINE_FORMS.records, of_log)
+        readers = tuple(kind(records) for kind in LINE_FORMS.readers)
+        tuning = next(reader for reader in readers if isinstance(reader, TuningReader))
+        return cls(number, line, run, records, MessageStore(records.shared(MessageRoom)), readers, tuning)
+
+    def dispatch(self, *watching: object) -> Dispatch:
+        """Which reader takes a line of the build; what else watches lines sees them first."""
+        return dispatch(LINE_FORMS, self.records, (*watching, self.run, self, *self.readers))
+
+    def alarm(self, text: str, prefix: Prefix, line: int) -> None:
+        """Keep a warning or an error."""
+        self.messages.add(text, prefix, line)
+        for reader in self.readers:
+            reader.alarm(text, line)
+
     def add_prefix(self, prefix: Prefix, line: int) -> None:
         """Keep who wrote a line and when: once for each prefix, for most lines share theirs with the line above."""
         self.wrappers[prefix.wrapper] = self.wrappers.get(prefix.wrapper, 0) + 1
@@ -64,6 +87,7 @@ class OpenBuild:
         if stamp is not None and (not self.moments or self.moments[-1].stamp_s != stamp):
             self.moments.append(Moment(stamp, self.phase(), line))
 
+    @watch("Layer(", "Layer: ", "Name: ")
     def add_layer(self, text: str, line: int) -> bool:
         """Keep a row of the engine layer information; False where the row is cut or no such row."""
         record = read_layer(text)
@@ -94,21 +118,42 @@ class OpenBuild:
 
     # -- phases ----------------------------------------------------------------------------------------------------
 
-    def begin_strategy(self, text: str, line: int) -> bool:  # noqa: ARG002  a handler is called with the line
-        """``Building graph using backend strategy N``: nothing is tuned or generated of it yet."""
-        if text.startswith("Building graph using backend strategy "):
-            self.generated = self.tuning.selection_done = False
-            self.blocks_before = self.tuning.block_count
+    @watch("Detected ")
+    def detected(self, text: str, line: int) -> bool:  # noqa: ARG002  a handler is called with the line
+        """The builder counts the engine's inputs and outputs when tactics are selected."""
+        found = _DETECTED.match(text) is not None
+        self.is_builder_used |= found
+        return found
+
+    @watch("[MemUsage")
+    def builder_done(self, text: str, line: int) -> bool:  # noqa: ARG002
+        """``[MemUsageChange] .. in building engine`` (8.2 to 8.6), ``[MemUsageSnapshot] Builder end`` (8.0, 8.2)."""
+        self.is_builder_done |= "in building engine" in text or "Builder end" in text
         return False
 
-    def selected(self, text: str, line: int) -> bool:  # noqa: ARG002
-        """``Formats and tactics selection completed``: what is named from here on are the chosen kernels."""
-        self.tuning.selection_done |= text.startswith("Formats and tactics selection completed")
+    @watch("Building graph using backend strategy ")
+    def begin_strategy(self, text: str, line: int) -> bool:  # noqa: ARG002
+        """Nothing is tuned or generated of it yet."""
+        self.generated = self.tuning.selection_done = False
+        self.blocks_before = self.tuning.block_count
         return False
 
+    @watch("Formats and tactics selection completed")
+    def end_selection(self, text: str, line: int) -> bool:  # noqa: ARG002
+        """What is named from here on are the chosen kernels."""
+        self.tuning.selection_done = True
+        return False
+
+    @watch("Engine generation completed", "Data initialization and engine generation completed")
+    def end_generation(self, text: str, line: int) -> bool:  # noqa: ARG002
+        """The builder made an engine."""
+        self.generated = True
+        return False
+
+    @watch("Starting inference")
     def begin_inference(self, text: str, line: int) -> bool:  # noqa: ARG002
-        """``Starting inference``: trtexec runs the engine."""
-        self.inferring |= text.startswith("Starting inference")
+        """Trtexec runs the engine."""
+        self.inferring = True
         return False
 
     def phase(self) -> str:
@@ -121,53 +166,45 @@ class OpenBuild:
             return "engine generation"
         if self.tuning.block_count > self.blocks_before:
             return "tactic selection"
-        if self.graph.passes:
+        if self.records.of(Pass):
             return "graph optimization"
-        return "parsing" if self.graph.nodes else "start"
+        return "parsing" if self.records.of(Node) else "start"
 
     # -- the record ------------------------------------------------------------------------------------------------
 
     @property
     def is_built(self) -> bool:
         """Whether a line of the builder, or of the model's parser, says that an engine is built here."""
-        graph, tuning = self.graph, self.tuning
-        found = tuning.blocks or graph.passes or graph.nodes or graph.parsed_layers or self.memory.totals
-        built = any(phase.name != "engine loaded" for phase in self.memory.phases)
-        return bool(found or self.strategies.stretches) or built or self.is_builder_used or self.memory.detected
+        built = any(self.records.of(kind) for kind in _OF_A_BUILDER)
+        return built or self.is_builder_used or any(phase.name != "engine loaded" for phase in self.records.of(Phase))
 
     @property
     def says_something(self) -> bool:
         """Whether anything was read that a table holds, beside the time stamps of lines."""
         run = self.run
-        own = (
-            self.layers,
-            self.detailed_layers,
-            self.layer_names,
-            self.bindings,
-            self.messages.rows,
-            self.tuning.choices,
-        )
-        stated = (self.memory.layers, self.memory.phases, self.memory.ranges, self.performance.rows, self.profile.rows)
-        graph = (self.graph.fusions, self.graph.added_reformats, self.tuning.combinations, self.strategies.regions)
+        of_engine = (self.layers, self.detailed_layers, self.layer_names, self.bindings)
+        of_program = (self.messages.rows, self.performance.rows, self.profile.rows, run.state, run.options.rows)
         return (
-            self.is_built or self.loaded_line is not None or bool(run.state or run.options.rows)
-            or any(map(bool, (*own, *stated, *graph)))
-        )  # fmt: skip
+            self.is_built
+            or self.loaded_line is not None
+            or self.records.any()
+            or any(map(bool, of_engine + of_program))
+        )
 
     @property
     def graph_ended(self) -> bool:
         """Whether the builder said that the graph is optimized."""
-        return any(phase.name.startswith("graph ") for phase in self.memory.phases)
+        return any(phase.name.startswith("graph ") for phase in self.records.of(Phase))
 
     @property
     def is_optimizing(self) -> bool:
         """Whether a verbose builder was at work on an engine, which it has not generated."""
-        return bool(self.graph.passes) and not self.generated
+        return bool(self.records.of(Pass)) and not self.generated
 
     @property
     def may_go_on(self) -> bool:
         """Whether more lines of a verbose builder can follow: it did not fail, and its engine is neither listed nor used."""
-        if self.run.state not in {None, "RUNNING"} or not self.graph.passes:
+        if self.run.state not in {None, "RUNNING"} or not self.records.of(Pass):
             return False
         if self.generated:
             return not (self.layers or self.detailed_layers or self._is_used())
@@ -176,18 +213,18 @@ class OpenBuild:
     def end(self, last_line: int, last_text: tuple[int, str] | None) -> None:
         """Close what is open: the build's last line was read; ``last_text`` is the last one that is not blank."""
         self.last_line, self.last_text = last_line, last_text
-        self.tuning.finish()
-        self.graph.finish()
+        for reader in self.readers:
+            reader.finish()
 
     def record(self) -> Build:
         """The finished record; of a build whose lines are mixed with another's only what it is known to hold."""
         if self.mixed_line is None:
             return self._record()
-        tuning = TuningReader(self.tuning.names)
-        kept = OpenBuild(self.number, self.first_line, self.run, self.messages, tuning, wrappers=self.wrappers)
+        kept = OpenBuild.begin(self.number, self.first_line, self.run, self.records.of_log)
+        kept.messages, kept.wrappers = self.messages, self.wrappers
         kept.end(self.last_line, self.last_text)
         run = self.run.record()._replace(state=None, state_line=None, options=())
-        return replace(kept._record(), run=run, is_build=True, finished=None, used=False, mixed_line=self.mixed_line)
+        return replace(kept.record(), run=run, is_build=True, finished=None, used=False, mixed_line=self.mixed_line)
 
     def _record(self) -> Build:
         run = self.run.record()
@@ -211,30 +248,14 @@ class OpenBuild:
             layer_names=tuple(self.layer_names),
             lost_rows=tuple(self.lost_rows),
             bindings=tuple(self.bindings),
-            blocks=tuple(self.tuning.blocks),
-            choices=tuple(self.tuning.choices),
-            combinations=tuple(self.tuning.combinations),
-            strategies=tuple(self.strategies.strategies),
-            stretches=tuple(self.strategies.stretches),
-            regions=tuple(self.strategies.regions),
             tactics=self.tuning.tactics,
-            chosen_kernels=tuple(self.tuning.chosen),
-            nodes=tuple(self.graph.nodes),
-            parsed_layers=tuple(self.graph.parsed_layers),
-            fusions=tuple(self.graph.fusions),
-            passes=tuple(self.graph.passes),
-            memory=tuple(self.memory.layers),
-            totals=tuple(self.memory.totals),
             messages=self.messages.finish(),
-            weight_issues=tuple(self.weights.issues),
-            ranges=tuple(self.memory.ranges),
-            added_reformats=tuple(self.graph.added_reformats),
-            phases=tuple(self.memory.phases),
             moments=tuple(self.moments),
             performance=tuple(self.performance.rows),
             profile=tuple(self.profile.rows),
             profile_total=self.profile.total,
             profile_iterations=self.profile.iterations,
+            found=self.records.all(),
         )
 
     def _wrapper(self) -> str | None:
@@ -263,7 +284,7 @@ class OpenBuild:
 
     def _is_used(self) -> bool:
         """Whether an engine came out of the builder, as what stands behind engine generation tells: it was loaded or run."""
-        built = any(phase.name == "engine built" for phase in self.memory.phases)
+        built = any(phase.name == "engine built" for phase in self.records.of(Phase))
         used = self.loaded_line is not None or self.inferring or bool(self.performance.rows)
         passed = not self.run.loads and self.run.state == "PASSED"
         return built or used or passed or self.is_builder_done

@@ -7,21 +7,22 @@ it says once only; where the one above may go on, the order of the lines is watc
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from trtlens_parsers.build import OpenBuild
-from trtlens_parsers.dispatch import KEY, dispatch_table
 from trtlens_parsers.ignored import is_ignored
+from trtlens_parsers.line_forms import KEY, watch
 from trtlens_parsers.line_order import LineOrder
-from trtlens_parsers.message_store import MessageRoom, MessageStore
+from trtlens_parsers.messages.graph import Pass
 from trtlens_parsers.prefixes import read_prefix
 from trtlens_parsers.program_run import OpenRun, read_banner, read_end
-from trtlens_parsers.tactic_store import KernelNames
-from trtlens_parsers.tuning import TuningReader
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from trtlens_parsers.line_forms import Handler
     from trtlens_parsers.prefixes import Prefix
-    from trtlens_parsers.records import Build, Handler
+    from trtlens_parsers.records import Build
 
 _LONGEST_TEXT = 500
 _RUNNING = "RUNNING"
@@ -40,13 +41,12 @@ class Builds:
     """
 
     def __init__(self) -> None:
-        self._kernels = KernelNames()
-        self._room = MessageRoom()
+        self._of_log: dict[type, Any] = {}  # what the readers of all builds share
         self._closed: list[OpenBuild] = []
         self._passed: OpenBuild | None = None  # the last build of a run that has ended
         self._order: LineOrder | None = None  # of the open build's lines, where the build above may go on
         self.prefixes: dict[str, Prefix] = {}
-        self.handlers: dict[str, Handler] = {}
+        self.handlers: Mapping[str, Handler] = {}
         self.infixes: tuple[tuple[str, Handler], ...] = ()
         self._lines: list[str] = []  # the lines that are being read
         self._above = 0  # how many lines stand above them
@@ -54,7 +54,7 @@ class Builds:
         self.learnt: dict[str, tuple[str, Handler]] = {}
         self._open(1, OpenRun(1))
 
-    def watch(self, above: int, lines: list[str]) -> None:
+    def next_lines(self, above: int, lines: list[str]) -> None:
         """These lines are read next: what a build's last one is, is asked for when it is closed."""
         self._said = self._last_text(self._above + len(self._lines))
         self._above, self._lines = above, lines
@@ -74,31 +74,11 @@ class Builds:
         return tuple(build.record() for build in self._closed or [self.current])
 
     def _open(self, line: int, run: OpenRun) -> None:
-        self.current = build = OpenBuild(
-            len(self._closed) + 1, line, run, MessageStore(self._room), TuningReader(self._kernels)
-        )
-        own: dict[str, Handler] = {
-            "&&&& R": self._banner, "&&&& P": self._banner, "&&&& F": self._banner, "&&&& W": self._banner,
-            "Tensor": run.take_version, "Loaded": self._loaded, "Trying": run.take_version, "Deseri": self._loaded,
-            "Origin": self._original, "Adding": self._adding, "Parsin": self._parser, "Import": self._parser,
-            "Search": self._parser, "Regist": self._parser, "Local ": self._builder, "Global": self._builder,
-            "Timing": self._builder, "Engine": self._engine, "Layers": self._layers, "Bindin": self._bindings,
-            "Layer(": build.add_layer, "Layer:": build.add_layer, "Name: ": build.add_layer,
-            "Buildi": build.begin_strategy, "Format": build.selected, "Starti": build.begin_inference,
-            "GRAPH ": self._dump, "SYMBOL": self._dump, "Data i": self._engine, "[MemUs": self._memory,
-        }  # fmt: skip
-        # the first also looks at lines of others
-        readers = (build.strategies, build.memory, build.graph, build.tuning, build.weights)
+        self.current = OpenBuild.begin(len(self._closed) + 1, line, run, self._of_log)
         above = self._unended()
-        self._order = LineOrder(build, above) if above else None
-        watched = () if self._order is None else (self._order.handlers,)
-        self.handlers = dispatch_table(own, *watched, *(reader.handlers for reader in readers))
-        self.infixes = (
-            (" has no valid tactics ", build.tuning.no_valid), (" profiling completed in ", build.tuning.done), ("] inputs: ", build.graph.node),
-            ("] outputs: ", build.graph.node),
-            ("] got cached result: ", build.tuning.cached), ("Set Tactic Name: ", build.tuning.named),
-            (": Fusing ", build.graph.fuse), (": fusing ", build.graph.fuse),
-        )  # fmt: skip
+        self._order = LineOrder(self.current, above) if above else None
+        readers = self.current.dispatch(*((self,) if self._order is None else (self, self._order)))
+        self.handlers, self.infixes = readers.handlers, readers.infixes
         self.learnt = {}
         self.begin_block("", line)
         self.prefixes.clear()
@@ -121,12 +101,13 @@ class Builds:
         if self.current.says_something:
             self._closed.append(self.current)
 
-    def _next_build(self, line: int) -> None:
+    def _next_build(self, line: int) -> bool:
         """What begins on this line is another build of the same run; of several builds at once nobody can say where the next begins."""
         if self.current.mixed_line is not None:
-            return
+            return False
         self._close(line - 1)
         self._open(line, self.current.run)
+        return True
 
     def _next_run(self, line: int) -> None:
         """What begins on this line is another run."""
@@ -141,7 +122,8 @@ class Builds:
 
     # -- runs ------------------------------------------------------------------------------------------------------
 
-    def _banner(self, text: str, line: int) -> bool:
+    @watch("&&&& RUNNING", "&&&& PASSED", "&&&& FAILED", "&&&& WAIVED")
+    def banner(self, text: str, line: int) -> bool:
         """Trtexec's first and last line: the first one opens a run, the last one ends it."""
         banner = read_banner(text)
         if banner is None:
@@ -206,14 +188,13 @@ class Builds:
         builds = (self.current, self._passed)
         return any(build is not None and build.messages.extend(text, line, indented=indented) for build in builds)
 
-    def _loaded(self, text: str, line: int) -> bool:
+    @watch("Loaded engine size", "Deserialization required")
+    def load(self, text: str, line: int) -> bool:
         """``Loaded engine size: 12 MiB``: an engine was loaded; one that no line above built is a run of its own."""
-        if text.startswith(("Loaded engine size", "Deserialization required")):
-            if text.startswith("Loaded") and self.current.loaded_line is not None and not self.current.is_built:
-                self._next_run(line)
-            self.current.loaded_line = self.current.loaded_line or line
-            return False
-        return self.current.run.take_version(text, line)
+        if text.startswith("Loaded") and self.current.loaded_line is not None and not self.current.is_built:
+            self._next_run(line)
+        self.current.loaded_line = self.current.loaded_line or line
+        return False
 
     # -- builds ----------------------------------------------------------------------------------------------------
 
@@ -225,48 +206,39 @@ class Builds:
         (self._next_build if self.current.is_built or self.current.run.state else self._next_run)(line)
         return True
 
-    def _original(self, text: str, line: int) -> bool:
+    @watch("Original: ")
+    def begin_optimizer(self, text: str, line: int) -> bool:
         """``Original: N layers``: the optimizer starts; the second one in a log is a second build."""
-        if not self._begins_build(line) and any(done.name == "Original" for done in self.current.graph.passes):
-            self._next_build(line)
-        return self.current.graph.original(text, line)
+        is_second = any(done.name == "Original" for done in self.current.records.of(Pass))
+        return (self._begins_build(line) or (is_second and self._next_build(line))) and self._again(text, line)
 
-    def _parser(self, text: str, line: int) -> bool:
+    @watch("Parsin", "Import", "Search", "Regist", "Adding network")
+    def parse(self, text: str, line: int) -> bool:
         """What the ONNX parser says; behind a loaded engine, or once the optimizer is at work, it is the next build's."""
         build = self.current
-        is_begun = build.generated or build.loaded_line is not None or build.graph.passes
+        is_begun = build.generated or build.loaded_line is not None or build.records.of(Pass)
         if not is_begun or build.mixed_line is not None or text.startswith("Registered") or not is_ignored(text):
             return False
         if not self._begins_build(line):
             self._next_build(line)
         return self._again(text, line)
 
-    def _adding(self, text: str, line: int) -> bool:
-        return text.startswith("Adding network") and self._parser(text, line)
-
-    def _builder(self, text: str, line: int) -> bool:
+    @watch("Local timing cache", "Global timing cache", "Timing cache")
+    def begin_builder(self, text: str, line: int) -> bool:  # noqa: ARG002  a handler is called with the text
         """``Local timing cache in use.``: the builder starts."""
-        if "iming cache" in text:
-            self._begins_build(line)
-            self.current.is_builder_used = True
+        self._begins_build(line)
+        self.current.is_builder_used = True
         return False
 
-    def _memory(self, text: str, line: int) -> bool:  # noqa: ARG002
-        """``[MemUsageChange] .. in building engine`` (8.2 to 8.6), ``[MemUsageSnapshot] Builder end`` (8.0, 8.2): it is done."""
-        self.current.is_builder_done |= "in building engine" in text or "Builder end" in text
-        return False
-
-    def _engine(self, text: str, line: int) -> bool:
-        """``Engine Layer Information:`` opens the engine's rows; other lines about the engine are sizes and seconds."""
-        if text.startswith("Engine Layer Information"):
-            if self._order is not None:
-                self._order.listed(line)
-            if self.current.layers:
-                self._next_build(line)
-            self.begin_block("layers", line)
-            return True
-        self.current.generated |= "generation completed" in text
-        return False
+    @watch("Engine Layer Information")
+    def list_engine(self, text: str, line: int) -> bool:  # noqa: ARG002
+        """``Engine Layer Information:`` opens the engine's rows."""
+        if self._order is not None:
+            self._order.listed(line)
+        if self.current.layers:
+            self._next_build(line)
+        self.begin_block("layers", line)
+        return True
 
     # -- blocks ----------------------------------------------------------------------------------------------------
 
@@ -274,21 +246,24 @@ class Builds:
         """Bare lines from here on are a block's; of none where it is empty."""
         self.block, self.block_line = block, line
 
-    def _layers(self, text: str, line: int) -> bool:
+    @watch("Layers:")
+    def list_layers(self, text: str, line: int) -> bool:
         """``Layers:``: the detailed rows, or bare names when the engine was built with names only."""
         if text.rstrip() != "Layers:":
             return False
         self.begin_block("layers or names", line)
         return True
 
-    def _bindings(self, text: str, line: int) -> bool:
+    @watch("Bindings:")
+    def list_bindings(self, text: str, line: int) -> bool:
         """``Bindings:``: one name a line."""
         if text.rstrip() != "Bindings:":
             return False
         self.begin_block("bindings", line)
         return True
 
-    def _dump(self, text: str, line: int) -> bool:  # noqa: ARG002  a handler is called with the text
+    @watch("GRAPH ", "SYMBOL")
+    def dump_graph(self, text: str, line: int) -> bool:  # noqa: ARG002
         """``SYMBOLIC CHECKS`` and ``GRAPH NODES`` (10.x): dumps of up to 20,000 rows."""
         self.begin_block("graph dump", line)
         return True

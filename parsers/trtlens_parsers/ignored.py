@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 
-from trtlens_parsers.beginnings import Beginnings
+from trtlens_parsers.text import Beginnings
 
 _ONNX_PARSER = (
     "Parsing node: ",

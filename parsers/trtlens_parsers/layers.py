@@ -22,8 +22,8 @@ from trtlens_parsers.formats import (
     read_int,
     read_tensor,
 )
+from trtlens_parsers.messages.tactic_lines import read_tactic_id
 from trtlens_parsers.oneline import read_layer_fields, text_of
-from trtlens_parsers.tactic_lines import read_tactic_id
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

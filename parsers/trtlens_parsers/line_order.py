@@ -12,12 +12,12 @@ import re
 from bisect import bisect_right
 from typing import TYPE_CHECKING
 
+from trtlens_parsers.line_forms import watch
+
 if TYPE_CHECKING:
     from trtlens_parsers.build import OpenBuild
-    from trtlens_parsers.records import Handler
 
 _PROFILE = re.compile(r"Constructing optimization profile number (\d{1,4}) ")
-_STRATEGY = "Building graph using backend strategy "
 
 
 class LineOrder:
@@ -36,14 +36,7 @@ class LineOrder:
         self._profiles: set[str] = set()
         self._selected = self._generated = False
 
-    @property
-    def handlers(self) -> dict[str, Handler]:
-        """The reader of each line, by how the line begins."""
-        return {
-            "After ": self.graph, "Graph ": self.graph, "Constr": self.profile, "Buildi": self.strategy,
-            "Format": self.selected, "Engine": self.generated, "Data i": self.generated,
-        }  # fmt: skip
-
+    @watch("After ", "Graph ")
     def graph(self, text: str, line: int) -> bool:
         """``After NAME: N layers``, ``Graph optimization time: ..``: tactics stand above it with their selection's end alone, engines never."""
         self._expect_no_tactics()
@@ -53,6 +46,7 @@ class LineOrder:
         self._part = line
         return False
 
+    @watch("Constructing optimization profile number ")
     def profile(self, text: str, line: int) -> bool:
         """``Constructing optimization profile number 0 [1/1].``: once for each profile of a strategy."""
         match = _PROFILE.match(text)
@@ -64,29 +58,29 @@ class LineOrder:
             self._begin_part(line)
         return False
 
-    def strategy(self, text: str, line: int) -> bool:
+    @watch("Building graph using backend strategy ")
+    def strategy(self, text: str, line: int) -> bool:  # noqa: ARG002  a handler is called with the text
         """``Building graph using backend strategy N``: all comes again."""
-        if text.startswith(_STRATEGY):
-            self._profiles.clear()
-            self._generated = False
-            self._begin_part(line)
+        self._profiles.clear()
+        self._generated = False
+        self._begin_part(line)
         return False
 
-    def selected(self, text: str, line: int) -> bool:
+    @watch("Formats and tactics selection completed")
+    def selected(self, text: str, line: int) -> bool:  # noqa: ARG002
         """``Formats and tactics selection completed``: behind the graph, and once for each profile."""
-        if text.startswith("Formats and tactics selection completed"):
-            if self._selected or not self._graph_ended:
-                self._mixed(line)
-            self._selected, self._part = True, line
+        if self._selected or not self._graph_ended:
+            self._mixed(line)
+        self._selected, self._part = True, line
         return False
 
-    def generated(self, text: str, line: int) -> bool:
+    @watch("Engine generation completed in ", "Data initialization and engine generation completed in ")
+    def generated(self, text: str, line: int) -> bool:  # noqa: ARG002
         """``Engine generation completed``: behind the selection of tactics, once for each strategy."""
-        if "generation completed in " in text:
-            self._expect_no_tactics()
-            if self._generated or (self._generates and not self._selected):
-                self._mixed(line)
-            self._generated, self._part = True, line
+        self._expect_no_tactics()
+        if self._generated or (self._generates and not self._selected):
+            self._mixed(line)
+        self._generated, self._part = True, line
         return False
 
     def listed(self, line: int) -> None:

@@ -9,10 +9,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from trtlens_parsers.builds import ALARMS, Builds
-from trtlens_parsers.dispatch import KEY
 from trtlens_parsers.doubled_lines import DoubledLines
 from trtlens_parsers.ignored import is_dump_row, is_ignored, is_ignored_within
 from trtlens_parsers.layers import is_layer_line
+from trtlens_parsers.line_forms import KEY
 from trtlens_parsers.meanings import MESSAGE_SCREEN
 from trtlens_parsers.message_store import INDENT
 from trtlens_parsers.prefixes import OuterPrefix, Prefix, read_prefix
@@ -99,7 +99,7 @@ class LogReader:
         builds, counts = self._builds, self._counts
         known, handlers = builds.prefixes, builds.handlers
         before, width = self._line, self._width
-        builds.watch(before, lines)
+        builds.next_lines(before, lines)
         index, count, taken = 0, len(lines), 0
         while index < count:
             line = lines[index]
@@ -150,9 +150,7 @@ class LogReader:
     def _message(self, text: str, prefix: Prefix, number: int) -> str:
         """Read a message that no reader claimed by its first characters; the answer is how it was read."""
         if prefix.severity in ALARMS and text:
-            owner = self._builds.owner(prefix, number)
-            owner.messages.add(text, prefix, number)
-            owner.weights.counted(text, number)
+            self._builds.owner(prefix, number).alarm(text, prefix, number)
             return "tensorrt"
         return self._other(text, prefix, number)
 

@@ -11,11 +11,10 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
-from trtlens_parsers.beginnings import Beginnings
 from trtlens_parsers.meanings import classify
-from trtlens_parsers.records import Message
+from trtlens_parsers.text import Beginnings
 
 if TYPE_CHECKING:
     from trtlens_parsers.prefixes import Prefix
@@ -23,6 +22,18 @@ if TYPE_CHECKING:
 _MOST_LINES = 40
 _LONGEST_TEXT = 20_000
 """Characters kept of one message."""
+
+
+class Message(NamedTuple):
+    """A warning, an error, or a line with a known meaning (``code``); ``occurrences`` of the log's messages share the record."""
+
+    severity: str
+    code: str | None
+    text: str
+    layer: str | None
+    tensor: str | None
+    line: int
+    occurrences: int = 1
 
 
 @dataclass(slots=True)

@@ -23,52 +23,55 @@ _STAMP = r"\[\d\d/\d\d/\d{4}-\d\d:\d\d:\d\d\] "
 _ISO = r"\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d"
 _WORD = r"VERBOSE|INFO|WARNING|WARN|ERROR|INTERNAL_ERROR|DEBUG|GRAPH|CRITICAL"
 
-# (wrapper, pattern, whether the text after it is certainly TensorRT's own). Order matters: the longest prefix first.
+# (wrapper, pattern with the severity as its group s, whether the text after it is certainly TensorRT's own). Order matters:
+# the longest prefix first.
 _WRAPPERS: tuple[tuple[str, str, bool], ...] = (
-    ("trtexec", rf"(?:{_STAMP}){{1,3}}\[(?P<s0>[A-Z!])\] \[TRT\] ?", True),
-    ("python", rf"(?:{_STAMP})?\[TRT\] \[(?P<s1>[A-Z])\] ?", True),
-    ("trtexec", rf"(?:{_STAMP}){{1,3}}\[(?P<s2>[A-Z!])\] ?", False),
-    ("python", r"\[TensorRT\] (?P<s3>[A-Z_]{3,20}): ?", True),
-    ("sample", r"\[(?P<s4>[A-Z])\] \[TRT\] ?", True),
-    ("own logger", rf"\[(?P<s5>{_WORD})\] \[TRT\] ?", True),
-    ("own logger", rf"\[{_ISO} +(?P<s6>{_WORD})\] (?:\[TRT\] )?", True),
-    ("own logger", rf"\[(?P<s7>{_WORD})\](?: \[TRT\])? ", False),
-    ("polygraphy", r"\[(?P<s8>[XVSUIWE!])\] ?", False),
+    ("trtexec", rf"(?:{_STAMP}){{1,3}}\[(?P<s>[A-Z!])\] \[TRT\] ?", True),
+    ("python", rf"(?:{_STAMP})?\[TRT\] \[(?P<s>[A-Z])\] ?", True),
+    ("trtexec", rf"(?:{_STAMP}){{1,3}}\[(?P<s>[A-Z!])\] ?", False),
+    ("python", r"\[TensorRT\] (?P<s>[A-Z_]{3,20}): ?", True),
+    ("sample", r"\[(?P<s>[A-Z])\] \[TRT\] ?", True),
+    ("own logger", rf"\[(?P<s>{_WORD})\] \[TRT\] ?", True),
+    ("own logger", rf"\[{_ISO} +(?P<s>{_WORD})\] (?:\[TRT\] )?", True),
+    ("own logger", rf"\[(?P<s>{_WORD})\](?: \[TRT\])? ", False),
+    ("polygraphy", r"\[(?P<s>[XVSUIWE!])\] ?", False),
     ("jetson-inference", r"\[TRT\](?= )(?: {4}| )", True),
-    ("torch-tensorrt", rf"(?P<s9>{_WORD}): \[Torch-TensorRT[^\]\n]{{0,80}}\] - ?", True),
-    ("deepstream", rf"(?P<s10>{_WORD}): \[TRT\]: ?", True),
+    ("torch-tensorrt", rf"(?P<s>{_WORD}): \[Torch-TensorRT[^\]\n]{{0,80}}\] - ?", True),
+    ("deepstream", rf"(?P<s>{_WORD}): \[TRT\]: ?", True),
     (
         "deepstream",
         (
-            rf"\d{{1,3}}:\d\d:\d\d\.\d{{9}} +\d{{1,9}} +0x[0-9a-fA-F]{{1,16}} +(?:\[[\d;]{{1,12}}m)?(?P<s17>{_WORD}) +(?:\[\d*m)?[^\n]{{1,200}}?"
+            rf"\d{{1,3}}:\d\d:\d\d\.\d{{9}} +\d{{1,9}} +0x[0-9a-fA-F]{{1,16}} +(?:\[[\d;]{{1,12}}m)?(?P<s>{_WORD}) +(?:\[\d*m)?[^\n]{{1,200}}?"
             r"NvDsInferContext\[UID \d{1,4}\]: ?"
         ),
         False,
     ),
-    ("python logging", rf"(?P<s11>{_WORD}):[\w.]{{1,120}}:", False),
+    ("python logging", rf"(?P<s>{_WORD}):[\w.]{{1,120}}:", False),
     (
         "onnxruntime",
-        rf"{_ISO}\.\d{{3,9}} \[(?P<s12>[A-Z]):onnxruntime:[^\]\n]{{0,200}}\] (?:\[{_ISO} +[A-Z_]{{3,20}}\] )?",
+        rf"{_ISO}\.\d{{3,9}} \[(?P<s>[A-Z]):onnxruntime:[^\]\n]{{0,200}}\] (?:\[{_ISO} +[A-Z_]{{3,20}}\] )?",
         True,
     ),
     (
         "tf-trt",
         (
-            rf"{_ISO}\.\d{{3,9}}: (?P<s13>[A-Z]) tensorflow/compiler/tf2tensorrt/[^\]\n]{{1,120}}\] "
+            rf"{_ISO}\.\d{{3,9}}: (?P<s>[A-Z]) tensorflow/compiler/tf2tensorrt/[^\]\n]{{1,120}}\] "
             r"(?:TF-TRT Warning: )?(?:DefaultLogger )?"
         ),
         True,
     ),
     (
         "triton",
-        r"(?:\d{1,4}: )?(?:\[[\w./-]{1,80}-\d{1,4}\] )?(?P<s14>[IWEF])\d{4} \d\d:\d\d:\d\d\.\d{6} +\d{1,9} [\w.]{1,80}:\d{1,6}\] ",
+        r"(?:\d{1,4}: )?(?:\[[\w./-]{1,80}-\d{1,4}\] )?(?P<s>[IWEF])\d{4} \d\d:\d\d:\d\d\.\d{6} +\d{1,9} [\w.]{1,80}:\d{1,6}\] ",
         False,
     ),
-    ("own logger", rf"\d\d:\d\d:\d\d - (?P<s15>{_WORD}) - ", False),
-    ("own logger", rf"My Logger:? ?Severity\.(?P<s16>{_WORD})[: ]{{0,3}}", True),
+    ("own logger", rf"\d\d:\d\d:\d\d - (?P<s>{_WORD}) - ", False),
+    ("own logger", rf"My Logger:? ?Severity\.(?P<s>{_WORD})[: ]{{0,3}}", True),
 )
 _PREFIX = re.compile(
-    r"[ \t]{0,16}(?:" + "|".join(f"(?P<w{i}>{pattern})" for i, (_, pattern, _) in enumerate(_WRAPPERS)) + ")"
+    r"[ \t]{0,16}(?:"
+    + "|".join(f"(?P<w{i}>{pattern.replace('<s>', f'<s{i}>')})" for i, (_, pattern, _) in enumerate(_WRAPPERS))
+    + ")"
 )
 
 _SEVERITY = {
@@ -100,10 +103,9 @@ def read_prefix(line: str) -> Prefix | None:
     match = _PREFIX.match(line)
     if match is None:
         return None
-    index = next(i for i in range(len(_WRAPPERS)) if match[f"w{i}"] is not None)
-    wrapper, _, certain = _WRAPPERS[index]
-    letter = next((v for k, v in match.groupdict().items() if k[0] == "s" and v is not None), None)
-    severity = _SEVERITY.get(letter or "", "unknown")
+    number = (match.lastgroup or "")[1:]  # the wrapper's group is the last that closes
+    wrapper, pattern, certain = _WRAPPERS[int(number)]
+    severity = _SEVERITY.get(match["s" + number], "unknown") if "<s>" in pattern else "unknown"
     return Prefix(wrapper, severity, certain, match.end(), read_stamp(match[0]))
 
 

@@ -12,7 +12,7 @@ import re
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from trtlens_parsers.records import ProgramRun
+from trtlens_parsers.line_forms import watch
 
 _BANNER = re.compile(
     r"\s{0,8}&&&& (?P<state>RUNNING|PASSED|FAILED|WAIVED) (?P<program>[^\s#]{1,200})"
@@ -175,6 +175,22 @@ _LIBRARY = re.compile(
 _LOADS = re.compile(r"(?:^| )--loadEngine\b")
 
 
+class ProgramRun(NamedTuple):
+    """A run of trtexec from its banner to its end, or of another program as far as the log tells it from the next.
+
+    ``state`` is RUNNING where trtexec's last line is missing, None for a program without banners; ``version`` is TensorRT's.
+    """
+
+    number: int
+    program: str | None
+    command: str | None
+    state: str | None
+    state_line: int | None
+    version: str | None
+    version_line: int | None
+    options: tuple[OptionRow, ...]
+
+
 @dataclass(slots=True)
 class OpenRun:
     """The part of a log from a program's first line to its last: trtexec's banners, or what stands between them.
@@ -199,6 +215,7 @@ class OpenRun:
         self.program, self.state, self.state_line = banner.program, banner.state, line
         self.command = self.command or banner.command or None
 
+    @watch("TensorRT version", "TensorRT Version", "Loaded ", "Trying to load shared library ")
     def take_version(self, text: str, line: int) -> bool:
         """``TensorRT version: 8.2.3`` and its like; the name of a library of TensorRT, for want of anything better."""
         version = read_version(text)

@@ -1,4 +1,4 @@
-r"""From bytes to lines: encodings, line ends, colours and the prefixes that log shippers put before every line.
+r"""From bytes to lines: encodings, line ends, colours, the prefixes that log shippers put before every line; how lines begin.
 
 Knows nothing of TensorRT. Lines end at "\n" only: TensorRT puts U+001E and U+001F into names, and
 ``str.splitlines`` would cut there.
@@ -9,6 +9,10 @@ from __future__ import annotations
 import codecs
 import re
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 LONGEST_LINE = 8 * 2**20
 """Characters kept of one line; what exceeds it is dropped and the line counted as overlong."""
@@ -165,3 +169,25 @@ class LineDecoder:
         for shipper in self._shippers:
             text = shipper.sub("", text)
         return text.split("\n")
+
+
+class Beginnings:
+    """Texts that lines begin with, none shorter than ``key`` characters; a line with none of them costs one look-up."""
+
+    def __init__(self, starts: Iterable[str], key: int) -> None:
+        self._key = key
+        self._starts: dict[str, tuple[str, ...]] = {}
+        for start in sorted(starts, key=len, reverse=True):
+            if len(start) < key:
+                raise ValueError(f"{start!r} is shorter than {key} characters")
+            self._starts[start[:key]] = (*self._starts.get(start[:key], ()), start)
+
+    def match(self, text: str) -> bool:
+        """Whether the text begins with one of them."""
+        starts = self._starts.get(text[: self._key])
+        return starts is not None and text.startswith(starts)
+
+    def longest(self, text: str) -> str | None:
+        """The longest of them that the text begins with."""
+        starts = self._starts.get(text[: self._key], ())
+        return next((start for start in starts if text.startswith(start)), None)

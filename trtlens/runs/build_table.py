@@ -9,6 +9,9 @@ import numpy as np
 
 from trtlens.runs.totals import KEYS, EngineFacts, Stretches
 from trtlens.tables.declarations import TABLES
+from trtlens_parsers.messages.graph import Pass
+from trtlens_parsers.messages.memory import LayerMemory, Phase
+from trtlens_parsers.messages.tuning_blocks import Choice
 from trtlens_parsers.prefixes import read_prefix
 
 if TYPE_CHECKING:
@@ -29,7 +32,7 @@ def builds_table(builds: Sequence[Build]) -> pa.Table:
 
 
 def _row(build: Build) -> dict[str, Any]:
-    phases = {phase.name: phase.seconds for phase in build.phases}
+    phases = {phase.name: phase.seconds for phase in build.records(Phase)}
     engine = EngineFacts(build)
     listed = read_layer_list(build, engine.layers())
     return {
@@ -96,7 +99,7 @@ class PhaseTime(NamedTuple):
 
 def all_phases(build: Build) -> list[PhaseTime]:
     """What TensorRT states, in the order of the log, then what the time stamps show."""
-    stated = [PhaseTime(phase.name, phase.seconds, "stated", phase.line) for phase in build.phases]
+    stated = [PhaseTime(phase.name, phase.seconds, "stated", phase.line) for phase in build.records(Phase)]
     return [*stated, *_stamped(build)]
 
 
@@ -196,11 +199,13 @@ def _has_end(build: Build, form: _Form) -> bool:
 def _omits_rows(build: Build) -> bool:
     """Whether this is 8.0, which lists no layer that does nothing; its memory lines name no scratch memory."""
     version = build.run.version
-    return version.startswith("8.0") if version else any(row.scratch_bytes is None for row in build.memory)
+    return (
+        version.startswith("8.0") if version else any(row.scratch_bytes is None for row in build.records(LayerMemory))
+    )
 
 
 def lacks_list(build: Build) -> bool:
     """Whether a verbose log ends behind engine generation, before the list that would follow; 5.x lists no layers."""
-    is_verbose = bool(build.passes or build.blocks)
-    is_oldest = any(choice.runner.isdecimal() for choice in build.choices)
+    is_verbose = bool(build.records(Pass) or build.blocks)
+    is_oldest = any(choice.runner.isdecimal() for choice in build.records(Choice))
     return is_verbose and not is_oldest and not build.used

@@ -12,13 +12,14 @@ from trtlens.tables.arrays import array, filled, of_numpy, to_numpy
 from trtlens.tables.declarations import TABLES
 from trtlens_parsers.data_types import CHOSEN_TYPES
 from trtlens_parsers.kernels import read_kernel
-from trtlens_parsers.records import Combination
+from trtlens_parsers.messages.strategies import Strategy, Stretch
+from trtlens_parsers.messages.tuning_blocks import Combination
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from trtlens_parsers.kernels import Kernel
-    from trtlens_parsers.records import Build, Strategy
+    from trtlens_parsers.records import Build
 
 NO_KERNEL = "no kernel name in the log"
 
@@ -97,20 +98,20 @@ def _replaced(table: pa.Table, column: str, values: Any) -> pa.Table:
 
 def combinations_table(builds: Sequence[Build]) -> pa.Table:
     """Format headers as the log prints them; `trtlens.tuning.choices` fills in what was tried below each of them."""
-    rows = [row for build in builds for row in build.combinations]
+    rows = [row for build in builds for row in build.records(Combination)]
     fields = zip(*rows, strict=True) if rows else [()] * len(Combination._fields)
-    lines = [np.array([row.line for row in build.combinations], np.int64) for build in builds]
+    lines = [np.array([row.line for row in build.records(Combination)], np.int64) for build in builds]
     return TABLES["combinations"].table({
         **{column.name: pa.nulls(len(rows), column.arrow) for column in TABLES["combinations"].columns},
         **dict(zip(Combination._fields, fields, strict=True)),
-        "build": [build.number for build in builds for _ in build.combinations],
+        "build": [build.number for build in builds for _ in build.records(Combination)],
         **key_columns(builds, lines),
     })  # fmt: skip
 
 
 def strategies_table(builds: Sequence[Build]) -> pa.Table:
     """Backend strategies in the order of the log, each with the last line that is about it."""
-    rows = [(build.number, tried, _last_line(build, tried)) for build in builds for tried in build.strategies]
+    rows = [(build.number, tried, _last_line(build, tried)) for build in builds for tried in build.records(Strategy)]
     return TABLES["strategies"].table({
         "build": [number for number, _, _ in rows], "strategy": [tried.number for _, tried, _ in rows],
         "estimate": [tried.estimate for _, tried, _ in rows], "kept": [tried.kept for _, tried, _ in rows],
@@ -120,7 +121,9 @@ def strategies_table(builds: Sequence[Build]) -> pa.Table:
 
 def _last_line(build: Build, tried: Strategy) -> int:
     """The line before the first stretch below its beginning that is another strategy's, or none's."""
-    ends = (part.line - 1 for part in build.stretches if part.line > tried.line and part.strategy != tried.number)
+    ends = (
+        part.line - 1 for part in build.records(Stretch) if part.line > tried.line and part.strategy != tried.number
+    )
     return next(ends, build.last_line)
 
 

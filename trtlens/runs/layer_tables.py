@@ -13,6 +13,9 @@ from trtlens.runs.totals import of_engine
 from trtlens.tables.declarations import TABLES
 from trtlens.tables.engine_layers import is_reformat, reformat_kind
 from trtlens_parsers.formats import tensor_bytes
+from trtlens_parsers.messages.graph import AddedReformat
+from trtlens_parsers.messages.strategies import Region
+from trtlens_parsers.messages.tuning import ChosenKernel
 from trtlens_parsers.strides import read_strides
 
 if TYPE_CHECKING:
@@ -21,7 +24,9 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from trtlens_parsers.layers import LayerRecord, TensorRecord
-    from trtlens_parsers.records import Build, EngineLayer, Kernel, TuningBlock
+    from trtlens_parsers.messages.tactic_lines import TacticKernel
+    from trtlens_parsers.messages.tuning_blocks import TuningBlock
+    from trtlens_parsers.records import Build, EngineLayer
 
 _LARGEST_COUNTED_ID = 2**32
 """Tactic ids up to here are counters of a runner, not hashes: the same id names another kernel for another layer."""
@@ -107,12 +112,12 @@ def _bytes(tensor: TensorRecord) -> int | None:
 
 def _rows(build: Build, named: Mapping[int, set[int]]) -> list[Row]:
     kernels = _Kernels(build, named)
-    added_reformats = of_engine(build, build.added_reformats)
+    added_reformats = of_engine(build, build.records(AddedReformat))
     strides = {added.tensor: (added.input_format, added.output_format) for added in added_reformats}
     lost_rows = [
         [lost.line for lost in build.lost_rows if lost.is_layer and lost.detailed == form] for form in (False, True)
     ]
-    regions = {region.layer: region.onnx_nodes for region in of_engine(build, build.regions)}
+    regions = {region.layer: region.onnx_nodes for region in of_engine(build, build.records(Region))}
     rows = []
     for position, engine_layer in enumerate(_merged(build)):
         lost = lost_rows[engine_layer.layer.detailed]  # a layer that was not understood has its place, too
@@ -185,7 +190,7 @@ def _with_strides(layer: LayerRecord, strides: dict[str, tuple[str, str]], *, in
     )
 
 
-def _codes_of_id(kernels: Sequence[Kernel]) -> dict[int, set[int]]:
+def _codes_of_id(kernels: Sequence[TacticKernel]) -> dict[int, set[int]]:
     """Positions of the kernels with a name, by tactic id."""
     codes: dict[int, set[int]] = defaultdict(set)
     for code, kernel in enumerate(kernels):
@@ -200,7 +205,7 @@ class _Kernels:
     def __init__(self, build: Build, named: Mapping[int, set[int]]) -> None:
         self._build = build
         self._named = named
-        self._chosen = {(layer, kernel.tactic_id): kernel.name for layer, kernel in build.chosen_kernels}
+        self._chosen = {(layer, kernel.tactic_id): kernel.name for layer, kernel, _ in build.records(ChosenKernel)}
         self._blocks: dict[str | None, list[TuningBlock]] = defaultdict(list)
         for block in of_engine(build, build.blocks):
             self._blocks[block.layer].append(block)
@@ -230,7 +235,7 @@ class _Kernels:
         """All names that the build gives an id, for layers that the tuner knew by another name."""
         kernels = self._build.tactics.kernels
         tried = (kernels[code] for code in self._named.get(tactic_id, ()) if code in self._own_codes)
-        chosen = (kernel for _, kernel in self._build.chosen_kernels if kernel.tactic_id == tactic_id)
+        chosen = (kernel for _, kernel, _ in self._build.records(ChosenKernel) if kernel.tactic_id == tactic_id)
         return {kernel.name for kernel in (*tried, *chosen) if kernel.name}
 
     @cached_property

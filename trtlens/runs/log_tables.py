@@ -14,17 +14,29 @@ from trtlens.runs.totals import KEYS, key_columns, totals_table
 from trtlens.tables.arrays import array, of_numpy
 from trtlens.tables.declarations import TABLES
 from trtlens.tables.schema import LABEL
-from trtlens_parsers.records import NO_KERNEL, Remark, TuningBlock
+from trtlens_parsers.messages.graph import AddedReformat, Fusion, Node, ParsedLayer, Pass
+from trtlens_parsers.messages.memory import LayerMemory
+from trtlens_parsers.messages.quantization import DynamicRange, WeightIssue
+from trtlens_parsers.messages.strategies import Region
+from trtlens_parsers.messages.tactic_lines import NO_KERNEL, Remark
+from trtlens_parsers.messages.tuning_blocks import Choice, TuningBlock
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from trtlens_parsers.records import Build, Log
 
 _TIMED = Remark("timed", None)
 _RARE = frozenset({"unfinished", "doubled"})
 """Kinds of lines that are named where there are any."""
-_AS_IS: Mapping[str, str] = {}  # records whose fields bear the columns' names
+_RECORDS: Mapping[str, type[tuple[Any, ...]]] = {
+    "passes": Pass, "nodes": Node, "parsed_layers": ParsedLayer, "fusions": Fusion, "added_reformats": AddedReformat,
+    "weight_issues": WeightIssue, "dynamic_ranges": DynamicRange, "choices": Choice, "regions": Region,
+    "memory": LayerMemory,
+}  # fmt: skip
+"""Tables whose rows are the records of one class as they stand."""
+_RENAMED = {"messages": {"count": "occurrences"}, "fusions": {"pass": "pass_name"}}
+"""Fields of records that do not bear their column's name."""
 
 
 def log_tables(log: Log, file: str) -> dict[str, pa.Table]:
@@ -36,38 +48,27 @@ def log_tables(log: Log, file: str) -> dict[str, pa.Table]:
         "candidates": _candidates(builds, blocks),
         "reformat_candidates": _reformat_candidates(builds, blocks),
         "runners": _runners(builds, blocks),
-        "phases": _plain("phases", builds, all_phases),
+        "phases": _plain("phases", builds, [all_phases(build) for build in builds]),
         "reading": _reading(log, file),
-        "passes": _plain("passes", builds, lambda b: b.passes),
-        "nodes": _plain("nodes", builds, lambda b: b.nodes),
-        "parsed_layers": _plain("parsed_layers", builds, lambda b: b.parsed_layers),
-        "weight_issues": _plain("weight_issues", builds, lambda b: b.weight_issues),
         "profile_totals": _profile_totals(builds),
-        "choices": _plain("choices", builds, lambda b: b.choices),
         "combinations": combinations_table(builds),
         "strategies": strategies_table(builds),
-        "regions": _plain("regions", builds, lambda b: b.regions),
-        "memory": _plain("memory", builds, lambda b: b.memory),
         "totals": totals_table(builds),
-        "messages": _plain("messages", builds, lambda b: b.messages, {"count": "occurrences"}),
-        "dynamic_ranges": _plain("dynamic_ranges", builds, lambda b: b.ranges),
-        "added_reformats": _plain("added_reformats", builds, lambda b: b.added_reformats),
+        "messages": _plain("messages", builds, [build.messages for build in builds]),
         "options": _options(builds),
-        "performance": _plain("performance", builds, lambda b: b.performance),
-        "fusions": _plain("fusions", builds, lambda b: b.fusions, {"pass": "pass_name"}),
+        "performance": _plain("performance", builds, [build.performance for build in builds]),
+        **{name: _plain(name, builds, [build.records(kind) for build in builds]) for name, kind in _RECORDS.items()},
         "layer_profile": _layer_profile(builds),
         "bindings": _bindings(builds),
         **layer_tables(builds),
     }
 
 
-def _plain(
-    name: str, builds: Sequence[Build], rows_of: Callable[[Build], Sequence[Any]], renamed: Mapping[str, str] = _AS_IS
-) -> pa.Table:
+def _plain(name: str, builds: Sequence[Build], groups: Sequence[Sequence[Any]]) -> pa.Table:
     """A table whose columns are the fields of the records, under the build's number and its place within the build."""
-    groups = [rows_of(build) for build in builds]
     records = [record for group in groups for record in group]
     fields = dict(zip(records[0]._fields, zip(*records, strict=True), strict=True)) if records else {}
+    renamed = _RENAMED.get(name, {})
     own = {
         "build": of_numpy(_repeated([build.number for build in builds], [len(group) for group in groups])),
         "index": [index for group in groups for index in range(len(group))],

@@ -16,13 +16,16 @@ import pyarrow as pa
 
 from trtlens.tables.arrays import array, of_numpy
 from trtlens.tables.declarations import TABLES
+from trtlens_parsers.messages.graph import Pass
+from trtlens_parsers.messages.memory import Phase, Total
+from trtlens_parsers.messages.strategies import Strategy, Stretch
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
     import numpy.typing as npt
 
-    from trtlens_parsers.records import Build, Total
+    from trtlens_parsers.records import Build
 
 
 class Part(NamedTuple):
@@ -38,22 +41,24 @@ class EngineFacts:
     def __init__(self, build: Build) -> None:
         self._build = build
         self._stretches = Stretches(build)
-        self._generated = [phase.line for phase in build.phases if phase.name == "engine generation"]
-        self.superseded = _superseded(build.totals, self._parts([total.line for total in build.totals]))
+        self._generated = [phase.line for phase in build.records(Phase) if phase.name == "engine generation"]
+        self.superseded = _superseded(build.records(Total), self._parts([total.line for total in build.records(Total)]))
 
     def size(self, name: str) -> int | None:
         """A total in bytes: the largest of the profiles, which share what they need."""
-        rows = zip(self._build.totals, self.superseded, strict=True)
+        rows = zip(self._build.records(Total), self.superseded, strict=True)
         largest = self._of_engine([(row.line, row.bytes) for row, gone in rows if row.name == name and not gone], max)
         return None if largest is None else int(largest)
 
     def seconds(self, phase: str) -> float | None:
         """Seconds of a phase, all profiles together."""
-        return self._of_engine([(row.line, row.seconds) for row in self._build.phases if row.name == phase], sum)
+        return self._of_engine(
+            [(row.line, row.seconds) for row in self._build.records(Phase) if row.name == phase], sum
+        )
 
     def layers(self) -> int | None:
         """Layers that the last optimisation pass left, of all profiles together."""
-        left = [(row.line, row.layers_after) for row in self._build.passes if row.name == "reformat layers"]
+        left = [(row.line, row.layers_after) for row in self._build.records(Pass) if row.name == "reformat layers"]
         count = self._of_engine(left, sum)
         return None if count is None else int(count)
 
@@ -81,7 +86,7 @@ class EngineFacts:
 
     def _kept_attempt(self, attempts: set[int]) -> int | None:
         """The strategy whose engine was kept, or the only one; None where several may be."""
-        kept = [strategy.number for strategy in self._build.strategies if strategy.kept]
+        kept = [strategy.number for strategy in self._build.records(Strategy) if strategy.kept]
         if kept:
             return kept[-1]
         return attempts.pop() if len(attempts) == 1 else None
@@ -118,8 +123,8 @@ def _superseded(totals: Sequence[Total], parts: Sequence[Part]) -> list[bool]:
 
 def totals_table(builds: Sequence[Build]) -> pa.Table:
     """The sizes that each build states, with what they are of."""
-    rows = [(build.number, total) for build in builds for total in build.totals]
-    lines = [np.array([total.line for total in build.totals], np.int64) for build in builds]
+    rows = [(build.number, total) for build in builds for total in build.records(Total)]
+    lines = [np.array([total.line for total in build.records(Total)], np.int64) for build in builds]
     return TABLES["totals"].table({
         "build": [number for number, _ in rows], **key_columns(builds, lines),
         "name": [total.name for _, total in rows], "bytes": [total.bytes for _, total in rows],
@@ -149,7 +154,7 @@ class Stretches:
     """The stretches of one build, to look lines up in."""
 
     def __init__(self, build: Build) -> None:
-        rows = [(0, None, None), *build.stretches]
+        rows = [(0, None, None), *build.records(Stretch)]
         self._starts = np.array([row[0] for row in rows], np.int64)
         self._values = {
             name: np.array([NONE if row[place] is None else row[place] for row in rows], np.int64)
@@ -164,7 +169,7 @@ class Stretches:
 
 def of_engine(build: Build, records: Sequence[Record]) -> list[Record]:
     """The records but for those of strategies whose engine was not kept."""
-    rejected = {strategy.number for strategy in build.strategies if strategy.kept is False}
+    rejected = {strategy.number for strategy in build.records(Strategy) if strategy.kept is False}
     if not rejected:
         return list(records)
     strategies = Stretches(build).of("strategy", np.array([record.line for record in records], np.int64)).tolist()

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from trtlens_parsers.beginnings import Beginnings
 from trtlens_parsers.meanings.engine import ENGINE
 from trtlens_parsers.meanings.entry import Entry, Meaning, Template
 from trtlens_parsers.meanings.environment import ENVIRONMENT
 from trtlens_parsers.meanings.network import NETWORK
 from trtlens_parsers.meanings.precision import PRECISION
 from trtlens_parsers.meanings.tactics import TACTICS
+from trtlens_parsers.text import Beginnings
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

@@ -7,8 +7,28 @@ bits; times are milliseconds without a unit, ``inf`` or FLT_MAX where no tactic 
 from __future__ import annotations
 
 import re
+from typing import NamedTuple
 
-from trtlens_parsers.records import Kernel
+
+class TacticKernel(NamedTuple):
+    """What a tactic line calls the kernel: id, name and split-K; shared by all lines that spell it alike."""
+
+    tactic_id: int | None
+    name: str | None
+    split_k: int | None
+
+
+NO_KERNEL = TacticKernel(None, None, None)
+"""Of a runner that had no valid tactic."""
+
+
+class Remark(NamedTuple):
+    """Why a tactic has no time of its own measurement: ``outcome`` is cached, skipped or failed."""
+
+    outcome: str
+    reason: str | None
+    scratch_bytes: int | None = None
+
 
 FLT_MAX = 3.4e38
 """Times from here on mean that no tactic ran (TensorRT to 8.2 prints FLT_MAX, later ones ``inf``)."""
@@ -67,7 +87,7 @@ def possible(time_ms: float) -> float | None:
     return time_ms if 0 <= time_ms < FLT_MAX else None
 
 
-def read_head(head: str) -> Kernel | None:
+def read_head(head: str) -> TacticKernel | None:
     """The kernel of ``Tactic: ID`` or ``Tactic Name: KERNEL [numSplitK: ..] Tactic: ID`` (8.6 on)."""
     body, found, tactic_id = head.rpartition("Tactic: ")
     if not found or ID.fullmatch(tactic_id) is None:
@@ -75,8 +95,8 @@ def read_head(head: str) -> Kernel | None:
     name = body.removeprefix("Tactic Name: ").rstrip()
     split = SPLIT_K.search(name)
     if split is None:
-        return Kernel(tactic_number(tactic_id), name or None, None)
-    return Kernel(tactic_number(tactic_id), name[: split.start()] or None, int(split[1]))
+        return TacticKernel(tactic_number(tactic_id), name or None, None)
+    return TacticKernel(tactic_number(tactic_id), name[: split.start()] or None, int(split[1]))
 
 
 def split_formats(text: str) -> tuple[str | None, str | None]:
@@ -125,6 +145,6 @@ def read_runner(text: str) -> tuple[str | None, bool, str] | None:
     return (reformat_ends(layer), True, runner) if is_reformat_name(layer) else (layer, False, runner)
 
 
-def nameless(tactic_id: str) -> Kernel:
+def nameless(tactic_id: str) -> TacticKernel:
     """The kernel of which only an id is known."""
-    return Kernel(tactic_number(tactic_id), None, None)
+    return TacticKernel(tactic_number(tactic_id), None, None)

@@ -8,21 +8,44 @@ from __future__ import annotations
 
 import math
 from array import array
+from dataclasses import dataclass
 
-from trtlens_parsers.records import Kernel, Remark, Tactics
-from trtlens_parsers.tactic_lines import FLT_MAX, read_head
+from trtlens_parsers.messages.tactic_lines import FLT_MAX, Remark, TacticKernel, read_head
+
+
+@dataclass(frozen=True, slots=True)
+class Tactics:
+    """The tactics of one build as columns of equal length: a log holds hundreds of thousands of them.
+
+    Attributes:
+        lines: line of each tactic.
+        codes: position of each tactic's kernel in ``kernels``.
+        times_ms: milliseconds; NaN where no time was printed.
+        kernels: the distinct kernels of the log, shared by its builds.
+        remarks: by position, the few tactics that were not simply timed.
+
+    """
+
+    lines: array[int]
+    codes: array[int]
+    times_ms: array[float]
+    kernels: list[TacticKernel]
+    remarks: dict[int, Remark]
+
+    def __len__(self) -> int:
+        return len(self.lines)
 
 
 class KernelNames:
     """The distinct kernels of a log, and the texts that spell them: builds of one model name the same ones again."""
 
     def __init__(self) -> None:
-        self.kernels: list[Kernel] = []
+        self.kernels: list[TacticKernel] = []
         self.heads: dict[str, int] = {}  # texts before the time that name their kernel, with its code
-        self.nameless: dict[str, tuple[Kernel, int]] = {}  # texts that give an id alone, with its kernel and code
-        self._codes: dict[Kernel, int] = {}
+        self.nameless: dict[str, tuple[TacticKernel, int]] = {}  # texts that give an id alone, with its kernel and code
+        self._codes: dict[TacticKernel, int] = {}
 
-    def code(self, kernel: Kernel) -> int:
+    def code(self, kernel: TacticKernel) -> int:
         """Position of a kernel among the distinct ones."""
         code = self._codes.get(kernel)
         if code is None:
@@ -41,7 +64,7 @@ class TacticStore:
         self.add_time = self.columns.times_ms.append
         self.heads = names.heads
         self._shared = names
-        self._names: dict[int, Kernel] = {}
+        self._names: dict[int, TacticKernel] = {}
         self._next_name: str | None = None
 
     def __len__(self) -> int:
@@ -62,7 +85,7 @@ class TacticStore:
         self.heads[head] = code
         return code
 
-    def code(self, kernel: Kernel) -> int:
+    def code(self, kernel: TacticKernel) -> int:
         """Code of a kernel; one without a name takes the name that a line before gave its tactic."""
         return self._shared.code(kernel if kernel.name is not None else self._named(kernel))
 
@@ -113,24 +136,24 @@ class TacticStore:
         remark = self.columns.remarks.get(len(self.columns) - 1)
         return None if remark is None else remark.reason
 
-    def take_back(self) -> Kernel:
+    def take_back(self) -> TacticKernel:
         """Remove the last tactic; its kernel."""
         self.columns.remarks.pop(len(self.columns) - 1, None)
         self.columns.lines.pop()
         self.columns.times_ms.pop()
         return self.columns.kernels[self.columns.codes.pop()]
 
-    def kernel(self, code: int) -> Kernel:
+    def kernel(self, code: int) -> TacticKernel:
         """The kernel of a code."""
         return self.columns.kernels[code]
 
-    def last_kernel(self, start: int) -> Kernel | None:
-        """Kernel of the last tactic at or behind ``start``."""
+    def last_kernel(self, start: int) -> TacticKernel | None:
+        """TacticKernel of the last tactic at or behind ``start``."""
         return self.columns.kernels[self.columns.codes[-1]] if len(self.columns) > start else None
 
     # -- names that stand on a line before the time (to 8.5) -------------------------------------------------------
 
-    def announce(self, kernel: Kernel) -> None:
+    def announce(self, kernel: TacticKernel) -> None:
         """Remember the name that a line gives a tactic whose time follows; without an id it is the next one's."""
         if kernel.tactic_id is None:
             self._next_name = kernel.name
@@ -143,7 +166,7 @@ class TacticStore:
         if self._names:
             self._names.clear()
 
-    def _named(self, kernel: Kernel) -> Kernel:
+    def _named(self, kernel: TacticKernel) -> TacticKernel:
         named = self._names.pop(kernel.tactic_id, None) if kernel.tactic_id is not None else None
         if named is not None:
             return named
