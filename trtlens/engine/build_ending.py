@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow.compute as pc
 
-from trtlens.engine.onnx_nodes import network_nodes
+from trtlens.runs.run import build_rows
 from trtlens.tables.arrays import of_build
 from trtlens.tuning.kept_strategy import kept_rows
 
@@ -130,7 +130,7 @@ def _failed_node(run: Run, build: int, message: dict[str, Any], cause: dict[str,
     """A node of the model that was refused, by name and operator, and why."""
     match = _NODE.search(message["text"])
     number = int(match["number"]) if match is not None else None
-    nodes = {row["index"]: row for row in network_nodes(run, build).select(["index", "name", "op"]).to_pylist()}
+    nodes = {row["index"]: row for row in build_rows(run, "nodes", build).select(["index", "name", "op"]).to_pylist()}
     row = nodes.get(number) if number is not None else None
     op = (match["op"] if match is not None else None) or (row["op"] if row is not None else None)
     name = row["name"] if row is not None and (op is None or row["op"] == op) else None

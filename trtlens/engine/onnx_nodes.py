@@ -10,15 +10,10 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from trtlens.tables.arrays import of_build
-
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
-    import pyarrow as pa
-
     from trtlens.engine.built_engine import BuiltEngine, OnnxNode
-    from trtlens.runs.run import Run
 
 _NUMBERED = re.compile(r"(?P<op>[A-Za-z]\w*?)_\d+")
 _SAME_NUMBERING = 0.99
@@ -224,23 +219,3 @@ def _readers(nodes: Sequence[OnnxNode]) -> dict[str, list[int]]:
             if tensor:
                 readers.setdefault(tensor, []).append(place)
     return readers
-
-
-# -- the network ------------------------------------------------------------------------------------------------------
-# The ONNX nodes of the network that an engine was built from.
-
-
-def network_nodes(run: Run, build: int) -> pa.Table:
-    """Rows of `nodes` of a build's network: those parsed in its own part of the log, else in its calibration's.
-
-    TensorRT parses a network once and builds it twice to calibrate INT8, first without it: the log names the nodes before
-    the first of the two.
-    """
-    known = {
-        row["build"]: row["is_calibration"] for row in run["builds"].select(["build", "is_calibration"]).to_pylist()
-    }
-    nodes = of_build(run["nodes"], build)
-    while not nodes.num_rows and known.get(build - 1):
-        build -= 1
-        nodes = of_build(run["nodes"], build)
-    return nodes

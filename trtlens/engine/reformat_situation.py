@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from trtlens.engine.engine_graph import CONSTANT, EngineGraph, Node
-from trtlens.engine.onnx_nodes import network_nodes
 from trtlens.quantities import durations
+from trtlens.runs.run import build_rows
 from trtlens.tables.arrays import of_build
 from trtlens.tuning.combination_matcher import boundary_of
 from trtlens.tuning.combinations import NOT_SHOWN
@@ -41,7 +41,7 @@ class Lookups:
         self.graph = graph
         self._tuner = Tuner(run, graph.build)
         bindings, fusions = of_build(run["bindings"], graph.build), of_build(kept_rows(run, "fusions"), graph.build)
-        nodes = network_nodes(run, graph.build)
+        nodes = build_rows(run, "nodes", graph.build)
         self._ops = {row["name"]: row for row in nodes.select(["name", "op", "line"]).to_pylist()}
         self._bindings = set(bindings["name"].to_pylist())
         self._copies = {

@@ -122,12 +122,34 @@ def open_run(paths: str | Path | Sequence[str | Path], *, build: int | None = No
 # Rows of one build, whether a table is keyed by the build or by the program's run that built it.
 
 
+_OF_NETWORK = frozenset({"nodes", "parsed_layers"})
+"""Tables of what the parser says, which it says once of a network that is built twice."""
+
+
 def build_rows(tables: Tables, name: str, number: int) -> pa.Table:
-    """The rows of a table that hold for one build: its own, else those of its run; all of a table without either key."""
+    """The rows of a table that hold for one build: its own, else those of its run; all of a table without either key.
+
+    To calibrate INT8 TensorRT parses a network once and builds it twice, so that the log names its nodes in the
+    calibration's part: they are the engine's, too, and bear its number here.
+    """
     table = tables[name]
+    if name in _OF_NETWORK:
+        return _network_rows(tables, table, number)
     if "build" in table.column_names:
         return of_build(table, number)
     if "run" not in table.column_names:
         return table
     runs = of_build(tables["builds"].select(["build", "run"]), number)["run"].drop_null().to_pylist()
     return table.filter(pc.is_in(table["run"], value_set=array(runs, pa.int64())))
+
+
+def _network_rows(tables: Tables, table: pa.Table, number: int) -> pa.Table:
+    """The build's own rows, else those of the calibrations right above it in its run."""
+    own, above = of_build(table, number), number - 1
+    if own.num_rows or not table.num_rows:
+        return own
+    builds = {row["build"]: row for row in tables["builds"].select(["build", "run", "is_calibration"]).to_pylist()}
+    run = builds[number]["run"] if number in builds else None
+    while not own.num_rows and above in builds and builds[above]["is_calibration"] and builds[above]["run"] == run:
+        own, above = of_build(table, above), above - 1
+    return own.set_column(0, own.schema.field("build"), array([number] * own.num_rows, pa.int64()))

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from trtlens.engine.onnx_nodes import network_nodes
 from trtlens.findings.finding import Evidence, Finding
 from trtlens.findings.rule import BuildRule
 from trtlens.quantities import duration
+from trtlens.runs.run import build_rows
 from trtlens.tuning.kept_strategy import kept_rows
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ def finding(engine: Engine) -> Finding | None:
     largest = max(hidden, key=lambda node: (engine.known(node) or 0.0, _held(engine, node)))
     time_ms, total = engine.known(largest), engine.total_ms
     share = time_ms / total if time_ms is not None and total else None
-    held, nodes = _held(engine, largest), network_nodes(engine.run, engine.number).num_rows
+    held, nodes = _held(engine, largest), build_rows(engine.run, "nodes", engine.number).num_rows
     if (share is not None and share < _HIDDEN_SHARE) or (share is None and len(engine.graph.nodes) > len(hidden) + 2):
         return None
     evidence = [Evidence(f"{largest.name}: one layer of type Myelin", largest.row["line"])]
