@@ -8,11 +8,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from trtlens.findings.rule import SECTIONS, BuildRule, PairRule
+from trtlens.findings.finding import SECTIONS, BuildRule, PairRule
 from trtlens.findings.rules import FINDINGS
 
 if TYPE_CHECKING:
-    from trtlens.findings.rule import Rule
+    from trtlens.findings.finding import Rule
 
 _PAGE = Path(__file__).parent / "findings.md"
 

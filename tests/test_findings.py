@@ -31,7 +31,7 @@ from tests.doubles.made_logs import (
     tactic,
 )
 from tests.golden.commands import say
-from trtlens.findings.rule import SECTIONS
+from trtlens.findings.finding import SECTIONS
 from trtlens.findings.rules import FINDINGS
 
 if TYPE_CHECKING:

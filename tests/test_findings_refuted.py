@@ -26,7 +26,7 @@ from tests.doubles.made_logs import (
     tactic,
 )
 from tests.doubles.made_runs import MadeLayer, MadeRun
-from trtlens.findings.rule import BuildRule
+from trtlens.findings.finding import BuildRule
 from trtlens.findings.rules import FINDINGS
 from trtlens.runs.captured_tables import with_captured_facts
 from trtlens.runs.run_info import info_of

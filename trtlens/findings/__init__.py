@@ -13,17 +13,15 @@ import pyarrow.compute as pc
 
 from trtlens.errors import TrtlensError
 from trtlens.findings.engine import Engine
-from trtlens.findings.finding import Found
+from trtlens.findings.finding import BuildRule, Found, PairRule
 from trtlens.findings.pairs import Pair
-from trtlens.findings.rule import BuildRule, PairRule
 from trtlens.findings.rules import FINDINGS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from trtlens.comparison.same_work import Mismatch
-    from trtlens.findings.finding import Finding
-    from trtlens.findings.rule import Rule
+    from trtlens.findings.finding import Finding, Rule
     from trtlens.runs.run import Run
 
 _READ_TABLES = ("layers", "runners", "messages", "performance", "layer_profile")

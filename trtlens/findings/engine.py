@@ -10,6 +10,7 @@ from trtlens.engine.inference_timing import Timing, read_timing
 from trtlens.engine.reformat_causes import Reformat, ReformatReader
 from trtlens.explain.subject import Build, Subject
 from trtlens.findings.stakes import LAYER_PROFILER, TUNER, Clock
+from trtlens.quantities import duration
 from trtlens.tables.arrays import of_build
 from trtlens.tables.engine_layers import NO_WORK
 from trtlens.tuning.kept_strategy import kept_rows
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     from trtlens.engine.engine_graph import EngineGraph, Node
     from trtlens.runs.run import Run
 
+WORTH_SHARE, _HEAVY_SHARE = 0.03, 0.1
+"""Shares of all layers' time from which a cost is worth looking at, and heavy."""
 _SMALL_BYTES = 64 * 1024
 _FEWEST_COPIES = 3
 
@@ -144,6 +147,18 @@ class Engine:
         """The GPU's memory, as run.json or trtexec states it."""
         captured = self.run.info.gpu.memory_bytes if self.is_captured else None
         return captured or self.flags.bytes_of("Device Global Memory")
+
+    def share_text(self, cost_ms: float, count: int) -> str:
+        """``they take 24.6 µs, 3.2 % of all layers' 769 µs by the layer profiler``."""
+        share = f", {100 * cost_ms / self.total_ms:.1f} % of {self.clock.whole}" if self.total_ms else ""
+        return f"{'it takes' if count == 1 else 'they take'} {duration(cost_ms)}{share}"
+
+    def severity(self, cost_ms: float | None) -> str:
+        """Severity of a cost by its share of all layers' time; low where that is not known."""
+        if cost_ms is None or not self.total_ms:
+            return "low"
+        share = cost_ms / self.total_ms
+        return "high" if share >= _HEAVY_SHARE else "medium" if share >= WORTH_SHARE else "low"
 
     @property
     def source(self) -> str:

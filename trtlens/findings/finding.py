@@ -1,20 +1,26 @@
-"""One finding, and the table of findings."""
+"""One finding; what its module declares, from which docs/findings.md is made; and the table of findings."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from dataclasses import KW_ONLY, dataclass
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
+from trtlens.quantities import duration
 from trtlens.tables.schema import declare
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     import pyarrow as pa
 
-    from trtlens.findings.rule import Rule
+    from trtlens.engine.reformat_causes import Reformat
+    from trtlens.findings.engine import Engine  # noqa: F401  the type of what a rule about one build takes
+    from trtlens.findings.pairs import Pair
     from trtlens.findings.stakes import Stake
 
+_NO_ENGINE = "No engine"
+SECTIONS = (_NO_ENGINE, "Speed", "Accuracy", "The build")
+"""Sections of docs/findings.md in their order."""
 SEVERITIES = ("high", "medium", "low")
 SHOWN = 3
 """Layers, tactics or messages that a finding names as evidence."""
@@ -36,6 +42,7 @@ COLUMNS = declare(
     next_check | text | | what to do or to look at next
     """,
 )  # fmt: skip
+_Subject = TypeVar("_Subject")
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +59,12 @@ class Evidence:
 def message_evidence(row: Mapping[str, Any]) -> Evidence:
     """The first line of a message of the table ``messages``."""
     return Evidence(row["text"].split("\n", 1)[0], row["line"])
+
+
+def reformat_evidence(reformat: Reformat) -> Evidence:
+    """A reformat with its cause, its cost and its line."""
+    cost = f": {duration(reformat.cost_ms)} ({reformat.cost_source})" if reformat.cost_ms is not None else ""
+    return Evidence(f"{reformat.node.name}: {reformat.detail}{cost}", reformat.node.row["line"])
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +89,65 @@ class Finding:
     def lines(self) -> list[int]:
         """Lines of the log that the evidence names."""
         return list(dict.fromkeys(row.line for row in self.evidence if row.line is not None))
+
+
+@dataclass(frozen=True, slots=True)
+class Rule(Generic[_Subject]):
+    """What every finding's module declares as ``FINDING``; texts are Markdown, for docs/findings.md.
+
+    Attributes:
+        find: its function: takes what the finding is about, gives the finding or None.
+        section: section of the page, of `SECTIONS`.
+        place: place in that section, from 1.
+        title: what was found, in a few words.
+        meaning: when it is found, and when not.
+        stake: which time is at stake, or why none is.
+        next_check: what to do about it.
+        needs: what it reads; a run without that never has the finding.
+    """
+
+    find: Callable[[_Subject], Finding | None]
+    _: KW_ONLY
+    section: str
+    place: int
+    title: str
+    meaning: str
+    stake: str
+    next_check: str
+    needs: str
+
+    @property
+    def code(self) -> str:
+        """Code of the finding: the name of its module, with hyphens."""
+        return self.find.__module__.rpartition(".")[2].replace("_", "-")
+
+    @property
+    def leads(self) -> bool:
+        """Whether the finding comes before all others of its build: without an engine the others say little."""
+        return self.section == _NO_ENGINE
+
+
+@dataclass(frozen=True, slots=True)
+class BuildRule(Rule["Engine"]):
+    """A finding about one build.
+
+    Attributes:
+        add_second_run: takes the finding, and its build beside that of a second run of the same model; gives the finding
+            with what the second run tells, of which ``second_run`` is the description.
+    """
+
+    _: KW_ONLY
+    add_second_run: Callable[[Finding, Pair], Finding] | None = None
+    second_run: str = ""
+
+    def find_beside(self, pair: Pair) -> Finding | None:
+        """The finding about the first build of a pair, with what the second tells."""
+        found = self.find(pair.engine)
+        return found if found is None or self.add_second_run is None else self.add_second_run(found, pair)
+
+
+class PairRule(Rule["Pair"]):
+    """A finding about one build beside a build of a second run of the same model."""
 
 
 @dataclass(frozen=True, slots=True)

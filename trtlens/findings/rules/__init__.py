@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from trtlens.discovery import Declarations
-from trtlens.findings.rule import SECTIONS, Rule
+from trtlens.findings.finding import SECTIONS, Rule
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

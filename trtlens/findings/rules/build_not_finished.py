@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from trtlens.engine.build_ending import FAILED, FINISHED, MIXED, NOT_SHOWN, read_ending
-from trtlens.findings.finding import Evidence, Finding
-from trtlens.findings.rule import BuildRule
+from trtlens.findings.finding import BuildRule, Evidence, Finding
 
 if TYPE_CHECKING:
     from trtlens.findings.engine import Engine

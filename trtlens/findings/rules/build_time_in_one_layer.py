@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import TYPE_CHECKING, Any
 
-from trtlens.findings.finding import Evidence, Finding
-from trtlens.findings.rule import BuildRule
+from trtlens.findings.finding import BuildRule, Evidence, Finding
 from trtlens.quantities import seconds
 from trtlens.tables.arrays import of_build
 from trtlens.tuning.wording import counted

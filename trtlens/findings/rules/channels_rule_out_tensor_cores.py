@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from trtlens.explain.tensor_cores import odd_channels
-from trtlens.findings.finding import SHOWN, Evidence, Finding
-from trtlens.findings.rule import BuildRule
+from trtlens.findings.finding import SHOWN, BuildRule, Evidence, Finding
 from trtlens.quantities import duration
 from trtlens.tuning.wording import counted
 from trtlens_parsers.kernels import CUDA_CORE, TENSOR_CORE

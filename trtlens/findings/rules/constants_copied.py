@@ -6,9 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from trtlens.engine.reformat_causes import ADVICE
-from trtlens.findings.finding import SHOWN, Evidence, Finding
-from trtlens.findings.reformats import reformat_evidence, severity_by_share, share_text
-from trtlens.findings.rule import BuildRule
+from trtlens.findings.finding import SHOWN, BuildRule, Evidence, Finding, reformat_evidence
 from trtlens.quantities import byte_size, duration
 from trtlens.tuning.wording import counted
 
@@ -37,9 +35,9 @@ def finding(engine: Engine) -> Finding | None:
     text = counted(
         len(found), "copy of a constant runs at every inference", "copies of constants run at every inference"
     )
-    text += f"; {share_text(cost, len(found), engine)}" if cost is not None else "; their time is not known"
+    text += f"; {engine.share_text(cost, len(found))}" if cost is not None else "; their time is not known"
     return Finding(
-        severity_by_share(cost, engine), counted(len(found), "constant is copied at every inference", "constants are copied at every inference"),
+        engine.severity(cost), counted(len(found), "constant is copied at every inference", "constants are copied at every inference"),
         f"{text}.{_moved(found)}", tuple(reformat_evidence(r) for r in found[:SHOWN]), "high", _how_to_fold(found),
         stake=engine.clock.stake(cost), layers=tuple(r.node.name for r in found),
     )  # fmt: skip

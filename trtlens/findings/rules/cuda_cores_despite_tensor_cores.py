@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from trtlens.explain.tensor_cores import missed_tensor_core
-from trtlens.findings.finding import SHOWN, Evidence, Finding
-from trtlens.findings.rule import BuildRule
+from trtlens.findings.finding import SHOWN, BuildRule, Evidence, Finding
 from trtlens.quantities import duration, durations, tactic_text
 from trtlens.tuning.wording import combination_text, counted
 

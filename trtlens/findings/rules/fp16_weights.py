@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from trtlens.findings.finding import Finding, message_evidence
-from trtlens.findings.rule import BuildRule
+from trtlens.findings.finding import BuildRule, Finding, message_evidence
 from trtlens.tables.arrays import of_build
 from trtlens.tables.engine_layers import NO_WORK
 from trtlens.tuning.wording import counted

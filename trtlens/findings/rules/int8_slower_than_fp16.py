@@ -8,9 +8,8 @@ from trtlens.comparison.figures import split_difference
 from trtlens.comparison.headlines import part_text
 from trtlens.comparison.inference_headlines import clock_of, tell_accounting, tell_inference, verdict_text
 from trtlens.comparison.times import SLOWER, UNSAMPLED_SHARE
-from trtlens.findings.finding import Evidence, Finding
+from trtlens.findings.finding import Evidence, Finding, PairRule
 from trtlens.findings.pairs import same_tactics
-from trtlens.findings.rule import PairRule
 from trtlens.quantities import duration, signed_duration
 
 if TYPE_CHECKING:

@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from trtlens.findings.finding import SHOWN, Evidence, Finding, message_evidence
-from trtlens.findings.rule import BuildRule
+from trtlens.findings.finding import SHOWN, BuildRule, Evidence, Finding, message_evidence
 from trtlens.quantities import duration
 from trtlens.tuning.wording import counted
 

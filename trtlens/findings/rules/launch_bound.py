@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from trtlens.findings.finding import Evidence, Finding
-from trtlens.findings.rule import BuildRule
+from trtlens.findings.finding import BuildRule, Evidence, Finding
 from trtlens.findings.stakes import Stake
 from trtlens.quantities import duration
 

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from trtlens.findings.finding import SHOWN, Evidence, Finding, message_evidence
-from trtlens.findings.rule import BuildRule
+from trtlens.findings.finding import SHOWN, BuildRule, Evidence, Finding, message_evidence
 from trtlens.quantities import duration
 from trtlens.tables.arrays import of_build
 from trtlens.tables.engine_layers import NO_WORK

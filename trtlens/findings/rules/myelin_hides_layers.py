@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from trtlens.findings.finding import Evidence, Finding
-from trtlens.findings.rule import BuildRule
+from trtlens.findings.finding import BuildRule, Evidence, Finding
 from trtlens.quantities import duration
 from trtlens.runs.run import build_rows
 from trtlens.tuning.kept_strategy import kept_rows

@@ -6,9 +6,8 @@ from collections import Counter, defaultdict
 from typing import TYPE_CHECKING
 
 from trtlens.engine.reformat_causes import ADVICE
-from trtlens.findings.finding import SHOWN, Evidence, Finding
-from trtlens.findings.reformats import WORTH_SHARE, reformat_evidence, severity_by_share, share_text
-from trtlens.findings.rule import BuildRule
+from trtlens.findings.engine import WORTH_SHARE
+from trtlens.findings.finding import SHOWN, BuildRule, Evidence, Finding, reformat_evidence
 from trtlens.quantities import duration
 from trtlens.tuning.wording import counted
 
@@ -39,9 +38,9 @@ def finding(engine: Engine) -> Finding | None:
     evidence += [reformat_evidence(r) for r in found[:SHOWN]]
     kinds = Counter(r.node.row["reformat_kind"] or "not shown" for r in found)
     listed = ", ".join(f"{count} {kind}" for kind, count in kinds.most_common())
-    text = f"{counted(len(found), 'reformat runs', 'reformats run')}; {share_text(cost, len(found), engine)}; they change: {listed}."
+    text = f"{counted(len(found), 'reformat runs', 'reformats run')}; {engine.share_text(cost, len(found))}; they change: {listed}."
     return Finding(
-        severity_by_share(cost, engine), f"reformats take {100 * cost / engine.total_ms:.0f} % of the layers' time", text,
+        engine.severity(cost), f"reformats take {100 * cost / engine.total_ms:.0f} % of the layers' time", text,
         tuple(evidence), "high",
         "see the causes with trtlens show reformats and trtlens show reformat_causes; follow the advice for the costliest cause first",
         stake=engine.clock.stake(cost), layers=tuple(r.node.name for r in found),

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from trtlens.findings.finding import SHOWN, Evidence, Finding
-from trtlens.findings.rule import BuildRule
+from trtlens.findings.finding import SHOWN, BuildRule, Evidence, Finding
 from trtlens.quantities import duration
 from trtlens.tuning.wording import counted
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from trtlens.findings.finding import SHOWN, Evidence, Finding, message_evidence
-from trtlens.findings.rule import BuildRule
+from trtlens.findings.finding import SHOWN, BuildRule, Evidence, Finding, message_evidence
 from trtlens.findings.stakes import Stake
 from trtlens.quantities import byte_size, duration, tactic_text
 from trtlens.tuning.queries import best
