@@ -15,8 +15,7 @@ import pyarrow as pa
 import pytest
 
 from trtlens import TrtlensError
-from trtlens.commands.exits import exit_code
-from trtlens.commands.streams import OutputError
+from trtlens.commands.process import OutputError, exit_code
 from trtlens.errors import CaptureError
 from trtlens.output import Format, write_table
 from trtlens.runs.stops import STOPS
@@ -171,7 +170,7 @@ def test_any_encoding_takes_any_name(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_standard_output_escapes_what_its_encoding_lacks() -> None:
     """The process's own stream too is one that no name can end."""
     done = shell(
-        f"{sys.executable} -c 'from trtlens.commands.streams import prepare_streams as p; p(); print(chr(0x5c64))'",
+        f"{sys.executable} -c 'from trtlens.commands.process import prepare_streams as p; p(); print(chr(0x5c64))'",
         PYTHONIOENCODING="cp1252",
     )
     assert (done.returncode, done.stdout) == (0, "\\u5c64\n")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 import signal
 
-from trtlens.commands.streams import prepare_streams
+from trtlens.commands.process import prepare_streams
 from trtlens.runs.stops import STOPS
 
 _YOUNG = 100_000

@@ -1,4 +1,4 @@
-"""The command line: turns every error into one line on stderr and an exit code (`trtlens.commands.exits`)."""
+"""The command line: turns every error into one line on stderr and an exit code (`trtlens.commands.process`)."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import typer
 from trtlens._version import VERSION
 from trtlens.commands import capture, compare, dump, kernel, read, report, why
 from trtlens.commands import dump_accuracy as accuracy
-from trtlens.commands.exits import exit_code
+from trtlens.commands.process import exit_code
 from trtlens.runs.stops import STOPS
 
 if TYPE_CHECKING:

@@ -1,4 +1,4 @@
-"""The one class of error that a user may see as a single line; everything else is a bug, whose traceback `exits` keeps."""
+"""The one class of error that a user may see as a single line; everything else is a bug, whose traceback `commands.process` keeps."""
 
 from __future__ import annotations
 

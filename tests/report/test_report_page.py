@@ -20,7 +20,7 @@ from tests.report.large_runs import FIXTURES, H200, captured, hostile_page, page
 from trtlens.charts import charts_of_run
 from trtlens.report import read_subject, render
 from trtlens.report.encoding import encode_table, pack, to_json
-from trtlens.report.thinning import thin_candidates
+from trtlens.report.payload import thin_candidates
 from trtlens.runs.run import Run, open_run
 from trtlens.runs.run_info import info_of
 

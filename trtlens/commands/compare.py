@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 import sys
 import textwrap
 from enum import Enum
-from typing import TYPE_CHECKING, Annotated, Optional
+from typing import TYPE_CHECKING, Annotated, Any, Optional
 
 import typer
 
@@ -15,6 +16,8 @@ from trtlens.layer_patterns import asked_pattern
 from trtlens.output import Format, console, print_table, visible, write_table
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
     import pyarrow as pa
 
     from trtlens.comparison.arguments import RunArgument
@@ -24,6 +27,8 @@ if TYPE_CHECKING:
     from trtlens.comparison.headlines import Section
 
 _INDENT = 2
+_SPECIAL = re.compile(r"[\\`*_{}\[\]<>|#~&@]")
+"""Characters that Markdown or the HTML in it would interpret: escaped by a backslash, ``@<>&`` by entities."""
 _PIPED_WIDTH = 110
 
 
@@ -134,7 +139,6 @@ def _table(comparison: Comparison, *, regions: bool, whole: bool) -> pa.Table:
 def _list_quantities(form: CompareFormat) -> None:
     import pyarrow as pa  # noqa: PLC0415
 
-    from trtlens.commands.markdown import markdown_table  # noqa: PLC0415
     from trtlens.comparison.quantities import QUANTITIES  # noqa: PLC0415
 
     rows = [(quantity.name, quantity.unit, quantity.doc) for quantity in QUANTITIES.values()]
@@ -205,7 +209,6 @@ def _print_section(section: Section) -> None:
 
 
 def _markdown(comparison: Comparison, outcomes: list[Outcome], *, regions: bool, top: int, whole: bool) -> str:
-    from trtlens.commands.markdown import escape, markdown_table  # noqa: PLC0415
     from trtlens.comparison.headlines import tell  # noqa: PLC0415
     from trtlens.comparison.result_tables import changes_shown, settings_table, side_by_side  # noqa: PLC0415
 
@@ -235,3 +238,34 @@ def _markdown(comparison: Comparison, outcomes: list[Outcome], *, regions: bool,
 
 def _cells(comparison: Comparison, row: ChangeRow) -> tuple[str | float | None, ...]:
     return comparison.names[row.run], row.diff_ms, row.words, row.label, row.verdict
+
+
+def escape(text: str) -> str:
+    """``text`` so that a reader of Markdown shows it as it is: no name can format, link or mention."""
+    return _SPECIAL.sub(
+        lambda match: "\\" + match[0] if match[0] not in "@<>&" else f"&#{ord(match[0])};", visible(text)
+    )
+
+
+def markdown_table(headings: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
+    """A table; numbers stand to the right, unknown is empty."""
+    cells = [[_cell(value) for value in row] for row in rows]
+    numeric = [any(row[i] for row in cells) and all(_is_number(row[i]) for row in cells) for i in range(len(headings))]
+    lines = [_line(map(escape, headings)), _line("---:" if right else "---" for right in numeric)]
+    return "\n".join([*lines, *(_line(row) for row in cells)]) + "\n"
+
+
+def _line(cells: Iterable[str]) -> str:
+    return "| " + " | ".join(cells) + " |"
+
+
+def _cell(value: Any) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, float):
+        return f"{value:.4g}"
+    return escape(str(value))
+
+
+def _is_number(text: str) -> bool:
+    return not text or re.fullmatch(r"[+-]?\d[\d.,]*(?:e[+-]?\d+)?", text) is not None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
 import pandas as pd
@@ -123,6 +123,20 @@ def work_of(layers: pd.DataFrame) -> pd.Series:
     work = pd.Series("compute", index=layers.index, dtype="string")
     work[layers["type"].isin(NO_WORK)] = "none"
     return work.mask(layers["is_reformat"].astype(bool), "reformat")
+
+
+def time_by(
+    layers: pd.DataFrame, keys: list[str], *, within: tuple[str, ...] = ("build",), **more: Any
+) -> pd.DataFrame:
+    """Number and time of the layers by ``keys``, with their percent; the most time first, else the most layers.
+
+    The share of the layers is of those ``within`` the same, that of the time of the build's; ``more`` are further sums.
+    """
+    groups = layers.groupby(keys, dropna=False)
+    rows = groups.agg(layers=("name", "size"), time_ms=("time_ms", lambda t: t.sum(min_count=1)), **more).reset_index()
+    rows["layers_percent"] = share(rows, "layers", [*within])
+    rows["time_percent"] = share(rows, "time_ms", ["build"])
+    return rows.sort_values([*within, "time_ms", "layers"], ascending=[*(True for _ in within), False, False])
 
 
 def share(rows: pd.DataFrame, column: str, group: list[str]) -> pd.Series:

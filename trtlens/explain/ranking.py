@@ -49,7 +49,7 @@ def ranking(run: Run, chosen: Iterable[tuple[int, list[int]]]) -> pa.Table:
     flat.sort(
         key=lambda row: (-(row["regret_ms"] if row["regret_ms"] is not None else -1.0), row["build"], row["index"])
     )
-    return COLUMNS.table({column.name: [row[column.name] for row in flat] for column in COLUMNS.columns})
+    return COLUMNS.of_rows(flat)
 
 
 def _row(number: int, build: Build, indices: Iterable[int]) -> list[dict[str, Any]]:

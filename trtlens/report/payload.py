@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -16,7 +17,7 @@ from trtlens.errors import TrtlensError
 from trtlens.output import visible
 from trtlens.report.encoding import encode_figure, encode_table
 from trtlens.report.sections import SECTIONS, tables_of
-from trtlens.report.thinning import thin_candidates
+from trtlens.tables.arrays import filled, known_true, of_numpy, to_numpy
 from trtlens.views import VIEWS
 from trtlens_parsers.kernels import read_kernel
 
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
     from trtlens.report.subject import Subject
     from trtlens.runs.run import Run
 
+MOST_CANDIDATES = 60_000
+"""Candidates of one run that the page carries."""
 _CANDIDATES = (
     "layer", "op", "precision", "unit", "time_ms", "outcome", "chosen", "tactic_name", "input_formats", "output_formats", "runner",
     "tactic_id", "split_k", "reason", "scratch_requested_bytes", "line",
@@ -91,6 +94,28 @@ def run_data(subject: Subject) -> dict[str, Any]:
         "tuned": _tuned(run),
         "thinned": note,
     }  # fmt: skip
+
+
+def thin_candidates(table: pa.Table, most: int = MOST_CANDIDATES) -> tuple[pa.Table, str | None]:
+    """All candidates, or those that run and the fastest of each layer in equal number; and a sentence on what is missing."""
+    total = table.num_rows
+    if total <= most:
+        return table, None
+    rows = pd.DataFrame({
+        "layer": to_numpy(filled(table["layer"].combine_chunks().indices, -1)),
+        "time_ms": to_numpy(table["time_ms"]), "chosen": to_numpy(known_true(table["chosen"])),
+    })  # fmt: skip
+    ordered = rows.sort_values(["chosen", "time_ms"], ascending=[False, True], kind="stable", na_position="last")
+    rank = ordered.groupby("layer", sort=False, dropna=False).cumcount().reindex(rows.index)
+    counts = rank.value_counts().sort_index().cumsum()
+    fitting = counts[counts <= most]
+    each = int(fitting.index[-1]) + 1 if len(fitting) else 1
+    kept = table.filter(of_numpy(rank.to_numpy() < each))
+    note = (
+        f"{kept.num_rows:,} of {total:,} candidates are on this page: the chosen and the fastest ones, at most {each:,} for each layer; "
+        "trtlens show candidates RUN --format csv lists all"
+    )
+    return kept, note
 
 
 def _table(subject: Subject, view: str) -> pa.Table:

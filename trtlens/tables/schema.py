@@ -72,6 +72,15 @@ class TableSpec:
         arrays = [_array(columns[column.name], column) for column in self.columns]
         return pa.Table.from_arrays(arrays, schema=self.schema)
 
+    def of_rows(self, rows: Sequence[Mapping[str, Any]]) -> pa.Table:
+        """An Arrow table of rows by column name; what a row holds beyond the columns is left out.
+
+        Raises:
+            KeyError: a row lacks a declared column.
+
+        """
+        return self.table({column.name: [row[column.name] for row in rows] for column in self.columns})
+
     def empty(self) -> pa.Table:
         """The table without rows."""
         return _empty(self)

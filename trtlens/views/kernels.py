@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from trtlens.engine.times import arrow, layers_with_times, share, work_of
+from trtlens.engine.times import arrow, layers_with_times, time_by, work_of
 from trtlens.tables.schema import declare
 from trtlens.views import NO_LAYERS, View
 from trtlens_parsers.kernels import read_kernel
@@ -41,14 +41,8 @@ def table(run: Run) -> pa.Table:
     kernels = {name: read_kernel(name) for name in layers["tactic_name"].dropna().unique()}
     for column in ("family", "operation"):
         layers[column] = layers["tactic_name"].map({name: getattr(k, column) for name, k in kernels.items()})
-    groups = layers.groupby(["build", "family", "operation", "precision", "unit"], dropna=False)
-    rows = groups.agg(
-        layers=("name", "size"), kernels=("tactic_name", "nunique"), time_ms=("time_ms", lambda t: t.sum(min_count=1))
-    ).reset_index()
-    rows["layers_percent"] = share(rows, "layers", ["build"])
-    rows["time_percent"] = share(rows, "time_ms", ["build"])
-    rows = rows.sort_values(["build", "time_ms", "layers"], ascending=[True, False, False])
-    return arrow(rows, COLUMNS)
+    keys = ["build", "family", "operation", "precision", "unit"]
+    return arrow(time_by(layers, keys, kernels=("tactic_name", "nunique")), COLUMNS)
 
 
 VIEW = View(

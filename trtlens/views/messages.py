@@ -39,7 +39,7 @@ def table(run: Run) -> pa.Table:
         kinds[row["build"], row["strategy"], row["severity"], row["code"] or row["text"]].append(row)
     merged = [_merged(rows) for rows in kinds.values()]
     merged.sort(key=lambda row: (row["build"], _RANK.get(row["severity"], len(_RANK)), row["line"]))
-    return COLUMNS.table({column.name: [row[column.name] for row in merged] for column in COLUMNS.columns})
+    return COLUMNS.of_rows(merged)
 
 
 def _merged(rows: Sequence[dict[str, Any]]) -> dict[str, Any]:

@@ -32,7 +32,7 @@ COLUMNS = declare(
 def table(run: Run) -> pa.Table:
     """Layers in execution order; of an engine with several optimisation profiles, those of the one that is compared."""
     rows = [row for build in builds_with_layers(run) for row in _rows(run, build)]
-    return COLUMNS.table({column.name: [row[column.name] for row in rows] for column in COLUMNS.columns})
+    return COLUMNS.of_rows(rows)
 
 
 def _rows(run: Run, build: int) -> list[dict[str, object]]:

@@ -41,8 +41,7 @@ COLUMNS = declare(
 def table(run: Run, *, everything: bool = False) -> pa.Table:
     """Ranges of the FP32 run that FP16 cannot represent; ``everything`` adds those that fit."""
     rows = [row for build in _builds(run) for row in _rows(run.build(build), build, everything=everything)]
-    columns: dict[str, list[Any]] = {column.name: [row[column.name] for row in rows] for column in COLUMNS.columns}
-    return COLUMNS.table(columns)
+    return COLUMNS.of_rows(rows)
 
 
 def _builds(run: Run) -> list[int]:

@@ -45,7 +45,7 @@ def table(run: Run, *, fp32: Run | None = None) -> pa.Table:
     """Layers worth a pin; ``fp32`` is a timed FP32 run of the same model."""
     builds = list(dict.fromkeys(row["build"] for row in run["tensor_errors"].select(["build"]).to_pylist()))
     rows = [row for build in builds for row in _rows(run, build, fp32)]
-    return COLUMNS.table({column.name: [row[column.name] for row in rows] for column in COLUMNS.columns})
+    return COLUMNS.of_rows(rows)
 
 
 def _rows(run: Run, build: int, fp32: Run | None) -> Iterator[dict[str, Any]]:

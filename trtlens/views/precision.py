@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from trtlens.engine.times import arrow, layers_with_times, share, work_of
+from trtlens.engine.times import arrow, layers_with_times, time_by, work_of
 from trtlens.tables.schema import declare
 from trtlens.views import NO_LAYERS, View
 
@@ -33,12 +33,7 @@ def table(run: Run) -> pa.Table:
         return COLUMNS.empty()
     layers = layers_with_times(run)
     layers["work"] = work_of(layers)
-    groups = layers.groupby(["build", "work", "precision"], dropna=False)
-    rows = groups.agg(layers=("name", "size"), time_ms=("time_ms", lambda t: t.sum(min_count=1))).reset_index()
-    rows["layers_percent"] = share(rows, "layers", ["build", "work"])
-    rows["time_percent"] = share(rows, "time_ms", ["build"])
-    rows = rows.sort_values(["build", "work", "time_ms", "layers"], ascending=[True, True, False, False])
-    return arrow(rows, COLUMNS)
+    return arrow(time_by(layers, ["build", "work", "precision"], within=("build", "work")), COLUMNS)
 
 
 VIEW = View(

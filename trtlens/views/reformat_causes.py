@@ -40,7 +40,7 @@ _PATH = re.compile(r"/?[^/ ]+/[^/ ]+(?=/)")
 def table(run: Run) -> pa.Table:
     """Causes by cost, each followed by the parts of the network in which it costs most."""
     rows = [row for build in builds_with_layers(run) for row in _build_rows(run, build)]
-    return COLUMNS.table({column.name: [row[column.name] for row in rows] for column in COLUMNS.columns})
+    return COLUMNS.of_rows(rows)
 
 
 def _build_rows(run: Run, build: int) -> list[dict[str, object]]:

@@ -48,7 +48,7 @@ def table(run: Run) -> pa.Table:
         (build, reformat) for build in builds_with_layers(run) for reformat in ReformatReader(run, build).reformats()
     ]
     rows = [_row(build, reformat) for build, reformat in found]
-    return COLUMNS.table({column.name: [row[column.name] for row in rows] for column in COLUMNS.columns})
+    return COLUMNS.of_rows(rows)
 
 
 def _row(build: int, reformat: Reformat) -> dict[str, object]:

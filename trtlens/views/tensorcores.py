@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from trtlens.engine.times import arrow, layers_with_times, share, work_of
+from trtlens.engine.times import arrow, layers_with_times, time_by, work_of
 from trtlens.explain.subject import Build
 from trtlens.explain.tensor_cores import missed_tensor_core, why_on_cuda_cores
 from trtlens.tables.schema import declare
@@ -56,15 +56,8 @@ def table(run: Run) -> pa.Table:
     missed = [
         row for build, members in slow.groupby("build") for row in _missed(run, int(build), members["index"].tolist())
     ]
-    return arrow(pd.concat([_by_unit(layers), pd.DataFrame(missed)], ignore_index=True), COLUMNS)
-
-
-def _by_unit(layers: pd.DataFrame) -> pd.DataFrame:
-    groups = layers.groupby(["build", "unit", "unit_reason"], dropna=False)
-    rows = groups.agg(layers=("name", "size"), time_ms=("time_ms", lambda t: t.sum(min_count=1))).reset_index()
-    rows["layers_percent"] = share(rows, "layers", ["build"])
-    rows["time_percent"] = share(rows, "time_ms", ["build"])
-    return rows.sort_values(["build", "time_ms", "layers"], ascending=[True, False, False])
+    by_unit = time_by(layers, ["build", "unit", "unit_reason"])
+    return arrow(pd.concat([by_unit, pd.DataFrame(missed)], ignore_index=True), COLUMNS)
 
 
 def _missed(run: Run, number: int, indices: Sequence[int]) -> list[dict[str, Any]]:
