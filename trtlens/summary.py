@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from trtlens.engine.build_ending import FAILED, FINISHED, MIXED, NOT_SHOWN, not_understood, read_ending, reading_notes
-from trtlens.engine.inference_timing import stated_figure
+from trtlens.engine.stated_figures import stated_figure
 from trtlens.quantities import byte_size, duration, seconds
 from trtlens.tables.arrays import array, to_numpy
 from trtlens.tables.engine_layers import NO_WORK
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from trtlens.engine.build_ending import Ending
-    from trtlens.engine.inference_timing import Figure
+    from trtlens.engine.stated_figures import Figure
     from trtlens.runs.run import Run
 
 _SHOWN_MESSAGES = 6

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from trtlens.comparison.times import UNSAMPLED_SHARE, Difference, judge
-from trtlens.engine.inference_timing import stated_figure
+from trtlens.engine.stated_figures import stated_figure
 from trtlens.quantities import number
 from trtlens.statistics import median_error
 

@@ -11,7 +11,7 @@ from trtlens.comparison.inference_latency import compare_latency, factor
 from trtlens.comparison.same_work import INPUTS, batches, model_of
 from trtlens.comparison.times import NO_DIFFERENCE
 from trtlens.engine.build_ending import FINISHED, read_ending
-from trtlens.engine.inference_timing import stated_figure
+from trtlens.engine.stated_figures import stated_figure
 from trtlens.engine.times import profiled_layers
 from trtlens.output import shorten, visible
 from trtlens.quantities import duration, signed_duration
