@@ -35,8 +35,8 @@ SCOPE = {
     "accuracy": tuple(f"accuracy/{name}.py" for name in (
         "blame", "causes", "compare", "error_rows", "metrics", "overflow", "pins", "remedies", "scaling", "streaming", "summary", "ulp",
     )),
-    "report": tuple(f"report/{name}.py" for name in ("overview", "finding_list", "payload", "sections", "subject", "thinning")),
-    "summary and exports": ("summary.py", "output.py", "quantities.py", "commands/markdown.py", "report/trace_events.py"),
+    "report": tuple(f"report/{name}.py" for name in ("overview", "finding_list", "payload", "sections", "subject")),
+    "summary and exports": ("summary.py", "output.py", "quantities.py", "commands/compare.py", "report/trace_events.py"),
     "engine": ("engine/*.py", "statistics.py"),
     "tuning": ("tuning/*.py",),
 }  # fmt: skip
