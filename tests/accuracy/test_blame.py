@@ -8,11 +8,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from trtlens.accuracy.blame import FLOAT_LIMITS, INTEGER_LIMITS, Limits, judge, limits_for
+from trtlens.accuracy.blame import FLOAT_LIMITS, INTEGER_LIMITS, Limits, judge, limits_for, make_graph
 from trtlens.accuracy.compare import compare_dumps
 from trtlens.accuracy.encodings import dtype_name
 from trtlens.accuracy.error_rows import ErrorOptions, compare_to_rows
-from trtlens.accuracy.graph import make_graph
 from trtlens.accuracy.metrics import ranges_of
 from trtlens.accuracy.readers import Dump
 from trtlens.accuracy.summary import chosen_rows, sentences

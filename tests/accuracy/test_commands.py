@@ -14,7 +14,7 @@ import pytest
 
 from tests.accuracy.conftest import DUMPS, MODELS, f32, needs_runtime, save_npz
 from tests.conftest import FIXTURES
-from trtlens.accuracy.classic import classic_table
+from trtlens.accuracy.summary import classic_table
 from trtlens.cli import main
 from trtlens.commands.dump import parse_size
 from trtlens.errors import TrtlensError

@@ -16,8 +16,8 @@ from trtlens.accuracy.encodings import (
     stored_count,
     stored_dtype,
 )
+from trtlens.accuracy.streaming import bf16_places, fp16_places
 from trtlens.accuracy.tensors import InMemory, Tensor
-from trtlens.accuracy.ulp import bf16_places, fp16_places
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from trtlens.accuracy.metrics import ranges_of
 from trtlens.accuracy.overflow import Finding, find_overflow, make_model
-from trtlens.accuracy.scaling import enlarging_scale, linear_scale, scale_for
+from trtlens.accuracy.remedies import enlarging_scale, linear_scale, scale_for
 from trtlens_parsers.dump_index import DumpedNode, DumpedTensor
 
 NORM = (

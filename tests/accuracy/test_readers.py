@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 
 from tests.accuracy.conftest import DUMPS
+from trtlens.accuracy.blame import make_graph
 from trtlens.accuracy.compare import compare_dumps
-from trtlens.accuracy.graph import make_graph
 from trtlens.accuracy.readers import Dump, open_dump
 from trtlens.accuracy.tensors import UnreadableTensor
 from trtlens.errors import TrtlensError

@@ -19,7 +19,7 @@ from trtlens.layer_patterns import listed
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from trtlens.accuracy.graph import Graph
+    from trtlens.accuracy.blame import Graph
     from trtlens.accuracy.readers import Dump
 
 _CODES = frozenset({"int8", "uint8", "int4"})

@@ -23,9 +23,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from trtlens.accuracy.encodings import FLOATING
-from trtlens.accuracy.streaming import PairSums, RangeSums
+from trtlens.accuracy.streaming import PairSums, RangeSums, UlpHistogram
 from trtlens.accuracy.tensors import CHUNK, Tensor, UnreadableTensor
-from trtlens.accuracy.ulp import UlpHistogram
 from trtlens_parsers.dump_index import TensorRanges
 
 if TYPE_CHECKING:
@@ -33,9 +32,6 @@ if TYPE_CHECKING:
 
     import numpy as np
     from numpy.typing import NDArray
-
-LOWER_IS_BETTER = ("error", "relative_l2", "relative_difference", "max_abs_error", "mean_abs_error", "deviation_ratio")
-HIGHER_IS_BETTER = ("cosine_similarity", "euclidean_similarity", "sqnr_db", "psnr_db")
 
 _EXCEEDED = 1.01
 _ULP_TYPES = ("fp16", "bf16")
@@ -90,7 +86,7 @@ def measure(reference: Tensor, run: Tensor, *, threshold: float = 0.1, ulp_type:
     ulp_type = ulp_type if ulp_type is not None else run.dtype if run.dtype in _ULP_TYPES else None
     sums = PairSums(threshold, None if ulp_type is None else UlpHistogram(ulp_type))
     try:
-        sides = _told(reference, "in the reference"), _told(run, "in the run")
+        sides = _chunks(reference, "in the reference"), _chunks(run, "in the run")
         for a, b in zip(*sides, strict=True):
             sums.add(a, b)
     except OverflowError as error:
@@ -99,8 +95,8 @@ def measure(reference: Tensor, run: Tensor, *, threshold: float = 0.1, ulp_type:
     return _metrics(sums, ulp_type, is_float=is_float)
 
 
-def _told(tensor: Tensor, side: str) -> Iterator[NDArray[np.generic]]:
-    """The chunks of a tensor; why it cannot be read is told with the side that it is on."""
+def _chunks(tensor: Tensor, side: str) -> Iterator[NDArray[np.generic]]:
+    """The chunks of a tensor; an UnreadableTensor names the side."""
     try:
         yield from tensor.chunks(CHUNK)
     except UnreadableTensor as reason:
@@ -169,7 +165,7 @@ def _similarity(sums: PairSums) -> dict[str, float | None]:
 
 
 def _saturated(sums: PairSums) -> int:
-    """Elements beside the first at an end of the run's range that the reference exceeds by more than 1 % of it."""
+    """Count of elements clipped at the run's minimum or maximum: the reference exceeds it by more than 1 %."""
     run, reference = sums.run, sums.reference
     high = run.high_count - 1 if run.high > 0 and reference.high > _EXCEEDED * run.high else 0
     return high + (run.low_count - 1 if run.low < 0 and reference.low < _EXCEEDED * run.low else 0)

@@ -108,8 +108,11 @@ class _Compared:
 
 
 def _compared(ours: Dump, name: str, flags: dict[str, Any]) -> _Compared:
-    from trtlens.accuracy.error_rows import ErrorOptions, compare_to_rows  # noqa: PLC0415
-    from trtlens.accuracy.keeping import keep_errors  # noqa: PLC0415
+    from trtlens.accuracy.error_rows import (  # noqa: PLC0415
+        ErrorOptions,
+        compare_to_rows,
+        keep_errors,
+    )
     from trtlens.accuracy.readers import open_dump  # noqa: PLC0415
 
     theirs = open_dump(name)
@@ -185,7 +188,7 @@ def _print_one(ours: Dump, one: _Compared, flags: dict[str, Any]) -> None:
 
 
 def _print_classic(errors: Errors, metric: int) -> None:
-    from trtlens.accuracy.classic import classic_table  # noqa: PLC0415
+    from trtlens.accuracy.summary import classic_table  # noqa: PLC0415
 
     sys.stdout.write("\n".join(map(visible, classic_table(errors.rows, metric).split("\n"))))
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from trtlens.accuracy.pins import Pin, ranked
+from trtlens.accuracy.summary import Pin, ranked
 from trtlens.engine.tensor_layers import fp32_times, held_nodes, places_of_tensors
 from trtlens.engine.times import layers_with_times
 from trtlens.tables.schema import declare
