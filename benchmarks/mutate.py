@@ -1,4 +1,4 @@
-"""Which wrong answers would the tests notice? `python -m benchmarks.mutate [--count N] [--package P] [--again]`.
+"""Which wrong answers would the tests notice? `python -m benchmarks.mutate [--count N] [--package P] [--again | --rest]`.
 
 Makes small wrong changes to what computes answers, one at a time, and asks the golden products and tests that reach the
 changed line, the quickest first, until one differs or fails. Prints what nothing notices, and the rates by package. What
@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 import hypothesis
 
-from benchmarks.mutation.judging import judged, verdicts
+from benchmarks.mutation.judging import Share, judged, verdicts
 from benchmarks.mutation.mutants import ROOT, Mutant, mutants_of, sample
 from benchmarks.mutation.reach import KEPT, read_json, recorded
 
@@ -51,10 +51,12 @@ def main() -> None:
     parser.add_argument("--count", type=int, default=600, help="mutants in all, shared out by the size of the packages")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--package", action="append", choices=SCOPE, help="only this package (may be given again)")
+    parser.add_argument("--again", action="store_true", help="judge only those that nothing noticed before")
+    parser.add_argument("--rest", action="store_true", help="judge only those that were not judged before")
+    parser.add_argument("--processes", type=int, default=os.cpu_count() or 1, help="how many judge side by side")
     parser.add_argument(
-        "--again", action="store_true", help="judge only those that nothing noticed before, and those not judged yet"
+        "--minutes", type=float, default=1e6, help="judge no further mutant after so long; --rest goes on"
     )
-    parser.add_argument("--processes", type=int, default=2, help="how many judge side by side")
     chosen = parser.parse_args()
     began = time.monotonic()
     os.nice(10)
@@ -67,17 +69,20 @@ def main() -> None:
     mutants = _sampled(files, chosen.count, chosen.seed, chosen.package or list(SCOPE))
     for name in ("pandas", "pyarrow.parquet", "plotly.graph_objects", "onnx", "rich.console"):
         importlib.import_module(name)
-    reach = recorded([path for paths in files.values() for path in paths])
+    reach = recorded([path for paths in files.values() for path in paths], chosen.processes)
     known = read_json(KEPT / "results.json") | verdicts()
     (KEPT / "results.json").write_text(json.dumps(known, indent=1), "utf-8")
     reasons = _equivalent()
-    todo = [
-        m
-        for m in mutants
-        if m.change not in reasons and (not chosen.again or known.get(m.change, ["survived"])[0] in _UNNOTICED)
-    ]
+    wanted = (
+        {"not judged"}
+        if chosen.rest
+        else _UNNOTICED
+        if chosen.again
+        else {"not judged", "killed", "timeout", *_UNNOTICED}
+    )
+    todo = [m for m in mutants if m.change not in reasons and known.get(m.change, ["not judged"])[0] in wanted]
     print(f"{len(todo)} mutants, {len(reach)} tests and products ({time.monotonic() - began:.0f} s)", flush=True)
-    known |= judged(todo, reach, chosen.processes)
+    known |= judged(todo, reach, Share(chosen.processes, began + 60 * chosen.minutes))
     (KEPT / "results.json").write_text(json.dumps(known, indent=1), "utf-8")
     _tell(mutants, known, reasons, {path: package for package, paths in files.items() for path in paths})
     print(f"{time.monotonic() - began:.0f} s")

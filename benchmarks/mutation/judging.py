@@ -10,10 +10,12 @@ import importlib
 import importlib.machinery
 import importlib.util
 import json
+import multiprocessing
 import os
 import resource
 import signal
 import sys
+import tempfile
 import time
 from collections import defaultdict
 from pathlib import Path
@@ -23,16 +25,24 @@ from typing import TYPE_CHECKING, NamedTuple
 import pytest
 
 from benchmarks.mutation.mutants import ROOT, Mutant
-from benchmarks.mutation.reach import GOLDEN, KEPT, SESSION, Memory, Reach, digest_of, file_of, forget, in_fork
+from benchmarks.mutation.processes import in_fork, side_by_side
+from benchmarks.mutation.reach import GOLDEN, KEPT, SESSION, Memory, Reach, digest_of, file_of, forget
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     Tell = Callable[[str], object]
 
 _ANSWERS = KEPT / "answers.jsonl"
 """A line for each verdict of the run that goes on, or that was broken off."""
 _SPARE_SECONDS = 20
+
+
+class Share(NamedTuple):
+    """How many processes judge side by side, and until when [s of the monotonic clock] they begin with another mutant."""
+
+    processes: int
+    until: float
 
 
 class Verdict(NamedTuple):
@@ -43,17 +53,17 @@ class Verdict(NamedTuple):
     seconds: float
 
 
-def judged(mutants: Sequence[Mutant], reach: dict[str, Reach], processes: int) -> dict[str, Verdict]:
-    """A verdict on each mutant by its change."""
+def judged(mutants: Sequence[Mutant], reach: dict[str, Reach], share: Share) -> dict[str, Verdict]:
+    """A verdict on each mutant by its change; of those that were not reached in time there is none."""
     tests = {mutant.change: _tests(mutant, reach) for mutant in mutants}
     unreached = {change: Verdict("not reached", "", 0.0) for change, found in tests.items() if not found}
     _ANSWERS.unlink(missing_ok=True)
-    judge = _Judge([m for m in mutants if m.function and tests[m.change]], tests, reach, processes)
+    judge = _Judge([m for m in mutants if m.function and tests[m.change]], tests, reach, share)
     in_fork(lambda: pytest.main([*SESSION, *sorted({file_of(test) for test in reach} - {GOLDEN})], plugins=[judge]))
     anew = [m for m in mutants if not m.function and tests[m.change]]
     _share_out(
         anew,
-        processes,
+        share,
         lambda m: _in_child(lambda tell: _run_anew(m, tests[m.change], reach, tell), _limit(tests[m.change], reach)),
     )
     return unreached | verdicts()
@@ -84,9 +94,9 @@ class _Judge:
     """Plugin of pytest: instead of running the tests, judges mutants in forks of the session."""
 
     def __init__(
-        self, mutants: Sequence[Mutant], tests: dict[str, list[str]], reach: dict[str, Reach], processes: int
+        self, mutants: Sequence[Mutant], tests: dict[str, list[str]], reach: dict[str, Reach], share: Share
     ) -> None:
-        self._mutants, self._tests, self._reach, self._processes = mutants, tests, reach, processes
+        self._mutants, self._tests, self._reach, self._share = mutants, tests, reach, share
 
     def pytest_runtestloop(self, session: pytest.Session) -> bool:
         """Read the fixtures, then judge."""
@@ -104,7 +114,7 @@ class _Judge:
         self._functions = _functions()
         gc.collect()
         gc.freeze()
-        _share_out(self._mutants, self._processes, self._judge)
+        _share_out(self._mutants, self._share, self._judge)
         return True
 
     def _judge(self, mutant: Mutant) -> Verdict:
@@ -228,24 +238,29 @@ def _module(file: str) -> str:
     return file.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
 
 
-def _share_out(mutants: Sequence[Mutant], processes: int, judge: Callable[[Mutant], Verdict]) -> None:
-    """Judge in a few processes side by side; each verdict becomes a line of the answers."""
+def _share_out(mutants: Sequence[Mutant], share: Share, judge: Callable[[Mutant], Verdict]) -> None:
+    """Judge in processes side by side, each with a folder of its own for what tests write; each verdict becomes a line."""
+    taken = multiprocessing.Value("i", 0)
 
-    def work(part: Sequence[Mutant]) -> None:
-        for mutant in part:
-            line = json.dumps([mutant.change, judge(mutant)])
-            with _ANSWERS.open("a", encoding="utf-8") as file:
-                file.write(f"{line}\n")
+    def take() -> Iterator[Mutant]:
+        """The next mutant that no process has taken."""
+        while time.monotonic() < share.until:
+            with taken.get_lock():
+                place, taken.value = taken.value, taken.value + 1
+            if place >= len(mutants):
+                return
+            yield mutants[place]
 
-    children = []
-    for number in range(processes):
-        child = os.fork()
-        if not child:
-            work(mutants[number::processes])
-            os._exit(0)
-        children.append(child)
-    for child in children:
-        os.waitpid(child, 0)
+    def work() -> None:
+        with tempfile.TemporaryDirectory() as folder:
+            os.environ["PYTEST_DEBUG_TEMPROOT"] = folder
+            for mutant in take():
+                line = json.dumps([mutant.change, judge(mutant)])
+                with _ANSWERS.open("a", encoding="utf-8") as file:
+                    file.write(f"{line}\n")
+
+    for _ in side_by_side([work] * share.processes, share.processes):
+        pass
 
 
 def _in_child(run: Callable[[Tell], bool], limit: int) -> Verdict:

@@ -5,12 +5,11 @@ from __future__ import annotations
 import functools
 import gc
 import json
-import os
 import re
 import sys
 import time
-import traceback
 from collections import defaultdict
+from functools import partial
 from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -18,6 +17,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import pytest
 
 from benchmarks.mutation.mutants import ROOT
+from benchmarks.mutation.processes import side_by_side
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -36,7 +36,8 @@ _LEFT_OUT = re.compile(
     r"|test_(formats|inspector|kernels|layer_lines|log|messages|damaged_logs))"
 )
 """Tests of what is not changed, those that drive a browser, and the goldens' own, which are asked product by product."""
-_AT_ONCE = 8
+_AT_ONCE = 4
+_GOLDEN_PARTS = 16
 
 
 class Reach(NamedTuple):
@@ -48,7 +49,7 @@ class Reach(NamedTuple):
     digest: str = ""
 
 
-def recorded(files: Sequence[Path]) -> dict[str, Reach]:
+def recorded(files: Sequence[Path], processes: int) -> dict[str, Reach]:
     """What everything reaches; run is only what changed, or what reaches a file that changed, since the last time."""
     tests = [path for path in sorted((ROOT / "tests").rglob("test_*.py")) if not _left_out(path)]
     states = {path.relative_to(ROOT).as_posix(): sha256(path.read_bytes()).hexdigest() for path in (*tests, *files)}
@@ -62,32 +63,35 @@ def recorded(files: Sequence[Path]) -> dict[str, Reach]:
     known = {file_of(test) for test in before["reach"]} & same
     stale = {file_of(test) for test in before["reach"].keys() - reach.keys()} & states.keys()
     stale |= {file for file in states if file.startswith(("tests/", GOLDEN))} - known
-    batches = [[GOLDEN]] if GOLDEN in stale else []
+    batches = [[f"{GOLDEN}::{part}"] for part in range(_GOLDEN_PARTS) if GOLDEN in stale]
     run = sorted(stale - {GOLDEN})
     batches += [run[start : start + _AT_ONCE] for start in range(0, len(run), _AT_ONCE)]
-    for number, batch in enumerate(batches, 1):
-        reach |= _record(batch, set(reach), files)
-        rest = {file: "" for later in batches[number:] for file in later}
+    waiting = dict(enumerate(batches))
+    works = [partial(_record, number, batch, set(reach), files) for number, batch in enumerate(batches)]
+    for number in side_by_side(works, processes):
+        reach |= _made(number, waiting.pop(number))
+        rest = {file_of(test): "" for batch in waiting.values() for test in batch}
         (KEPT / "reach.json").write_text(json.dumps({"states": states | rest, "reach": reach}), "utf-8")
     return {test: one for test, one in reach.items() if one.lines}
 
 
-def _record(tests: Sequence[str], known: set[str], files: Sequence[Path]) -> dict[str, Reach]:
-    """What tests reach of which nothing is known, from a process of its own."""
-    made = KEPT / "made.json"
-    made.unlink(missing_ok=True)
+def _record(number: int, tests: Sequence[str], known: set[str], files: Sequence[Path]) -> None:
+    """Keep what tests reach of which nothing is known."""
+    import coverage  # noqa: PLC0415  only where something is traced
 
-    def work() -> None:
-        import coverage  # noqa: PLC0415  only where something is traced
+    tracer = coverage.Coverage(data_file=None, include=[str(path) for path in files], config_file=False)
+    _, _, part = tests[0].partition(f"{GOLDEN}::")
+    reach = record_products(tracer, int(part)) if part else _record_tests(tracer, tests, known)
+    (KEPT / f"made-{number}.json").write_text(json.dumps(reach), "utf-8")
 
-        tracer = coverage.Coverage(data_file=None, include=[str(path) for path in files], config_file=False)
-        reach = record_products(tracer) if tests == [GOLDEN] else _record_tests(tracer, tests, known)
-        made.write_text(json.dumps(reach), "utf-8")
 
-    in_fork(work)
+def _made(number: int, tests: Sequence[str]) -> dict[str, Reach]:
+    made = KEPT / f"made-{number}.json"
     if not made.exists():
         raise SystemExit(f"what these tests reach cannot be recorded: {', '.join(tests)}")
-    return {test: Reach(*entry) for test, entry in read_json(made).items()}
+    found = {test: Reach(*entry) for test, entry in read_json(made).items()}
+    made.unlink()
+    return found
 
 
 def _record_tests(tracer: Coverage, tests: Sequence[str], known: set[str]) -> dict[str, Reach]:
@@ -139,13 +143,13 @@ class _Recorder:
         return {test: Reach(seconds, lines.get(test, {}), self._documents[test]) for test, seconds in passed.items()}
 
 
-def record_products(tracer: Coverage) -> dict[str, Reach]:
-    """What each golden product reaches, and its digest."""
+def record_products(tracer: Coverage, part: int) -> dict[str, Reach]:
+    """What each golden product of a part of the runs reaches, and its digest."""
     from tests.golden.products import NAMES, products  # noqa: PLC0415
 
     tracer.start()
     measured: dict[str, tuple[float, str]] = {}
-    for name in NAMES:
+    for name in NAMES[part::_GOLDEN_PARTS]:
         forget()
         tracer.switch_context(f"{GOLDEN}::{name}")
         for file, make in products(name).items():
@@ -236,20 +240,6 @@ def forget() -> None:
     for one in gc.get_objects():
         if isinstance(one, functools._lru_cache_wrapper) and str(one.__module__).startswith(("trtlens.", "tests.")):  # noqa: SLF001
             one.cache_clear()
-
-
-def in_fork(work: Callable[[], object]) -> None:
-    """Do something in a process of its own, and wait for its end."""
-    child = os.fork()
-    if not child:
-        try:
-            work()
-        except BaseException:  # noqa: BLE001  a fork that went on would do its parent's work
-            traceback.print_exc()
-        finally:
-            sys.stdout.flush()
-            os._exit(0)
-    os.waitpid(child, 0)
 
 
 def read_json(path: Path) -> dict[str, Any]:
