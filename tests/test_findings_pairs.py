@@ -24,7 +24,7 @@ from trtlens.findings.engine import Engine
 from trtlens.findings.pairs import Pair
 from trtlens.quantities import signed_duration
 from trtlens.report.finding_list import findings as finding_list
-from trtlens.report.subject import read_subject
+from trtlens.report.subject import Subject, read_subject
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -42,6 +42,12 @@ def recorded(name: str) -> Run:
     """One of the recorded runs; of the calibrated ones the engine alone."""
     run = opened(f"h200/{name}")
     return run.build(run["builds"]["build"].to_pylist()[-1])
+
+
+@cache
+def subject_of(name: str) -> Subject:
+    """One of the recorded runs as a report shows it."""
+    return read_subject(recorded(name))
 
 
 def findings(run: Run, against: Run) -> dict[str, dict[str, Any]]:
@@ -177,7 +183,7 @@ def test_findings_against_other_shapes_say_that_nothing_counts() -> None:
 )
 def test_a_report_says_that_int8_is_slower_in_any_order(order: tuple[str, ...]) -> None:
     """The finding stands with the INT8 run, whichever run is given first, and once."""
-    page = unescape(finding_list([read_subject(recorded(f"resnet50-{name}")) for name in order]))
+    page = unescape(finding_list([subject_of(f"resnet50-{name}") for name in order]))
     told = re.findall(r'class="what">(INT8 takes [^<]*)</span><span class="of">([^<]*)<', page)
 
     assert told == [("INT8 takes 1.19 times as long as resnet50-fp16 (fp16+fp32)", "resnet50-int8")]
