@@ -54,6 +54,11 @@ class Entry:
     quiet: bool = False
 
 
+def entry(code: str, severity: Severity, versions: str, title: str, *templates: str, quiet: bool = False) -> Entry:
+    """A row of the catalogue, its templates one below the other."""
+    return Entry(code, severity, versions, title, templates, quiet)
+
+
 class Names(NamedTuple):
     """The layer and the tensor that a fitting message names."""
 
