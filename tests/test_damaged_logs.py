@@ -145,7 +145,7 @@ WARNING = PREFIX.replace("[V]", "[W]")
 def test_messages_beyond_a_bound_are_counted() -> None:
     """Memory is bounded for a log of nothing but warnings; what is not kept is counted by what it means."""
     reader = LogReader()
-    reader._builds.current.messages.room.messages = 10
+    reader._builds.current.messages.budget.messages = 10
     scale = "Missing scale and zero-point for tensor t{}, expect fall back to non-int8 implementation"
     reader.feed("".join(f"{WARNING}{scale.format(n)}\n{WARNING}odd {n}\n" for n in range(20)).encode())
     messages = reader.finish().builds[0].messages
@@ -158,7 +158,7 @@ def test_messages_beyond_a_bound_are_counted() -> None:
 def test_a_message_that_is_not_kept_takes_its_further_lines_along() -> None:
     """What a message is of is told by all of its lines, whether there is room for it or not."""
     reader = LogReader()
-    reader._builds.current.messages.room.messages = 0
+    reader._builds.current.messages.budget.messages = 0
     reader.feed(f"{WARNING}Refused (because\nof this)\n{WARNING}other\n".encode())
     log_read = reader.finish()
     (message,) = log_read.builds[0].messages

@@ -10,7 +10,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from trtlens_parsers.program_run import OptionsReader, read_banner, read_version, unpack_version
-from trtlens_parsers.trtexec_times import AverageRow, PerformanceReader, ProfileRow, ProfileTableReader, read_average
+from trtlens_parsers.trtexec_times import (
+    AverageRow,
+    PerformanceReader,
+    ProfileTableReader,
+    ProfileTableRow,
+    read_average,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -379,8 +385,8 @@ def test_profile_tables(version: str) -> None:
     assert not reader.feed("", 9)
     has_median = version in {"8.5", "10"}
     assert reader.rows == [
-        ProfileRow("conv1 + relu (a, b)", 3.0, 0.3, 0.31 if has_median else None, 75.0, 3),
-        ProfileRow("(Unnamed Layer* 5) [Shuffle]", 1.0, 0.1, 0.09 if has_median else None, 25.0, 4),
+        ProfileTableRow("conv1 + relu (a, b)", 3.0, 0.3, 0.31 if has_median else None, 75.0, 3),
+        ProfileTableRow("(Unnamed Layer* 5) [Shuffle]", 1.0, 0.1, 0.09 if has_median else None, 25.0, 4),
     ]
     assert reader.iterations == 10
     assert reader.total is not None

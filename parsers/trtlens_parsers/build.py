@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 from trtlens_parsers.layers import is_layer_line, read_layer, read_metadata
 from trtlens_parsers.line_forms import Records, discover, dispatch, watch
-from trtlens_parsers.message_store import MessageRoom, MessageStore
+from trtlens_parsers.message_store import MessageBudget, MessageStore
 from trtlens_parsers.messages.graph import Node, ParsedLayer, Pass
 from trtlens_parsers.messages.memory import Phase, Total
 from trtlens_parsers.messages.strategies import Stretch
 from trtlens_parsers.messages.tuning import TuningReader
 from trtlens_parsers.messages.tuning_blocks import TuningBlock
-from trtlens_parsers.records import Build, EngineLayer, LostRow, Moment
+from trtlens_parsers.records import Build, EngineLayer, Moment, UnreadRow
 from trtlens_parsers.trtexec_times import PerformanceReader, ProfileTableReader
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ class OpenBuild:
     layers: list[EngineLayer] = field(default_factory=list)
     detailed_layers: list[EngineLayer] = field(default_factory=list)
     layer_names: list[tuple[str, int]] = field(default_factory=list)
-    lost_rows: list[LostRow] = field(default_factory=list)
+    unread_rows: list[UnreadRow] = field(default_factory=list)
     bindings: list[str] = field(default_factory=list)
     moments: list[Moment] = field(default_factory=list)
     wrappers: dict[str, int] = field(default_factory=dict)
@@ -68,7 +68,7 @@ class OpenBuild:
         records = Records(LINE_FORMS.records, of_log)
         readers = tuple(kind(records) for kind in LINE_FORMS.readers)
         tuning = next(reader for reader in readers if isinstance(reader, TuningReader))
-        return cls(number, line, run, records, MessageStore(records.shared(MessageRoom)), readers, tuning)
+        return cls(number, line, run, records, MessageStore(records.shared(MessageBudget)), readers, tuning)
 
     def dispatch(self, *watching: object) -> Dispatch:
         """Which reader takes a line of the build; what else watches lines sees them first."""
@@ -108,9 +108,9 @@ class OpenBuild:
         self.extended_line = line
         return True
 
-    def lose_row(self, text: str, line: int) -> None:
+    def add_unread_row(self, text: str, line: int) -> None:
         """Count a line among the engine's rows that is not understood."""
-        self.lost_rows.append(LostRow(line, is_layer_line(text), text.startswith("Name: ")))
+        self.unread_rows.append(UnreadRow(line, is_layer_line(text), text.startswith("Name: ")))
 
     def read_section(self, text: str, line: int) -> bool:
         """Offer a line of the hosting program to the readers of trtexec's own sections."""
@@ -179,7 +179,7 @@ class OpenBuild:
         return built or self.is_builder_used or any(phase.name != "engine loaded" for phase in self.records.of(Phase))
 
     @property
-    def says_something(self) -> bool:
+    def has_content(self) -> bool:
         """Whether anything was read that a table holds, beside the time stamps of lines."""
         run = self.run
         of_engine = (self.layers, self.detailed_layers, self.layer_names, self.bindings)
@@ -246,7 +246,7 @@ class OpenBuild:
             layers=tuple(self.layers),
             detailed_layers=tuple(self.detailed_layers),
             layer_names=tuple(self.layer_names),
-            lost_rows=tuple(self.lost_rows),
+            unread_rows=tuple(self.unread_rows),
             bindings=tuple(self.bindings),
             tactics=self.tuning.tactics,
             messages=self.messages.finish(),

@@ -50,13 +50,13 @@ class Builds:
         self.infixes: tuple[tuple[str, Handler], ...] = ()
         self._lines: list[str] = []  # the lines that are being read
         self._above = 0  # how many lines stand above them
-        self._said: tuple[int, str] | None = None  # the last line above them that is not blank
+        self._last_seen: tuple[int, str] | None = None  # the last line above them that is not blank
         self.learnt: dict[str, tuple[str, Handler]] = {}
         self._open(1, OpenRun(1))
 
     def next_lines(self, above: int, lines: list[str]) -> None:
         """These lines are read next: what a build's last one is, is asked for when it is closed."""
-        self._said = self._last_text(self._above + len(self._lines))
+        self._last_seen = self._last_text(self._above + len(self._lines))
         self._above, self._lines = above, lines
 
     def _last_text(self, last_line: int) -> tuple[int, str] | None:
@@ -64,7 +64,7 @@ class Builds:
         for place in range(min(last_line - self._above, len(self._lines)) - 1, -1, -1):
             if self._lines[place].strip():
                 return self._above + place + 1, self._lines[place].strip()[:_LONGEST_TEXT]
-        return self._said
+        return self._last_seen
 
     def finish(self, last_line: int) -> tuple[Build, ...]:
         """Close the last build; all of them that say anything, or the last one where none does."""
@@ -98,7 +98,7 @@ class Builds:
             self._order.end()
         said = self._last_text(last_line)
         self.current.end(last_line, said if said is not None and said[0] >= self.current.first_line else None)
-        if self.current.says_something:
+        if self.current.has_content:
             self._closed.append(self.current)
 
     def _next_build(self, line: int) -> bool:
@@ -115,7 +115,7 @@ class Builds:
         self._passed = None
         self._open(line, OpenRun(self._closed[-1].run.number + 1 if self._closed else 1))
 
-    def _again(self, text: str, line: int) -> bool:
+    def _read_again(self, text: str, line: int) -> bool:
         """Offer a line that began a build to the readers of this build."""
         reader = self.handlers.get(text[:KEY])
         return reader is not None and reader(text, line)
@@ -152,7 +152,7 @@ class Builds:
 
     def _mix_runs(self, line: int) -> None:
         """A last line without its first one, behind a run that ended and one above that did not: they ran at once."""
-        if self.current.run.program is not None or not self.current.says_something:
+        if self.current.run.program is not None or not self.current.has_content:
             return
         ended = self._closed[-1].run if self._closed else None
         above = next((build.run for build in reversed(self._closed) if build.run is not ended), None)
@@ -162,23 +162,18 @@ class Builds:
             if build.run in (ended, above, self.current.run):
                 build.mixed_line = build.mixed_line or line
 
-    def take_torn(self, text: str, line: int) -> None:
+    def take_unfinished(self, text: str, line: int) -> None:
         """The log's last line where it has no end: how trtexec ended, or that it is a warning or an error."""
         prefix, state = read_prefix(text), read_end(text)
         if state is not None:
             self.current.run.state, self.current.run.state_line = state, line
         elif prefix is not None and prefix.severity in ALARMS and text[prefix.length :].strip():
-            self.owner(prefix, line).messages.add_torn(prefix.severity, text[prefix.length :].rstrip(), line)
+            self.owner(prefix, line).messages.add_unfinished(prefix.severity, text[prefix.length :].rstrip(), line)
 
     def owner(self, prefix: Prefix, line: int) -> OpenBuild:
         """The build that a warning or an error is of: trtexec's standard error can stand behind its last banner."""
         passed = self._passed
-        if (
-            passed is None
-            or prefix.wrapper != "trtexec"
-            or prefix.severity not in ALARMS
-            or self.current.says_something
-        ):
+        if passed is None or prefix.wrapper != "trtexec" or prefix.severity not in ALARMS or self.current.has_content:
             return self.current
         passed.last_line = line
         return passed
@@ -189,7 +184,7 @@ class Builds:
         return any(build is not None and build.messages.extend(text, line, indented=indented) for build in builds)
 
     @watch("Loaded engine size", "Deserialization required")
-    def load(self, text: str, line: int) -> bool:
+    def load_engine(self, text: str, line: int) -> bool:
         """``Loaded engine size: 12 MiB``: an engine was loaded; one that no line above built is a run of its own."""
         if text.startswith("Loaded") and self.current.loaded_line is not None and not self.current.is_built:
             self._next_run(line)
@@ -210,10 +205,10 @@ class Builds:
     def begin_optimizer(self, text: str, line: int) -> bool:
         """``Original: N layers``: the optimizer starts; the second one in a log is a second build."""
         is_second = any(done.name == "Original" for done in self.current.records.of(Pass))
-        return (self._begins_build(line) or (is_second and self._next_build(line))) and self._again(text, line)
+        return (self._begins_build(line) or (is_second and self._next_build(line))) and self._read_again(text, line)
 
     @watch("Parsin", "Import", "Search", "Regist", "Adding network")
-    def parse(self, text: str, line: int) -> bool:
+    def begin_model(self, text: str, line: int) -> bool:
         """What the ONNX parser says; behind a loaded engine, or once the optimizer is at work, it is the next build's."""
         build = self.current
         is_begun = build.generated or build.loaded_line is not None or build.records.of(Pass)
@@ -221,7 +216,7 @@ class Builds:
             return False
         if not self._begins_build(line):
             self._next_build(line)
-        return self._again(text, line)
+        return self._read_again(text, line)
 
     @watch("Local timing cache", "Global timing cache", "Timing cache")
     def begin_builder(self, text: str, line: int) -> bool:  # noqa: ARG002  a handler is called with the text

@@ -13,7 +13,9 @@ from typing import TYPE_CHECKING, Any
 from trtlens_parsers.errors import FormatError
 from trtlens_parsers.exports import LayerTimes
 from trtlens_parsers.json_text import (
+    boolean_of,
     finite,
+    integer_of,
     kind_by_start,
     number_of,
     object_of,
@@ -22,8 +24,6 @@ from trtlens_parsers.json_text import (
     rows_of,
     spelled,
     texts_of,
-    truth_of,
-    whole_of,
 )
 
 if TYPE_CHECKING:
@@ -103,7 +103,7 @@ def read_captured(text: str, kind: str) -> RunTimes | LayerTimes | GpuState:
 
     """
     document = parse_json(text, kind.replace("_", " "))
-    number = whole_of(document, "format") if isinstance(document, dict) else None
+    number = integer_of(document, "format") if isinstance(document, dict) else None
     if number is not None and number > FORMAT:
         raise FormatError(f"format {number} is newer than this trtlens reads ({FORMAT}): update trtlens")
     try:
@@ -118,7 +118,7 @@ def _run_times(document: dict[str, Any]) -> RunTimes:
             gpu_ms=number_of(row, "gpu_ms"),
             host_ms=number_of(row, "host_ms"),
             enqueue_ms=number_of(row, "enqueue_ms"),
-            queue_dry=truth_of(row, "queue_dry"),
+            queue_dry=boolean_of(row, "queue_dry"),
         )
         for row in rows_of(document, "samples")
     )
@@ -144,10 +144,10 @@ def _gpu_state(document: dict[str, Any]) -> GpuState:
 def _reading(row: dict[str, Any]) -> GpuReading:
     return GpuReading(
         moment=required_text(row, "moment"),
-        sm_clock_mhz=whole_of(row, "sm_clock_mhz"),
-        memory_clock_mhz=whole_of(row, "memory_clock_mhz"),
+        sm_clock_mhz=integer_of(row, "sm_clock_mhz"),
+        memory_clock_mhz=integer_of(row, "memory_clock_mhz"),
         power_w=number_of(row, "power_w"),
-        temperature_c=whole_of(row, "temperature_c"),
+        temperature_c=integer_of(row, "temperature_c"),
         clock_reasons=texts_of(row, "clock_reasons"),
     )
 

@@ -16,7 +16,7 @@ from trtlens_parsers.prefixes import read_prefix
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    Stretch = tuple[int, list[str]]
+    NumberedLines = tuple[int, list[str]]
     """Lines that follow one another, with the number of the line above them."""
 
 _SAMPLE_LINES = 400
@@ -28,7 +28,7 @@ _EVEN_SHARE = 0.9
 
 @dataclass(slots=True)
 class DoubledLines:
-    """Hands on the lines of one log, given in order; lines wait until enough are there to tell.
+    """Hands on the lines of one log, given in order, each message once; lines wait until enough are there to tell.
 
     ``dropped`` counts the lines that were left out, ``line`` all lines that were handed on or left out.
     """
@@ -42,29 +42,29 @@ class DoubledLines:
     _message: list[str] = field(default_factory=list)
     _above: tuple[str, ...] = ()
 
-    def stretches(self, lines: list[str]) -> Iterator[Stretch]:
+    def feed(self, lines: list[str]) -> Iterator[NumberedLines]:
         """Those lines that can be read now."""
         if self._samples_left:
             self._waiting += lines
             while self._samples_left and len(self._waiting) >= _SAMPLE_LINES:
                 sample, self._waiting = self._waiting[:_SAMPLE_LINES], self._waiting[_SAMPLE_LINES:]
-                self._look_at(sample)
-                yield from self._handed_on(sample)
+                self._learn(sample)
+                yield from self._single_lines(sample)
             if self._samples_left:
                 return
             lines, self._waiting = self._waiting, []
-        yield from self._handed_on(lines)
+        yield from self._single_lines(lines)
 
-    def finish(self) -> Iterator[Stretch]:
+    def finish(self) -> Iterator[NumberedLines]:
         """The lines that still wait."""
         waiting, self._waiting = self._waiting, []
         if self._samples_left:
-            self._look_at(waiting)
-        yield from self._handed_on(waiting)
+            self._learn(waiting)
+        yield from self._single_lines(waiting)
         if self._message:
-            yield from self._next_message([])
+            yield from self._end_message([])
 
-    def _look_at(self, sample: Sequence[str]) -> None:
+    def _learn(self, sample: Sequence[str]) -> None:
         prefixed = sum(read_prefix(line) is not None for line in sample)
         if prefixed < _FEWEST_GROUPS and self._samples_left > 1 and len(sample) == _SAMPLE_LINES:
             self._samples_left -= 1
@@ -87,18 +87,18 @@ class DoubledLines:
     def _continues(self, line: str) -> bool:
         return is_layer_line(line) or (self._prefixed and read_prefix(line) is None)
 
-    def _handed_on(self, lines: list[str]) -> Iterator[Stretch]:
+    def _single_lines(self, lines: list[str]) -> Iterator[NumberedLines]:
         if not self._doubled:
             self.line += len(lines)
             yield self.line - len(lines), lines
             return
         for line in lines:
             if self._message and not self._continues(line):
-                yield from self._next_message([line])
+                yield from self._end_message([line])
             else:
                 self._message.append(line)
 
-    def _next_message(self, begun: list[str]) -> Iterator[Stretch]:
+    def _end_message(self, begun: list[str]) -> Iterator[NumberedLines]:
         """Hand on the message that is whole now, unless it is the one above it again."""
         message, self._message = self._message, begun
         self.line += len(message)

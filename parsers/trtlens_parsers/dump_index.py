@@ -15,6 +15,7 @@ from typing import Any
 
 from trtlens_parsers.errors import FormatError
 from trtlens_parsers.json_text import (
+    integer_of,
     is_shape,
     kind_by_start,
     number_of,
@@ -24,7 +25,6 @@ from trtlens_parsers.json_text import (
     rows_of,
     spelled,
     texts_of,
-    whole_of,
 )
 
 DUMP_FORMAT = 1
@@ -107,7 +107,7 @@ class DumpIndex:
 
 
 @dataclass(frozen=True, slots=True)
-class KeptComparison:
+class SavedComparison:
     """A whole `accuracy.json`: rows by the columns of the table `tensor_errors`."""
 
     reference: str
@@ -119,7 +119,7 @@ def recognise_index(text_head: str) -> str | None:
     return kind_by_start(text_head, _KINDS)
 
 
-def read_kept(text: str, kind: str) -> DumpIndex | KeptComparison:
+def read_saved(text: str, kind: str) -> DumpIndex | SavedComparison:
     """Read a document of the kind that `recognise_index` told.
 
     Raises:
@@ -147,7 +147,7 @@ def read_index(text: str) -> DumpIndex:
     )
 
 
-def read_comparison(text: str) -> KeptComparison:
+def read_comparison(text: str) -> SavedComparison:
     """Read an `accuracy.json`.
 
     Raises:
@@ -156,7 +156,7 @@ def read_comparison(text: str) -> KeptComparison:
     """
     document = _document(text, "trtlens_accuracy", ACCURACY_FORMAT)
     rows = tuple({name: _known(value) for name, value in row.items()} for row in rows_of(document, "rows"))
-    return KeptComparison(optional_text(document, "reference") or "unknown", rows)
+    return SavedComparison(optional_text(document, "reference") or "unknown", rows)
 
 
 def _known(value: Any) -> Any:
@@ -165,7 +165,7 @@ def _known(value: Any) -> Any:
 
 def _document(text: str, key: str, newest: int) -> dict[str, Any]:
     document = parse_json(text, key)
-    number = whole_of(document, key) if isinstance(document, dict) else None
+    number = integer_of(document, key) if isinstance(document, dict) else None
     if number is None:
         raise FormatError(f"the document has no {key}")
     if number > newest:
@@ -212,7 +212,7 @@ def _ranges(row: Any) -> TensorRanges | None:
     if not isinstance(row, dict):
         return None
     names = [column.name for column in fields(TensorRanges)]
-    counts = [whole_of(row, name) for name in names[_EXTREMES:]]
+    counts = [integer_of(row, name) for name in names[_EXTREMES:]]
     if any(count is None or count < 0 for count in counts):
         raise FormatError(f"the ranges of a tensor lack counts, or hold some below 0; they have {sorted(row)!r:.200}")
     extremes = [number_of(row, name) for name in names[:_EXTREMES]]

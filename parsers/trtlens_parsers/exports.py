@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from trtlens_parsers.errors import FormatError
-from trtlens_parsers.json_text import finite, kind_by_start, parse_json, spelled
+from trtlens_parsers.json_text import Members, finite, kind_by_start, parse_json, spelled
 from trtlens_parsers.saved_tensors import OUTPUT_START
 
 if TYPE_CHECKING:
@@ -162,23 +162,17 @@ def read_layer_times(text: str) -> LayerTimes:
     Raises:
         FormatError: it is another document, or a time is no number.
     """
-    document = parse_json(text, "layer times", members=_Members)
-    if not isinstance(document, _Members) or not all(isinstance(times, list) for _, times in document):
+    document = parse_json(text, "layer times", members=Members)
+    if not isinstance(document, Members) or not all(isinstance(times, list) for _, times in document):
         raise FormatError("the layer times are no object of layer names with lists of times")
     return LayerTimes(tuple((name, tuple(finite(time_ms, "a time") for time_ms in times)) for name, times in document))
 
 
-class _Members(list[tuple[str, Any]]):
-    """A JSON object with its members in order, repeated keys included."""
-
-    __slots__ = ()
-
-
-def _objects(text: str, what: str) -> list[_Members]:
-    document = parse_json(text, what, members=_Members)
-    if not isinstance(document, list) or isinstance(document, _Members):
+def _objects(text: str, what: str) -> list[Members]:
+    document = parse_json(text, what, members=Members)
+    if not isinstance(document, list):
         raise FormatError(f"the {what} document is no list of objects")
-    if not all(isinstance(row, _Members) for row in document):
+    if not all(isinstance(row, Members) for row in document):
         raise FormatError(f"the {what} document holds something else than objects")
     return document
 

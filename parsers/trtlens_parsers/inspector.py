@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from trtlens_parsers.data_types import read_dtype
 from trtlens_parsers.errors import FormatError
 from trtlens_parsers.formats import read_format
-from trtlens_parsers.json_text import parse_json
+from trtlens_parsers.json_text import Members, parse_json
 from trtlens_parsers.layers import LayerRecord, bracketed_dims, layer_of_fields, read_layer
 from trtlens_parsers.oneline import TENSOR_LISTS, read_io_tensor_fields, text_of
 
@@ -85,13 +85,7 @@ class _Number(str):
     __slots__ = ()
 
 
-class _Members(tuple[tuple[str, "_Json"], ...]):
-    """A JSON object with its members in order, repeated keys included."""
-
-    __slots__ = ()
-
-
-_Json = str | bool | list["_Json"] | _Members | None
+_Json = str | bool | list["_Json"] | Members | None
 
 
 def read_inspector(text: str) -> InspectorRecord:
@@ -122,7 +116,7 @@ def _load(text: str) -> _Json:
 
 
 def _parse(text: str) -> _Json:
-    loaded: _Json = parse_json(text, "layer information", members=_Members, number=_Number, constant=_Number)
+    loaded: _Json = parse_json(text, "layer information", members=Members, number=_Number, constant=_Number)
     return loaded
 
 
@@ -132,7 +126,7 @@ def _escaped(line: re.Match[str]) -> str:
 
 
 def _from_json(document: _Json) -> InspectorRecord:
-    members = dict(document) if isinstance(document, _Members) else {}
+    members = dict(document) if isinstance(document, Members) else {}
     rows = members.get("Layers")
     if not isinstance(rows, list):
         raise FormatError('the layer information has no list "Layers": it is not what IEngineInspector prints')
@@ -142,7 +136,7 @@ def _from_json(document: _Json) -> InspectorRecord:
     for row in rows:
         if isinstance(row, str) and not isinstance(row, _Number):
             layers.append(LayerRecord(row, None))
-        elif isinstance(row, _Members) and isinstance(dict(row).get("Name"), str):
+        elif isinstance(row, Members) and isinstance(dict(row).get("Name"), str):
             _append(layers, layer_of_fields(_fields(row)))
         else:
             unreadable.append(_spell(row))
@@ -150,10 +144,8 @@ def _from_json(document: _Json) -> InspectorRecord:
     return InspectorRecord(
         layers=tuple(layers),
         bindings=tuple(name for name in _rows(members, "Bindings") if isinstance(name, str)),
-        io_tensors=tuple(
-            _io_tensor(_fields(row)) for row in _rows(members, "I/O Tensors") if isinstance(row, _Members)
-        ),
-        engine_metadata=tuple((k, _spell(v)) for k, v in metadata) if isinstance(metadata, _Members) else (),
+        io_tensors=tuple(_io_tensor(_fields(row)) for row in _rows(members, "I/O Tensors") if isinstance(row, Members)),
+        engine_metadata=tuple((k, _spell(v)) for k, v in metadata) if isinstance(metadata, Members) else (),
         names_only=_names_only(layers),
         unreadable=tuple(unreadable),
     )
@@ -221,19 +213,19 @@ def _names_only(layers: Iterable[LayerRecord]) -> bool:
     return kinds == {False}
 
 
-def _fields(members: _Members) -> Fields:
+def _fields(members: Members) -> Fields:
     """Bring a JSON object into the shape of the one-line form."""
     fields: Fields = []
     for key, value in members:
         lists = key in TENSOR_LISTS or key == "ProfileInfo"
-        if lists and isinstance(value, list) and all(isinstance(item, _Members) for item in value):
-            fields.append((key, [_plain(item) for item in value if isinstance(item, _Members)]))
+        if lists and isinstance(value, list) and all(isinstance(item, Members) for item in value):
+            fields.append((key, [_plain(item) for item in value if isinstance(item, Members)]))
         else:
             fields.append((key, _spell(value)))
     return fields
 
 
-def _plain(members: _Members) -> TensorFields:
+def _plain(members: Members) -> TensorFields:
     return [(key, _spell(value)) for key, value in members]
 
 
@@ -243,7 +235,7 @@ def _spell(value: _Json, *, inside: bool = False) -> str:
         return str(value)
     if isinstance(value, str):
         return f'"{value}"' if inside else value
-    if isinstance(value, _Members):
+    if isinstance(value, Members):
         return "{" + ", ".join(f'"{key}": {_spell(member, inside=True)}' for key, member in value) + "}"
     if isinstance(value, list):
         separator = "," if all(isinstance(item, _Number) for item in value) else ", "

@@ -16,8 +16,6 @@ from trtlens_parsers.errors import FormatError
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    Members = list[tuple[str, Any]]
-
 MOST_VALUES = 8_000_000
 """Values in one document; each takes up to 100 bytes in memory, however few it takes in the file."""
 
@@ -34,6 +32,12 @@ _ESCAPE = re.compile(
 )
 
 
+class Members(tuple[tuple[str, Any], ...]):
+    """A JSON object with its members in order, repeated keys included."""
+
+    __slots__ = ()
+
+
 def kind_by_start(text: str, kinds: Iterable[tuple[str, re.Pattern[str]]]) -> str | None:
     """The first kind whose pattern matches the beginning of a document, byte-order mark and blanks aside; None for no kind."""
     head = text[:_HEAD].lstrip("\ufeff \t\r\n")
@@ -44,7 +48,7 @@ def parse_json(
     text: str,
     what: str,
     *,
-    members: Callable[[Members], Any] | None = None,
+    members: Callable[[list[tuple[str, Any]]], Any] | None = None,
     number: Callable[[str], Any] | None = None,
     constant: Callable[[str], Any] | None = None,
 ) -> Any:
@@ -111,7 +115,7 @@ def finite(value: Any, what: str) -> float | None:
     return number if math.isfinite(number) else None
 
 
-def whole_of(row: dict[str, Any], key: str) -> int | None:
+def integer_of(row: dict[str, Any], key: str) -> int | None:
     """A whole number of at most 64 bits."""
     return _member(row, key, _is_whole, "is no whole number of 64 bits")
 
@@ -120,7 +124,7 @@ def _is_whole(value: Any) -> bool:
     return type(value) is int and abs(value) <= _LARGEST_WHOLE
 
 
-def truth_of(row: dict[str, Any], key: str) -> bool | None:
+def boolean_of(row: dict[str, Any], key: str) -> bool | None:
     """True or false."""
     return _member(row, key, lambda value: isinstance(value, bool), "is neither true nor false")
 

@@ -244,31 +244,31 @@ def _with_tensors(name: str, kind: str, tactic_id: int | None, operands: str) ->
     """
     before, arrow, behind = operands.rstrip(" ").rpartition("->")
     if arrow and not behind and (not before or before[-1] == " "):
-        sides = _read_sides(before.rstrip(" "))
-        return LayerRecord(name, kind, tactic_id, None, tuple(sides[0])) if sides and len(sides) == 1 else None
-    sides = _read_sides(operands)
-    if sides is None or len(sides) != 2 or not sides[1]:
+        lists = _read_operands(before.rstrip(" "))
+        return LayerRecord(name, kind, tactic_id, None, tuple(lists[0])) if lists and len(lists) == 1 else None
+    lists = _read_operands(operands)
+    if lists is None or len(lists) != 2 or not lists[1]:
         return None
-    return LayerRecord(name, kind, tactic_id, None, tuple(sides[0]), tuple(sides[1]))
+    return LayerRecord(name, kind, tactic_id, None, tuple(lists[0]), tuple(lists[1]))
 
 
-def _read_sides(operands: str) -> list[list[TensorRecord]] | None:
+def _read_operands(operands: str) -> list[list[TensorRecord]] | None:
     """Tensors before and behind each arrow; None where the text is not made of whole tensors."""
-    side: list[TensorRecord] = []
-    sides = [side]
+    tensors: list[TensorRecord] = []
+    lists = [tensors]
     position = 0
     if operands.startswith((" -> ", "-> ")):
-        side = []
-        sides.append(side)
+        tensors = []
+        lists.append(tensors)
         position = operands.index("> ") + 2
     for found in _pattern(operands).finditer(operands, position):
         shaped = read_tensor(found[1])
         if shaped is None:
             return None
-        side.append(TensorRecord(operands[position : found.start()], shaped.format, shaped.dims))
+        tensors.append(TensorRecord(operands[position : found.start()], shaped.format, shaped.dims))
         position = found.end() + 2
         if operands.startswith(" -> ", found.end()):
-            side = []
-            sides.append(side)
+            tensors = []
+            lists.append(tensors)
             position = found.end() + 4
-    return sides if position == len(operands) + 2 or not operands else None
+    return lists if position == len(operands) + 2 or not operands else None

@@ -57,7 +57,7 @@ class LogReader:
 
     def feed(self, data: bytes) -> None:
         """Read the lines that ``data`` completes."""
-        self._read(self._doubled.stretches(self._outer.strip(self._decoder.feed(data))))
+        self._read(self._doubled.feed(self._outer.strip(self._decoder.feed(data))))
 
     def finish(self) -> Log:
         """Close the last build.
@@ -65,14 +65,14 @@ class LogReader:
         What stands behind the last line end is no whole line: it may end inside a number or a name, so nothing is read
         of it but what its beginning says for certain.
         """
-        self._read(self._doubled.stretches(self._outer.finish()))
+        self._read(self._doubled.feed(self._outer.finish()))
         self._read(self._doubled.finish())
         self._line, self._counts["doubled"] = self._doubled.line, self._doubled.dropped
         rest = "".join(self._decoder.finish())
         if rest:
             self._line += 1
             self._counts["unfinished" if rest.strip() else "blank"] += 1
-            self._builds.take_torn(rest, self._line)
+            self._builds.take_unfinished(rest, self._line)
         builds = self._builds.finish(self._line)
         if not self._prefixed:  # no line had a prefix, so none can be told to be another program's
             self._counts["unread"] += self._counts["foreign"]
@@ -222,7 +222,7 @@ class LogReader:
             builds.current.bindings.append(text)
             return "tensorrt"
         if block == "layers" or is_layer_line(text):
-            builds.current.lose_row(text, number)
+            builds.current.add_unread_row(text, number)
             return self._leave(text, number, "unread")
         return self._leave(text, number, "foreign" if not prefix.certain and prefix.wrapper in _HOSTS else "unread")
 

@@ -37,14 +37,14 @@ class Message(NamedTuple):
 
 
 @dataclass(slots=True)
-class MessageRoom:
+class MessageBudget:
     """What is left for the messages of a log: how many, and characters of their texts."""
 
     messages: int = 50_000
     characters: int = 2**25
 
     def take(self, message: Message) -> bool:
-        """Whether there is room for the message, which then has it."""
+        """Whether there is budget for the message, which then has it."""
         if self.messages <= 0 or self.characters <= 0:
             return False
         self.messages -= 1
@@ -61,7 +61,7 @@ class MessageRoom:
 class MessageStore:
     """The messages of one build so far."""
 
-    room: MessageRoom
+    budget: MessageBudget
     rows: list[Message] = field(default_factory=list)
     _left_out: dict[tuple[str, str | None], Message] = field(default_factory=dict)
     _last: Message | None = None  # the last warning, error or known line, kept or not
@@ -82,7 +82,7 @@ class MessageStore:
         self._keep(message)
         return True
 
-    def add_torn(self, severity: str, text: str, line: int) -> None:
+    def add_unfinished(self, severity: str, text: str, line: int) -> None:
         """Keep a warning or an error without its end: what it means is told by its words, of which some may be missing."""
         self._keep(Message(severity, None, text[:_LONGEST_TEXT], None, None, line))
 
@@ -102,15 +102,15 @@ class MessageStore:
         return True
 
     def finish(self) -> tuple[Message, ...]:
-        """All messages, and behind them one for each kind of those for which there was no room."""
-        return (*self.rows, *(self._told(message) for message in self._left_out.values()))
+        """All messages, and behind them one for each kind of those for which there was no budget."""
+        return (*self.rows, *(self._summary(message) for message in self._left_out.values()))
 
-    def _told(self, message: Message) -> Message:
+    def _summary(self, message: Message) -> Message:
         text = f"{message.occurrences:,} more like this were not kept, the first on line {message.line:,}: {message.text[:200]}"
         return message._replace(text=text, layer=None, tensor=None)
 
     def _keep(self, message: Message) -> None:
-        self._last, self._is_kept = message, self.room.take(message)
+        self._last, self._is_kept = message, self.budget.take(message)
         if self._is_kept:
             self.rows.append(message)
             return
@@ -120,7 +120,7 @@ class MessageStore:
 
     def _take_back(self, message: Message) -> None:
         if self._is_kept:
-            self.room.give_back(self.rows.pop())
+            self.budget.give_back(self.rows.pop())
             return
         kind = message.severity, message.code
         first = self._left_out.pop(kind)

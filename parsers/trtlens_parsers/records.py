@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from trtlens_parsers.message_store import Message
     from trtlens_parsers.messages.tactic_store import Tactics
     from trtlens_parsers.program_run import ProgramRun
-    from trtlens_parsers.trtexec_times import PerformanceRow, ProfileRow
+    from trtlens_parsers.trtexec_times import PerformanceRow, ProfileTableRow
 
 
 Record = TypeVar("Record")
@@ -38,7 +38,7 @@ class EngineLayer(NamedTuple):
     line: int | None
 
 
-class LostRow(NamedTuple):
+class UnreadRow(NamedTuple):
     """A line among an engine's rows that was not understood; ``is_layer`` where it begins as a layer's row does."""
 
     line: int
@@ -72,14 +72,14 @@ class Build:
     layers: tuple[EngineLayer, ...]
     detailed_layers: tuple[EngineLayer, ...]
     layer_names: tuple[tuple[str, int | None], ...]
-    lost_rows: tuple[LostRow, ...]
+    unread_rows: tuple[UnreadRow, ...]
     bindings: tuple[str, ...]
     tactics: Tactics
     messages: tuple[Message, ...]
     moments: tuple[Moment, ...]
     performance: tuple[PerformanceRow, ...]
-    profile: tuple[ProfileRow, ...]
-    profile_total: ProfileRow | None
+    profile: tuple[ProfileTableRow, ...]
+    profile_total: ProfileTableRow | None
     profile_iterations: int | None
     found: Mapping[type, tuple[Any, ...]]
 

@@ -86,17 +86,17 @@ def read_strides_list(text: str, *, innermost_first: bool = False) -> FormatComb
     outputs: list[StridedTensor] = []
     arrow = 0
     if not body.startswith("->"):
-        end = _read_side(body, 0, inputs, innermost_first=innermost_first)
+        end = _read_operands(body, 0, inputs, innermost_first=innermost_first)
         if end is None or not body.startswith(" ->", end):
             return None
         arrow = end + 1
     start = arrow + len("-> ")
-    if start <= len(body) and _read_side(body, start, outputs, innermost_first=innermost_first) != len(body):
+    if start <= len(body) and _read_operands(body, start, outputs, innermost_first=innermost_first) != len(body):
         return None
     return FormatCombination(tuple(inputs), tuple(outputs))
 
 
-def _read_side(body: str, position: int, into: list[StridedTensor], *, innermost_first: bool) -> int | None:
+def _read_operands(body: str, position: int, into: list[StridedTensor], *, innermost_first: bool) -> int | None:
     """Read operands and a `where` clause from position; where the side ends, or None if it is malformed."""
     while True:
         opening = _OPENING.match(body, position)

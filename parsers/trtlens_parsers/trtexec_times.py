@@ -176,7 +176,7 @@ _NUMBER = r"(?:\d{1,15}(?:\.\d{1,6})?|-?(?:nan|inf)(?:\(ind\))?)"
 _NUMERIC = re.compile(_NUMBER)
 
 
-class ProfileRow(NamedTuple):
+class ProfileTableRow(NamedTuple):
     """One layer's times over all iterations; ``median_ms`` is None where the table has no such column.
 
     ``percent`` is the share of the sum of all layers. The samples' table gives total and invocations, not the average:
@@ -195,8 +195,8 @@ class ProfileTableReader:
     """Feed it messages in order; ``rows`` are the layers, ``total`` is the table's last row."""
 
     def __init__(self) -> None:
-        self.rows: list[ProfileRow] = []
-        self.total: ProfileRow | None = None
+        self.rows: list[ProfileTableRow] = []
+        self.total: ProfileTableRow | None = None
         self.iterations: int | None = None
         self._columns: str | None = None  # None outside a table, "" before its column heads
 
@@ -219,7 +219,7 @@ class ProfileTableReader:
         end = _SAMPLE_END.match(text)
         if end is not None:
             self._columns = None
-            self.total = ProfileRow("Total", finite_number(end["total"]), None, None, None, line)
+            self.total = ProfileTableRow("Total", finite_number(end["total"]), None, None, None, line)
             return True
         row = self._read_sample(text, line) if columns == "sample" else _read_row(columns, text, line)
         if row is None or row.layer == "Total":
@@ -229,7 +229,7 @@ class ProfileTableReader:
             self.rows.append(row)
         return row is not None
 
-    def _read_sample(self, text: str, line: int) -> ProfileRow | None:
+    def _read_sample(self, text: str, line: int) -> ProfileTableRow | None:
         cells = text.rstrip().rsplit(None, 3)
         if (
             len(cells) != 4
@@ -241,7 +241,7 @@ class ProfileTableReader:
         count, total = int(cells[2][:12]), finite_number(cells[3])
         self.iterations = max(self.iterations or 0, count)
         average = total / count if count and total is not None else None
-        return ProfileRow(cells[0].strip(), total, average, None, finite_number(cells[1][:-1]), line)
+        return ProfileTableRow(cells[0].strip(), total, average, None, finite_number(cells[1][:-1]), line)
 
 
 def _columns(text: str) -> str | None:
@@ -254,7 +254,7 @@ def _columns(text: str) -> str | None:
     return "layer last" if heading.startswith("Time(ms)") and heading.endswith("Layer") else None
 
 
-def _read_row(columns: str, text: str, line: int) -> ProfileRow | None:
+def _read_row(columns: str, text: str, line: int) -> ProfileTableRow | None:
     count = 3 if columns == "layer first" else 4
     if columns == "layer last":
         *numbers, layer = text.split(None, count) or [""]
@@ -264,7 +264,7 @@ def _read_row(columns: str, text: str, line: int) -> ProfileRow | None:
         return None
     values = [finite_number(cell) for cell in numbers]
     median = values[2] if count == 4 else None
-    return ProfileRow(layer.strip(" \t\r"), values[0], values[1], median, values[-1], line)
+    return ProfileTableRow(layer.strip(" \t\r"), values[0], values[1], median, values[-1], line)
 
 
 def finite_number(text: str) -> float | None:

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from trtlens_parsers.dump_index import read_comparison, read_index, read_kept, recognise_index
+from trtlens_parsers.dump_index import read_comparison, read_index, read_saved, recognise_index
 from trtlens_parsers.errors import FormatError
 from trtlens_parsers.saved_tensors import (
     read_outputs,
@@ -229,4 +229,4 @@ def test_newer_formats_ask_for_an_update() -> None:
     for kind, text in (("dump", '{"trtlens_dump": 99}'), ("accuracy", '{"trtlens_accuracy": 99}')):
         assert recognise_index(text) == kind
         with pytest.raises(FormatError, match="update trtlens"):
-            read_kept(text, kind)
+            read_saved(text, kind)

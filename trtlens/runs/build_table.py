@@ -59,7 +59,7 @@ def _row(build: Build) -> dict[str, Any]:
         "tactic_selection_s": engine.seconds("tactic selection"),
         "engine_generation_s": engine.seconds("engine generation"),
         "engine_built_s": phases.get("engine built"),
-        "unread_rows": len(build.lost_rows) if build.layers or build.detailed_layers or build.lost_rows else None,
+        "unread_rows": len(build.unread_rows) if build.layers or build.detailed_layers or build.unread_rows else None,
         "layer_count": listed.layers,
         "layers_note": listed.note,
         "gpu": _option(build, "Selected Device"),
@@ -167,7 +167,7 @@ def read_layer_list(build: Build, stated: int | None) -> LayerList:
 
 def _forms(build: Build) -> Iterator[_Form]:
     for detailed, rows in ((False, build.layers), (True, build.detailed_layers)):
-        lost = [row.line for row in build.lost_rows if row.is_layer and row.detailed == detailed]
+        lost = [row.line for row in build.unread_rows if row.is_layer and row.detailed == detailed]
         lines = [row.line for row in rows]
         extended = [build.extended_line] if detailed and build.extended_line else []
         if rows:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from trtlens.runs.run_info import RunInfo
-    from trtlens_parsers.dump_index import KeptComparison
+    from trtlens_parsers.dump_index import SavedComparison
 
 # column of `dumps` -> attribute of the ranges
 _RANGE_COLUMNS = {
@@ -89,7 +89,7 @@ def errors_table(rows: Sequence[Mapping[str, Any]], build: int) -> pa.Table:
         raise TrtlensError(f"a row of the comparison does not fit the table ({error}): compare again") from error
 
 
-def comparison_table(kept: KeptComparison, build: int) -> pa.Table:
+def comparison_table(kept: SavedComparison, build: int) -> pa.Table:
     """``tensor_errors`` of a comparison that was kept; raises TrtlensError where a value is not of its column's type."""
     return errors_table(kept.rows, build)
 

@@ -12,7 +12,7 @@ from trtlens.quantities import byte_size
 from trtlens.runs.captured_tables import comparison_table, dump_tables
 from trtlens.tables.declarations import TABLES
 from trtlens_parsers.captured import CAPTURED_KINDS, GpuState, RunTimes, read_captured, recognise_captured
-from trtlens_parsers.dump_index import DumpIndex, KeptComparison, read_kept, recognise_index
+from trtlens_parsers.dump_index import DumpIndex, SavedComparison, read_saved, recognise_index
 from trtlens_parsers.errors import FormatError
 from trtlens_parsers.exports import LayerTimes, ProfileExport, TimesExport, read_export, recognise
 from trtlens_parsers.inspector import InspectorRecord, read_inspector
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 _LARGEST_BYTES = 256 << 20
 """A document's size: `--exportTimes` of 800,000 inferences."""
 
-Export = InspectorRecord | ProfileExport | TimesExport | LayerTimes | RunTimes | GpuState | DumpIndex | KeptComparison
+Export = InspectorRecord | ProfileExport | TimesExport | LayerTimes | RunTimes | GpuState | DumpIndex | SavedComparison
 
 
 def kind_of(head: str) -> str | None:
@@ -47,7 +47,7 @@ def read_json(path: str, kind: str, chunks: Iterable[bytes]) -> Export:
         if kind == "inspector":
             return read_inspector(text)
         if kind in ("dump", "accuracy"):
-            return read_kept(text, kind)
+            return read_saved(text, kind)
         return read_captured(text, kind) if kind in CAPTURED_KINDS else read_export(text, kind)
     except FormatError as error:
         where = f"{path}, line {error.line}" if error.line else path
@@ -130,7 +130,7 @@ def add_export(tables: dict[str, pa.Table], content: Export, build: int) -> None
         case DumpIndex():
             dumped = dump_tables(content, build)
             tables |= dumped if not tables["nodes"].num_rows else {"dumps": dumped["dumps"]}
-        case KeptComparison():
+        case SavedComparison():
             tables["tensor_errors"] = comparison_table(content, build)
 
 

@@ -114,13 +114,13 @@ def _rows(build: Build, named: Mapping[int, set[int]]) -> list[Row]:
     kernels = _Kernels(build, named)
     added_reformats = of_engine(build, build.records(AddedReformat))
     strides = {added.tensor: (added.input_format, added.output_format) for added in added_reformats}
-    lost_rows = [
-        [lost.line for lost in build.lost_rows if lost.is_layer and lost.detailed == form] for form in (False, True)
+    unread_rows = [
+        [lost.line for lost in build.unread_rows if lost.is_layer and lost.detailed == form] for form in (False, True)
     ]
     regions = {region.layer: region.onnx_nodes for region in of_engine(build, build.records(Region))}
     rows = []
     for position, engine_layer in enumerate(_merged(build)):
-        lost = lost_rows[engine_layer.layer.detailed]  # a layer that was not understood has its place, too
+        lost = unread_rows[engine_layer.layer.detailed]  # a layer that was not understood has its place, too
         index = position + (0 if engine_layer.line is None else bisect_left(lost, engine_layer.line))
         layer = _with_strides(engine_layer.layer, strides, innermost_first=(build.run.version or "8").startswith("7"))
         if not layer.metadata:

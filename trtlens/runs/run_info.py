@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from trtlens.errors import TrtlensError, reason
 from trtlens_parsers.errors import FormatError
 from trtlens_parsers.json_text import (
+    boolean_of,
+    integer_of,
     number_of,
     object_of,
     optional_text,
@@ -23,8 +25,6 @@ from trtlens_parsers.json_text import (
     rows_of,
     spelled,
     texts_of,
-    truth_of,
-    whole_of,
 )
 
 if TYPE_CHECKING:
@@ -191,7 +191,7 @@ def _gpu(facts: _Facts) -> GpuInfo:
     return GpuInfo(
         name=facts.known(optional_text, "name"),
         compute_capability=facts.known(optional_text, "compute_capability"),
-        memory_bytes=facts.known(whole_of, "memory_bytes"),
+        memory_bytes=facts.known(integer_of, "memory_bytes"),
         driver=facts.known(optional_text, "driver"),
     )
 
@@ -204,7 +204,7 @@ def _timing(facts: _Facts) -> TimingInfo:
     shapes = facts.known(object_of, "shapes") or {}
     return TimingInfo(
         shapes={name: str(shape) for name, shape in shapes.items()},
-        cuda_graph=facts.known(truth_of, "cuda_graph"),
+        cuda_graph=facts.known(boolean_of, "cuda_graph"),
         gpu_median_ms=facts.inner("gpu").known(number_of, "median_ms"),
     )
 

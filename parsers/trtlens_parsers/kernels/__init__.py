@@ -15,7 +15,7 @@ from trtlens_parsers.kernels.demangle import demangle
 from trtlens_parsers.kernels.families import FAMILIES, family_of
 from trtlens_parsers.kernels.record import CUDA_CORE, TENSOR_CORE, Facts, Kernel
 from trtlens_parsers.kernels.rules import RULES, decide, precision_of
-from trtlens_parsers.kernels.words import Words, read_signs
+from trtlens_parsers.kernels.words import Words, read_words
 
 __all__ = ["CUDA_CORE", "FAMILIES", "RULES", "TENSOR_CORE", "Kernel", "demangle", "read_kernel"]
 
@@ -37,9 +37,9 @@ def _read(name: str) -> Kernel:
     if not name.strip():
         return Kernel(name, rule="empty", unit_reason="the name is empty")
     words = Words(name, demangle(name) or name)
-    signs = read_signs(words)
+    stated = read_words(words)
     family = family_of(words.flat)
-    facts = Facts(signs)
+    facts = Facts(stated)
     if family is not None:
         if family.read is not None:
             family.read(words, facts)
@@ -48,10 +48,10 @@ def _read(name: str) -> Kernel:
     return Kernel(
         name=name,
         family=family.name if family else None,
-        sm=signs.sm[0] if signs.sm else None,
-        split_k=signs.split_k,
-        epilogue=signs.epilogue,
-        sparse=signs.sparse,
+        sm=stated.sm[0] if stated.sm else None,
+        split_k=stated.split_k,
+        epilogue=stated.epilogue,
+        sparse=stated.sparse,
         precision=precision_of(facts, decision.unit),
         unit=decision.unit,
         unit_reason=decision.reason,

@@ -9,7 +9,7 @@ from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from trtlens_parsers.kernels.words import Signs
+    from trtlens_parsers.kernels.words import WordFacts
 
 TENSOR_CORE = "tensor core"
 CUDA_CORE = "cuda core"
@@ -79,7 +79,7 @@ class Kernel:
 class Facts:
     """What single words of a name say, and what the reader of its family then finds; nothing is concluded yet."""
 
-    signs: Signs
+    stated: WordFacts
     operation: str | None = None
     input_type: str | None = None
     math_type: str | None = None
@@ -96,7 +96,7 @@ class Facts:
 
     def found(self) -> dict[str, Any]:
         """What was found, by the fields of `Kernel`."""
-        return {field.name: getattr(self, field.name) for field in fields(self) if field.name != "signs"}
+        return {field.name: getattr(self, field.name) for field in fields(self) if field.name != "stated"}
 
 
 @dataclass(frozen=True, slots=True)

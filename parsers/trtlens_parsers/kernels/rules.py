@@ -89,13 +89,13 @@ _THREAD_LOOPS: Final = re.compile(r"_thrdouterloop\d+_")
 
 def decide(words: Words, family: Family | None, facts: Facts) -> Decision:
     """The first rule that applies, in the order that the module's docstring gives."""
-    if family is not None and family.rule == "not-a-kernel" and facts.signs.matrix is not None:
-        rule, word = facts.signs.matrix  # a part of what issues the instruction
+    if family is not None and family.rule == "not-a-kernel" and facts.stated.matrix is not None:
+        rule, word = facts.stated.matrix  # a part of what issues the instruction
         return Decision(rule, TENSOR_CORE, word)
     if family is not None and family.rule in ("stub", "not-a-kernel"):
         return Decision(family.rule, reason=family.reason)
-    if facts.signs.scalar is not None:
-        rule, word = facts.signs.scalar
+    if facts.stated.scalar is not None:
+        rule, word = facts.stated.scalar
         return Decision(rule, CUDA_CORE, word)
     return (
         _by_matrix_word(words, facts)
@@ -106,14 +106,14 @@ def decide(words: Words, family: Family | None, facts: Facts) -> Decision:
 
 
 def _by_matrix_word(words: Words, facts: Facts) -> Decision | None:
-    signs = facts.signs
+    stated = facts.stated
     in_word = facts.operation == "depthwise" and "hmma_" in words.flat  # "depthwiseHMMA"
-    if signs.sm is not None and signs.sm[0] < _FIRST_TENSOR_CORE_SM and (signs.matrix or in_word):
-        return Decision("contradiction", reason=f"states a matrix instruction and {signs.sm[1]}, which has none")
-    if signs.matrix is not None and facts.operation == "pooling":
+    if stated.sm is not None and stated.sm[0] < _FIRST_TENSOR_CORE_SM and (stated.matrix or in_word):
+        return Decision("contradiction", reason=f"states a matrix instruction and {stated.sm[1]}, which has none")
+    if stated.matrix is not None and facts.operation == "pooling":
         return Decision("imma-pooling", reason="IMMA may name the 32-channel INT8 layout here, or the instruction")
-    if signs.matrix is not None:
-        rule, word = signs.matrix
+    if stated.matrix is not None:
+        rule, word = stated.matrix
         return Decision(rule, TENSOR_CORE, word)
     if facts.mma_shape is not None and facts.mma_shape in words.name:  # TensorRT 7's xmma names, by position
         return Decision("mma-shape", TENSOR_CORE, facts.mma_shape)
@@ -124,7 +124,7 @@ def _by_matrix_word(words: Words, facts: Facts) -> Decision | None:
 
 def _by_exclusion(words: Words, facts: Facts) -> Decision | None:
     """No tensor core can be in use: none exists on that architecture, or none multiplies that type."""
-    sm, word = facts.signs.sm or (None, None)
+    sm, word = facts.stated.sm or (None, None)
     if sm is not None and sm < _FIRST_TENSOR_CORE_SM:
         return Decision("before-tensor-cores", CUDA_CORE, word)
     if facts.math_type not in (None, "fp32") or (facts.math_type is None and facts.input_type != "fp32"):

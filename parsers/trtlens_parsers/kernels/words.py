@@ -114,7 +114,7 @@ _SPARSE: Final = re.compile(r"sptensor\d[\dx]*|(?:bs)?sptensorop|sparse|[a-z0-9]
 
 
 @dataclass(frozen=True, slots=True)
-class Meaning:
+class WordMeaning:
     """What one word says by itself; every field is empty for a word that says nothing."""
 
     scalar: str | None = None
@@ -133,17 +133,17 @@ class Meaning:
         return bool(self.scalar or self.matrix or self.sm or self.epilogue or self.split_k or self.sparse)
 
 
-_NOTHING: Final = Meaning()
+_NOTHING: Final = WordMeaning()
 
 
 @lru_cache(maxsize=8_192)
-def meaning(word: str) -> Meaning:
+def word_meaning(word: str) -> WordMeaning:
     """The meaning of one word in lower case."""
     matrix = _MATRIX.fullmatch(word)
     sm = _SM.fullmatch(word)
     size = _SIZE.fullmatch(word)
     types = _TYPES.fullmatch(word)
-    found = Meaning(
+    found = WordMeaning(
         scalar=_SCALAR.get(word),
         matrix=_MATRIX_RULES[matrix.lastgroup or ""] if matrix else None,
         sm=int(sm.group(1)) if sm else None,
@@ -158,7 +158,7 @@ def meaning(word: str) -> Meaning:
 
 
 @dataclass(slots=True)
-class Signs:
+class WordFacts:
     """What the words of one name say together; an index is that of the word that says it.
 
     Attributes:
@@ -182,52 +182,52 @@ class Signs:
     sparse: bool = False
 
 
-def read_signs(words: Words) -> Signs:
+def read_words(words: Words) -> WordFacts:
     """Everything that single words say, first come first served; "no_relu_up" is not a ReLU."""
-    signs = Signs()
+    stated = WordFacts()
     architecture: tuple[int, str] | None = None
     for index, word in enumerate(words.lower):
-        said = meaning(word)
+        said = word_meaning(word)
         if said is _NOTHING:
             continue
         if said.types:
-            signs.typed.append(index)
+            stated.typed.append(index)
         if said.size is not None:
-            signs.sizes.setdefault(*said.size)
+            stated.sizes.setdefault(*said.size)
         if said.architecture is not None and architecture is None:
             architecture = said.architecture, words.words[index]
         if said.rare:
-            _merge(signs, said, words, index)
-    _read_pairs(words, signs)
-    signs.sm = signs.sm or architecture
-    return signs
+            _merge(stated, said, words, index)
+    _read_pairs(words, stated)
+    stated.sm = stated.sm or architecture
+    return stated
 
 
-def _merge(signs: Signs, said: Meaning, words: Words, index: int) -> None:
+def _merge(stated: WordFacts, said: WordMeaning, words: Words, index: int) -> None:
     """What few words of a name say."""
     word = words.words[index]
-    if said.matrix is not None and signs.matrix is None:
-        signs.matrix = said.matrix, word
-    if said.scalar is not None and _comes_before(said.scalar, signs.scalar):
-        signs.scalar = said.scalar, word
-    if said.sm is not None and signs.sm is None:
-        signs.sm = said.sm, word
-    if said.epilogue and words.lower[index] not in signs.epilogue and words.lower[index - 1] != "no":
-        signs.epilogue = (*signs.epilogue, words.lower[index])
-    signs.split_k = signs.split_k or said.split_k
-    signs.sparse = signs.sparse or said.sparse
+    if said.matrix is not None and stated.matrix is None:
+        stated.matrix = said.matrix, word
+    if said.scalar is not None and _comes_before(said.scalar, stated.scalar):
+        stated.scalar = said.scalar, word
+    if said.sm is not None and stated.sm is None:
+        stated.sm = said.sm, word
+    if said.epilogue and words.lower[index] not in stated.epilogue and words.lower[index - 1] != "no":
+        stated.epilogue = (*stated.epilogue, words.lower[index])
+    stated.split_k = stated.split_k or said.split_k
+    stated.sparse = stated.sparse or said.sparse
 
 
 def _comes_before(rule: str, known: tuple[str, str] | None) -> bool:
     return known is None or _SCALAR_ORDER.index(rule) < _SCALAR_ORDER.index(known[0])
 
 
-def _read_pairs(words: Words, signs: Signs) -> None:
-    """The few signs that take two words: "tensor_op", "cutlass_80", "split_k"."""
+def _read_pairs(words: Words, stated: WordFacts) -> None:
+    """The few facts that take two words: "tensor_op", "cutlass_80", "split_k"."""
     flat = words.flat
-    if signs.matrix is None and "_tensor_op_" in flat:
-        signs.matrix = "opcode-class", "tensor_op" if "tensor_op" in words.name else "tensor"
-    if signs.sm is None and (found := _CUTLASS_SM.search(flat)) is not None:
-        signs.sm = int(found.group(1)), words.quote(found)
+    if stated.matrix is None and "_tensor_op_" in flat:
+        stated.matrix = "opcode-class", "tensor_op" if "tensor_op" in words.name else "tensor"
+    if stated.sm is None and (found := _CUTLASS_SM.search(flat)) is not None:
+        stated.sm = int(found.group(1)), words.quote(found)
     if "_split_k_" in flat:
-        signs.split_k = True
+        stated.split_k = True

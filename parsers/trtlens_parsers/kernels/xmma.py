@@ -11,7 +11,7 @@ import re
 from typing import TYPE_CHECKING, Final
 
 from trtlens_parsers.data_types import MMA_DIGITS, type_of
-from trtlens_parsers.kernels.words import meaning
+from trtlens_parsers.kernels.words import word_meaning
 
 if TYPE_CHECKING:
     from trtlens_parsers.kernels.record import Facts
@@ -43,8 +43,8 @@ _OPERATIONS: Final = {
 def read_xmma(words: Words, facts: Facts) -> None:
     """Operation, types, layouts and sizes of an xmma kernel."""
     facts.operation = _operation(words)
-    _read_sizes(facts.signs.sizes, facts)
-    first = next((at for at in facts.signs.typed if len(meaning(words.lower[at]).types) > 1), None)
+    _read_sizes(facts.stated.sizes, facts)
+    first = next((at for at in facts.stated.typed if len(word_meaning(words.lower[at]).types) > 1), None)
     if first is not None and facts.operation not in ("pooling", "softmax"):
         _read_types(words, first, facts)
         _read_layouts(words.flat, facts)
@@ -72,10 +72,10 @@ def _operation(words: Words) -> str | None:
 
 def _read_types(words: Words, first: int, facts: Facts) -> None:
     """The two or three words of types: input and output, multiplied and accumulated, epilogue."""
-    source, target, *middle = meaning(words.lower[first]).types
+    source, target, *middle = word_meaning(words.lower[first]).types
     facts.input_type, facts.output_type = type_of(source), type_of(target)
     if not middle and first + 1 < len(words.lower):
-        middle = list(meaning(words.lower[first + 1]).types)
+        middle = list(word_meaning(words.lower[first + 1]).types)
     if len(middle) > 1:
         facts.math_type = type_of(middle[0])
     facts.accumulator_type = type_of(middle[-1]) if middle else None

@@ -77,12 +77,12 @@ def read_tactic_id(text: str) -> int | None:
 def read_time(text: str) -> float | None:
     """Milliseconds; None for ``inf`` and FLT_MAX (no tactic ran) and for what is no number."""
     try:
-        return possible(float(text))
+        return possible_time(float(text))
     except ValueError:
         return None
 
 
-def possible(time_ms: float) -> float | None:
+def possible_time(time_ms: float) -> float | None:
     """``time_ms`` if a tactic can have taken it; None for NaN, ``inf``, FLT_MAX and what is negative."""
     return time_ms if 0 <= time_ms < FLT_MAX else None
 
@@ -117,7 +117,7 @@ def reformat_ends(layer: str | None) -> str | None:
     return layer[19:].removesuffix(")")
 
 
-def without_kind(owner: str) -> str:
+def without_kernel_kind(owner: str) -> str:
     """A layer's name without the kernel kind that 6.x and 7.x put behind it: ``conv1 (icudnn)``."""
     head, bracket, tail = owner.rpartition(" (")
     return head if bracket and re.fullmatch(r"\w+\)", tail) else owner
@@ -145,6 +145,6 @@ def read_runner(text: str) -> tuple[str | None, bool, str] | None:
     return (reformat_ends(layer), True, runner) if is_reformat_name(layer) else (layer, False, runner)
 
 
-def nameless(tactic_id: str) -> TacticKernel:
+def kernel_of_id(tactic_id: str) -> TacticKernel:
     """The kernel of which only an id is known."""
     return TacticKernel(tactic_number(tactic_id), None, None)

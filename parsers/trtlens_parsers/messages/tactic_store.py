@@ -42,7 +42,8 @@ class KernelNames:
     def __init__(self) -> None:
         self.kernels: list[TacticKernel] = []
         self.heads: dict[str, int] = {}  # texts before the time that name their kernel, with its code
-        self.nameless: dict[str, tuple[TacticKernel, int]] = {}  # texts that give an id alone, with its kernel and code
+        # texts that give an id alone, with its kernel and code
+        self.unnamed: dict[str, tuple[TacticKernel, int]] = {}
         self._codes: dict[TacticKernel, int] = {}
 
     def code(self, kernel: TacticKernel) -> int:
@@ -72,15 +73,15 @@ class TacticStore:
 
     def code_of_head(self, head: str) -> int | None:
         """Code of the kernel that the text before a time spells; None where it spells none."""
-        nameless = self._shared.nameless.get(head)
-        if nameless is not None:
-            return self.code(nameless[0]) if self._names or self._next_name is not None else nameless[1]
+        unnamed = self._shared.unnamed.get(head)
+        if unnamed is not None:
+            return self.code(unnamed[0]) if self._names or self._next_name is not None else unnamed[1]
         kernel = read_head(head)
         if kernel is None:
             return None
         code = self._shared.code(kernel)
         if kernel.name is None:
-            self._shared.nameless[head] = kernel, code
+            self._shared.unnamed[head] = kernel, code
             return self.code(kernel)
         self.heads[head] = code
         return code

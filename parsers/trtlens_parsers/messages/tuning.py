@@ -26,13 +26,13 @@ from trtlens_parsers.messages.tactic_lines import (
     Remark,
     TacticKernel,
     is_reformat_name,
-    nameless,
-    possible,
+    kernel_of_id,
+    possible_time,
     read_time,
     reformat_ends,
     split_formats,
     tactic_number,
-    without_kind,
+    without_kernel_kind,
 )
 from trtlens_parsers.messages.tuning_blocks import BlockReader, TuningBlock
 
@@ -91,7 +91,7 @@ class TuningReader(BlockReader):
             store.add_code(code)
             store.add_time(time_ms)
         else:
-            self._timed(line, code, possible(time_ms))
+            self._timed(line, code, possible_time(time_ms))
         return True
 
     def timed_run(self, lines: list[str], start: int, width: int, number: int) -> int:
@@ -120,7 +120,7 @@ class TuningReader(BlockReader):
 
     def _other_tactic(self, text: str, line: int) -> bool:
         if match := OLD_TIMED.match(text):
-            self._timed(line, self._store.code(nameless(match["id"])), read_time(match["time"]))
+            self._timed(line, self._store.code(kernel_of_id(match["id"])), read_time(match["time"]))
         elif match := SKIPPED.match(text):
             reason = f"scratch requested {match['asked']} bytes, available {match['room']}"
             self._untimed(line, match["id"], "skipped", reason, int(match["asked"]))
@@ -136,7 +136,7 @@ class TuningReader(BlockReader):
 
     def _untimed(self, line: int, tactic_id: str, outcome: str, reason: str, scratch: int | None = None) -> None:
         self._need_block(line)
-        self._store.add(line, self._store.code(nameless(tactic_id)), None, Remark(outcome, reason, scratch))
+        self._store.add(line, self._store.code(kernel_of_id(tactic_id)), None, Remark(outcome, reason, scratch))
         self._skipped_last = outcome == "skipped"
         self._is_plain = not self._skipped_last
 
@@ -158,7 +158,7 @@ class TuningReader(BlockReader):
         number, split = ID.match(tail), SPLIT_K.search(tail)
         kernel = TacticKernel(tactic_number(number[0]) if number else None, name, int(split[1]) if split else None)
         if self.selection_done:
-            self._chosen.append(ChosenKernel(without_kind(layer.strip()) or None, kernel, line))
+            self._chosen.append(ChosenKernel(without_kernel_kind(layer.strip()) or None, kernel, line))
         else:
             self._store.announce(kernel)
         return True
@@ -224,7 +224,7 @@ class TuningReader(BlockReader):
         self._block = (layer, is_reformat, match["runner"], None, *split_formats(match["formats"]), line)
         self._start = len(self._lines)
         remark = Remark("cached", "time taken from the timing cache")
-        self._store.add(line, self._store.code(nameless(match["id"])), read_time(match["time"]), remark)
+        self._store.add(line, self._store.code(kernel_of_id(match["id"])), read_time(match["time"]), remark)
         self._close()
         return True
 
