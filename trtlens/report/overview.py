@@ -16,6 +16,7 @@ from trtlens.engine.times import profiled_layers
 from trtlens.output import shorten, visible
 from trtlens.quantities import duration, signed_duration
 from trtlens.statistics import summarize
+from trtlens.tuning.wording import counted
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -186,7 +187,7 @@ def _shares(subject: Subject) -> str:
     ]
     what = "time of the layers" if timed else "layers that launch a kernel (this run has no layer times)"
     parts = [(kind, weights[kind], f"p-{kind}") for kind in order]
-    moved = f"{counts['reformats']} reformats" if counts.get("reformats") else "no reformats"
+    moved = counted(counts["reformats"], "reformat", "reformats") if counts.get("reformats") else "no reformats"
     return f"<h4>Compute precision, share of the {what}</h4>{_bar(parts, timed=timed)}{_units(subject, moved)}"
 
 
@@ -223,7 +224,7 @@ def _bar(parts: Sequence[tuple[str, float, str]], *, timed: bool) -> str:
 
 
 def _said(name: str, share: float, weight: float, *, timed: bool) -> str:
-    amount = duration(weight) if timed else f"{weight:.0f} layers"
+    amount = duration(weight) if timed else counted(int(weight), "layer", "layers")
     return f"{name}: {amount}, {_percent(share)}"
 
 
