@@ -264,7 +264,9 @@ def codes(run: Run) -> list[str]:
 def test_every_rule_about_one_run_has_facts_that_silence_it() -> None:
     """A new rule needs a run in which it speaks, and one at least that refutes it."""
     alone = {rule.code for rule in FINDINGS.values() if isinstance(rule, BuildRule)}
-    assert set(SPEAKS) == {code for code, _, _ in REFUTED} == alone
+    assert set(SPEAKS) == {code for code, _, _ in REFUTED} == alone, (
+        "add a run to SPEAKS, and one that refutes it to REFUTED"
+    )
 
 
 @pytest.mark.parametrize("code", sorted(SPEAKS))

@@ -147,7 +147,13 @@ def test_tables_page_is_up_to_date() -> None:
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    assert (ROOT / "docs" / "tables.md").read_text("utf-8") == module.page()
+    assert (ROOT / "docs" / "tables.md").read_text("utf-8") == module.page(), "run python docs/make_tables.py"
+
+
+def test_views_stand_in_an_order_of_their_own() -> None:
+    """No two views claim the same place, so their order is no accident."""
+    places = [view.place for view in VIEWS.values()]
+    assert len(set(places)) == len(places)
 
 
 LOG = capture_files("int8")[0]

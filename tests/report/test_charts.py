@@ -35,7 +35,7 @@ def test_a_chart_of_nothing_says_what_is_missing(name: str) -> None:
 @pytest.mark.parametrize("name", sorted(CHARTS))
 def test_every_chart_has_its_picture(name: str) -> None:
     """The page of a chart shows a picture that is there."""
-    assert (DOCS / "images" / f"{name}.webp").is_file()
+    assert (DOCS / "images" / f"{name}.webp").is_file(), "run python docs/make_pictures.py"
 
 
 def test_pages_of_charts_follow_their_declarations() -> None:
