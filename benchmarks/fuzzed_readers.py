@@ -11,9 +11,9 @@ import numpy as np
 from fuzz_seeds import SMALL_LOG, json_seeds, run_command
 
 from trtlens.accuracy.npy import load_arrays
+from trtlens.capture.build_options import BuildOptions
 from trtlens.capture.models.calibration import CalibrationCache, InputSpec, load_calibration_data
 from trtlens.capture.models.convert import convert_model
-from trtlens.capture.options.build_options import BuildOptions
 from trtlens.capture.recorder import create_recorder
 from trtlens.charts import CHARTS
 from trtlens.comparison.gate import read_check

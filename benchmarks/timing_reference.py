@@ -22,8 +22,8 @@ import numpy as np
 
 from trtlens.capture.backends.backend import Backend, find_backend
 from trtlens.capture.building.logger import process_logger
+from trtlens.capture.timing.engine_session import TimingOptions
 from trtlens.capture.timing.timed_run import time_engine
-from trtlens.capture.timing.timing_options import TimingOptions
 
 TOLERANCE = 0.03
 _WARM_UP = 300

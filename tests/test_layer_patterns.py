@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from tests.conftest import FIXTURES
 from tests.golden.commands import say
 from trtlens import layer_patterns
-from trtlens.capture.options.build_options import parse_options
+from trtlens.capture.build_options import parse_options
 from trtlens.errors import TrtlensError
 from trtlens.layer_patterns import expression, glob, listed, lookup, read_pattern, read_patterns
 

@@ -209,9 +209,9 @@ class ICudaEngine(Player):
         return "" if name else name
 
     def _compute(self, feeds: dict[str, Any]) -> dict[str, Any]:
+        from trtlens.capture.dumping.reference import CpuModel
         from trtlens.capture.models.model import load_onnx
         from trtlens.capture.models.onnx_graphs import inner_tensors, widened, with_outputs
-        from trtlens.capture.models.onnxruntime_session import CpuModel
 
         proto = widened(load_onnx(Path(self._content["model"]), "the double"))
         values = CpuModel(with_outputs(proto, [name for name, _, _ in inner_tensors(proto)]))(feeds)

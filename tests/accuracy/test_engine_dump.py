@@ -14,11 +14,10 @@ from tests.doubles.tensorrt_players import Script
 from trtlens.accuracy.error_rows import ErrorOptions, compare_to_rows
 from trtlens.accuracy.readers import Dump, open_dump
 from trtlens.capture.backends import backend as backends
+from trtlens.capture.build_options import BuildOptions
 from trtlens.capture.dumping.engine_dump import EngineDumpRequest, dump_engine
-from trtlens.capture.dumping.marking import InnerTensor, choose_method, refused_outputs
-from trtlens.capture.dumping.plan_difference import compare_plans
+from trtlens.capture.dumping.marking import InnerTensor, choose_method, compare_plans, refused_outputs
 from trtlens.capture.models.inputs import InputRecipe
-from trtlens.capture.options.build_options import BuildOptions
 from trtlens.errors import CaptureError, TrtlensError
 from trtlens.runs.run import open_run
 from trtlens.runs.run_info import foreign_files

@@ -13,8 +13,8 @@ from tests.accuracy.conftest import MODELS
 from trtlens.accuracy.error_rows import ErrorOptions, compare_to_rows
 from trtlens.accuracy.readers import open_dump
 from trtlens.capture.backends.backend import find_backend, gpu_present
+from trtlens.capture.build_options import parse_options
 from trtlens.capture.dumping.engine_dump import EngineDumpRequest, dump_engine
-from trtlens.capture.options.build_options import parse_options
 from trtlens.runs.run import open_run
 
 if TYPE_CHECKING:

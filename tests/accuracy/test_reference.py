@@ -151,8 +151,8 @@ def test_keeping_the_named_nodes_in_fp32_cures_the_model(
     model: str, dump_of: Callable[..., Path], tmp_path: Path
 ) -> None:
     """Emulated again with the nodes of `keep_fp32` in FP32, every tensor is there and ok, renamed ones too."""
+    from trtlens.capture.build_options import BuildOptions
     from trtlens.capture.models.inputs import InputRecipe
-    from trtlens.capture.options.build_options import BuildOptions
 
     (first,) = (row for row in diagnosed(model, dump_of).rows if row["first_wrong"])
     options = BuildOptions(layer_precision=dict.fromkeys(first["keep_fp32"], "fp32"))
@@ -415,8 +415,8 @@ def test_an_interrupted_dump_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyP
 
 def test_options_are_not_changed_by_a_request(dump_of: Callable[..., Path]) -> None:
     """Asking for an emulation sets that one precision and leaves the layers that were named."""
+    from trtlens.capture.build_options import BuildOptions
     from trtlens.capture.dumping.dump import DumpRequest, _emulated_options
-    from trtlens.capture.options.build_options import BuildOptions
 
     options = BuildOptions(fp16=True, layer_precision={"a": "fp32"})
     wanted = replace(options, fp16=False, bf16=True)

@@ -11,7 +11,7 @@ import pytest
 from tests.capture.conftest import RELEASES
 from tests.doubles.tensorrt_double import make_double
 from trtlens.capture.backends import backend as backends
-from trtlens.capture.backends import device
+from trtlens.capture.backends import gpu
 from trtlens.capture.backends.backend import backend_from_module, find_backend
 from trtlens.errors import TrtlensError
 
@@ -105,10 +105,10 @@ def test_gpu_is_asked_of_the_driver(monkeypatch: pytest.MonkeyPatch) -> None:
         (count(0), False),
         (count(1), True),
     ):
-        monkeypatch.setattr(device, "_load", lambda _names, library=library: library)
-        device._cuda.cache_clear()
-        assert device.gpu_present() is present
-    device._cuda.cache_clear()
-    monkeypatch.setattr(device, "_load", lambda _names: None)
-    assert device.identify_gpu() is None
-    device._cuda.cache_clear()
+        monkeypatch.setattr(gpu, "_load", lambda _names, library=library: library)
+        gpu._cuda.cache_clear()
+        assert gpu.gpu_present() is present
+    gpu._cuda.cache_clear()
+    monkeypatch.setattr(gpu, "_load", lambda _names: None)
+    assert gpu.identify_gpu() is None
+    gpu._cuda.cache_clear()

@@ -12,11 +12,14 @@ onnx = pytest.importorskip("onnx")
 pytest.importorskip("onnxconverter_common")
 pytest.importorskip("onnxruntime")
 
+from trtlens.capture.build_options import BuildOptions  # noqa: E402
 from trtlens.capture.dumping.dump import DumpRequest, dump_run, list_tensors  # noqa: E402
 from trtlens.capture.models.convert import convert_model  # noqa: E402  needs what is asked for above
-from trtlens.capture.models.model import identify_model, load_onnx  # noqa: E402
-from trtlens.capture.models.onnx_faults import telling_faults  # noqa: E402
-from trtlens.capture.options.build_options import BuildOptions  # noqa: E402
+from trtlens.capture.models.model import (  # noqa: E402
+    identify_model,
+    load_onnx,
+    telling_faults,
+)
 from trtlens.capture.recorder import create_recorder  # noqa: E402
 from trtlens.errors import TrtlensError  # noqa: E402
 

@@ -17,9 +17,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.capture.conftest import MODELS, RELEASES, STRONGLY_TYPED, WEAKLY_TYPED, Double
+from trtlens.capture.build_options import parse_options
 from trtlens.capture.building.engine_build import build_run, load_engine
 from trtlens.capture.building.logger import LogFile
-from trtlens.capture.options.build_options import parse_options
 from trtlens.errors import CaptureError, TrtlensError
 
 if TYPE_CHECKING:

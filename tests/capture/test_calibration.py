@@ -11,9 +11,9 @@ import pytest
 
 from tests.capture.conftest import WEAKLY_TYPED, Double
 from trtlens.capture.backends import cuda
+from trtlens.capture.build_options import parse_options
 from trtlens.capture.building.engine_build import build_run
 from trtlens.capture.models.calibration import CalibrationCache, InputSpec, load_calibration_data
-from trtlens.capture.options.build_options import parse_options
 from trtlens.errors import CaptureError, TrtlensError
 
 if TYPE_CHECKING:

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
+from trtlens.capture.build_options import parse_options
 from trtlens.capture.models.convert import convert_model
 from trtlens.capture.models.model import identify_model, load_onnx
 from trtlens.capture.models.onnx_rewriting import as_bfloat16, prepare, shape_nodes
-from trtlens.capture.options.build_options import parse_options
 from trtlens.capture.recorder import Recorder, create_recorder
 from trtlens.errors import TrtlensError
 

@@ -13,13 +13,11 @@ from typing import Any
 import pytest
 
 from trtlens.capture.backends import doctor, libraries
-from trtlens.capture.backends.abilities import Installation, abilities
 from trtlens.capture.backends.backend import Backend
-from trtlens.capture.backends.device import GpuIdentity
 from trtlens.capture.backends.doctor import Finding, Report, examine
-from trtlens.capture.backends.gpu_state import GpuLimits, NoMonitor
+from trtlens.capture.backends.gpu import GpuIdentity, GpuLimits, NoMonitor
+from trtlens.capture.backends.installation import PACKAGES, Installation, abilities, find_package, is_installed
 from trtlens.capture.backends.libraries import FileVersion, decode_version, file_version, find_libraries
-from trtlens.capture.backends.packages import PACKAGES, find_package, is_installed
 from trtlens_parsers.captured import GpuReading
 
 CAPTURE = Path(doctor.__file__).parents[1]

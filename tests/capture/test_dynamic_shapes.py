@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from trtlens.capture.build_options import parse_options
 from trtlens.capture.building.engine_build import build_run
 from trtlens.capture.dumping.dump import DumpRequest, dump_run
-from trtlens.capture.dynamic_shapes import DynamicInput, require_shapes
+from trtlens.capture.models.io_tensors import DynamicInput, require_shapes
 from trtlens.capture.models.quantize import input_specs
-from trtlens.capture.options.build_options import parse_options
 from trtlens.errors import TrtlensError
 
 if TYPE_CHECKING:

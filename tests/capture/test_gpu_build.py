@@ -18,8 +18,8 @@ import numpy as np
 import pytest
 
 from trtlens.capture.backends.backend import find_backend, gpu_present
+from trtlens.capture.build_options import parse_options
 from trtlens.capture.building.engine_build import build_run, load_engine
-from trtlens.capture.options.build_options import parse_options
 from trtlens.errors import CaptureError, TrtlensError
 
 if TYPE_CHECKING:
@@ -150,7 +150,7 @@ def test_ctrl_c_comes_back_soon(tmp_path: Path) -> None:
     """
     code = (
         "import signal, sys, time; from pathlib import Path; from trtlens.capture.building.engine_build import build_run;"
-        "from trtlens.capture.options.build_options import parse_options;"
+        "from trtlens.capture.build_options import parse_options;"
         "options = parse_options({'fp16': True, 'builderOptimizationLevel': '5',"
         " 'tacticSources': 'EDGE_MASK_CONVOLUTIONS,JIT_CONVOLUTIONS'});"
         "signal.signal(signal.SIGINT, signal.default_int_handler);"

@@ -13,8 +13,8 @@ from benchmarks.timing_reference import TOLERANCE, build_convolutions, compare, 
 from trtlens.capture.backends.backend import Backend, find_backend, gpu_present
 from trtlens.capture.backends.doctor import examine
 from trtlens.capture.building.logger import process_logger
+from trtlens.capture.timing.engine_session import TimingOptions
 from trtlens.capture.timing.timed_run import time_engine
-from trtlens.capture.timing.timing_options import TimingOptions
 from trtlens.errors import CaptureError, TrtlensError
 
 if TYPE_CHECKING:

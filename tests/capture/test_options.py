@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trtlens.capture.options.build_options import BuildOptions, parse_options
-from trtlens.capture.options.spelling import (
+from trtlens.capture.build_options import BuildOptions, parse_options
+from trtlens.capture.spelling import (
     IoFormat,
     parse_io_formats,
     parse_layer_output_types,

@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 from tests.capture.test_calibration import save_qdq_model
+from trtlens.capture.build_options import parse_options
 from trtlens.capture.models.convert import convert_model
-from trtlens.capture.options.build_options import parse_options
 from trtlens.capture.recorder import Recorder, create_recorder
 from trtlens.errors import TrtlensError
 

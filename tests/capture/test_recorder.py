@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from trtlens.capture.build_options import parse_options
 from trtlens.capture.building.engine_build import build_run
-from trtlens.capture.options.build_options import parse_options
 from trtlens.capture.recorder import create_recorder
 from trtlens.errors import TrtlensError
 from trtlens.runs.run_info import foreign_files, is_captured

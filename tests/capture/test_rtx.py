@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 
 from trtlens.capture.backends.backend import find_backend, gpu_present
+from trtlens.capture.build_options import parse_options
 from trtlens.capture.building.engine_build import build_run
-from trtlens.capture.options.build_options import parse_options
 from trtlens.errors import CaptureError
 
 if TYPE_CHECKING:

@@ -16,12 +16,12 @@ import pytest
 from tests.doubles.virtual_gpu import NvmlError, VirtualGpu, VirtualNvml, VirtualRuntime
 from tests.doubles.virtual_tensorrt import Tensor, VirtualEngine, virtual_backend
 from trtlens.capture.backends.cuda import Cuda, load_cuda
-from trtlens.capture.backends.gpu_state import NoMonitor, NvmlMonitor, open_monitor
+from trtlens.capture.backends.gpu import NoMonitor, NvmlMonitor, open_monitor
 from trtlens.capture.models.inputs import InputRecipe, Range
+from trtlens.capture.timing.engine_session import TimingOptions
 from trtlens.capture.timing.launch_queue import Extent, LaunchQueue
 from trtlens.capture.timing.passes import Instruments
 from trtlens.capture.timing.timed_run import time_engine
-from trtlens.capture.timing.timing_options import TimingOptions
 from trtlens.errors import CaptureError, TrtlensError
 from trtlens_parsers.captured import GpuReading
 

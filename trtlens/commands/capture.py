@@ -19,7 +19,7 @@ from trtlens.runs.run_info import is_run
 
 if TYPE_CHECKING:
     from trtlens.capture.building.engine_build import BuiltRun
-    from trtlens.capture.timing.timing_options import TimingOptions
+    from trtlens.capture.timing.engine_session import TimingOptions
     from trtlens.capture.timing.timing_result import TimingResult
 
 _INTERRUPTED = 130
@@ -69,8 +69,8 @@ def _profile_one(
     model: Path, out: Path, shapes: str | None, flags: dict[str, Any], *, force: bool, timed: bool
 ) -> None:
     from trtlens.capture.backends.backend import find_backend  # noqa: PLC0415
+    from trtlens.capture.build_options import parse_options  # noqa: PLC0415
     from trtlens.capture.building.engine_build import build_run  # noqa: PLC0415
-    from trtlens.capture.options.build_options import parse_options  # noqa: PLC0415
 
     options = parse_options({**build_values(flags), **({"shapes": shapes} if shapes else {})})
     timing = _timing_options(flags)
@@ -92,7 +92,7 @@ def _profile_one(
 
 def _timing_options(flags: dict[str, Any]) -> TimingOptions:
     from trtlens.capture.models.inputs import InputRecipe, parse_range  # noqa: PLC0415
-    from trtlens.capture.timing.timing_options import TimingOptions  # noqa: PLC0415
+    from trtlens.capture.timing.engine_session import TimingOptions  # noqa: PLC0415
 
     ranges = dict(map(parse_range, flags["input"] or []))
     file = Path(flags["load_inputs"]) if flags["load_inputs"] else None

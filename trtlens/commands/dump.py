@@ -18,8 +18,8 @@ from trtlens.layer_patterns import REGEX_PREFIX, read_pattern, read_patterns
 from trtlens.output import Format, visible, write_table
 
 if TYPE_CHECKING:
+    from trtlens.capture.build_options import BuildOptions
     from trtlens.capture.models.inputs import InputRecipe
-    from trtlens.capture.options.build_options import BuildOptions
     from trtlens.capture.recorder import Recorder
     from trtlens.layer_patterns import LayerPattern
 
@@ -116,7 +116,7 @@ def _patterns(mark: str) -> tuple[LayerPattern, ...]:
 
 
 def _build_options(flags: dict[str, Any]) -> BuildOptions:
-    from trtlens.capture.options.build_options import parse_options  # noqa: PLC0415
+    from trtlens.capture.build_options import parse_options  # noqa: PLC0415
 
     return parse_options(build_values(flags) | ({"shapes": flags["shapes"]} if flags["shapes"] else {}))
 

@@ -278,7 +278,7 @@ def _overflow_counts(beyond: int, small: int, beside: int, masks: int) -> str:
 
 def _referred(model: Path, place: Path, shapes: str | None, flags: dict[str, Any]) -> Path:
     from trtlens.capture.dumping.dump import DumpRequest, dump_run  # noqa: PLC0415
-    from trtlens.capture.options.spelling import parse_shapes  # noqa: PLC0415
+    from trtlens.capture.spelling import parse_shapes  # noqa: PLC0415
     from trtlens.commands.dump import recipe_of  # noqa: PLC0415
 
     request = DumpRequest(shapes=parse_shapes(shapes) if shapes else {}, recipe=recipe_of(flags))

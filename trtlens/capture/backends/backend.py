@@ -12,7 +12,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from trtlens.capture.backends.device import gpu_present
+from trtlens.capture.backends.gpu import gpu_present
 from trtlens.errors import TrtlensError
 
 if TYPE_CHECKING:

@@ -11,13 +11,11 @@ import platform
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from trtlens.capture.backends.abilities import Installation, abilities
 from trtlens.capture.backends.backend import LIBRARIES, find_backend
 from trtlens.capture.backends.cuda import load_cuda
-from trtlens.capture.backends.device import identify_gpu
-from trtlens.capture.backends.gpu_state import open_monitor
+from trtlens.capture.backends.gpu import identify_gpu, open_monitor
+from trtlens.capture.backends.installation import PACKAGES, Installation, abilities, find_package, is_installed
 from trtlens.capture.backends.libraries import file_version, find_headers, find_libraries
-from trtlens.capture.backends.packages import PACKAGES, find_package, is_installed
 from trtlens.errors import TrtlensError
 
 if TYPE_CHECKING:
@@ -25,10 +23,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from trtlens.capture.backends.backend import Backend
-    from trtlens.capture.backends.device import GpuIdentity
-    from trtlens.capture.backends.gpu_state import GpuLimits
+    from trtlens.capture.backends.gpu import GpuIdentity, GpuLimits
+    from trtlens.capture.backends.installation import FoundPackage
     from trtlens.capture.backends.libraries import FileVersion
-    from trtlens.capture.backends.packages import FoundPackage
     from trtlens_parsers.captured import GpuReading
 
 State = Literal["ok", "warning", "missing", "unknown"]

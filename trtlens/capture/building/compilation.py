@@ -7,15 +7,17 @@ an engine that is finished after that is thrown away.
 from __future__ import annotations
 
 import time
+import warnings
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import trtlens.capture.building.network as networks
-from trtlens.capture.building import configuration, profiles
+from trtlens.capture.building import configuration
 from trtlens.capture.building import layer_precision as precision
 from trtlens.capture.building.inspection import inspect_engine, load_engine, require_gpu
-from trtlens.capture.building.logger import last_errors
+from trtlens.capture.building.layer_precision import converts_model
+from trtlens.capture.building.logger import LogFile, capturing, last_errors, process_logger
 from trtlens.capture.models.calibration import (
     BatchFeed,
     CalibrationCache,
@@ -26,18 +28,26 @@ from trtlens.capture.models.calibration import (
 )
 from trtlens.capture.models.convert import asks_conversion, convert_model
 from trtlens.capture.models.model import hash_identity, identify_model, is_engine, operator_types
-from trtlens.capture.progress import make_monitor
-from trtlens.capture.recorder import CALIBRATION_CACHE, ENGINE, LAYERS_JSON
+from trtlens.capture.progress import Cancellation, make_monitor
+from trtlens.capture.recorder import (
+    CALIBRATION_CACHE,
+    CONVERTED_ONNX,
+    ENGINE,
+    LAYERS_JSON,
+    VERBOSE_LOG,
+    create_recorder,
+)
 from trtlens.errors import CaptureError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from trtlens.capture.backends.backend import Backend
-    from trtlens.capture.building.profiles import ProfilePlan
-    from trtlens.capture.options.build_options import BuildOptions
-    from trtlens.capture.progress import Cancellation, Progress
+    from trtlens.capture.build_options import BuildOptions
+    from trtlens.capture.building.configuration import ProfilePlan
+    from trtlens.capture.building.engine_build import BuiltRun
+    from trtlens.capture.progress import Progress
     from trtlens.capture.recorder import Recorder
 
 
@@ -56,7 +66,7 @@ class Compilation:
     recorder: Recorder
     progress: Progress
     cancellation: Cancellation
-    plan: ProfilePlan = field(default_factory=lambda: profiles.ProfilePlan((), {}, ()))
+    plan: ProfilePlan = field(default_factory=lambda: configuration.ProfilePlan((), {}, ()))
     building: bool = False
     _identity: dict[str, Any] = field(default_factory=dict)
     _feed: BatchFeed | None = None
@@ -117,9 +127,9 @@ class Compilation:
         config = builder.create_builder_config()
         configuration.configure(self.backend, config, self.options)
         networks.set_io_formats(self.backend, network, self.options.input_io_formats, self.options.output_io_formats)
-        self.plan = profiles.plan_profile(network, self.options)
+        self.plan = configuration.plan_profile(network, self.options)
         self._note(*self.plan.notes)
-        profiles.add_profile(builder, config, self.plan)
+        configuration.add_profile(builder, config, self.plan)
         calibrator = self._set_precisions(builder, network, config)
         monitor = None
         if hasattr(config, "progress_monitor") and self.backend.has("IProgressMonitor"):
@@ -170,7 +180,7 @@ class Compilation:
         calibrator = make_calibrator(self.backend.trt, method, self._feed, cache)
         config.int8_calibrator = calibrator
         if self.plan.ranges:
-            config.set_calibration_profile(profiles.calibration_profile(builder, self.plan))
+            config.set_calibration_profile(configuration.calibration_profile(builder, self.plan))
         if cache is not None:
             self.recorder.write(CALIBRATION_CACHE, cache)
         return calibrator
@@ -210,3 +220,73 @@ class Compilation:
     def _note(self, *sentences: str) -> None:
         for sentence in sentences:
             self.recorder.note(sentence)
+
+
+# -- Builds that differ from a finished one in nothing but what is handed out; they share its timing cache and converter ---
+
+
+MARKED_FOLDER = "marked"
+
+
+@dataclass(frozen=True, slots=True)
+class MarkedEngine:
+    """A marked engine in its folder, and its layers as the inspector's JSON."""
+
+    folder: Path
+    engine_path: Path
+    layers: str
+
+
+class _MarkedCompilation(Compilation):
+    """A build whose network is marked once it was read."""
+
+    mark: Callable[[Any], None]
+
+    def _compile(self, builder: Any, network: Any) -> None:
+        self.mark(network)
+        super()._compile(builder, network)
+
+
+def read_network(built: BuiltRun, model: Path) -> tuple[Any, Any]:
+    """The network that the run was built from, with the builder that must outlive it.
+
+    Raises CaptureError where TensorRT cannot read the model.
+    """
+    backend, logger = built.backend, process_logger(built.backend.trt)
+    converted = built.recorder.path(CONVERTED_ONNX)
+    builder = backend.trt.Builder(logger)
+    networks.load_plugins(backend, builder, logger, built.options.plugins)
+    network = networks.create_network(backend, builder, strongly_typed=converts_model(backend, built.options))
+    networks.parse_onnx(backend, network, logger, converted if converted.is_file() else model)
+    return builder, network
+
+
+def build_marked(
+    built: BuiltRun,
+    model: Path,
+    number: int,
+    mark: Callable[[Any], None],
+    *,
+    options: BuildOptions,
+    progress: Progress,
+) -> MarkedEngine:
+    """Build the model once more with its network marked by `mark`.
+
+    The build runs in this thread, so Ctrl-C takes effect when it is done. Raises CaptureError where TensorRT fails.
+    """
+    backend = built.backend
+    folder = built.folder / MARKED_FOLDER / str(number)
+    recorder = create_recorder(folder, {"kind": "marked"}, force=True)
+    logger, log = process_logger(backend.trt), LogFile(recorder.path(VERBOSE_LOG))
+    work = _MarkedCompilation(backend, logger, model, options, recorder, progress, Cancellation())
+    work.mark = mark
+    try:
+        with capturing(logger, log), warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)  # releases before 11.0 warn of what they still need
+            work.run()
+    finally:
+        log.close()
+    recorder.finish("done")
+    layers = recorder.path(LAYERS_JSON)
+    text = layers.read_bytes().decode("utf-8", "replace") if layers.is_file() else ""
+    return MarkedEngine(recorder.folder, recorder.path(ENGINE), text)

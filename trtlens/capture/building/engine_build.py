@@ -19,7 +19,8 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from trtlens.capture.backends.backend import find_backend
-from trtlens.capture.backends.device import identify_gpu
+from trtlens.capture.backends.gpu import identify_gpu
+from trtlens.capture.build_options import BuildOptions
 from trtlens.capture.building.compilation import CancelledBuild, Compilation
 from trtlens.capture.building.configuration import check_supported
 from trtlens.capture.building.inspection import load_engine
@@ -27,7 +28,6 @@ from trtlens.capture.building.layer_precision import check_strong_typing
 from trtlens.capture.building.logger import LogFile, capturing, process_logger
 from trtlens.capture.models.calibration import CalibrationCache
 from trtlens.capture.models.model import check_model, is_engine
-from trtlens.capture.options.build_options import BuildOptions
 from trtlens.capture.progress import Cancellation, LogPhases, guarded, silent
 from trtlens.capture.recorder import ENGINE, LAYERS_JSON, VERBOSE_LOG, create_recorder
 from trtlens.errors import CaptureError, TrtlensError, reason
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from trtlens.capture.backends.backend import Backend
-    from trtlens.capture.options.build_options import Shape
+    from trtlens.capture.build_options import Shape
     from trtlens.capture.progress import Progress
     from trtlens.capture.recorder import Recorder
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from trtlens.capture.backends.backend import Backend
-    from trtlens.capture.options.build_options import Shape
+    from trtlens.capture.build_options import Shape
 
 
 def require_gpu(backend: Backend, purpose: str) -> None:

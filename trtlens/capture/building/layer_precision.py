@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from trtlens.capture.backends.backend import Backend
-    from trtlens.capture.options.build_options import BuildOptions
+    from trtlens.capture.build_options import BuildOptions
 
 _ONNX_MARK = "[ONNX Layer: "
 _DUMMY_INPUT_RANGE = 2.0

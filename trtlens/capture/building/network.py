@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from trtlens.capture.backends.backend import Backend
-    from trtlens.capture.options.build_options import IoFormat
+    from trtlens.capture.build_options import IoFormat
 
 _TENSOR_FORMATS = {"chw": "LINEAR"}
 

@@ -12,15 +12,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
+from trtlens.capture.build_options import BuildOptions, Shape
 from trtlens.capture.dumping.emulate import dump_emulated
-from trtlens.capture.dumping.reference import Plan, dump_reference
+from trtlens.capture.dumping.reference import Plan, dump_reference, require_onnxruntime
 from trtlens.capture.models.inputs import InputRecipe
-from trtlens.capture.models.model import check_model, identify_model, is_engine, load_onnx, require_onnx
-from trtlens.capture.models.onnx_faults import telling_faults
+from trtlens.capture.models.model import check_model, identify_model, is_engine, load_onnx, require_onnx, telling_faults
 from trtlens.capture.models.onnx_graphs import inner_tensors
 from trtlens.capture.models.onnx_inputs import make_feeds
-from trtlens.capture.models.onnxruntime_session import require_onnxruntime
-from trtlens.capture.options.build_options import BuildOptions, Shape
 from trtlens.capture.recorder import Recorder, create_recorder
 from trtlens.errors import TrtlensError
 from trtlens_parsers.data_types import onnx_dtype

@@ -16,7 +16,7 @@ import numpy as np
 
 from trtlens.accuracy.dumps import DumpWriter, Origin
 from trtlens.accuracy.encodings import encode
-from trtlens.capture.dumping.reference import Plan, add_hidden, add_inputs, add_weights
+from trtlens.capture.dumping.reference import CpuModel, Plan, add_hidden, add_inputs, add_weights
 from trtlens.capture.models.convert import convert_model
 from trtlens.capture.models.model import load_onnx, require_onnx
 from trtlens.capture.models.onnx_graphs import (
@@ -30,7 +30,6 @@ from trtlens.capture.models.onnx_graphs import (
     widen_node,
 )
 from trtlens.capture.models.onnx_rewriting import copy, infer_types
-from trtlens.capture.models.onnxruntime_session import CpuModel
 from trtlens.errors import TrtlensError
 
 if TYPE_CHECKING:
@@ -39,8 +38,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from trtlens.capture.build_options import BuildOptions
     from trtlens.capture.models.onnx_inputs import Feeds
-    from trtlens.capture.options.build_options import BuildOptions
     from trtlens.capture.recorder import Recorder
 
 NOTE = "emulated on the CPU: every output is rounded, sums inside of operators are FP32; a GPU's kernels may differ"

@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING, Any
 
 from trtlens.accuracy.dumps import DumpWriter, Origin
 from trtlens.capture.backends.cuda import load_cuda
+from trtlens.capture.build_options import BuildOptions
+from trtlens.capture.building.compilation import build_marked, read_network
 from trtlens.capture.building.engine_build import build_run
-from trtlens.capture.building.marked_build import build_marked, read_network
 from trtlens.capture.dumping.dump import finishing
 from trtlens.capture.dumping.engine_run import Execution, run_marked
 from trtlens.capture.dumping.marking import (
@@ -26,16 +27,15 @@ from trtlens.capture.dumping.marking import (
     InnerTensor,
     batches,
     choose_method,
+    compare_plans,
     inner_tensors,
     mark_debug,
     mark_outputs,
     refused_outputs,
 )
-from trtlens.capture.dumping.plan_difference import compare_plans
 from trtlens.capture.models.inputs import InputRecipe
 from trtlens.capture.models.model import check_model, is_engine, load_onnx
 from trtlens.capture.models.onnx_graphs import described_nodes
-from trtlens.capture.options.build_options import BuildOptions
 from trtlens.capture.progress import silent
 from trtlens.errors import CaptureError, TrtlensError
 from trtlens.layer_patterns import read_patterns
@@ -47,9 +47,9 @@ if TYPE_CHECKING:
 
     from trtlens.capture.backends.backend import Backend
     from trtlens.capture.backends.cuda import Cuda
+    from trtlens.capture.building.compilation import MarkedEngine
     from trtlens.capture.building.engine_build import BuiltRun
-    from trtlens.capture.building.marked_build import MarkedEngine
-    from trtlens.capture.dumping.readback import ReadTensor
+    from trtlens.capture.dumping.engine_run import ReadTensor
     from trtlens.capture.models.onnx_inputs import Feeds
     from trtlens.capture.progress import Progress
     from trtlens.capture.recorder import Recorder

@@ -14,8 +14,7 @@ import numpy as np
 
 from trtlens.accuracy.dumps import DumpWriter, Origin
 from trtlens.accuracy.metrics import ranges_of
-from trtlens.capture.models.hidden import hidden_ranges
-from trtlens.capture.models.model import is_large, load_onnx
+from trtlens.capture.models.model import in_short, is_large, load_onnx
 from trtlens.capture.models.onnx_graphs import (
     HALF_TYPES,
     described_nodes,
@@ -28,10 +27,10 @@ from trtlens.capture.models.onnx_graphs import (
     with_outputs,
     without_quantization,
 )
-from trtlens.capture.models.onnxruntime_session import CpuModel
+from trtlens.errors import TrtlensError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -39,6 +38,7 @@ if TYPE_CHECKING:
     from trtlens.capture.models.onnx_inputs import Feeds
     from trtlens.capture.recorder import Recorder
     from trtlens.layer_patterns import LayerPattern
+    from trtlens_parsers.dump_index import TensorRanges
 
 UNKNOWN_BYTES = 64 << 20
 """What a tensor is taken to hold where its shape cannot be inferred."""
@@ -160,3 +160,124 @@ def add_hidden(writer: DumpWriter, proto: Any, values: Mapping[str, Any]) -> Non
         if isinstance(source, np.ndarray):
             for what, shape, ranges in hidden_ranges(node, source):
                 writer.describe(f"{name}: {what}", ranges, shape, "fp32", Origin("hidden", name, node.op_type))
+
+
+# -- ONNX Runtime on the CPU, as a calculator -------------------------------------------------------------------------
+
+
+_FATAL = 4
+_SPINNING_KEY = "session.intra_op.allow_spinning"
+_FOLDER_KEY = "session.model_external_initializers_file_folder_path"
+
+
+def require_onnxruntime(purpose: str) -> Any:
+    """The `onnxruntime` package; raises TrtlensError, with what it was needed for, where it is not there."""
+    try:
+        import onnxruntime  # noqa: PLC0415  reading a log needs none of it
+    except ImportError as error:
+        raise TrtlensError(
+            f"{purpose} needs ONNX Runtime: `pip install onnxruntime` (or `pip install 'trtlens[onnxruntime]'`)"
+        ) from error
+    return onnxruntime
+
+
+class CpuModel:
+    """A model loaded for the CPU; calling it runs it once.
+
+    `folder` is where its external weights lie. Raises TrtlensError where ONNX Runtime refuses the model.
+    """
+
+    def __init__(self, proto: Any, folder: Path | None = None) -> None:
+        runtime = require_onnxruntime("running a model")
+        options = runtime.SessionOptions()
+        options.graph_optimization_level = runtime.GraphOptimizationLevel.ORT_DISABLE_ALL
+        options.log_severity_level = _FATAL  # what it refuses it also raises
+        options.add_session_config_entry(
+            _SPINNING_KEY, "0"
+        )  # between two of hundreds of small models it would burn time
+        if folder is not None:
+            options.add_session_config_entry(_FOLDER_KEY, str(folder))
+        try:
+            self._session = runtime.InferenceSession(
+                proto.SerializeToString(), options, providers=["CPUExecutionProvider"]
+            )
+        except Exception as error:  # its own classes, all derived from Exception, and protobuf's at 2 GiB
+            raise TrtlensError(
+                f"ONNX Runtime cannot load the model ({in_short(error)}): check it with onnx.checker"
+            ) from error
+        self.outputs: tuple[str, ...] = tuple(output.name for output in self._session.get_outputs())
+
+    def __call__(self, feeds: Mapping[str, NDArray[Any]]) -> dict[str, Any]:
+        """Outputs by name: arrays, but for sequences and optionals; raises TrtlensError where an operator fails."""
+        try:
+            return dict(zip(self.outputs, self._session.run(None, dict(feeds)), strict=True))
+        except Exception as error:
+            raise TrtlensError(
+                f"ONNX Runtime cannot run the model ({in_short(error)}): check the inputs' shapes and values"
+            ) from error
+
+
+# -- What normalisations and norms compute inside of one operator -----------------------------------------------------
+
+
+SQUARES, SUM = "squares", "sum of squares"
+
+
+def hidden_ranges(node: Any, values: NDArray[Any]) -> Iterator[tuple[str, tuple[int, ...], TensorRanges]]:
+    """Name, shape and ranges of what this node computes inside from its first input; nothing for other operators."""
+    rows_of = _ROWS.get(node.op_type)
+    if rows_of is None or values.dtype.kind != "f" or not values.size:
+        return
+    rows = rows_of(node, values.astype(np.float64))
+    if rows is None:
+        return
+    with np.errstate(all="ignore"):
+        squares = np.square(rows, out=rows)
+        sums = squares.sum(axis=1)
+    yield SQUARES, values.shape, ranges_of([squares.reshape(-1)])
+    yield SUM, sums.shape, ranges_of([sums])
+
+
+def _centred(node: Any, values: NDArray[np.float64]) -> NDArray[np.float64] | None:
+    """Rows of a LayerNormalization, less their means."""
+    rows = _plain(node, values)
+    return None if rows is None else rows - rows.mean(axis=1, keepdims=True)
+
+
+def _plain(node: Any, values: NDArray[np.float64]) -> NDArray[np.float64] | None:
+    """Rows over the last dimensions, from the axis on."""
+    axis = _attribute(node, "axis", -1)
+    if not -values.ndim <= axis < values.ndim:
+        return None
+    outer = int(np.prod(values.shape[: axis % values.ndim], dtype=np.int64))
+    return values.reshape(outer, -1)
+
+
+def _channels(_node: Any, values: NDArray[np.float64]) -> NDArray[np.float64] | None:
+    """Rows of an InstanceNormalization, one for each channel of each sample, less their means."""
+    if values.ndim < 3:
+        return None
+    rows = values.reshape(values.shape[0] * values.shape[1], -1)
+    return rows - rows.mean(axis=1, keepdims=True)
+
+
+def _along(node: Any, values: NDArray[np.float64]) -> NDArray[np.float64] | None:
+    """Rows along the one axis of an LpNormalization with the Euclidean norm."""
+    axis = _attribute(node, "axis", -1)
+    if _attribute(node, "p", 2) != 2 or not -values.ndim <= axis < values.ndim:
+        return None
+    moved = np.moveaxis(values, axis, -1)
+    return moved.reshape(-1, moved.shape[-1]).copy()
+
+
+def _attribute(node: Any, name: str, default: int) -> int:
+    return next((int(attribute.i) for attribute in node.attribute if attribute.name == name), default)
+
+
+_ROWS: dict[str, Callable[[Any, NDArray[np.float64]], NDArray[np.float64] | None]] = {
+    "LayerNormalization": _centred,
+    "RMSNormalization": _plain,
+    "SimplifiedLayerNormalization": _plain,
+    "InstanceNormalization": _channels,
+    "LpNormalization": _along,
+}

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     import numpy as np
 
     from trtlens.capture.backends.cuda import Cuda
-    from trtlens.capture.options.build_options import BuildOptions, Shape
+    from trtlens.capture.build_options import BuildOptions, Shape
     from trtlens.capture.progress import Cancellation
     from trtlens.capture.recorder import Recorder
 

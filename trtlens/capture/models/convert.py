@@ -14,8 +14,16 @@ import warnings
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from trtlens.capture.models.model import is_large, load_onnx, nodes_fitting, save_onnx
-from trtlens.capture.models.onnx_faults import fault_of, in_short, telling_faults
+from trtlens.capture.models.model import (
+    fault_of,
+    in_short,
+    is_large,
+    load_onnx,
+    nodes_fitting,
+    save_onnx,
+    telling_faults,
+    weights,
+)
 from trtlens.capture.models.onnx_rewriting import (
     FLOAT,
     FLOAT16,
@@ -29,7 +37,6 @@ from trtlens.capture.models.onnx_rewriting import (
     redirect_casts,
     separate_weights,
     shape_nodes,
-    weights,
 )
 from trtlens.capture.models.quantize import quantize_model
 from trtlens.capture.recorder import CONVERTED_ONNX
@@ -39,7 +46,7 @@ from trtlens.layer_patterns import listed
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from trtlens.capture.options.build_options import BuildOptions
+    from trtlens.capture.build_options import BuildOptions
     from trtlens.capture.recorder import Recorder
 
 _FP16_SMALLEST = 5.960464477539063e-08

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import tempfile
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -138,6 +139,15 @@ def nodes_fitting(proto: Any, patterns: Iterable[str]) -> set[str]:
     return found
 
 
+def weights(proto: Any) -> Iterator[Any]:
+    """The weights and the tensors inside nodes of the main graph."""
+    yield from proto.graph.initializer
+    for node in proto.graph.node:
+        for attribute in node.attribute:
+            if attribute.HasField("t"):
+                yield attribute.t
+
+
 def is_large(proto: Any) -> bool:
     """Whether the weights leave no room for the message in protobuf's 2 GiB; counted, since measuring it would fail."""
     return sum(len(tensor.raw_data) for tensor in proto.graph.initializer) > _INLINE_LIMIT_BYTES
@@ -193,3 +203,48 @@ def _locations(graph: Any) -> Iterator[str]:
 
 def _location(tensor: Any) -> Iterator[str]:
     return (entry.value for entry in tensor.external_data if entry.key == "location")
+
+
+# -- Whose fault a failure is -----------------------------------------------------------------------------------------
+
+
+_LONGEST = 300
+
+
+@contextmanager
+def telling_faults(model: Path, purpose: str) -> Iterator[None]:
+    """Turn what a broken model makes the block raise into one error that names the model; `purpose` is what was tried.
+
+    Raises:
+        TrtlensError: the checker refuses the model; what the block raises for a valid model passes on.
+
+    """
+    try:
+        yield
+    except TrtlensError:
+        raise
+    except Exception as error:
+        fault = fault_of(model)
+        if fault is None:
+            raise
+        raise TrtlensError(
+            f"{model} is no valid ONNX model, and {purpose} failed ({fault}): export it again"
+        ) from error
+
+
+def fault_of(model: Path) -> str | None:
+    """What onnx says against a model file: its checker, then whoever reads the weights; None where all pass."""
+    onnx = require_onnx("checking a model")
+    try:
+        onnx.checker.check_model(str(model), full_check=True)
+        for tensor in weights(onnx.load(str(model), load_external_data=False)):
+            if not tensor.external_data:
+                onnx.numpy_helper.to_array(tensor)  # the checker passes more values than the shape takes
+    except Exception as error:  # noqa: BLE001  ValidationError, InferenceError, ValueError, RuntimeError and protobuf's
+        return in_short(error)
+    return None
+
+
+def in_short(error: Exception) -> str:
+    """The text of an error in one line of bounded length, its class where it has none."""
+    return " ".join(str(error).split())[:_LONGEST] or type(error).__name__

@@ -14,9 +14,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from trtlens.accuracy.dumps import INPUTS_NPZ
-from trtlens.capture.dynamic_shapes import DynamicInput, onnx_axes, require_shapes
 from trtlens.capture.models.inputs import InputRecipe, load_arrays, make_inputs
-from trtlens.capture.models.io_tensors import ChosenShapes, IoTensor, Shape, shape_text
+from trtlens.capture.models.io_tensors import (
+    ChosenShapes,
+    DynamicInput,
+    IoTensor,
+    Shape,
+    onnx_axes,
+    require_shapes,
+    shape_text,
+)
 from trtlens.errors import TrtlensError
 from trtlens.layer_patterns import glob, lookup
 from trtlens.runs.folders import whole_file

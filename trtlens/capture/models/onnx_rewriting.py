@@ -7,27 +7,15 @@ check that types meet, and BF16 in the place of FP16.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from trtlens.capture.models.model import is_large, require_onnx
+from trtlens.capture.models.model import is_large, require_onnx, weights
 from trtlens.errors import TrtlensError
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 FLOAT, FLOAT16, BFLOAT16 = 1, 10, 16  # onnx.TensorProto.DataType
 _SHAPE_SOURCES = frozenset({"Shape", "Size"})
 FP16_LARGEST = 65504.0
 _SMALL_BYTES = 4096
-
-
-def weights(proto: Any) -> Iterator[Any]:
-    """The weights and the tensors inside nodes of the main graph."""
-    yield from proto.graph.initializer
-    for node in proto.graph.node:
-        for attribute in node.attribute:
-            if attribute.HasField("t"):
-                yield attribute.t
 
 
 def copy(proto: Any) -> Any:

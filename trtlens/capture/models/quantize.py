@@ -17,10 +17,18 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from trtlens.capture.dynamic_shapes import DynamicInput, onnx_axes, require_shapes
 from trtlens.capture.models.calibration import InputSpec, load_calibration_data
-from trtlens.capture.models.model import holds_qdq, is_large, load_onnx, nodes_fitting, require_onnx, save_onnx
-from trtlens.capture.models.onnx_faults import fault_of, in_short
+from trtlens.capture.models.io_tensors import DynamicInput, onnx_axes, require_shapes
+from trtlens.capture.models.model import (
+    fault_of,
+    holds_qdq,
+    in_short,
+    is_large,
+    load_onnx,
+    nodes_fitting,
+    require_onnx,
+    save_onnx,
+)
 from trtlens.errors import TrtlensError
 from trtlens.layer_patterns import lookup
 
@@ -29,7 +37,7 @@ if TYPE_CHECKING:
 
     import numpy as np
 
-    from trtlens.capture.options.build_options import BuildOptions, Shape
+    from trtlens.capture.build_options import BuildOptions, Shape
     from trtlens.capture.recorder import Recorder
 
 _OPERATORS = ("Conv", "ConvTranspose", "MatMul", "Gemm")

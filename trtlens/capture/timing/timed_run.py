@@ -10,14 +10,20 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from trtlens.capture.backends.cuda import load_cuda
-from trtlens.capture.backends.gpu_state import open_monitor
+from trtlens.capture.backends.gpu import open_monitor
 from trtlens.capture.models.inputs import load_arrays, make_inputs
 from trtlens.capture.models.io_tensors import choose_shapes, shape_text
 from trtlens.capture.timing.bindings import Bindings
 from trtlens.capture.timing.engine_session import open_engine, read_plan
 from trtlens.capture.timing.passes import AFTER_TIMING, BEFORE_TIMING, Instruments, PassRunner
-from trtlens.capture.timing.timing_notes import clock_notes, layer_notes, sample_notes, sharing_notes
-from trtlens.capture.timing.timing_result import TimingResult, write_result
+from trtlens.capture.timing.timing_result import (
+    TimingResult,
+    clock_notes,
+    layer_notes,
+    sample_notes,
+    sharing_notes,
+    write_result,
+)
 from trtlens.errors import CaptureError, TrtlensError
 from trtlens.statistics import Statistics, summarize
 
@@ -29,11 +35,10 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from trtlens.capture.backends.backend import Backend
-    from trtlens.capture.backends.gpu_state import GpuLimits
+    from trtlens.capture.backends.gpu import GpuLimits
     from trtlens.capture.models.io_tensors import ChosenShapes
-    from trtlens.capture.timing.engine_session import EngineSession
+    from trtlens.capture.timing.engine_session import EngineSession, TimingOptions
     from trtlens.capture.timing.passes import Passes
-    from trtlens.capture.timing.timing_options import TimingOptions
 
 
 def time_engine(

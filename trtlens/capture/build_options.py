@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from trtlens.capture.options.spelling import (
+from trtlens.capture.spelling import (
     HARDWARE_LEVELS,
     IoFormat,
     Shape,

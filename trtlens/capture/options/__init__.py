@@ -1,1 +1,0 @@
-"""What a user asks of a build: options with their spellings, checked before anything is loaded."""
