@@ -32,9 +32,10 @@ _OF_LARGE = ({"show", "report", "compare"}, {"show", "report", "why", "export"})
 def _wrong_endings(run: str, other: str, folder: Path, left_out: Collection[str]) -> list[str]:
     """Commands that end in another way than they should, with what they wrote on stderr."""
     files = run.split(",")
+    shown: list[list[object]] = [["show", view, *files] for view in VIEWS]
     commands: list[list[object]] = [
         ["parse", *files],
-        *(["show", view, *files] for view in VIEWS),
+        *shown,
         ["findings", *files],
         ["why", "*", *files],
         ["compare", run, run],

@@ -24,12 +24,14 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
 
-from benchmarks.mutation.mutants import ROOT, Mutant
+from benchmarks.mutation.operators import ROOT
 from benchmarks.mutation.processes import in_fork, side_by_side
 from benchmarks.mutation.reach import GOLDEN, KEPT, SESSION, Memory, Reach, digest_of, file_of, forget
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
+
+    from benchmarks.mutation.mutants import Mutant
 
     Tell = Callable[[str], object]
 

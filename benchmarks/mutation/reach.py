@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pytest
 
-from benchmarks.mutation.mutants import ROOT
+from benchmarks.mutation.operators import ROOT
 from benchmarks.mutation.processes import side_by_side
 
 if TYPE_CHECKING:
