@@ -50,11 +50,8 @@ _BLOCK_LINE = re.compile(
     r"(?: \(end to end (?P<end_to_end>\S{1,32}) ms(?: at [\d.]{1,12}%)?\))?\s*$"
 )
 _BLOCK_SINGLE = re.compile(rf"(?P<label>{'|'.join(_BLOCK_VALUES)}): (?P<value>\S{{1,32}}) (?P<unit>qps|s)\s*$")
-_AVERAGE = re.compile(r"Average on (?P<runs>\d{1,9}) runs - (?P<rest>.*)")
-_AVERAGE_PART = re.compile(r"(?P<name>GPU latency|Host latency|end to end|enqueue):? (?P<value>[^\s,)]{1,32}) ms")
-_AVERAGE_5X = re.compile(
-    r"Average over (?P<runs>\d{1,9}) runs is (?P<gpu>\S{1,32}) ms \(host walltime is (?P<host>\S{1,32}) ms, "
-    r"(?P<percent>\d{1,3})% percentile time is (?P<tail>[^\s)]{1,32})\)"
+_AVERAGE = re.compile(
+    r"Average on \d{1,9} runs - |Average over \d{1,9} runs is \S{1,32} ms \(host walltime is \S{1,32} ms, "
 )
 _MORE_AVERAGES = re.compile(r"\.\.\. Omitting \d{1,12} lines\s*$|Trace averages of \d{1,9} runs:\s*$")
 
@@ -72,37 +69,6 @@ class PerformanceRow(NamedTuple):
     line: int
 
 
-class AverageRow(NamedTuple):
-    """Mean times of a few consecutive inferences; ``tail_ms`` is the ``tail_percent`` percentile of their GPU times."""
-
-    runs: int
-    gpu_ms: float | None
-    host_ms: float | None
-    end_to_end_ms: float | None = None
-    enqueue_ms: float | None = None
-    tail_percent: int | None = None
-    tail_ms: float | None = None
-
-
-def read_average(text: str) -> AverageRow | None:
-    """The record in an ``Average on 10 runs - ..`` (6.0 and later) or ``Average over 10 runs is ..`` (5.x) line."""
-    match = _AVERAGE.match(text)
-    if match is not None:
-        part = {found["name"]: finite_number(found["value"]) for found in _AVERAGE_PART.finditer(match["rest"][:400])}
-        return AverageRow(
-            int(match["runs"]),
-            part.get("GPU latency"),
-            part.get("Host latency"),
-            part.get("end to end"),
-            part.get("enqueue"),
-        )
-    old = _AVERAGE_5X.match(text)
-    if old is None:
-        return None
-    gpu, host, tail = (finite_number(old[name]) for name in ("gpu", "host", "tail"))
-    return AverageRow(int(old["runs"]), gpu, host, tail_percent=int(old["percent"]), tail_ms=tail)
-
-
 class PerformanceReader:
     """Feed it messages in order; ``rows`` are the statistics of every summary seen so far."""
 
@@ -113,7 +79,7 @@ class PerformanceReader:
     def feed(self, text: str, line: int) -> bool:
         """Whether ``text`` belongs to a summary or to the averages in front of it."""
         if text.startswith("Average o"):
-            return read_average(text) is not None
+            return _AVERAGE.match(text) is not None
         text = text.strip()
         if text in _BLOCKS:
             self._block = _BLOCKS[text]

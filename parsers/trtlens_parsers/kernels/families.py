@@ -18,8 +18,7 @@ from trtlens_parsers.kernels.blas import (
 )
 from trtlens_parsers.kernels.cutlass import read_cutlass
 from trtlens_parsers.kernels.record import CUDA_CORE, TENSOR_CORE
-from trtlens_parsers.kernels.tensorrt import read_attention, read_conv_act_pool, read_generated
-from trtlens_parsers.kernels.xmma import read_xmma
+from trtlens_parsers.kernels.tensorrt import read_attention, read_conv_act_pool, read_generated, read_xmma
 
 if TYPE_CHECKING:
     from collections.abc import Callable
