@@ -10,8 +10,9 @@ import pytest
 
 from tests.doubles.made_logs import PREFIX
 from trtlens_parsers.build import LINE_FORMS
-from trtlens_parsers.line_forms import LineForm, Records, discover, dispatch, line_form, watch
+from trtlens_parsers.line_forms import LineForm, discover, dispatch, line_form, watch
 from trtlens_parsers.log import read_log
+from trtlens_parsers.records import Records
 
 if TYPE_CHECKING:
     from pathlib import Path

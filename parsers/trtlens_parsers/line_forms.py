@@ -25,12 +25,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import import_module
 from types import FunctionType
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    R = TypeVar("R")
+    from trtlens_parsers.records import Records
 
 KEY = 6
 """Characters of a message that choose its readers; every reader then checks the whole line itself."""
@@ -102,33 +102,6 @@ def watch(*starts: str) -> Callable[[_Read], _Read]:
         return read
 
     return declare
-
-
-class Records:
-    """The records of one build so far, by their class, and what the readers of all builds of a log share."""
-
-    def __init__(self, kinds: Iterable[type], of_log: dict[type, Any]) -> None:
-        self._rows: dict[type, list[Any]] = {kind: [] for kind in kinds}
-        self.of_log = of_log
-
-    def of(self, kind: type[R]) -> list[R]:
-        """The records of one class, to which readers add."""
-        return self._rows[kind]
-
-    def shared(self, kind: type[R]) -> R:
-        """The one object of a class that the builds of the log share; made without arguments."""
-        if kind not in self.of_log:
-            self.of_log[kind] = kind()
-        found: R = self.of_log[kind]
-        return found
-
-    def any(self) -> bool:
-        """Whether there is a record of any class."""
-        return any(self._rows.values())
-
-    def all(self) -> Mapping[type, tuple[Any, ...]]:
-        """The records as they stand now."""
-        return {kind: tuple(rows) for kind, rows in self._rows.items()}
 
 
 class LineReader:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 from trtlens_parsers.messages.tuning_blocks import TuningBlock
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from trtlens_parsers.layers import LayerRecord
     from trtlens_parsers.message_store import Message
@@ -21,6 +21,33 @@ if TYPE_CHECKING:
 
 
 Record = TypeVar("Record")
+
+
+class Records:
+    """The records of one build so far, by their class, and what the readers of all builds of a log share."""
+
+    def __init__(self, kinds: Iterable[type], of_log: dict[type, Any]) -> None:
+        self._rows: dict[type, list[Any]] = {kind: [] for kind in kinds}
+        self.of_log = of_log
+
+    def of(self, kind: type[Record]) -> list[Record]:
+        """The records of one class, to which readers add."""
+        return self._rows[kind]
+
+    def shared(self, kind: type[Record]) -> Record:
+        """The one object of a class that the builds of the log share; made without arguments."""
+        if kind not in self.of_log:
+            self.of_log[kind] = kind()
+        found: Record = self.of_log[kind]
+        return found
+
+    def any(self) -> bool:
+        """Whether there is a record of any class."""
+        return any(self._rows.values())
+
+    def all(self) -> Mapping[type, tuple[Any, ...]]:
+        """The records as they stand now."""
+        return {kind: tuple(rows) for kind, rows in self._rows.items()}
 
 
 class Moment(NamedTuple):

@@ -19,7 +19,8 @@ from trtlens_parsers.messages.memory import LayerMemory
 from trtlens_parsers.messages.quantization import DynamicRange, WeightIssue
 from trtlens_parsers.messages.strategies import Region
 from trtlens_parsers.messages.tactic_lines import NO_KERNEL, Remark
-from trtlens_parsers.messages.tuning_blocks import Choice, TuningBlock
+from trtlens_parsers.messages.tuning import Choice
+from trtlens_parsers.messages.tuning_blocks import TuningBlock
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -41,7 +41,7 @@ def demangle(name: str) -> str | None:
         return None
     try:
         return _Reader(name).qualified_name()
-    except (_UnreadableError, RecursionError):
+    except (_UnreadableError, RecursionError, ValueError, IndexError):  # the latter two by substitutions that are none
         return "::".join(_identifiers(name))
 
 
@@ -172,10 +172,10 @@ class _Reader:
         return "(anonymous namespace)" if word.startswith("_GLOBAL__N") else self.write(word)
 
     def operator_name(self) -> str:
+        if self.accept("cv"):
+            return f"operator {self.type()}"
         code = self.peek(2)
         self.at += 2
-        if code == "cv":
-            return f"operator {self.type()}"
         if not code.isalpha():
             raise _UnreadableError
         return f"operator {code}"
@@ -199,11 +199,7 @@ class _Reader:
             return _STANDARD[code]
         self.take("S")
         digits = self.number()
-        try:
-            index = int(digits, 36) + 1 if digits else 0
-            return self.write(self.seen[index])
-        except (ValueError, IndexError):
-            raise _UnreadableError from None
+        return self.write(self.seen[int(digits, 36) + 1 if digits else 0])
 
     def template_args(self) -> str:
         return self.write(f"<{', '.join(self.arguments())}>") if self.accept("I") else ""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from trtlens_parsers.line_forms import LineReader, line_form
 
 if TYPE_CHECKING:
-    from trtlens_parsers.line_forms import Records
+    from trtlens_parsers.records import Records
 
 _SOURCE_FILE = re.compile(r"[\w./-]{1,120}\.cpp:\d{1,6}: ")
 

@@ -9,7 +9,7 @@ from trtlens_parsers.line_forms import LineReader, line_form
 from trtlens_parsers.messages.memory import FLOAT
 
 if TYPE_CHECKING:
-    from trtlens_parsers.line_forms import Records
+    from trtlens_parsers.records import Records
 
 _SCALE = r"Quantization\(scale: \{(?P<scale>[^{}]{0,200})\}, zero-point: \{(?P<zero_point>[^{}]{0,200})\}\)"
 

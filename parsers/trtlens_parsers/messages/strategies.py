@@ -15,7 +15,7 @@ from trtlens_parsers.line_forms import LineReader, line_form, watch
 from trtlens_parsers.messages.tactic_lines import read_time
 
 if TYPE_CHECKING:
-    from trtlens_parsers.line_forms import Records
+    from trtlens_parsers.records import Records
 
 _OPENED = re.compile(r"Building graph using backend strategy (\d{1,4})\b")
 _KEPT = re.compile(

@@ -37,9 +37,21 @@ from trtlens_parsers.messages.tactic_lines import (
 from trtlens_parsers.messages.tuning_blocks import BlockReader, TuningBlock
 
 if TYPE_CHECKING:
-    from trtlens_parsers.line_forms import Records
+    from trtlens_parsers.records import Records
 
 _IMPOSSIBLE = Remark("failed", "time printed as infinite")
+
+
+class Choice(NamedTuple):
+    """The runner and tactic that won one format combination of one layer (``Chose Runner Type``)."""
+
+    layer: str | None
+    is_reformat: bool
+    input_formats: str | None
+    output_formats: str | None
+    runner: str
+    tactic_id: int | None
+    line: int
 
 
 class ChosenKernel(NamedTuple):
@@ -55,7 +67,13 @@ class TuningReader(BlockReader):
 
     def __init__(self, records: Records) -> None:
         super().__init__(records)
+        self._choices = records.of(Choice)
         self._chosen = records.of(ChosenKernel)
+
+    @property
+    def block_count(self) -> int:
+        """Runners, or combinations that one of them won, so far."""
+        return max(len(self.blocks) + (self._block is not None), len(self._choices))
 
     # -- tactics ---------------------------------------------------------------------------------------------------
 
@@ -248,4 +266,30 @@ class TuningReader(BlockReader):
             self._store.add(line, code, cost, None if cost is not None else Remark("failed", "no cost printed"))
         elif "mem budget" in body and (needed := MYELIN_BUDGET.search(body)):
             self._myelin_bytes = int(needed["asked"]), int(needed["room"])
+        return True
+
+    # -- choices ---------------------------------------------------------------------------------------------------
+
+    @line_form(
+        Choice,
+        ">>>>>>",
+        "--------------- Chose ",
+        versions="5.1 to 10.16",
+        examples=(
+            ">>>>>>>>>>>>>>> Chose Runner Type: CudnnConvolution Tactic: 0x0000000000000001",
+            "--------------- Chose 14 (1)",
+        ),
+    )
+    def chosen_runner(self, text: str, line: int) -> bool:
+        """``Chose Runner Type: RUNNER Tactic: ID``; 5.x: ``Chose 14 (ID)``."""
+        body = text.lstrip(">- ").removeprefix("Chose ").rstrip(" )")
+        if body.startswith("Runner Type: "):
+            runner, found, tactic_id = body[13:].partition(" Tactic: ")
+        else:
+            runner, found, tactic_id = body.partition(" (")
+        if not found or ID.fullmatch(tactic_id) is None:
+            return False
+        self._close()
+        layer = None if self._is_reformat else self._layer
+        self._choices.append(Choice(layer, self._is_reformat, *self._formats, runner, tactic_number(tactic_id), line))
         return True

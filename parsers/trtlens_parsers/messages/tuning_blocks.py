@@ -9,18 +9,16 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from trtlens_parsers.line_forms import LineReader, line_form
 from trtlens_parsers.messages.tactic_lines import (
-    ID,
     NO_KERNEL,
     Remark,
     read_header,
     read_runner,
     read_time,
-    tactic_number,
 )
 from trtlens_parsers.messages.tactic_store import KernelNames, Tactics, TacticStore
 
 if TYPE_CHECKING:
-    from trtlens_parsers.line_forms import Records
+    from trtlens_parsers.records import Records
 
     _Header = tuple[str | None, bool, str | None, str | None, str | None, str | None, int]
     """A block before its tactics: layer, whether a reformat, runner, operation, input and output formats, line."""
@@ -49,18 +47,6 @@ class TuningBlock(NamedTuple):
     stop: int
 
 
-class Choice(NamedTuple):
-    """The runner and tactic that won one format combination of one layer (``Chose Runner Type``)."""
-
-    layer: str | None
-    is_reformat: bool
-    input_formats: str | None
-    output_formats: str | None
-    runner: str
-    tactic_id: int | None
-    line: int
-
-
 class Combination(NamedTuple):
     """One format combination that the tuner considered for a layer; ``layer`` is None where the log does not name it.
 
@@ -79,7 +65,6 @@ class BlockReader(LineReader):
     def __init__(self, records: Records) -> None:
         super().__init__(records)
         self.blocks = records.of(TuningBlock)
-        self.choices = records.of(Choice)
         self.combinations = records.of(Combination)
         self.selection_done = False
         self._layer: str | None = None
@@ -105,11 +90,6 @@ class BlockReader(LineReader):
     def tactics(self) -> Tactics:
         """The tactics so far, as columns."""
         return self._store.columns
-
-    @property
-    def block_count(self) -> int:
-        """Runners, or combinations that one of them won, so far."""
-        return max(len(self.blocks) + (self._block is not None), len(self.choices))
 
     def finish(self) -> None:
         """Close the blocks that the log's end left open."""
@@ -308,28 +288,4 @@ class BlockReader(LineReader):
     def runner_done(self, text: str, line: int) -> bool:  # noqa: ARG002
         """``NAME (RUNNER[..]) profiling completed in S seconds. Fastest Tactic: ..``."""
         self._close(read_time(text.partition(" profiling completed in ")[2].partition(" seconds.")[0]))
-        return True
-
-    @line_form(
-        Choice,
-        ">>>>>>",
-        "--------------- Chose ",
-        versions="5.1 to 10.16",
-        examples=(
-            ">>>>>>>>>>>>>>> Chose Runner Type: CudnnConvolution Tactic: 0x0000000000000001",
-            "--------------- Chose 14 (1)",
-        ),
-    )
-    def chosen_runner(self, text: str, line: int) -> bool:
-        """``Chose Runner Type: RUNNER Tactic: ID``; 5.x: ``Chose 14 (ID)``."""
-        body = text.lstrip(">- ").removeprefix("Chose ").rstrip(" )")
-        if body.startswith("Runner Type: "):
-            runner, found, tactic_id = body[13:].partition(" Tactic: ")
-        else:
-            runner, found, tactic_id = body.partition(" (")
-        if not found or ID.fullmatch(tactic_id) is None:
-            return False
-        self._close()
-        layer = None if self._is_reformat else self._layer
-        self.choices.append(Choice(layer, self._is_reformat, *self._formats, runner, tactic_number(tactic_id), line))
         return True
