@@ -214,7 +214,8 @@ def _change_message(random: Random, message: Any) -> None:
         else:
             _change_message(random, value)
     else:
-        setattr(message, field.name, _odd_scalar(random, value))
+        kinds = None if field.enum_type is None else list(field.enum_type.values_by_number)  # others are not settable
+        setattr(message, field.name, _odd_scalar(random, value) if kinds is None else random.choice(kinds))
 
 
 def _change_list(random: Random, values: Any) -> None:
