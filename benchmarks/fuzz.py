@@ -140,7 +140,8 @@ def _child(reader: Reader, seed: int, numbers: range, out: IO[str]) -> None:
 
     signal.signal(signal.SIGPROF, alarm)
     # A library that starts a thread for each core reserves their stacks, on many cores more than what is allowed here.
-    os.sched_setaffinity(0, {random.choice(sorted(os.sched_getaffinity(0)))})
+    cores = sorted(os.sched_getaffinity(0))
+    os.sched_setaffinity(0, {cores[os.getpid() % len(cores)]})
     used = int(Path("/proc/self/statm").read_text("utf-8").split()[0]) * _PAGE_KIB * 1024
     resource.setrlimit(resource.RLIMIT_AS, (used + _ROOM_BYTES, used + _ROOM_BYTES))
     warnings.simplefilter("ignore")

@@ -239,4 +239,5 @@ def _odd_scalar(random: Random, value: Any) -> Any:
         return change_bytes(random, value, [value])[: len(value) + 40]
     if isinstance(value, float):
         return random.choice((0.0, -1.0, float("nan"), float("inf"), 3e38))
-    return random.choice((0, 1, -1, 2, 7, 10, 16, 99, 2**20, 2**31 - 1))
+    # No 2**20: a model with such an extent is large, not wrong, and its reference run takes what it asks for.
+    return random.choice((0, 1, -1, 2, 7, 10, 16, 99, 2**31 - 1))
