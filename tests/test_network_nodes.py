@@ -31,7 +31,14 @@ ENGINE = (
         ((*NODES, *CALIBRATED, "Parsing node: conv [Conv]", *NODES[:2], *CALIBRATED, *ENGINE), ["conv"]),
         ((*NODES, *CALIBRATED, BANNER, *ENGINE), []),
     ],
-    ids=["calibrated", "calibrated twice", "two models", "parsed again", "parsed and calibrated again", "another program"],
+    ids=[
+        "calibrated",
+        "calibrated twice",
+        "two models",
+        "parsed again",
+        "parsed and calibrated again",
+        "another program",
+    ],
 )
 def test_a_calibrated_engine_has_the_nodes_of_its_calibration(texts: tuple[str, ...], names: list[str]) -> None:
     """Those named before the first of the two builds; another build's nodes are never its own."""

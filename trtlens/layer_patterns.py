@@ -93,7 +93,7 @@ def expression(text: str) -> LayerPattern:
                 return found
         left = 0.0
         raise TrtlensError(
-            f"the regular expression {_shown(text)} takes more than {_SECONDS:g} s, at the name {_shown(name)}: "
+            f"the regular expression {_shown(text)} takes more than {_SECONDS:g} seconds, at the name {_shown(name)}: "
             "leave out repeats inside of repeats"
         )
 

@@ -56,6 +56,11 @@ def seconds(time_s: float) -> str:
     return duration(1000 * time_s)
 
 
+def whole_seconds(time_s: float) -> str:
+    """A time by clocks that count whole seconds: ``4 s``, ``250,097 s``."""
+    return f"{time_s:,.0f} s"
+
+
 def byte_size(count: float) -> str:
     """Bytes with three digits: ``512 B``, ``88.0 KiB``, ``7.01 GiB``."""
     value, unit = float(count), _SIZES[0]

@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 
 from trtlens.engine.build_ending import FAILED, FINISHED, MIXED, NOT_SHOWN, not_understood, read_ending, reading_notes
 from trtlens.engine.stated_figures import stated_figure
-from trtlens.quantities import byte_size, duration, seconds
+from trtlens.quantities import byte_size, duration, number, seconds, whole_seconds
 from trtlens.tables.arrays import array, to_numpy
 from trtlens.tables.engine_layers import NO_WORK
 from trtlens.tuning.kept_strategy import kept_rows
@@ -166,7 +166,7 @@ def _time(build: dict[str, Any]) -> list[Fact]:
     if build["engine_built_s"] is not None:
         parts.append(seconds(build["engine_built_s"]))
     elif build["started_s"] is not None and build["finished_s"] > build["started_s"]:
-        parts.append(f"{build['finished_s'] - build['started_s']:.0f} s by the time stamps")
+        parts.append(f"{whole_seconds(build['finished_s'] - build['started_s'])} by the time stamps")
     if build["tactic_selection_s"] is not None:
         parts.append(f"tactic selection {seconds(build['tactic_selection_s'])}")
     return [Fact("build time", ", ".join(parts))] if parts else []
@@ -184,7 +184,7 @@ def _latency(run: Run) -> list[Fact]:
 
 
 def _figure(figure: Figure) -> str:
-    return duration(figure.value) if figure.unit == "ms" else f"{figure.value:g} {figure.unit}"
+    return duration(figure.value) if figure.unit == "ms" else f"{number(figure.value)} {figure.unit}"
 
 
 def _measured(run: Run) -> list[Fact]:

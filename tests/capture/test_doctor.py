@@ -134,7 +134,7 @@ def test_gpus_are_told_with_driver_and_cuda(monkeypatch: pytest.MonkeyPatch) -> 
     """Each GPU has a line of its own."""
     report = _with_gpu(monkeypatch, H200, ADA)
 
-    assert _found(report, "GPU 0").value == "NVIDIA H200, compute capability 9.0, 132 multiprocessors, 150.0 GiB"
+    assert _found(report, "GPU 0").value == "NVIDIA H200, compute capability 9.0, 132 multiprocessors, 150 GiB"
     assert _found(report, "GPU 1").state == "ok"
     assert (_found(report, "driver").value, _found(report, "CUDA of the driver").value) == ("580.95", "13.0")
 

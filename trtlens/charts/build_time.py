@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import plotly.graph_objects as go
 
 from trtlens.charts.drawing.chart import Chart, MissingData
 from trtlens.charts.drawing.style import BLUE, figure, plain, stripes
+from trtlens.quantities import seconds, whole_seconds
 from trtlens.views import VIEWS
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     import pyarrow as pa
 
 _MOST = 10
@@ -36,7 +39,7 @@ def chart(table: pa.Table) -> go.Figure:
         traces.append(go.Bar(
             y=[place for place, _ in here], x=[row["seconds"] for _, row in here], orientation="h", name=name,
             marker={"color": ink, "pattern": stripes(shape)},
-            text=[f"{row['seconds']:.3g} s" for _, row in here], textposition="outside", cliponaxis=False,
+            text=[_spelled(row) for _, row in here], textposition="outside", cliponaxis=False,
             hovertext=[f"{plain(row['name'])}, {row['source']}" for _, row in here],
             hovertemplate="%{hovertext}<br>%{x:.3f} s<extra></extra>",
         ))  # fmt: skip
@@ -45,6 +48,10 @@ def chart(table: pa.Table) -> go.Figure:
         yaxis={"autorange": "reversed", "tickvals": list(range(len(shown))), "ticktext": [plain(row["name"], 44) for _, row in shown]},
         xaxis={"title": {"text": "seconds"}, "rangemode": "tozero"},
     )  # fmt: skip
+
+
+def _spelled(row: Mapping[str, Any]) -> str:
+    return whole_seconds(row["seconds"]) if row["source"] == "stamps" else seconds(row["seconds"])
 
 
 CHART = Chart(

@@ -11,7 +11,7 @@ from trtlens.charts.drawing.layer_rows import NO_TIMES
 from trtlens.charts.drawing.layer_work import LayerWork, read_work
 from trtlens.charts.drawing.peaks import Peaks, peaks_of
 from trtlens.charts.drawing.style import GREY, SYMBOLS, UNKNOWN, by_precision, colour, figure, log_axis, plain
-from trtlens.quantities import duration
+from trtlens.quantities import byte_size, duration, number
 from trtlens.views import VIEWS
 
 if TYPE_CHECKING:
@@ -62,7 +62,7 @@ def _points(precision: str, work: Sequence[LayerWork]) -> go.Scatter:
         marker={"color": colour(precision), "symbol": SYMBOLS.get(precision, "circle"), "size": 9, "opacity": 0.85,
                 "line": {"width": 1, "color": "rgba(120,130,140,0.7)"}},
         customdata=[one.index for one in work],
-        hovertext=[f"<b>{plain(one.name)}</b><br>{one.operations / 1e9:.3f} G operations, {one.bytes / 1e6:.3f} MB, {duration(one.time_ms)}"
+        hovertext=[f"<b>{plain(one.name)}</b><br>{number(one.operations / 1e9)} G operations, {byte_size(one.bytes)}, {duration(one.time_ms)}"
                    for one in work],
         hovertemplate="%{hovertext}<br>%{x:.1f} operations/byte<br>%{y:.2f}·10¹² operations/s<extra></extra>",
     )  # fmt: skip

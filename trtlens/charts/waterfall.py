@@ -9,6 +9,7 @@ import plotly.graph_objects as go
 from trtlens.charts.drawing.chart import Chart, MissingData
 from trtlens.charts.drawing.style import BLUE, GREY, ORANGE, figure, plain
 from trtlens.comparison.figures import split_difference
+from trtlens.quantities import duration, signed_duration
 
 if TYPE_CHECKING:
     from trtlens.comparison.comparison import Comparison
@@ -41,7 +42,7 @@ def chart(comparison: Comparison, number: int) -> go.Figure:
     micro = [round(1000 * step, 3) for step in (*steps, run)]
     trace = go.Waterfall(
         x=list(range(len(micro))), y=micro, measure=[*kinds, "total"],
-        text=[f"{value:.1f}" if kind != "relative" else f"{value:+.1f}" for value, kind in zip(micro, [*kinds, "total"], strict=True)],
+        text=[signed_duration(step) if kind == "relative" else duration(step) for step, kind in zip([*steps, run], [*kinds, "total"], strict=True)],
         textposition="outside", cliponaxis=False, increasing={"marker": {"color": ORANGE}}, decreasing={"marker": {"color": BLUE}},
         totals={"marker": {"color": GREY}}, connector={"line": {"color": GREY, "width": 1, "dash": "dot"}},
         hovertemplate="%{y:.2f} µs<extra></extra>",

@@ -13,7 +13,7 @@ from trtlens.commands.progress import shown_progress
 from trtlens.commands.read import FormatOption, print_run
 from trtlens.errors import CaptureError, TrtlensError
 from trtlens.output import Format, print_table, visible, wrapped, write_table
-from trtlens.quantities import duration
+from trtlens.quantities import duration, number
 from trtlens.runs.folders import check_folder
 from trtlens.runs.run_info import is_run
 
@@ -140,7 +140,7 @@ def _print_answer(built: BuiltRun, result: TimingResult | None) -> None:
 def _latency(result: TimingResult) -> str:
     gpu = result.gpu
     text = f"GPU time {duration(gpu.median_ms)} median ({gpu.interval}), p99 {duration(gpu.p99_ms)}"
-    text += f", {result.throughput_per_s:.0f} inferences/s, {gpu.count:,} samples"
+    text += f", {number(result.throughput_per_s)} inferences/s, {gpu.count:,} samples"
     if result.latency is not None:
         text += f"; one at a time {duration(result.latency.median_ms)}"
     if result.layer_sum is not None and result.layer_sum_ratio is not None:

@@ -17,6 +17,7 @@ from trtlens.capture.backends.gpu import identify_gpu, open_monitor
 from trtlens.capture.backends.installation import PACKAGES, Installation, abilities, find_package, is_installed
 from trtlens.capture.backends.libraries import file_version, find_headers, find_libraries
 from trtlens.errors import TrtlensError
+from trtlens.quantities import byte_size
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -31,7 +32,6 @@ if TYPE_CHECKING:
 State = Literal["ok", "warning", "missing", "unknown"]
 
 _MOST_GPUS = 64
-_GIB = 1 << 30
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +100,7 @@ def _gpu_findings(gpus: tuple[GpuIdentity, ...]) -> Iterator[Finding]:
         yield Finding("gpu", "GPU", None, "missing", advice)
         return
     for ordinal, gpu in enumerate(gpus):
-        size = f"{gpu.multiprocessors} multiprocessors, {gpu.memory_bytes / _GIB:.1f} GiB"
+        size = f"{gpu.multiprocessors} multiprocessors, {byte_size(gpu.memory_bytes)}"
         yield Finding("gpu", f"GPU {ordinal}", f"{gpu.name}, compute capability {gpu.compute_capability}, {size}", "ok")
     yield Finding("gpu", "driver", gpus[0].driver, "ok" if gpus[0].driver else "unknown")
     yield Finding("gpu", "CUDA of the driver", gpus[0].cuda, "ok" if gpus[0].cuda else "unknown")

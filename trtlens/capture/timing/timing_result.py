@@ -14,6 +14,7 @@ from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any
 
 from trtlens.capture.recorder import write_whole
+from trtlens.quantities import durations
 from trtlens.statistics import FEWEST_SAMPLES, UNSTEADY_PERCENT, find_drift
 
 if TYPE_CHECKING:
@@ -143,10 +144,11 @@ def sample_notes(samples: Samples, gpu: Statistics, enqueue: Statistics, *, cuda
     yield from _drift_notes(samples)
     dry = int(samples.queue_dry.sum())
     if dry > _DRY_SHARE * gpu.count:
+        enqueued, computed = durations(enqueue.median_ms, gpu.median_ms)
         advice = "leave the host more of its processor" if cuda_graph else "time with a CUDA graph"
         yield (
-            f"the queue ran dry at {dry} of {gpu.count} inferences: enqueueing takes {enqueue.median_ms:.4f} ms "
-            f"(median), the GPU {gpu.median_ms:.4f} ms, which therefore includes waiting for the host: {advice}"
+            f"the queue ran dry at {dry} of {gpu.count} inferences: enqueueing takes {enqueued} "
+            f"(median), the GPU {computed}, which therefore includes waiting for the host: {advice}"
         )
 
 

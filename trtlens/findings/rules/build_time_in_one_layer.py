@@ -6,7 +6,7 @@ from collections import defaultdict
 from typing import TYPE_CHECKING, Any
 
 from trtlens.findings.finding import BuildRule, Evidence, Finding
-from trtlens.quantities import seconds
+from trtlens.quantities import seconds, whole_seconds
 from trtlens.tables.arrays import of_build
 from trtlens.tuning.wording import counted
 
@@ -38,11 +38,14 @@ def finding(engine: Engine) -> Finding | None:
         return None
     own = [row for row in rows if row["layer"] == layer]
     longest = max(own, key=lambda row: row[column] or 0.0)
+    spell = seconds if stated else whole_seconds
     how = "as TensorRT states them" if stated else "by the log's time stamps, which are whole seconds"
-    text = f"{layer} took {seconds(spent[layer])} of {seconds(total)} of tuning ({100 * spent[layer] / total:.0f} %), {how}."
+    text = (
+        f"{layer} took {spell(spent[layer])} of {spell(total)} of tuning ({100 * spent[layer] / total:.0f} %), {how}."
+    )
     evidence = [
         Evidence(
-            f"{longest['runner']}, {counted(longest['tactics'], 'tactic', 'tactics')}: {longest[column]:.2f} s",
+            f"{longest['runner']}, {counted(longest['tactics'], 'tactic', 'tactics')}: {spell(longest[column])}",
             longest["line"],
         ),
         Evidence(
