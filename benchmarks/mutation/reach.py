@@ -33,9 +33,9 @@ GOLDEN = "golden"
 """Golden products stand among the tests as ``golden::NAME::FILE``."""
 _LEFT_OUT = re.compile(
     r"tests/(golden|capture/(?!test_statistics)|report/test_report_browser|accuracy/test_(engine|gpu)_dump"
-    r"|test_(formats|inspector|kernels|layer_lines|log|messages|damaged_logs))"
+    r"|test_(formats|inspector|kernels|layer_lines|log|messages|damaged_logs|every_command|fuzzer|mutations))"
 )
-"""Tests of what is not changed, those that drive a browser, and the goldens' own, which are asked product by product."""
+"""Tests of what is not changed, those that drive a browser or see only whether commands end, and the goldens', asked product by product."""
 _AT_ONCE = 4
 _GOLDEN_PARTS = 16
 
