@@ -139,13 +139,10 @@ def test_hostile_names_are_never_markup() -> None:
     assert "\u202e" not in page
 
 
-@pytest.mark.parametrize(
-    "run",
-    [Run("nothing", MadeRun([]).run().tables), captured("killed"), captured("refused"), captured("encoder-fp16")],
-    ids=["empty", "killed", "refused", "myelin"],
-)
-def test_what_is_missing_is_said_with_the_way_to_get_it(run: Run) -> None:
+@pytest.mark.parametrize("name", ["empty", "killed", "refused", "encoder-fp16"])
+def test_what_is_missing_is_said_with_the_way_to_get_it(name: str) -> None:
     """A chart without data holds a sentence that names a command or a file, in place of an empty figure."""
+    run = Run("nothing", MadeRun([]).run().tables) if name == "empty" else captured(name)
     page = render([read_subject(run)])
     figures = block(page, "run-0")["figures"]
     missing = {name: figure["missing"] for name, figure in figures.items() if "missing" in figure}
