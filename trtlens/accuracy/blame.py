@@ -2,7 +2,7 @@
 
 The error of a tensor is noise over signal (`Metrics.error`). What a layer adds is its output's error less the largest
 error among its inputs: a layer that only passes an error on adds nothing, and after a NaN or an infinity, which count as
-an error of 1, nobody behind is blamed. An operator that takes small differences of large numbers raises the relative
+an error of 1, no later layer is blamed. An operator that takes small differences of large numbers raises the relative
 error without rounding anything; that is told as the cause.
 
 Fusion leaves only some tensors of the ONNX graph, so the inputs of a tensor are the nearest compared ones above it, and

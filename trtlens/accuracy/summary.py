@@ -127,7 +127,7 @@ class Pin:
 
     @property
     def error_per_ms(self) -> float | None:
-        """Error added for each millisecond that the precision saves; None where it saves nothing, or nobody knows."""
+        """Error added for each millisecond that the precision saves; None where it saves nothing, or that is unknown."""
         cost = self.cost_ms
         return None if cost is None or cost <= 0 else self.error_added / cost
 

@@ -1,6 +1,6 @@
-"""How far a build is: from TensorRT's IProgressMonitor (9.1 and later), else from the lines of its log as they come.
+"""Progress of a build: from TensorRT's IProgressMonitor (9.1 and later), else from the lines of its log as they come.
 
-What draws a bar is elsewhere; here is only what it is told. The monitor may be called from several threads, steps may
+The monitor may be called from several threads, steps may
 come out of order, and a phase may finish before its last step; `step_complete` returning False makes the builder stop.
 """
 
@@ -22,7 +22,7 @@ def silent(phase: str, step: int | None, steps: int | None, detail: str) -> None
 
 
 class Cancellation:
-    """A wish to stop that other threads can see, and the exception of a callback that made it."""
+    """Thread-safe cancel flag, with the callback's exception if any."""
 
     __slots__ = ("_event", "failure")
 
@@ -115,7 +115,7 @@ class LogPhases:
         self._layers: int | None = None
 
     def __call__(self, message: str) -> None:
-        """Look at one message; those that tell of no advance cost one prefix test."""
+        """Read one message; one that tells of no progress costs a prefix test."""
         if message.startswith(_KNOWN):
             self._advance(message)
 

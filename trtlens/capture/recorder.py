@@ -58,7 +58,7 @@ class Recorder:
     _replaced: list[Path] = field(default_factory=list)
 
     def path(self, name: str) -> Path:
-        """Where a file of that name lies in the run."""
+        """Path of a file of the run."""
         return self.folder / name
 
     def update(self, **facts: Any) -> None:
@@ -95,9 +95,9 @@ class Recorder:
                 remove_folder(self._replaced.pop())
 
     def discard(self) -> None:
-        """Leave nothing of a run that came to nothing, and bring back the run that it was to replace.
+        """Remove a run that was refused before it began, and restore the run that it was to replace.
 
-        It stays, as failed, where somebody has put something into it.
+        It stays, as failed, where other files were put into it.
         """
         with self._lock:
             try:

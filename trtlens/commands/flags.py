@@ -96,12 +96,12 @@ TIMING_FLAGS = (
     Flag("input", "texts", "NAME:LOW:HIGH, range of random values; may be given several times."),
     Flag("device", "int", "GPU.", 0),
 )
-# Names under which the capture room knows a flag, where they differ.
+# Flags whose name in BuildOptions differs.
 _BUILD_NAMES = {"calib_data": "calibration_data", "calib_method": "calibration_method"}
 
 
 def build_values(given: dict[str, Any]) -> dict[str, Any]:
-    """Those of the given flags that decide the build, by the capture room's names; what was not given is left out."""
+    """The given flags that decide the build, by their names in BuildOptions; what was not given is left out."""
     names = [flag.parameter for flag in BUILD_FLAGS]
     return {_BUILD_NAMES.get(name, name): given[name] for name in names if given.get(name)}
 

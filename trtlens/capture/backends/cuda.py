@@ -1,4 +1,4 @@
-"""The little of the CUDA runtime that timing an engine needs; streams, events and graphs are plain numbers here.
+"""The part of the CUDA runtime that running an engine needs; streams, events and graphs are plain numbers here.
 
 Calls go through `cuda.bindings.runtime` (cuda-bindings 12 and 13), or `cuda.cudart` of older cuda-python. Every
 function there returns a tuple whose first member is a `cudaError_t`. A stream or an event is an object of the driver,
@@ -7,6 +7,7 @@ so it may be handed to a TensorRT that was built with another version of the run
 
 from __future__ import annotations
 
+import ctypes
 import importlib
 from typing import TYPE_CHECKING, Any
 
@@ -116,6 +117,14 @@ class Cuda:
         """Copy a C-contiguous array to device memory and wait for it."""
         kind = self._runtime.cudaMemcpyKind.cudaMemcpyHostToDevice
         self._call("cudaMemcpy", address, values.ctypes.data, values.nbytes, kind)
+
+    def download(self, address: int, size_bytes: int) -> bytes:
+        """Copy device memory to the host and wait for it."""
+        copied = ctypes.create_string_buffer(size_bytes)
+        if size_bytes:
+            kind = self._runtime.cudaMemcpyKind.cudaMemcpyDeviceToHost
+            self._call("cudaMemcpy", ctypes.addressof(copied), address, size_bytes, kind)
+        return copied.raw
 
     def capture(self, stream: int, enqueue: Callable[[], bool]) -> int:
         """What `enqueue` puts into the stream, as a graph to launch; raises CaptureError where that is refused."""

@@ -1,4 +1,7 @@
-"""What NVML says of the GPU around a timing: clocks, power, temperature, and why the clocks are where they are.
+"""The GPU: what the CUDA driver's C library says of it, and clocks, power and temperature around a timing from NVML.
+
+`cuInit`, `cuDeviceGetCount`, `cuDeviceGetName`, `cuDeviceGetAttribute` and `cuDeviceTotalMem_v2` are as in the driver API
+since CUDA 3.2 and need no package; the driver's own version is only in NVML (`nvmlSystemGetDriverVersion`).
 
 Read through `pynvml` of nvidia-ml-py. Asking NVML takes milliseconds and disturbs what runs (nvidia-smi in a loop
 makes spikes: https://github.com/NVIDIA/TensorRT/issues/3090), so it is asked before, between and after passes, never
@@ -161,7 +164,7 @@ def _text(value: Any) -> str | None:
     return value.decode(errors="replace") if isinstance(value, bytes) else value
 
 
-# -- What the CUDA driver says of the first GPU, asked through its C library alone, so that no package is needed ------
+# -- the driver --------------------------------------------------------------------------------------------------------
 
 
 _CUDA_LIBRARIES = ("libcuda.so.1", "libcuda.so", "nvcuda.dll")

@@ -1,4 +1,4 @@
-"""What trtlens can do with a given installation, and what is missing for the rest.
+"""What trtlens can do with a given installation, and what is missing for the rest; packages are never imported.
 
 TensorRT needs a GPU to build, TensorRT-RTX does not. An engine of TensorRT-RTX runs on compute capability 7.5, 8.0,
 8.6, 8.9 and from 12.0 on (its support matrix, 1.x). INT8 calibrators are gone in 11.0 and were never in TensorRT-RTX:
@@ -114,7 +114,7 @@ def _calibration(found: Installation) -> str | None:
     return _missing(*_tensorrt(found), *_gpu(found), *_package(found, "cuda-bindings"))
 
 
-# -- The Python packages beside TensorRT that trtlens can use, looked up by name and never imported -------------------
+# -- packages ----------------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)

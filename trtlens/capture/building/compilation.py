@@ -2,6 +2,9 @@
 
 Each stage writes what it made into the run before the next one starts, and none starts once the build was cancelled:
 an engine that is finished after that is thrown away.
+
+A marked build differs from a finished one in its outputs and debug tensors alone, and shares its timing cache; log, layers
+and engine lie in a folder of their own under `marked/` in the run.
 """
 
 from __future__ import annotations
@@ -222,7 +225,7 @@ class Compilation:
             self.recorder.note(sentence)
 
 
-# -- Builds that differ from a finished one in nothing but what is handed out; they share its timing cache and converter ---
+# -- builds with marked tensors ----------------------------------------------------------------------------------------
 
 
 MARKED_FOLDER = "marked"

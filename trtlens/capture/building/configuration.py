@@ -2,6 +2,10 @@
 
 Profiling verbosity is always DETAILED: without it the engine cannot say which kernel and which type each layer got.
 An option that a release lacks is refused by name (`hasattr`, never a version number).
+
+The optimization profile follows trtexec: `--shapes` alone is minimum, optimum and maximum; shapes of an input that is a
+shape tensor are its values; an input may be named with `*`. Where no flag gives the batch, it is 1; other extents are not
+made up, as trtexec does.
 """
 
 from __future__ import annotations
@@ -138,7 +142,7 @@ def save_timing_cache(config: Any, options: BuildOptions) -> None:
         write_whole(options.timing_cache_file, memoryview(cache.serialize()))
 
 
-# -- The optimization profile of a network with dynamic shapes, from trtexec's minShapes, optShapes and maxShapes -----
+# -- the optimization profile ------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,7 +36,7 @@ class Sink(Protocol):
 class LogFile:
     """A `verbose.log` that is being written: buffered, so that a callback costs little, and flushed by its owner.
 
-    Warnings and errors are flushed at once. Whoever waits for the build calls `flush` several times a second, so that a
+    Warnings and errors are flushed at once. The thread that waits for the build calls `flush` several times a second: a
     killed process loses no more than that. A file that cannot be written any more (a full disk) is left as it is, with
     the reason in `failure`: an exception in TensorRT's callback would only be printed. `messages` counts TensorRT's.
     """

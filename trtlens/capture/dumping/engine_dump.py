@@ -1,4 +1,4 @@
-"""Dumps from TensorRT: an undisturbed build, then one or more with tensors handed out, each run once.
+"""Dumps from TensorRT: an undisturbed build, then one or more with marked tensors, each run once.
 
 The first build leaves log, layers and engine in the run, and tells which tensors stand between its layers and in which
 types. The others share a timing cache with it, so that what is not disturbed keeps its tactics; they lie in `marked/`
@@ -25,7 +25,6 @@ from trtlens.capture.dumping.marking import (
     BOUNDARIES,
     Choice,
     InnerTensor,
-    batches,
     choose_method,
     compare_plans,
     inner_tensors,
@@ -33,6 +32,7 @@ from trtlens.capture.dumping.marking import (
     mark_outputs,
     refused_outputs,
 )
+from trtlens.capture.dumping.reference import grouped
 from trtlens.capture.models.inputs import InputRecipe
 from trtlens.capture.models.model import check_model, is_engine, load_onnx
 from trtlens.capture.models.onnx_graphs import described_nodes
@@ -90,7 +90,7 @@ def dump_engine(
     """
     check_model(model)
     if is_engine(model):
-        raise TrtlensError(f"{model} is an engine, whose inner tensors nobody can mark: give the ONNX model")
+        raise TrtlensError(f"{model} is an engine, whose inner tensors cannot be marked: give the ONNX model")
     if not backend.can_run:
         raise CaptureError(
             "an engine has to run to hand its tensors out, and there is no GPU: use --reference or --emulate"
@@ -149,7 +149,7 @@ class _EngineDump:
         wanted = self._wanted(choice)
         writer = DumpWriter(self.built.folder)
         for number, group in enumerate(self._groups(wanted, layers), 1):
-            marked = self._build_what_goes(number, group, choice)
+            marked = self._build_retrying_without_refused(number, group, choice)
             self._tell_plan(undisturbed, marked, number)
             self._execute(marked, writer)
             marked.engine_path.unlink(missing_ok=True)
@@ -189,9 +189,12 @@ class _EngineDump:
             for tensor in layer.outputs
             if tensor.dims is not None
         }
-        return list(batches(readable, sizes, self.request.max_memory_bytes))
+        most_bytes = self.request.max_memory_bytes
+        return list(grouped(readable, lambda inner: sizes.get(inner.name, inner.size_bytes), most_bytes))
 
-    def _build_what_goes(self, number: int, group: Sequence[InnerTensor], choice: Choice) -> MarkedEngine:
+    def _build_retrying_without_refused(
+        self, number: int, group: Sequence[InnerTensor], choice: Choice
+    ) -> MarkedEngine:
         """Build with the group marked, without the tensors that TensorRT has no kernel to hand out."""
         names = {inner.name for inner in group} - self.refused.keys()
         try:
@@ -202,7 +205,7 @@ class _EngineDump:
                 raise
         self.progress(f"Building again without {', '.join(sorted(refused))}", None, None, "")
         self.refused |= dict.fromkeys(refused, _NO_KERNEL)
-        return self._build_what_goes(number, group, choice)
+        return self._build_retrying_without_refused(number, group, choice)
 
     def _build(self, number: int, names: set[str], choice: Choice) -> MarkedEngine:
         def mark(network: Any) -> None:

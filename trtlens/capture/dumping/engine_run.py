@@ -1,4 +1,8 @@
-"""One inference of a marked engine, with every tensor that it hands out read back."""
+"""One inference of a marked engine, with every tensor that it hands out read back.
+
+Outputs are read after the run. A debug listener (10.0 on) is called during the execution, with memory that is valid until
+it returns; an exception in it would be lost in TensorRT, so it is kept and raised after the run.
+"""
 
 from __future__ import annotations
 
@@ -56,15 +60,14 @@ def run_marked(
     with open_engine(engine_path, plan, execution.backend, execution.cuda, options) as session:
         feeds = _feeds(session, execution)
         context = session.create_context()
-        reader = Reader(execution.cuda)
-        listener = _listen(session, context, reader, execution, take)
+        listener = _listen(session, context, execution, take)
         chosen = choose_shapes(session.tensors, _shapes(session, execution, feeds.arrays))
         with Bindings(execution.backend.trt, session.engine, context, execution.cuda) as bindings:
             bindings.bind(session.tensors, chosen, feeds.arrays, session.stream)
             if not context.execute_async_v3(session.stream):
                 raise CaptureError("TensorRT refused to run the marked engine")
             execution.cuda.synchronize(session.stream)
-            skipped = _read_outputs(session.tensors, context, bindings.output_shapes, reader, take)
+            skipped = _read_outputs(session, context, bindings.output_shapes, take)
     if listener is None:
         return feeds, skipped
     if listener.failure is not None:
@@ -102,14 +105,13 @@ def _narrowed(array: NDArray[Any], inputs: Sequence[IoTensor], name: str) -> NDA
 def _listen(
     session: EngineSession,
     context: Any,
-    reader: Reader,
     execution: Execution,
     take: Callable[[str, ReadTensor], None],
 ) -> Any:
     """Turn the debug tensors of the context on: all of them are off until someone does."""
     if execution.method == "outputs":
         return None
-    listener = make_listener(session.backend.trt, reader, take)
+    listener = make_listener(session.backend.trt, session.cuda, take)
     if not context.set_debug_listener(listener):
         raise CaptureError("TensorRT takes no debug listener here: use --method outputs")
     if execution.method == "unfused":
@@ -120,15 +122,14 @@ def _listen(
 
 
 def _read_outputs(
-    tensors: Sequence[IoTensor],
+    session: EngineSession,
     context: Any,
     shapes: Mapping[str, Shape | None],
-    reader: Reader,
     take: Callable[[str, ReadTensor], None],
 ) -> dict[str, str]:
     """Hand every output to `take`; returns why the others could not be read."""
     skipped = {}
-    for tensor in tensors:
+    for tensor in session.tensors:
         if tensor.is_input:
             continue
         shape = shapes.get(tensor.name)
@@ -136,20 +137,20 @@ def _read_outputs(
             skipped[tensor.name] = "its shape depends on the data, and TensorRT keeps its memory"
             continue
         address = int(context.get_tensor_address(tensor.name))
-        take(tensor.name, reader.read(address, tensor.dtype, shape, on_host=tensor.on_host))
+        take(tensor.name, read_tensor(session.cuda, address, tensor.dtype, shape, on_host=tensor.on_host))
     return skipped
 
 
-# -- Reads tensors back from the GPU ----------------------------------------------------------------------------------
+# -- readback ----------------------------------------------------------------------------------------------------------
 
 
+@dataclass(frozen=True, slots=True)
 class ReadTensor:
     """The bytes of one tensor, with trtlens's name of the type."""
 
-    __slots__ = ("data", "dtype", "shape")
-
-    def __init__(self, data: bytes, dtype: str, shape: tuple[int, ...]) -> None:
-        self.data, self.dtype, self.shape = data, dtype, shape
+    data: bytes
+    dtype: str
+    shape: Shape
 
     @property
     def is_packed(self) -> bool:
@@ -161,36 +162,17 @@ class ReadTensor:
         return np.frombuffer(self.data, stored_dtype(self.dtype)).reshape(self.shape)
 
 
-class Reader:
-    """Copies memory of the device or of the host."""
-
-    def __init__(self, cuda: Cuda) -> None:
-        self._cuda = cuda
-        self._runtime: Any = cuda._runtime  # noqa: SLF001  uploads are all that timing needs of it
-
-    def read(self, address: int, dtype: str, shape: tuple[int, ...], *, on_host: bool) -> ReadTensor:
-        """Read a tensor; raises CaptureError where CUDA fails."""
-        size = stored_count(dtype, prod(shape)) * stored_dtype(dtype).itemsize
-        data = ctypes.string_at(address, size) if on_host else self._download(address, size)
-        return ReadTensor(data, dtype, shape)
-
-    def _download(self, address: int, size: int) -> bytes:
-        room = np.empty(size, np.uint8)
-        if size:
-            kind = self._runtime.cudaMemcpyKind.cudaMemcpyDeviceToHost
-            self._cuda._call("cudaMemcpy", room.ctypes.data, address, size, kind)  # noqa: SLF001  as above
-        return room.tobytes()
-
-    def wait(self, stream: int) -> None:
-        """Wait for the work in the stream that makes a tensor."""
-        self._cuda.synchronize(stream)
+def read_tensor(cuda: Cuda, address: int, dtype: str, shape: Shape, *, on_host: bool) -> ReadTensor:
+    """Copy a tensor from memory of the host or of the device; raises CaptureError where CUDA fails."""
+    size = stored_count(dtype, prod(shape)) * stored_dtype(dtype).itemsize
+    return ReadTensor(ctypes.string_at(address, size) if on_host else cuda.download(address, size), dtype, shape)
 
 
-def make_listener(trt: Any, reader: Reader, take: Callable[[str, ReadTensor], None]) -> Any:
+def make_listener(trt: Any, cuda: Cuda, take: Callable[[str, ReadTensor], None]) -> Any:
     """An IDebugListener that hands every tensor to `take`; `failure` is the first error, after which it does nothing."""
 
     class Listener(trt.IDebugListener):  # type: ignore[misc]
-        """Reads each debug tensor while its memory is good."""
+        """Reads each debug tensor while its memory is valid."""
 
         def __init__(self) -> None:
             trt.IDebugListener.__init__(self)  # pybind11 refuses an object whose base was not initialised
@@ -208,8 +190,8 @@ def make_listener(trt: Any, reader: Reader, take: Callable[[str, ReadTensor], No
                 self.skipped[name] = f"a tensor of type {dtype.name} cannot be read: leave it out with --mark"
                 return True
             try:
-                reader.wait(stream)
-                take(name, reader.read(int(address), known, tuple(shape), on_host=location.name == "HOST"))
+                cuda.synchronize(stream)
+                take(name, read_tensor(cuda, int(address), known, tuple(shape), on_host=location.name == "HOST"))
             except CaptureError as error:
                 self.skipped[name] = error.message
             except (TrtlensError, OSError, ValueError) as error:

@@ -3,6 +3,9 @@
 An output between two layers forbids their fusion, so by default only tensors that stand between the layers of the
 undisturbed engine are marked (https://github.com/NVIDIA/TensorRT/issues/2232). `mark_debug` (10.0 on) may forbid fusion,
 too; `mark_unfused_tensors_as_debug_tensors` (10.12 on) does not, takes no choice, and names tensors as the inspector does.
+
+Whether marking changed the engine is told by its layers' names and tactics against those of the undisturbed one.
+Reformats that were added where a tensor goes out change no other layer's numbers.
 """
 
 from __future__ import annotations
@@ -20,7 +23,7 @@ from trtlens_parsers.data_types import DATA_TYPES, DTYPE_BITS, api_dtype
 from trtlens_parsers.inspector import read_inspector
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Mapping
 
     from trtlens.capture.backends.backend import Backend
     from trtlens.layer_patterns import LayerPattern
@@ -113,21 +116,6 @@ def producer_of(layer: Any) -> str:
     return str(nodes[-1] if nodes else layer.name)
 
 
-def batches(tensors: list[InnerTensor], sizes: Mapping[str, int], max_bytes: int) -> Iterator[list[InnerTensor]]:
-    """Tensors that fit the memory together, in order; `sizes` are known ones, a tensor that exceeds it goes alone."""
-    batch: list[InnerTensor] = []
-    held = 0
-    for inner in tensors:
-        size = sizes.get(inner.name, inner.size_bytes)
-        if batch and held + size > max_bytes:
-            yield batch
-            batch, held = [], 0
-        batch.append(inner)
-        held += size
-    if batch:
-        yield batch
-
-
 def mark_outputs(backend: Backend, network: Any, names: set[str], choice: Choice) -> None:
     """Mark tensors as outputs; on a weakly typed network each keeps the 16-bit type that the engine gave it."""
     typed = is_strongly_typed(backend, network)
@@ -159,7 +147,7 @@ def mark_debug(network: Any, names: set[str], method: str) -> None:
             raise CaptureError(f"TensorRT does not mark {inner.name!r} for debugging: use --method outputs")
 
 
-# -- Whether handing tensors out changed the engine -------------------------------------------------------------------
+# -- changes of the plan -----------------------------------------------------------------------------------------------
 
 
 _MOVES = frozenset({"Reformat", "NoOp"})

@@ -1,14 +1,18 @@
 """The reference: ONNX Runtime in FP32 on the CPU, with every tensor between the nodes kept.
 
 Half-precision models are widened and Q/DQ pairs are passed over, so the reference is the float model whatever the given
-one is. Tensors are taken in groups that fit a limit of memory, one run of the model for each group. Tensors inside of
-If, Loop and Scan are not reached.
+one is. No graph optimisation runs (ONNX Runtime 1.17 and later), so every tensor is what its operator says. Tensors are
+taken in groups that fit a limit of memory, one run of the model for each group; those inside of If, Loop and Scan are
+not reached.
+
+LayerNormalization (operator set 17), RMSNormalization (23) and their kin square and sum inside of one operator, which may
+overflow in FP16; spelled out in Pow, ReduceMean and Sqrt these values are tensors. The dump describes them as hidden.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
@@ -30,7 +34,7 @@ from trtlens.capture.models.onnx_graphs import (
 from trtlens.errors import TrtlensError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -39,6 +43,8 @@ if TYPE_CHECKING:
     from trtlens.capture.recorder import Recorder
     from trtlens.layer_patterns import LayerPattern
     from trtlens_parsers.dump_index import TensorRanges
+
+_Item = TypeVar("_Item")
 
 UNKNOWN_BYTES = 64 << 20
 """What a tensor is taken to hold where its shape cannot be inferred."""
@@ -104,18 +110,22 @@ def add_inputs(writer: DumpWriter, arrays: Mapping[str, NDArray[Any]]) -> None:
 
 
 def groups(proto: Any, arrays: Mapping[str, NDArray[Any]], plan: Plan) -> Iterator[list[str]]:
-    """Names of tensors that fit the memory together, in graph order; a tensor that alone exceeds it goes alone."""
+    """Names of tensors that fit the memory together, in graph order."""
     sizes = estimated_bytes(proto, arrays, UNKNOWN_BYTES)
-    group: list[str] = []
+    wanted = [tensor for tensor, _, _ in inner_tensors(proto) if plan.wants(tensor)]
+    return grouped(wanted, lambda tensor: sizes.get(tensor, UNKNOWN_BYTES), plan.max_memory_bytes)
+
+
+def grouped(items: Iterable[_Item], size_bytes: Callable[[_Item], int], most_bytes: int) -> Iterator[list[_Item]]:
+    """Items that fit the memory together, in order; one that exceeds it is a group of its own."""
+    group: list[_Item] = []
     held = 0
-    for tensor, _, _ in inner_tensors(proto):
-        if not plan.wants(tensor):
-            continue
-        size = sizes.get(tensor, UNKNOWN_BYTES)
-        if group and held + size > plan.max_memory_bytes:
+    for item in items:
+        size = size_bytes(item)
+        if group and held + size > most_bytes:
             yield group
             group, held = [], 0
-        group.append(tensor)
+        group.append(item)
         held += size
     if group:
         yield group
@@ -162,7 +172,7 @@ def add_hidden(writer: DumpWriter, proto: Any, values: Mapping[str, Any]) -> Non
                 writer.describe(f"{name}: {what}", ranges, shape, "fp32", Origin("hidden", name, node.op_type))
 
 
-# -- ONNX Runtime on the CPU, as a calculator -------------------------------------------------------------------------
+# -- ONNX Runtime ------------------------------------------------------------------------------------------------------
 
 
 _FATAL = 4
@@ -217,7 +227,7 @@ class CpuModel:
             ) from error
 
 
-# -- What normalisations and norms compute inside of one operator -----------------------------------------------------
+# -- values inside of normalisations -----------------------------------------------------------------------------------
 
 
 SQUARES, SUM = "squares", "sum of squares"

@@ -1,4 +1,4 @@
-"""The inputs and outputs of an engine as records, and which shape each input gets.
+"""The inputs and outputs of an engine as records, and which shape each input gets; a missing extent is never guessed.
 
 Read through the name-based calls that every TensorRT from 8.6 on has (`num_io_tensors`, `get_tensor_name`, ...). An
 input is dynamic where the engine's shape holds -1; the optimization profile then gives its smallest, usual and
@@ -223,7 +223,7 @@ def names_text(tensors: Sequence[IoTensor]) -> str:
     return ", ".join(repr(tensor.name) for tensor in tensors) or "none"
 
 
-# -- Inputs with dynamic extents that nobody gave a shape -------------------------------------------------------------
+# -- dynamic inputs without a shape ------------------------------------------------------------------------------------
 
 
 _NO_LETTER = re.compile(r"\W+")
@@ -255,7 +255,7 @@ class DynamicInput:
         return f"{self.name} is [{','.join(axis or '?' if extent < 0 else str(extent) for extent, axis in extents)}]"
 
     def flag(self) -> str:
-        """The input for `--shapes`, with a word in capitals for each number that nobody knows: ``images:1x3xHEIGHTxWIDTH``."""
+        """The input for `--shapes`, with a word in capitals for each unknown number: ``images:1x3xHEIGHTxWIDTH``."""
         return f"{self.name}:{'x'.join(self._spelled())}"
 
     def unknown(self) -> list[str]:

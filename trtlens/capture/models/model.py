@@ -2,6 +2,9 @@
 
 An ONNX file is one protobuf message, so it ends at 2 GiB; larger models keep their weights in external files, which are
 named inside the message relative to it. Reading the nodes needs the `onnx` package, hashing does not.
+
+Code that rewrites models takes a valid one for granted: on a broken one (a node with inputs that its operator does not have,
+weights shorter than their shape) it, onnx and onnxconverter-common raise anything. `telling_faults` asks onnx's checker.
 """
 
 from __future__ import annotations
@@ -149,7 +152,7 @@ def weights(proto: Any) -> Iterator[Any]:
 
 
 def is_large(proto: Any) -> bool:
-    """Whether the weights leave no room for the message in protobuf's 2 GiB; counted, since measuring it would fail."""
+    """Whether the weights exceed protobuf's 2 GiB a message; counted, since serializing would fail."""
     return sum(len(tensor.raw_data) for tensor in proto.graph.initializer) > _INLINE_LIMIT_BYTES
 
 
@@ -205,7 +208,7 @@ def _location(tensor: Any) -> Iterator[str]:
     return (entry.value for entry in tensor.external_data if entry.key == "location")
 
 
-# -- Whose fault a failure is -----------------------------------------------------------------------------------------
+# -- faults of models --------------------------------------------------------------------------------------------------
 
 
 _LONGEST = 300
@@ -233,7 +236,7 @@ def telling_faults(model: Path, purpose: str) -> Iterator[None]:
 
 
 def fault_of(model: Path) -> str | None:
-    """What onnx says against a model file: its checker, then whoever reads the weights; None where all pass."""
+    """What is wrong with a model file by onnx's checker and by reading its weights; None where all pass."""
     onnx = require_onnx("checking a model")
     try:
         onnx.checker.check_model(str(model), full_check=True)

@@ -52,7 +52,7 @@ def described_nodes(proto: Any) -> tuple[DumpedNode, ...]:
 def executable_order(proto: Any) -> list[tuple[str, Any]]:
     """The named nodes so that each stands behind what it reads, tensors that only a graph inside of it reads too.
 
-    onnxconverter-common sorts without a look into those. Nodes of a cycle, or that read what nobody makes, come last.
+    onnxconverter-common sorts without them. Nodes of a cycle, or with inputs that no node makes, come last.
     """
     known = {tensor.name for tensor in proto.graph.initializer} | {info.name for info in proto.graph.input}
     waiting: list[tuple[str, Any]] = []

@@ -26,7 +26,7 @@ def copy(proto: Any) -> Any:
 
 
 def prepare(proto: Any) -> Any:
-    """A copy in which each node has a name of its own, constants are weights, and nobody inside reads outputs."""
+    """A copy in which each node has a name of its own, constants are weights, and no node reads outputs."""
     copied = copy(proto)
     graph = copied.graph
     _name_nodes(graph)

@@ -61,7 +61,7 @@ class Bindings:
         values: Mapping[str, NDArray[np.generic]],
         stream: int,
     ) -> None:
-        """Set profile and shapes, upload inputs, make room for outputs; raises CaptureError where one is refused."""
+        """Set profile and shapes, upload inputs, allocate outputs; raises CaptureError where one is refused."""
         self._profile = chosen.profile
         self._set_profile(chosen.profile, stream)
         inputs = [tensor for tensor in tensors if tensor.is_input]
@@ -119,9 +119,9 @@ class Bindings:
         if owner:
             self._set_address(tensor.name, self._context.get_tensor_address(owner))
         elif tensor.on_host:
-            room = np.zeros(max(self._size_bytes(tensor, shape), _HOST_OUTPUT_BYTES), dtype=np.uint8)
-            self._host_arrays.append(room)
-            self._set_address(tensor.name, room.ctypes.data)
+            host = np.zeros(max(self._size_bytes(tensor, shape), _HOST_OUTPUT_BYTES), dtype=np.uint8)
+            self._host_arrays.append(host)
+            self._set_address(tensor.name, host.ctypes.data)
         elif -1 in shape:
             self._set_allocator(tensor.name)
         else:

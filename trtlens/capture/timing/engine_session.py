@@ -1,4 +1,4 @@
-"""An engine file opened for execution: plugins, runtime, deserialization, weight streaming, and a stream to run on.
+"""An engine file opened for execution: options, plugins, runtime, deserialization, weight streaming, and a stream.
 
 What an engine needs is read from the engine. An engine that was built without its weights (`STRIP_PLAN`) must be
 refitted before it runs; one that holds a runtime of its own (`VERSION_COMPATIBLE`) runs code from the file, which is
@@ -146,7 +146,7 @@ def _set_weight_streaming(engine: Any, budget_bytes: int | None) -> tuple[str, .
     return (f"weights are streamed: {budget} of {streamable} bytes stay on the GPU, and the times include the copying",)
 
 
-# -- What a timing is asked for; the lengths are trtexec's (`--warmUp=200 --duration=3 --iterations=10`) --------------
+# -- options -----------------------------------------------------------------------------------------------------------
 
 
 _SHORT_MS = 1000.0
@@ -156,7 +156,7 @@ _MOST_IN_FLIGHT = 64
 
 @dataclass(frozen=True, slots=True)
 class TimingOptions:
-    """How long, in which shapes and with which inputs an engine is timed; the defaults fit any engine.
+    """How long, in which shapes and with which inputs an engine is timed; the default lengths are trtexec's.
 
     `shapes` by input name (for a shape tensor its values), else the optimization profile's usual ones; `profile`
     counts from 0, None takes the first that holds the shapes. The timing lasts for at least `iterations` inferences

@@ -64,8 +64,8 @@ class Samples:
 
 
 @dataclass(slots=True)
-class _Flight:
-    """An inference on its way: its two events, and what the host saw when it enqueued it."""
+class _InFlight:
+    """An enqueued inference: its two events, and what the host saw when it enqueued it."""
 
     start: int
     end: int
@@ -74,7 +74,7 @@ class _Flight:
 
 
 @dataclass(frozen=True, slots=True)
-class _Landing:
+class _Completed:
     """An inference that the host has seen complete, at `seen_ns` of its clock."""
 
     gpu_ms: float
@@ -102,16 +102,16 @@ class LaunchQueue:
         self._stream = stream
         self._launch = launch
         self._clock = clock
-        self._idle = deque(_Flight(cuda.create_event(), cuda.create_event()) for _ in range(depth))
-        self._flying: deque[_Flight] = deque()
+        self._idle = deque(_InFlight(cuda.create_event(), cuda.create_event()) for _ in range(depth))
+        self._in_flight: deque[_InFlight] = deque()
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
-        for flight in (*self._idle, *self._flying):
-            self._cuda.destroy_event(flight.start)
-            self._cuda.destroy_event(flight.end)
+        for inference in (*self._idle, *self._in_flight):
+            self._cuda.destroy_event(inference.start)
+            self._cuda.destroy_event(inference.end)
 
     def run(self, extent: Extent, *, lead_in: int = 0) -> Samples:
         """Enqueue until the extent is reached and return every sample but those of the first `lead_in` inferences.
@@ -119,7 +119,7 @@ class LaunchQueue:
         The lead-in fills the queue, so that the first kept sample has an inference ahead of it. When this returns,
         every inference has ended. Raises CaptureError where TensorRT or CUDA refuses.
         """
-        landings: list[_Landing] = []
+        completed: list[_Completed] = []
         launched = 0
         with _collector_off():
             began = self._clock()
@@ -127,44 +127,46 @@ class LaunchQueue:
                 if launched == lead_in:
                     began = self._clock()
                 if not self._idle:
-                    landings.append(self._land())
-                self._fly()
+                    completed.append(self._retire())
+                self._enqueue()
                 launched += 1
-            while self._flying:
-                landings.append(self._land())
-        ahead_ns = landings[lead_in - 1].seen_ns if lead_in else began
-        return _samples(landings[lead_in:], ahead_ns)
+            while self._in_flight:
+                completed.append(self._retire())
+        ahead_ns = completed[lead_in - 1].seen_ns if lead_in else began
+        return _samples(completed[lead_in:], ahead_ns)
 
-    def _fly(self) -> None:
+    def _enqueue(self) -> None:
         """Enqueue one inference between two events that nothing else uses now."""
-        cuda, flight = self._cuda, self._idle.popleft()
-        ahead = self._flying[-1] if self._flying else None
-        self._flying.append(flight)
-        cuda.record(flight.start, self._stream)
+        cuda, inference = self._cuda, self._idle.popleft()
+        ahead = self._in_flight[-1] if self._in_flight else None
+        self._in_flight.append(inference)
+        cuda.record(inference.start, self._stream)
         before = self._clock()
         taken = self._launch()
-        flight.enqueue_ns = self._clock() - before
-        cuda.record(flight.end, self._stream)
-        flight.queue_dry = ahead is None or cuda.is_done(ahead.end)
+        inference.enqueue_ns = self._clock() - before
+        cuda.record(inference.end, self._stream)
+        inference.queue_dry = ahead is None or cuda.is_done(ahead.end)
         if not taken:
             raise CaptureError("TensorRT refused to enqueue an inference")
 
-    def _land(self) -> _Landing:
+    def _retire(self) -> _Completed:
         """Wait for the oldest inference in flight; its events are free afterwards."""
-        flight = self._flying.popleft()
-        self._idle.append(flight)
-        self._cuda.wait(flight.end)
+        inference = self._in_flight.popleft()
+        self._idle.append(inference)
+        self._cuda.wait(inference.end)
         seen = self._clock()
-        return _Landing(self._cuda.elapsed_ms(flight.start, flight.end), flight.enqueue_ns, flight.queue_dry, seen)
+        return _Completed(
+            self._cuda.elapsed_ms(inference.start, inference.end), inference.enqueue_ns, inference.queue_dry, seen
+        )
 
 
-def _samples(landings: list[_Landing], ahead_ns: int) -> Samples:
-    seen_ns = np.array([landing.seen_ns for landing in landings], dtype=np.int64)
+def _samples(completed: list[_Completed], ahead_ns: int) -> Samples:
+    seen_ns = np.array([one.seen_ns for one in completed], dtype=np.int64)
     return Samples(
-        gpu_ms=np.array([landing.gpu_ms for landing in landings], dtype=np.float64),
+        gpu_ms=np.array([one.gpu_ms for one in completed], dtype=np.float64),
         host_ms=np.diff(seen_ns, prepend=ahead_ns) / _NS_PER_MS,
-        enqueue_ms=np.array([landing.enqueue_ns for landing in landings], dtype=np.float64) / _NS_PER_MS,
-        queue_dry=np.array([landing.queue_dry for landing in landings], dtype=np.bool_),
+        enqueue_ms=np.array([one.enqueue_ns for one in completed], dtype=np.float64) / _NS_PER_MS,
+        queue_dry=np.array([one.queue_dry for one in completed], dtype=np.bool_),
     )
 
 

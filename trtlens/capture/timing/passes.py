@@ -6,6 +6,11 @@
 | timing | inferences back to back, several in flight |
 | latency | one inference at a time, waited for: what a single caller sees |
 | layers | executions with a profiler and no CUDA graph, which would hide the layers from it in TensorRT-RTX |
+
+A profiler makes TensorRT put events between layers, which costs time: the layers of one execution add up to more than the
+execution takes without it, the more so the smaller they are. With `enqueue_emits_profile` false the enqueue returns at once
+and `report_to_profiler` collects the times (both from 8.5 on); else the enqueue waits. TensorRT calls
+`report_layer_time(name, ms)` for each layer in order; a name may come more than once in one execution.
 """
 
 from __future__ import annotations
@@ -148,7 +153,7 @@ class PassRunner:
             return None
 
 
-# -- The time of each layer, through TensorRT's IProfiler, in executions of their own ---------------------------------
+# -- layer times -------------------------------------------------------------------------------------------------------
 
 
 _WARM_UP = 3

@@ -1,4 +1,4 @@
-"""What a timing found, and the raw files that it leaves in the run folder, each written whole.
+"""What a timing found, what makes it doubtful, and the raw files that it leaves in the run folder, each written whole.
 
 `times.json` and `latency-times.json` (format 1): `{"format", "header", "samples"}`, a sample being `{"gpu_ms",
 "host_ms", "enqueue_ms", "queue_dry"}` as `launch_queue.Samples` describes them. `layer-times.json` (format 1):
@@ -124,7 +124,7 @@ def _plain(record: Any) -> dict[str, Any] | None:
     return None if record is None else {part.name: getattr(record, part.name) for part in fields(record)}
 
 
-# -- What makes a timing doubtful, as sentences -----------------------------------------------------------------------
+# -- notes -------------------------------------------------------------------------------------------------------------
 
 
 _DRY_SHARE = 0.01
