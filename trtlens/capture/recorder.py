@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import json
 import os
+import platform
+import sys
 import threading
 import time
 from dataclasses import dataclass, field
@@ -22,7 +24,7 @@ from trtlens.runs.folders import new_folder, remove_folder, take_back, write_who
 from trtlens.runs.run_info import FORMAT, RUN_JSON
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
 __all__ = [
     "CALIBRATION_CACHE",
@@ -34,6 +36,7 @@ __all__ = [
     "Recorder",
     "Status",
     "create_recorder",
+    "host_facts",
     "write_whole",
 ]
 
@@ -140,6 +143,14 @@ def create_recorder(out: Path, facts: Mapping[str, Any], *, force: bool = False)
         Recorder(made, document).save()
     place = Path(os.path.abspath(out))  # noqa: PTH100  resolve() would follow a link of the user
     return Recorder(place, document, _replaced=replaced)
+
+
+def host_facts(command: Sequence[str] | None) -> dict[str, Any]:
+    """Operating system, Python, and what the user typed (None takes `sys.argv`), for `run.json`."""
+    return {
+        "platform": {"system": platform.platform(), "python": platform.python_version()},
+        "command": list(sys.argv if command is None else command),
+    }
 
 
 def _now() -> str:

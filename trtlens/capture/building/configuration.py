@@ -21,7 +21,7 @@ from trtlens.layer_patterns import glob, lookup
 from trtlens.runs.folders import regular_mode
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from trtlens.capture.backends.backend import Backend
     from trtlens.capture.build_options import BuildOptions, Shape
@@ -195,20 +195,20 @@ def add_profile(builder: Any, config: Any, plan: ProfilePlan) -> Any:
     """Add the profile to the configuration and return it; None for a network of static shapes."""
     if not plan.ranges:
         return None
-    profile = builder.create_optimization_profile()
-    for wanted in plan.ranges:
-        setter = profile.set_shape_input if wanted.is_shape_tensor else profile.set_shape
-        setter(wanted.name, wanted.minimum, wanted.optimum, wanted.maximum)
+    profile = _profile(builder, plan, lambda wanted: (wanted.minimum, wanted.optimum, wanted.maximum))
     config.add_optimization_profile(profile)
     return profile
 
 
 def calibration_profile(builder: Any, plan: ProfilePlan) -> Any:
     """A profile that allows the optimum alone, for INT8 calibration with dynamic shapes."""
+    return _profile(builder, plan, lambda wanted: (wanted.optimum,) * 3)
+
+
+def _profile(builder: Any, plan: ProfilePlan, shapes: Callable[[InputRange], tuple[Shape, ...]]) -> Any:
     profile = builder.create_optimization_profile()
     for wanted in plan.ranges:
-        setter = profile.set_shape_input if wanted.is_shape_tensor else profile.set_shape
-        setter(wanted.name, wanted.optimum, wanted.optimum, wanted.optimum)
+        (profile.set_shape_input if wanted.is_shape_tensor else profile.set_shape)(wanted.name, *shapes(wanted))
     return profile
 
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import atexit
 import os
-import platform
 import sys
 import threading
 import warnings
@@ -29,7 +28,7 @@ from trtlens.capture.building.logger import LogFile, capturing, process_logger
 from trtlens.capture.models.calibration import CalibrationCache
 from trtlens.capture.models.model import check_model, is_engine
 from trtlens.capture.progress import Cancellation, LogPhases, guarded, silent
-from trtlens.capture.recorder import ENGINE, LAYERS_JSON, VERBOSE_LOG, create_recorder
+from trtlens.capture.recorder import ENGINE, LAYERS_JSON, VERBOSE_LOG, create_recorder, host_facts
 from trtlens.errors import CaptureError, TrtlensError, reason
 from trtlens.runs.folders import regular_mode
 
@@ -128,8 +127,7 @@ def _facts(model: Path, options: BuildOptions, backend: Backend, command: Sequen
         "tensorrt_version": backend.version_text,
         "gpu": None if gpu is None else asdict(gpu),
         "driver": None if gpu is None else gpu.driver,
-        "platform": {"system": platform.platform(), "python": platform.python_version()},
-        "command": list(sys.argv if command is None else command),
+        **host_facts(command),
         "flags": options.given(),
         "model": {"path": str(model.absolute()), "bytes": model.stat().st_size, "sha256": None, "external": None},
         "precision_flags": [],

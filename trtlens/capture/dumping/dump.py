@@ -6,7 +6,6 @@ Whatever runs the model, the folder holds `dump.json` with the tensors in execut
 
 from __future__ import annotations
 
-import platform
 import sys
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -19,7 +18,7 @@ from trtlens.capture.models.inputs import InputRecipe
 from trtlens.capture.models.model import check_model, identify_model, is_engine, load_onnx, require_onnx, telling_faults
 from trtlens.capture.models.onnx_graphs import inner_tensors
 from trtlens.capture.models.onnx_inputs import make_feeds
-from trtlens.capture.recorder import Recorder, create_recorder
+from trtlens.capture.recorder import Recorder, create_recorder, host_facts
 from trtlens.errors import TrtlensError
 from trtlens_parsers.data_types import onnx_dtype
 
@@ -106,8 +105,7 @@ def _facts(model: Path, options: BuildOptions, command: Sequence[str] | None) ->
         "tensorrt_version": None,
         "gpu": None,
         "driver": None,
-        "platform": {"system": platform.platform(), "python": platform.python_version()},
-        "command": list(sys.argv if command is None else command),
+        **host_facts(command),
         "flags": options.given(),
         "model": identify_model(model),
         "precision_flags": [],

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from trtlens.capture.building.logger import SEVERITIES, capturing, process_logger
+from trtlens.capture.building.network import load_plugins
 from trtlens.capture.models.inputs import InputRecipe
 from trtlens.capture.models.io_tensors import IoTensor, read_io_tensors
 from trtlens.capture.timing.launch_queue import Extent
@@ -118,14 +119,11 @@ def read_plan(path: Path, backend: Backend) -> bytes:
 
 def _create_runtime(backend: Backend, logger: Any, plugins: tuple[Path, ...]) -> Any:
     """A runtime that knows TensorRT's own plugins and those of the given libraries."""
-    if backend.has("init_libnvinfer_plugins"):
-        backend.trt.init_libnvinfer_plugins(logger, "")
+    missing = next((library for library in plugins if not library.is_file()), None)
+    if missing is not None:
+        raise TrtlensError(f"no such plugin library: {missing}")
     runtime = backend.trt.Runtime(logger)
-    for library in plugins:
-        if not library.is_file():
-            raise TrtlensError(f"no such plugin library: {library}")
-        if runtime.get_plugin_registry().load_library(str(library)) is None:
-            raise CaptureError(f"plugin library {library} does not load: look at what it depends on with ldd")
+    load_plugins(backend, runtime, logger, plugins)
     return runtime
 
 
