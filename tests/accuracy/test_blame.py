@@ -219,16 +219,16 @@ def test_few_rows_are_chosen_out_of_many() -> None:
 
 
 def test_regions_of_a_graph_with_branches() -> None:
-    """A tensor's region holds every node between it and the compared tensors above, once, in graph order."""
+    """A tensor's subgraph holds every node between it and the compared tensors above, once, in graph order."""
     nodes = (
         DumpedNode("left", "Conv", ("x",), ("l",)),
         DumpedNode("right", "Conv", ("x",), ("r",)),
         DumpedNode("add", "Add", ("l", "r"), ("s",)),
         DumpedNode("relu", "Relu", ("s",), ("y",)),
     )
-    region = make_graph(nodes).regions({"x", "y", "r"})["y"]
-    assert region.inputs == ("x", "r")
-    assert [node.name for node in region.nodes] == ["left", "add", "relu"]
+    subgraph = make_graph(nodes).subgraphs({"x", "y", "r"})["y"]
+    assert subgraph.inputs == ("x", "r")
+    assert [node.name for node in subgraph.nodes] == ["left", "add", "relu"]
 
 
 def test_refusals_of_one_reason_are_one_sentence() -> None:

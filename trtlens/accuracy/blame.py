@@ -6,7 +6,7 @@ an error of 1, no later layer is blamed. An operator that takes small difference
 error without rounding anything; that is told as the cause.
 
 Fusion leaves only some tensors of the ONNX graph, so the inputs of a tensor are the nearest compared ones above it, and
-its region the nodes in between, which is what an engine layer computes.
+its subgraph the nodes in between, which is what an engine layer computes.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ class Judged:
     """A compared tensor with what is known of its place: `error_added` is None where no graph says what goes in."""
 
     tensor: ComparedTensor
-    region: Region | None
+    subgraph: Subgraph | None
     input_error: float | None
     error_added: float | None
     verdict: str | None
@@ -60,22 +60,22 @@ def limits_for(precision: str | None) -> Limits:
 def judge(comparison: Comparison, graph: Graph, limits: Limits) -> list[Judged]:
     """Every tensor with its verdict and the error that its layer added, in the order of the comparison."""
     errors = {row.name: row.metrics.error for row in comparison.tensors if row.metrics is not None}
-    regions = graph.regions(errors)
-    return [_judged(row, regions.get(row.name), errors, limits) for row in comparison.tensors]
+    subgraphs = graph.subgraphs(errors)
+    return [_judged(row, subgraphs.get(row.name), errors, limits) for row in comparison.tensors]
 
 
-def _judged(row: ComparedTensor, region: Region | None, errors: dict[str, float | None], limits: Limits) -> Judged:
+def _judged(row: ComparedTensor, subgraph: Subgraph | None, errors: dict[str, float | None], limits: Limits) -> Judged:
     if row.metrics is None:
-        return Judged(row, region, None, None, None)
+        return Judged(row, subgraph, None, None, None)
     verdict = _verdict(row.metrics, limits)
     error = row.metrics.error
-    if region is None or error is None:
-        return Judged(row, region, None, None, verdict)
-    known = [found for name in region.inputs if (found := errors[name]) is not None]
-    if len(known) < len(region.inputs):
-        return Judged(row, region, None, None, verdict)
+    if subgraph is None or error is None:
+        return Judged(row, subgraph, None, None, verdict)
+    known = [found for name in subgraph.inputs if (found := errors[name]) is not None]
+    if len(known) < len(subgraph.inputs):
+        return Judged(row, subgraph, None, None, verdict)
     input_error = max(known, default=0.0)
-    return Judged(row, region, input_error, max(error - input_error, 0.0), verdict)
+    return Judged(row, subgraph, input_error, max(error - input_error, 0.0), verdict)
 
 
 def _verdict(metrics: Metrics, limits: Limits) -> str:
@@ -106,7 +106,7 @@ def first_bad(rows: list[Judged]) -> Judged | None:
 
 
 @dataclass(frozen=True, slots=True)
-class Region:
+class Subgraph:
     """What makes one tensor: the compared tensors that go in and the nodes, in graph order, the last one its producer."""
 
     inputs: tuple[str, ...]
@@ -125,13 +125,13 @@ class Graph:
         """The place of every node's output in the graph's order."""
         return {tensor: index for index, node in enumerate(self.nodes) for tensor in node.outputs}
 
-    def regions(self, compared: Collection[str]) -> dict[str, Region]:
-        """The region of every compared tensor that a node makes."""
+    def subgraphs(self, compared: Collection[str]) -> dict[str, Subgraph]:
+        """The subgraph of every compared tensor that a node makes."""
         known = set(compared)
         places = {tensor: place for place, node in reversed(list(enumerate(self.nodes))) for tensor in node.outputs}
-        return {tensor: self._region(places[tensor], known, places) for tensor in compared if tensor in places}
+        return {tensor: self._subgraph(places[tensor], known, places) for tensor in compared if tensor in places}
 
-    def _region(self, last: int, known: set[str], places: dict[str, int]) -> Region:
+    def _subgraph(self, last: int, known: set[str], places: dict[str, int]) -> Subgraph:
         """Everything above a node up to the tensors that are known."""
         found = {last}
         pending = [last]
@@ -143,7 +143,7 @@ class Graph:
                     pending.append(place)
         nodes = tuple(self.nodes[place] for place in sorted(found))
         inputs = dict.fromkeys(name for node in nodes for name in node.inputs if name in known)
-        return Region(tuple(inputs), nodes)
+        return Subgraph(tuple(inputs), nodes)
 
 
 def make_graph(nodes: Sequence[DumpedNode]) -> Graph:

@@ -64,7 +64,7 @@ class _Case:
     @property
     def nodes(self) -> tuple[DumpedNode, ...]:
         """The ONNX nodes of its layer."""
-        return () if self.row.region is None else self.row.region.nodes
+        return () if self.row.subgraph is None else self.row.subgraph.nodes
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -78,7 +78,7 @@ class _Case:
 
     def inputs_broken(self) -> bool:
         """Whether an input already has a new NaN or infinity."""
-        inputs = () if self.row.region is None else self.row.region.inputs
+        inputs = () if self.row.subgraph is None else self.row.subgraph.inputs
         found = [self.rows[name].tensor.metrics for name in inputs if name in self.rows]
         return any(one is not None and (one.new_nan or one.new_inf) for one in found)
 
@@ -147,11 +147,11 @@ def _out_of_range_nodes(case: _Case, tensor: DumpedTensor) -> tuple[str, ...]:
 def _passed_on(case: _Case) -> Diagnosis | None:
     """An error of which more than half was there before; a clipped input may add where the error does not show."""
     added, came_in = case.row.error_added, case.row.input_error
-    if added is None or came_in is None or case.row.region is None or not case.row.region.inputs:
+    if added is None or came_in is None or case.row.subgraph is None or not case.row.subgraph.inputs:
         return None
     if not case.inputs_broken() and (came_in == 0 or added > _PASSED_ON * came_in):
         return None
-    worst = max(case.row.region.inputs, key=lambda name: _error_of(case.rows.get(name)))
+    worst = max(case.row.subgraph.inputs, key=lambda name: _error_of(case.rows.get(name)))
     return Diagnosis(f"passed on from {worst}", None, ())
 
 
@@ -226,9 +226,9 @@ def _values(case: _Case) -> Diagnosis | None:
 def _cancellation(case: _Case) -> Diagnosis | None:
     """Small differences of large numbers: the absolute error stays, the numbers it belonged to are gone."""
     nodes = case.nodes
-    if not nodes or nodes[-1].op not in _CANCELLING or case.row.region is None:
+    if not nodes or nodes[-1].op not in _CANCELLING or case.row.subgraph is None:
         return None
-    before = max((_rms(name, case.model) for name in case.row.region.inputs if name in case.rows), default=0.0)
+    before = max((_rms(name, case.model) for name in case.row.subgraph.inputs if name in case.rows), default=0.0)
     after = _rms(case.row.tensor.name, case.model)
     came_in = (case.row.input_error or 0.0) > 0
     if not after or before / after < _CANCELLATION or not came_in or not case.metrics.error:

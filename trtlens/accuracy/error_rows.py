@@ -104,7 +104,7 @@ def _facts(row: Judged, model: Model) -> dict[str, Any]:
         "tensor": row.tensor.name,
         "producer": None if node is None else node.name,
         "op": None if node is None else node.op,
-        "inputs": None if row.region is None else list(row.region.inputs),
+        "inputs": None if row.subgraph is None else list(row.subgraph.inputs),
         "status": row.tensor.status,
         "reason": row.tensor.reason,
         "reference_dtype": row.tensor.reference_dtype,
