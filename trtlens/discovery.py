@@ -1,4 +1,4 @@
-"""Packages in which every module declares one thing: a view, a chart, a finding. A new module is found by being there."""
+"""Packages in which every module declares one thing: a view, a chart, a finding. A new module needs no registration."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a notebook shows: a run as the report's first screen, a view as its rows; neither holds a script."""
+"""Notebook output: a run as the report's overview card, a view as a table; both without scripts."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def fragment(run: Run) -> str:
 
 @dataclass(frozen=True, slots=True)
 class ShownView:
-    """One view of a run; a notebook displays its rows, `chart` its picture."""
+    """One view of a run: a notebook displays its rows, `chart` draws its chart."""
 
     run: Run
     name: str

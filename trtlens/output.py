@@ -150,7 +150,7 @@ def console(stream: IO[str] | None = None) -> Console:
 
 
 def wrapped(text: str, used: int = 0) -> list[str]:
-    """Prose in lines that fit the terminal beside ``used`` characters, broken at blanks, and never within a `command`.
+    """Prose in lines that fit the terminal next to ``used`` characters, broken at spaces, and never within a `command`.
 
     A pipe gets one line of any length.
     """
@@ -208,7 +208,7 @@ def cell_text(name: str, value: Any) -> str:
 
 
 def is_number(text: str) -> bool:
-    """Whether a cell's text is a number, which stands on the right."""
+    """Whether a cell's text is a number, which is aligned to the right."""
     return _NUMBER.fullmatch(text) is not None
 
 

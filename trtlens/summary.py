@@ -79,7 +79,7 @@ def _summarise(run: Run, build: dict[str, Any]) -> BuildSummary:
 
 
 def _ended(ending: Ending | None) -> list[Fact]:
-    """Why there is no engine, before all that is known of a build."""
+    """Why there is no engine: the first fact of a build."""
     if ending is None or ending.state == FINISHED:
         return []
     if ending.state == MIXED:
@@ -88,7 +88,7 @@ def _ended(ending: Ending | None) -> list[Fact]:
 
 
 def _lines(build: dict[str, Any]) -> list[Fact]:
-    """Where in the log the build stands; nothing for a run that has no log."""
+    """The build's lines of the log; nothing for a run without a log."""
     return [Fact("lines", f"{build['first_line']:,} to {build['last_line']:,}")] if build["last_line"] else []
 
 
@@ -188,7 +188,7 @@ def _figure(figure: Figure) -> str:
 
 
 def _measured(run: Run) -> list[Fact]:
-    """The run's own samples: queued inferences, and the layers' sum beside them."""
+    """Median GPU time of the run's own samples of queued inferences."""
     from trtlens.statistics import summarize  # noqa: PLC0415  numpy: a log without samples does without
 
     times = run["run_times"].filter(pc.not_equal(run["run_times"]["pass"], array(["latency"], pa.string())[0]))
@@ -202,7 +202,7 @@ def _measured(run: Run) -> list[Fact]:
 def _messages(run: Run) -> tuple[tuple[str, str, int, str], ...]:
     """Severity, code, count and first line of text: errors in the order of the log, then what was said most often.
 
-    The second line of a warning belongs to the one above it, and is left out.
+    The second line of a warning belongs to the first and is left out.
     """
     rows = [row for row in kept_rows(run, "messages").to_pylist() if row["severity"] in _SEVERE or row["code"]]
     groups: dict[tuple[str, str], list[dict[str, Any]]] = {}
@@ -226,7 +226,7 @@ def _count(found: Sequence[dict[str, Any]]) -> int:
 
 
 def _telling(found: Sequence[dict[str, Any]]) -> str:
-    """The first text that is no frame around a node of the model."""
+    """The first text that is not a frame around an ONNX node."""
     texts = [_first_line(row) for row in found]
     return next((text for text in texts if not text.endswith(_FRAMES)), texts[0])
 

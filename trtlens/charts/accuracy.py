@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 _FLOOR = 1e-9
-"""An error of 0 has no place on a logarithmic axis: it is drawn here, and the hover text tells the truth."""
+"""An error of 0 cannot be drawn on a logarithmic axis: it is drawn here, and the hover text gives the value."""
 
 
 def chart(table: pa.Table) -> go.Figure:
@@ -75,7 +75,7 @@ def chart(table: pa.Table) -> go.Figure:
 
 
 def _outline(row: dict[str, Any]) -> tuple[float, str]:
-    """Width and colour: what is wrong or suspect stands out."""
+    """Width and colour of a point's outline, which marks wrong and suspect tensors."""
     return (0.8, "rgba(90,100,110,0.8)") if row["verdict"] in (None, "ok") else (2.5, ORANGE)
 
 

@@ -20,7 +20,7 @@ _MOST_NAMES = 3
 _ROOM = 0.8
 """Share of the axis up to which a name has room on the right of its point."""
 _STEP = 22
-"""Pixels between the names of points that lie together: above, beside and below them."""
+"""Vertical distance in pixels between the names of neighbouring points."""
 
 
 def chart(table: pa.Table) -> go.Figure:
@@ -47,7 +47,7 @@ def chart(table: pa.Table) -> go.Figure:
 
 
 def _names(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The names of the layers that add most error for their time, each on the side where there is room."""
+    """Names of the layers that add most error for their time, each on the side of its point with room."""
     best = sorted(rows, key=lambda row: -row["error_added"] / row["time_ms"])[:_MOST_NAMES]
     ends = [log10(1000 * choose(row["time_ms"] for row in rows)) for choose in (min, max)]
     names = []

@@ -67,7 +67,7 @@ def _largest(timed: pa.Table) -> str:
 
 
 def _strip(place: int, precision: str, rows: list[dict[str, Any]]) -> go.Scatter:
-    # Neighbours in the log stand apart: a fixed sequence spreads the points, the same at each drawing.
+    # A fixed sequence spreads neighbouring points, the same in every drawing.
     offsets = [((number * 0.618) % 1 - 0.5) * 2 * _SPREAD for number in range(len(rows))]
     return go.Scatter(
         x=[row["time_ms"] * 1000 for row in rows], y=[round(place + offset, 3) for offset in offsets], mode="markers",

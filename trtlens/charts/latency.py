@@ -1,4 +1,4 @@
-"""Every inference's time in order, with what the GPU's clock and power were beside it."""
+"""Time of every inference in order, with the GPU's clock and power below."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ NO_SAMPLES = (
     "of trtexec's performance summary, where the log has one, are in the view latency"
 )
 MOST_POINTS = 2000
-"""Points drawn for one pass: beyond them the smallest and largest of each stretch stand for it."""
+"""Most points drawn for one pass: of more only the smallest and largest of each interval are drawn."""
 _PASSES = {"timing": "queued back to back", "latency": "one at a time", "trtexec": "trtexec"}
 
 
@@ -73,7 +73,7 @@ def _line(name: str, group: pd.DataFrame, start: int, ink: str) -> go.Scatter:
 
 
 def kept_points(values: NDArray[np.float64]) -> NDArray[np.int64]:
-    """Positions that are drawn: all, or the smallest and largest of equal stretches, so that no spike is lost."""
+    """Positions that are drawn: all, or the smallest and largest of equal intervals, so that no spike is lost."""
     if len(values) <= MOST_POINTS:
         return np.arange(len(values))
     edges = np.linspace(0, len(values), MOST_POINTS // 2 + 1).astype(np.int64)

@@ -55,7 +55,7 @@ def chart(comparison: Comparison, number: int) -> go.Figure:
 
 
 def _stretched(comparison: Comparison, number: int) -> str:
-    """Said at the axis where the layers' differences are not parts of an inference's."""
+    """Note at the axis if the layers' differences are not parts of an inference's."""
     return "" if comparison.adds_up[number] is not False else "<br>by the layers' clock, not an inference's"
 
 

@@ -69,7 +69,7 @@ def _points(precision: str, work: Sequence[LayerWork]) -> go.Scatter:
 
 
 def _roofs(peaks: Peaks, work: Sequence[LayerWork]) -> list[go.Scatter]:
-    """The memory's slope up to each roof that a layer here stands under."""
+    """The memory-bandwidth slope and the peak rate for each precision and core type in use."""
     roofs = {}
     for one in work:
         rate = peaks.rate(one.precision, one.unit) if one.precision else None

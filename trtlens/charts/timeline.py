@@ -14,9 +14,9 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 _ABOVE = 0.025
-"""How far above its bar a triangle stands, as a share of the tallest bar."""
+"""Distance of a triangle above its bar, as a share of the tallest bar."""
 _THIN = 400
-"""Bars beyond which the gap between them would take more room than they do."""
+"""Number of bars from which gaps would be wider than the bars."""
 
 
 def chart(table: pa.Table) -> go.Figure:

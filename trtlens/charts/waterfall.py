@@ -55,7 +55,7 @@ def chart(comparison: Comparison, number: int) -> go.Figure:
 
 
 def _sums(comparison: Comparison, number: int) -> str:
-    """What the steps are sums of, and that they are no inference's where they do not add up to its difference."""
+    """Axis title: what the steps are sums of, with a note if they do not add up to the inference's difference."""
     named = _SUMS[comparison.judged_on == "tuner"]
     return named if comparison.adds_up[number] is not False else f"{named}<br>not the inference's difference"
 

@@ -1,4 +1,4 @@
-"""The command ``compare``: several runs of one model beside one another, and checks for CI."""
+"""The command ``compare``: runs of one model compared, and checks for CI."""
 
 from __future__ import annotations
 
@@ -241,14 +241,14 @@ def _cells(comparison: Comparison, row: ChangeRow) -> tuple[str | float | None, 
 
 
 def escape(text: str) -> str:
-    """``text`` so that a reader of Markdown shows it as it is: no name can format, link or mention."""
+    """``text`` escaped for Markdown: no name can format, link or mention."""
     return _SPECIAL.sub(
         lambda match: "\\" + match[0] if match[0] not in "@<>&" else f"&#{ord(match[0])};", visible(text)
     )
 
 
 def markdown_table(headings: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
-    """A table; numbers stand to the right, unknown is empty."""
+    """A table; numbers are aligned to the right, unknown is empty."""
     cells = [[_cell(value) for value in row] for row in rows]
     numeric = [any(row[i] for row in cells) and all(_is_number(row[i]) for row in cells) for i in range(len(headings))]
     lines = [_line(map(escape, headings)), _line("---:" if right else "---" for right in numeric)]

@@ -41,8 +41,8 @@ _ISSUES = "https://github.com/trtlens/trtlens/issues"
 
 
 def exit_code(error: BaseException, *, debug: bool) -> int:
-    """Say on stderr why a command ended, and give the exit code; ``debug`` prints the traceback too."""
-    if STOPS.received is not None or isinstance(error, KeyboardInterrupt):  # what fails on the way out says nothing
+    """Print on stderr why a command ended, and return the exit code; ``debug`` also prints the traceback."""
+    if STOPS.received is not None or isinstance(error, KeyboardInterrupt):  # errors after a signal are of no interest
         return _SIGNALLED + (STOPS.received or signal.SIGINT)
     if isinstance(error, BrokenPipeError):
         abandon_output()
@@ -77,7 +77,7 @@ def _crash(error: BaseException, *, debug: bool) -> int:
 
 
 def _kept(error: BaseException) -> str:
-    """Write the traceback into a file of its own, and say where it is."""
+    """Write the traceback to a new file, and say where it is."""
     lines = traceback.format_exception(error)
     facts = f"trtlens {VERSION}, Python {platform.python_version()}, {platform.platform()}\n{sys.argv[1:]!r}\n\n"
     try:
@@ -98,7 +98,7 @@ class OutputError(OSError):
 
 
 class _Output(io.FileIO):
-    """A descriptor whose errors in writing can be told from those of other files."""
+    """Standard output's descriptor, whose write errors become `OutputError`."""
 
     def write(self, data: Buffer, /) -> int:
         """Write bytes as `io.FileIO` does."""

@@ -47,7 +47,7 @@ def find(run: Run, against: Run | None = None) -> list[Found]:
 
 
 def _builds_with_rows(run: Run) -> list[int]:
-    """Numbers of the builds of which a rule could say something: a log can hold thousands of banners and nothing else."""
+    """Numbers of the builds of which a rule could say something: a log can consist of thousands of banners and nothing else."""
     builds = run["builds"]
     mixed = builds.filter(pc.is_valid(builds["mixed_line"]))[
         "build"
@@ -93,9 +93,9 @@ def unlike(run: Run, against: Run) -> tuple[Mismatch, ...]:
 
 
 def find_across(runs: Sequence[tuple[str, Run]]) -> list[Found]:
-    """What is found about two of several runs of one build each, in whatever order they stand; ``build`` is the run's place.
+    """Findings about each ordered pair of several runs of one build each; ``build`` is the position of the run.
 
-    Pairs of different models, or without engine layers, are passed over.
+    Pairs of different models, or without engine layers, are skipped.
     """
     engines = [
         (place, name, Engine(run, number))

@@ -64,7 +64,7 @@ class Engine:
 
     @cached_property
     def subjects(self) -> dict[int, Subject]:
-        """What is known of each layer that computes, by index; parts of Myelin regions left out."""
+        """Each layer that computes with its tuning record, by index; without parts of Myelin regions."""
         nodes = [node for node in self.graph.nodes.values() if not node.is_reformat and node.type not in NO_WORK]
         found = {node.index: self._build.subject(node) for node in nodes}
         return {index: subject for index, subject in found.items() if subject.region is None}
@@ -103,7 +103,7 @@ class Engine:
         return [cost_ms for cost_ms in own if cost_ms is not None]
 
     def saving(self, node: Node, chosen_ms: float, other_ms: float) -> float | None:
-        """What a layer would take less by the engine's clock with another tactic, which the tuner timed beside the chosen."""
+        """Time that a layer would save, by the engine's clock, with another tactic that the tuner timed."""
         time_ms = self.known(node)
         return None if time_ms is None or not chosen_ms else time_ms * (chosen_ms - other_ms) / chosen_ms
 
@@ -132,7 +132,7 @@ class Engine:
 
     @property
     def is_captured(self) -> bool:
-        """Whether run.json is about this build: the engine's, not the network's that INT8 was calibrated with."""
+        """Whether run.json describes this build, and not the network that INT8 was calibrated with."""
         return bool(self.row["is_build"] and not self.row["is_calibration"])
 
     @cached_property
@@ -167,7 +167,7 @@ class Engine:
 
     @cached_property
     def floor_ms(self) -> tuple[float, int] | None:
-        """What a layer costs that does next to nothing: the median of the smallest copies, and how many those are."""
+        """Cost of a layer that does almost nothing: the median time of the smallest copies, and their number."""
         times = sorted(timed.time_ms for timed in self.launched if timed.node.is_reformat and _is_small(timed.node))
         if len(times) < _FEWEST_COPIES:
             return None

@@ -133,7 +133,7 @@ class BuildRule(Rule["Engine"]):
 
     Attributes:
         add_second_run: takes the finding, and its build beside that of a second run of the same model; gives the finding
-            with what the second run tells, of which ``second_run`` is the description.
+            with what the second run adds, which ``second_run`` describes.
     """
 
     _: KW_ONLY
@@ -141,7 +141,7 @@ class BuildRule(Rule["Engine"]):
     second_run: str = ""
 
     def find_beside(self, pair: Pair) -> Finding | None:
-        """The finding about the first build of a pair, with what the second tells."""
+        """The finding about the first build of a pair, with what the second adds."""
         found = self.find(pair.engine)
         return found if found is None or self.add_second_run is None else self.add_second_run(found, pair)
 

@@ -23,7 +23,7 @@ NO_TIMES = "not known: the run has no time of these layers"
 
 @dataclass(frozen=True, slots=True)
 class Stake:
-    """Milliseconds of one inference, None where they are not known, and what they stand on or why they are not known."""
+    """Milliseconds of one inference (None if not known), and what they are based on or why they are not known."""
 
     time_ms: float | None
     basis: str
@@ -31,7 +31,7 @@ class Stake:
 
 @dataclass(frozen=True, slots=True)
 class Clock:
-    """Where the layers' times come from and what they add up to, beside the time of a whole inference."""
+    """The source of the layers' times and their sum, and the time of a whole inference."""
 
     source: str
     total_ms: float | None
@@ -44,7 +44,7 @@ class Clock:
 
     @property
     def whole(self) -> str:
-        """What shares are taken of, in words."""
+        """The total that shares refer to, in words."""
         total = "unknown time" if self.total_ms is None else duration(self.total_ms)
         return f"all layers' {total} by {self.source}"
 

@@ -1,4 +1,4 @@
-"""Tables and figures as the page carries them: columns of numbers and dictionaries of texts, packed.
+"""Tables and figures as the page contains them: columns of numbers and dictionaries of texts, packed.
 
 A packed block is JSON in ASCII, compressed, in base64: no name in it can end a script or be taken for markup, and the
 same input gives the same bytes (the compressor's header holds no time). Control characters and text-direction marks
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 _DIGITS = 7
 _LEVEL = 5
-"""Of compression: the slower ones win a hundredth of the size."""
+"""Compression level: slower ones save 1 % of the size."""
 
 
 def to_json(value: Any) -> str:

@@ -1,4 +1,4 @@
-"""Every chart of a report as an image of its own, through Plotly's renderer (extra ``images``)."""
+"""Each chart of a report as an image, by Plotly's renderer (extra ``images``)."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def write_images(
 
 
 def check_images_folder(folder: Path) -> None:
-    """Ask whether images can be written into a folder of that name, before the work that makes them.
+    """Check, before any work, that images can be written into a folder of that name.
 
     Raises:
         TrtlensError: something else has the name.
@@ -74,7 +74,7 @@ def _put(image: bytes, place: Path) -> Path:
 
 
 def _marked_png(image: bytes) -> bytes:
-    """The image with a text chunk ``Software`` behind its header, which takes the first 33 bytes."""
+    """The image with a text chunk ``Software`` after its header, which takes the first 33 bytes."""
     chunk = b"tEXtSoftware\0" + GENERATOR.encode()
     length, check = struct.pack(">I", len(chunk) - 4), struct.pack(">I", zlib.crc32(chunk))
     return image[:_PNG_HEADER_BYTES] + length + chunk + check + image[_PNG_HEADER_BYTES:]

@@ -36,7 +36,7 @@ _MEANINGS = {
     "GPU": "the GPU that the engine was built on",
     "TensorRT": "TensorRT version that built the engine, from the log or run.json",
     "precisions allowed": "precisions that the builder was allowed to use, as trtexec prints them; those in use are below",
-    "build": "which build of the log is shown; RUN@2 picks the second",
+    "build": "which build of the log is shown; RUN@2 selects the second",
     "layers": "layers of the engine, including those that launch no kernel",
 }
 """What each fact of a card means, on hover."""

@@ -33,7 +33,7 @@ _MOST_CHARACTERS_IN_TITLE = 120
 def render(subjects: Sequence[Subject]) -> str:
     """The whole page for runs in the order given, the first being the baseline of comparisons; the same runs, the same text."""
     collecting = gc.isenabled()
-    gc.disable()  # rows pile up and hold no cycles: looking for some would take a quarter of the time
+    gc.disable()  # many rows, no cycles: searching for cycles would take a quarter of the time
     try:
         return _render(subjects)
     finally:
@@ -76,7 +76,7 @@ def _card(subjects: Sequence[Subject], place: int, compared: Compared) -> str:
 
 
 def _blocks(subjects: Sequence[Subject], compared: Compared | None, plotly: str) -> dict[str, str]:
-    """The data of the page by the name of its block; they are packed beside the work on the next one."""
+    """The data of the page by the name of its block; each is packed while the next is computed."""
     with ThreadPoolExecutor() as pool:
         packing = {"plotly": pool.submit(pack, plotly), "page-data": pool.submit(pack, to_json(page_data(subjects)))}
         for place, subject in enumerate(subjects):
@@ -87,7 +87,7 @@ def _blocks(subjects: Sequence[Subject], compared: Compared | None, plotly: str)
 
 
 def _fill(template: str, parts: dict[str, str]) -> str:
-    """The template with each ``{{part}}`` in its place; what a part holds is never looked at for another."""
+    """The template with each ``{{part}}`` filled in; parts are not searched for further parts."""
     pieces = template.split("{{")
     return pieces[0] + "".join(parts[piece.split("}}", 1)[0]] + piece.split("}}", 1)[1] for piece in pieces[1:])
 
@@ -97,7 +97,7 @@ def _asset(name: str) -> str:
 
 
 def _script() -> str:
-    """The page's script: the parts in one function, so that nothing of it is global."""
+    """The page's script: its parts in one function, without globals."""
     return '(() => {\n"use strict";\n' + "\n".join(_asset(name) for name in _SCRIPTS) + "\n})();\n"
 
 

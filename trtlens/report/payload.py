@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from trtlens.runs.run import Run
 
 MOST_CANDIDATES = 60_000
-"""Candidates of one run that the page carries."""
+"""Most candidates of one run on the page."""
 _CANDIDATES = (
     "layer", "op", "precision", "unit", "time_ms", "outcome", "chosen", "tactic_name", "input_formats", "output_formats", "runner",
     "tactic_id", "split_k", "reason", "scratch_requested_bytes", "line",
@@ -119,7 +119,7 @@ def thin_candidates(table: pa.Table, most: int = MOST_CANDIDATES) -> tuple[pa.Ta
 
 
 def _table(subject: Subject, view: str) -> pa.Table:
-    """A view; the row of ``tactics`` that has no layer is the sum of the others, and says so."""
+    """A view; the row of sums of ``tactics`` gets a name."""
     table = subject.view(view)
     if view != "tactics":
         return table
@@ -128,7 +128,7 @@ def _table(subject: Subject, view: str) -> pa.Table:
 
 
 def _tuned(run: Run) -> dict[str, list[str | None]]:
-    """For each layer the tuner's name and operation, and the layer that is alike where the record is that one's."""
+    """For each layer the tuner's name and operation, and the identical layer if the record is that layer's."""
     rows = {row["layer_index"]: row for row in run["tuned_layers"].to_pylist()}
     names = dict(zip(run["layers"]["index"].to_pylist(), run["layers"]["name"].to_pylist(), strict=True))
     found = {}
@@ -164,7 +164,7 @@ def compare(subjects: Sequence[Subject]) -> Compared:
 
 
 def comparison_data(compared: Compared, count: int) -> dict[str, Any]:
-    """Figures for each run that is held against the baseline, and the tables of all."""
+    """Figures for each run compared with the baseline, and the tables of all."""
     from trtlens.comparison.result_tables import (  # noqa: PLC0415
         change_table,
         region_table,
@@ -190,7 +190,7 @@ def comparison_data(compared: Compared, count: int) -> dict[str, Any]:
 
 
 def _of_regions(comparison: Comparison, table: pa.Table, leading: Sequence[str]) -> dict[str, Any]:
-    """A table whose rows are of a run and a region, the telling columns first; ``picks`` are the layers that rows stand for."""
+    """A table of rows by run and region, leading columns first; ``picks`` are the layers that the rows select."""
     from trtlens.charts.regions import main_layer  # noqa: PLC0415
 
     layers = {
@@ -207,7 +207,7 @@ def _kernels(names: pa.ChunkedArray) -> list[str]:
 
 
 def _kernel(name: str) -> dict[str, str]:
-    """What the kernel's name says, in words; what it does not say is left out."""
+    """Facts that the kernel's name states, as text."""
     kernel = read_kernel(name)
     found = {}
     for fact in _KERNEL_FACTS:

@@ -1,4 +1,4 @@
-"""One run as the report shows it: one of its builds, the views of it made once, and what was left out."""
+"""One run as the report shows it: one of its builds, with views computed once."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """A run with one build only; ``builds`` are the numbers that the run holds in all."""
+    """A run reduced to one build; ``builds`` are the numbers of all its builds."""
 
     name: str
     run: Run

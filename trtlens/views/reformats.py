@@ -84,7 +84,7 @@ def _text(tensor: Tensor | None) -> str | None:
 
 
 def _padded(source: Tensor | None, target: Tensor | None) -> int | None:
-    """Channels behind a reformat that fills its vectors with zeros; the channel is the third axis from the end."""
+    """Channels after a reformat that pads its vectors with zeros; the channel is the third axis from the end."""
     if source is None or target is None or target.dims is None or target.vector_width is None or len(target.dims) < 3:
         return None
     channels, width = target.dims[1 if len(target.dims) > 3 else 0], target.vector_width

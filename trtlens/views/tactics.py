@@ -58,7 +58,7 @@ _SUMMED = ("chosen_ms", "best_ms", "regret_ms", "measured_ms", "over_ms")
 
 
 def table(run: Run) -> pa.Table:
-    """Layers in execution order, then a row of sums over the layers whose tactic has a time of its own or a twin's."""
+    """Layers in execution order, then sums over the layers whose tactic was timed, for them or for an identical layer."""
     rows = [row for build in builds_with_layers(run) for row in _build_rows(run, build)]
     return COLUMNS.table({column.name: [row.get(column.name) for row in rows] for column in COLUMNS.columns})
 

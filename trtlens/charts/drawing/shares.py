@@ -81,6 +81,6 @@ def read_tree(table: pa.Table) -> Tree:
 
 
 def _short(kernel: str) -> str:
-    """What tells kernels apart in little room: family, operation and tile, where the name says them."""
+    """A short name of a kernel: family, operation and tile, if its name states them."""
     known = read_kernel(kernel)
     return " ".join(part for part in (known.family, known.operation, known.tile) if part) or kernel

@@ -1,4 +1,4 @@
-"""How charts look: colours of precisions made safe by patterns, both themes, and names as harmless text."""
+"""How charts look: colours and patterns of precisions, both themes, and names as text without markup."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ PATTERNS = {
     "fp32": "/", "tf32": "\\", "fp16": "", "bf16": ".", "fp8": "-", "fp4": "+", "int8": "x", "int4": "|",
     "int32": ".", "int64": ".", "bool": ".", UNKNOWN: "",
 }  # fmt: skip
-"""A pattern for each precision: red, orange and green are one colour to some eyes, the patterns are not."""
+"""A pattern for each precision, because some people cannot distinguish red, orange and green."""
 SYMBOLS = {
     "fp32": "square", "tf32": "square-open", "fp16": "circle", "bf16": "circle-open", "fp8": "triangle-up",
     "fp4": "triangle-down", "int8": "diamond", "int4": "diamond-open", UNKNOWN: "x-thin-open",
 }  # fmt: skip
 GREY = "#8b95a3"
 BLUE, ORANGE = "#3987d6", "#d97706"
-"""Faster and slower, less and more: a pair that all eyes tell apart."""
+"""Faster and slower, less and more: a pair of colours that everyone can distinguish."""
 
 _LONGEST = 70
 _MARGIN_TOP, _TITLE_HEIGHT = 32, 32
@@ -34,7 +34,7 @@ _MUTED = 0.14
 
 
 def colour(precision: str | None) -> str:
-    """The explorer's colour of a precision, a little muted so that large areas of it can be looked at."""
+    """Engine explorer's colour of a precision, muted for large areas."""
     base = PRECISION_COLOURS.get(precision or "")
     if base is None:
         return GREY
@@ -48,7 +48,7 @@ def _mixed(base: str, other: tuple[int, int, int], share: float) -> str:
 
 
 def fill(precision: str | None) -> dict[str, Any]:
-    """The marker of a bar that stands for a precision."""
+    """The marker of a bar of a precision."""
     return {"color": colour(precision), "pattern": pattern(precision), "line": {"width": 0}}
 
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 _SMALL_BYTES = 64 * 1024
 _NOT_FOLDABLE = (
-    "no ONNX node stands between these constants and the layers that read them, so folding cannot help: store each constant in the "
+    "no ONNX node lies between these constants and the layers that read them, so folding cannot help: store each constant in the "
     "type that its reader computes in"
 )
 
@@ -49,7 +49,7 @@ def _moved(found: Sequence[Reformat]) -> str:
     if not sizes:
         return ""
     few = sum(sizes) <= _SMALL_BYTES * len(sizes)
-    return f" They move {byte_size(sum(sizes))} in all" + (
+    return f" They move {byte_size(sum(sizes))} in total" + (
         ": the cost is launching the copies, not moving the bytes." if few else "."
     )
 

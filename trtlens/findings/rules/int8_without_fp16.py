@@ -17,7 +17,7 @@ _WORTH_SHARE = 0.05
 
 
 def finding(engine: Engine) -> Finding | None:
-    """What runs in FP32 for want of FP16."""
+    """Layers that run in FP32 because FP16 is not allowed."""
     int8, fp16 = engine.flags.allowed("int8"), engine.flags.allowed("fp16")
     if not int8.enabled or fp16.enabled is not False or engine.flags.allowed("bf16").enabled:
         return None

@@ -33,7 +33,7 @@ def finding(engine: Engine) -> Finding | None:
 
 
 def _waiting(timing: Timing, launches: int) -> str:
-    """The two times beside one another, where they are known."""
+    """The host's and the GPU's time, where both are known."""
     text = "The host launches kernels more slowly than the GPU runs them, so the GPU's time includes waiting."
     if timing.enqueue_ms is not None and timing.inference_ms is not None:
         text = (

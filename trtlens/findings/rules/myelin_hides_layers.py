@@ -1,4 +1,4 @@
-"""One Myelin region stands for a large part of the engine, and its kernels are not listed."""
+"""One Myelin region takes a large part of the engine's time, and its kernels are not listed."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _OPENED_FROM = 9
 
 
 def finding(engine: Engine) -> Finding | None:
-    """The largest region, with what is known of it."""
+    """The largest region: its time and its ONNX nodes."""
     hidden = [node for node in engine.graph.nodes.values() if node.type == "Myelin"]
     if not hidden:
         return None

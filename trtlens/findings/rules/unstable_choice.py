@@ -19,7 +19,7 @@ _NOISE = 0.01
 
 
 def finding(engine: Engine) -> Finding | None:
-    """Each such layer with both tactics."""
+    """Each such layer with its two tactics."""
     if engine.flags.timing_cache is not None:
         return None
     judged = [
