@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from math import log10
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 import plotly.graph_objects as go
 
 from trtlens.charts.drawing.chart import Chart, MissingData
 from trtlens.charts.drawing.layer_rows import NO_TIMES
-from trtlens.charts.drawing.style import GREY, SYMBOLS, UNKNOWN, by_precision, colour, figure, log_axis, plain
+from trtlens.charts.drawing.style import GREY, SYMBOLS, colour, figure, log_axis, of_precisions, plain
 from trtlens.quantities import duration
 from trtlens.views import VIEWS
 
@@ -36,10 +37,7 @@ def chart(table: pa.Table) -> go.Figure:
     rows = [row for row in compared if row["time_ms"] and row["layer_index"] is not None and row["error_added"] > 0]
     if not rows:
         raise MissingData(f"no compared tensor that adds error comes from a layer with a time: {NO_TIMES}")
-    traces = [
-        _points(precision, [row for row in rows if (row["precision"] or UNKNOWN) == precision])
-        for precision in by_precision(row["precision"] or UNKNOWN for row in rows)
-    ]
+    traces = [_points(*group) for group in of_precisions(rows, itemgetter("precision")).items()]
     return figure(
         traces, annotations=_names(rows), height=360, showlegend=True, xaxis=log_axis("time of the layer [µs]"),
         yaxis=log_axis("error that it adds", nticks=4),

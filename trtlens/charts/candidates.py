@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 import plotly.graph_objects as go
@@ -9,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from trtlens.charts.drawing.chart import Chart, MissingData
-from trtlens.charts.drawing.style import SYMBOLS, UNKNOWN, by_precision, colour, figure, log_axis, plain
+from trtlens.charts.drawing.style import SYMBOLS, UNKNOWN, colour, figure, log_axis, of_precisions, plain
 from trtlens.quantities import duration
 from trtlens.tables.arrays import known_true
 
@@ -41,9 +42,9 @@ def chart(run: Run, layer: str | None = None) -> go.Figure:
         raise MissingData(
             f"the tuner timed no tactic of {name!r}: it may have reused the times of an identical layer or of a timing cache"
         )
-    strips = by_precision(row["precision"] or UNKNOWN for row in rows)
-    traces = [_strip(place, precision, [row for row in rows if (row["precision"] or UNKNOWN) == precision])
-              for place, precision in enumerate(strips)]  # fmt: skip
+    groups = of_precisions(rows, itemgetter("precision"))
+    traces = [_strip(place, *group) for place, group in enumerate(groups.items())]
+    strips = list(groups)
     chosen = [(strips.index(row["precision"] or UNKNOWN), row) for row in rows if row["chosen"]]
     if chosen:
         traces.append(go.Scatter(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from operator import attrgetter
 from typing import TYPE_CHECKING
 
 import plotly.graph_objects as go
@@ -10,7 +11,7 @@ from trtlens.charts.drawing.chart import Chart, MissingData
 from trtlens.charts.drawing.layer_rows import NO_TIMES
 from trtlens.charts.drawing.layer_work import LayerWork, read_work
 from trtlens.charts.drawing.peaks import Peaks, peaks_of
-from trtlens.charts.drawing.style import GREY, SYMBOLS, UNKNOWN, by_precision, colour, figure, log_axis, plain
+from trtlens.charts.drawing.style import GREY, SYMBOLS, UNKNOWN, colour, figure, log_axis, of_precisions, plain
 from trtlens.quantities import byte_size, duration, number
 from trtlens.views import VIEWS
 
@@ -39,8 +40,7 @@ def chart(run: Run) -> go.Figure:
         raise MissingData(VIEWS["layers"].empty if not run["layers"].num_rows else _NO_WORK if timed else NO_TIMES)
     gpus = run["builds"]["gpu"].drop_null().to_pylist()
     peaks = peaks_of(gpus[-1] if gpus else None)
-    traces = [_points(precision, [one for one in work if (one.precision or UNKNOWN) == precision])
-              for precision in by_precision(one.precision or UNKNOWN for one in work)]  # fmt: skip
+    traces = [_points(*group) for group in of_precisions(work, attrgetter("precision")).items()]
     note = f"no data-sheet peaks for {plain(gpus[-1]) if gpus else 'the GPU, which the run does not name'}:<br>points without roofs"
     if peaks is not None:
         traces = [*_roofs(peaks, work), *traces]

@@ -100,24 +100,6 @@ def _positions(run: Run) -> pd.DataFrame:
     return times.sort_values(["build", "index"]).rename(columns={"layer": "name"})
 
 
-def tensor_text(tensors: pd.DataFrame) -> pd.Series:
-    """One text for each tensor: type, layout or vector width, dimensions, as ``int8 chw32 [8,512,7,7]``."""
-    return pd.Series([_text(*row) for row in zip(
-        tensors["dtype"], tensors["format"], tensors["vector_width"], tensors["dims"], strict=True
-    )], index=tensors.index, dtype="string")  # fmt: skip
-
-
-def _text(dtype: str | None, layout: str | None, width: int | None, dims: list[int | None] | None) -> str:
-    parts = [dtype if isinstance(dtype, str) else "?"]
-    if isinstance(layout, str):
-        parts.append(layout)
-    elif not pd.isna(width) and width is not None and width > 1:
-        parts.append(f"/{width}")
-    if dims is not None:
-        parts.append("[" + ",".join("?" if size is None or pd.isna(size) else str(int(size)) for size in dims) + "]")
-    return " ".join(parts)
-
-
 def work_of(layers: pd.DataFrame) -> pd.Series:
     """``compute``, ``reformat`` or ``none`` for each layer."""
     work = pd.Series("compute", index=layers.index, dtype="string")

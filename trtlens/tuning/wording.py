@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from functools import lru_cache
+from typing import TYPE_CHECKING
 
 from trtlens_parsers.strides import StridedTensor, read_strides_list
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 NOTHING = "nothing"
 _MOST_OPERANDS = 4
@@ -24,6 +28,18 @@ def compared(time_ms: float, base_ms: float, base: str) -> str:
 def counted(count: int, one: str, many: str) -> str:
     """A number with what it counts: ``1 layer runs``, ``1,200 layers run``."""
     return f"{count:,} {one if count == 1 else many}"
+
+
+def tensor_text(dtype: str | None, layout: str | None, width: int | None, dims: Sequence[int | None] | None) -> str:
+    """Type, layout (else vector width) and dimensions of a tensor: ``int8 chw32 [8,512,7,7]``."""
+    parts = [dtype or "?"]
+    if layout is not None:
+        parts.append(layout)
+    elif width is not None and width > 1:
+        parts.append(f"/{width}")
+    if dims is not None:
+        parts.append("[" + ",".join("?" if size is None else str(size) for size in dims) + "]")
+    return " ".join(parts)
 
 
 @lru_cache(maxsize=4096)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from trtlens.engine.times import arrow, frame, layers_with_times, tensor_text
+from trtlens.engine.times import arrow, frame, layers_with_times
 from trtlens.tables.schema import declare
+from trtlens.tuning.wording import tensor_text
 from trtlens.views import NO_LAYERS, View
 
 if TYPE_CHECKING:
@@ -35,6 +36,7 @@ COLUMNS = declare(
     line | int | | line of the log
     """,
 )  # fmt: skip
+_TEXT = ("dtype", "format", "vector_width", "dims")
 
 
 def table(run: Run) -> pa.Table:
@@ -43,7 +45,9 @@ def table(run: Run) -> pa.Table:
         return COLUMNS.empty()
     layers = layers_with_times(run)
     tensors = frame(run["layer_tensors"])
-    tensors["text"] = tensor_text(tensors)
+    tensors["text"] = [
+        tensor_text(*row) for row in zip(*(run["layer_tensors"][name].to_pylist() for name in _TEXT), strict=True)
+    ]
     for direction in ("input", "output"):
         own = tensors[tensors["direction"] == direction].groupby(["build", "layer_index"])["text"].agg(", ".join)
         layers = layers.join(own.rename(f"{direction}s"), on=["build", "index"])

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from trtlens.engine.engine_graph import builds_with_layers
 from trtlens.engine.reformat_causes import ADVICE, Reformat, ReformatReader
 from trtlens.tables.schema import declare
+from trtlens.tuning.wording import tensor_text
 from trtlens.views import NO_REFORMATS, View
 
 if TYPE_CHECKING:
@@ -70,17 +71,7 @@ def _row(build: int, reformat: Reformat) -> dict[str, object]:
 
 
 def _text(tensor: Tensor | None) -> str | None:
-    """``int8 chw32 [8,512,7,7]``."""
-    if tensor is None:
-        return None
-    parts = [tensor.dtype or "?"]
-    if tensor.layout is not None:
-        parts.append(tensor.layout)
-    elif tensor.vector_width is not None and tensor.vector_width > 1:
-        parts.append(f"/{tensor.vector_width}")
-    if tensor.dims is not None:
-        parts.append("[" + ",".join("?" if size is None else str(size) for size in tensor.dims) + "]")
-    return " ".join(parts)
+    return None if tensor is None else tensor_text(tensor.dtype, tensor.layout, tensor.vector_width, tensor.dims)
 
 
 def _padded(source: Tensor | None, target: Tensor | None) -> int | None:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections import defaultdict
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import plotly.graph_objects as go
 
 from trtlens.output import PRECISION_COLOURS, shorten, visible
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
+_Item = TypeVar("_Item")
 UNKNOWN = "unknown"
 PRECISION_ORDER = ("fp32", "tf32", "fp16", "bf16", "fp8", "fp4", "int8", "int4", "int32", "int64", "bool", UNKNOWN)
 PATTERNS = {
@@ -76,6 +78,14 @@ def by_precision(precisions: Iterable[str]) -> list[str]:
     """Distinct precisions in the order of legends."""
     known = dict.fromkeys(precisions)
     return sorted(known, key=lambda one: (PRECISION_ORDER.index(one) if one in PRECISION_ORDER else 99, one))
+
+
+def of_precisions(items: Iterable[_Item], precision_of: Callable[[_Item], str | None]) -> dict[str, list[_Item]]:
+    """Items by precision, in the order of legends."""
+    groups: dict[str, list[_Item]] = defaultdict(list)
+    for item in items:
+        groups[precision_of(item) or UNKNOWN].append(item)
+    return {precision: groups[precision] for precision in by_precision(groups)}
 
 
 def plain(text: object, width: int = _LONGEST) -> str:
