@@ -61,17 +61,17 @@ def test_every_reformat_of_the_captures_has_a_cost_and_a_cause(capture: Path) ->
 
 
 def test_causes_add_up_to_the_reformats(capture: Path) -> None:
-    """Each cause's total is the sum of its reformats, and its regions add up to it."""
+    """Each cause's total is the sum of its reformats, and its parts add up to it."""
     run = captured(capture.name)
     rows = run.view("reformats").to_pylist()
     totals = run.view("reformat_causes").to_pylist()
-    for total in (row for row in totals if row["region"] is None):
+    for total in (row for row in totals if row["part"] is None):
         own = [row["cost_ms"] for row in rows if row["cause"] == total["cause"]]
         assert (total["reformats"], total["cost_ms"]) == (len(own), pytest.approx(math.fsum(own)))
-        regions = [row for row in totals if row["cause"] == total["cause"] and row["region"] is not None]
-        if regions:
-            assert sum(row["reformats"] for row in regions) == total["reformats"]
-            assert math.fsum(row["cost_ms"] for row in regions) == pytest.approx(total["cost_ms"])
+        parts = [row for row in totals if row["cause"] == total["cause"] and row["part"] is not None]
+        if parts:
+            assert sum(row["reformats"] for row in parts) == total["reformats"]
+            assert math.fsum(row["cost_ms"] for row in parts) == pytest.approx(total["cost_ms"])
 
 
 def test_constants_of_the_int8_capture_cost_what_the_profile_says() -> None:

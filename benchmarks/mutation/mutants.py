@@ -150,7 +150,7 @@ class _Walker:
     def _children(self, node: ast.AST) -> None:
         compound = isinstance(node, _COMPOUND)
         for name, value in _fields(node):
-            items = [(value, node, name)] if isinstance(value, ast.AST) else []
+            items: list[tuple[Any, Any, Any]] = [(value, node, name)] if isinstance(value, ast.AST) else []
             items += [(one, value, place) for place, one in enumerate(value)] if isinstance(value, list) else []
             for one, holder, place in items:
                 if isinstance(one, ast.stmt):
@@ -181,7 +181,7 @@ class _Walker:
         """The values of a literal, and its keys where they name columns; what only paints is left out."""
         for place, (key, value) in enumerate(zip(node.keys, node.values, strict=True)):
             name = key.value if isinstance(key, ast.Constant) else None
-            if isinstance(name, str) and name not in {"text", "title"}:
+            if key is not None and isinstance(name, str) and name not in {"text", "title"}:
                 for kind, new in changes(key, f"{self._file} {self._function}"):
                     if kind == "column":
                         self._add(kind, key, node.keys, place, new)

@@ -170,7 +170,7 @@ def record_products(tracer: Coverage, part: int) -> dict[str, Reach]:
 def digest_of(make: Callable[[], str]) -> str:
     """Digest of a golden product, or of the reason why there is none."""
     from tests.golden.inputs import read_once  # noqa: PLC0415
-    from tests.golden.products import AbsentError  # noqa: PLC0415
+    from tests.golden.products_of_runs import AbsentError  # noqa: PLC0415
 
     try:
         with read_once():

@@ -22,7 +22,7 @@ def chart(table: pa.Table) -> go.Figure:
         MissingData: the table has no rows.
 
     """
-    rows = [row for row in table.to_pylist() if row["region"] is None]
+    rows = [row for row in table.to_pylist() if row["part"] is None]
     if not rows:
         raise MissingData(VIEWS["reformats"].empty)
     timed = any(row["cost_ms"] is not None for row in rows)

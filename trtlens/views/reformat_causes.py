@@ -19,18 +19,18 @@ if TYPE_CHECKING:
     from trtlens.runs.run import Run
 
 COLUMNS = declare(
-    "view reformat_causes", "the reformats of one cause (region is null), or of one cause before one part of the network",
-    "build cause region",
+    "view reformat_causes", "the reformats of one cause (part is null), or of one cause before one part of the network",
+    "build cause part",
     """
     build | int | | number of the build
     cause | text | | why the reformats exist, see the view reformats
-    region | text | | part of the network that reads their output: the first two parts of the reader's path, else its name
+    part | text | | part of the network that reads their output: the first two parts of the reader's path, else its name
     reformats | int | | reformats
     cost_ms | float | ms | their total cost: measured times, else the tuner's; null where none is known
     measured | int | | reformats whose measured time is in the cost
     untimed | int | | reformats without a time, which the cost leaves out
     percent | float | % | share of the measured time of all layers; null without a profile
-    advice | text | | what can be done about it; null in the rows of a region
+    advice | text | | what can be done about it; null in the rows of a part
     """,
 )  # fmt: skip
 _OUTPUT = "network output"
@@ -53,16 +53,16 @@ def _build_rows(run: Run, build: int) -> list[dict[str, object]]:
     rows: list[dict[str, object]] = []
     for cause, found in sorted(causes.items(), key=lambda item: -_cost(item[1])):
         rows.append({**_row(build, cause, None, found, total), "advice": ADVICE[cause]})
-        regions: dict[str, list[Reformat]] = defaultdict(list)
+        parts: dict[str, list[Reformat]] = defaultdict(list)
         for reformat in found:
-            regions[_region(reformat)].append(reformat)
-        if len(regions) > 1:
-            ranked = sorted(regions.items(), key=lambda item: -_cost(item[1]))
-            rows += [_row(build, cause, region, members, total) for region, members in ranked]
+            parts[_part(reformat)].append(reformat)
+        if len(parts) > 1:
+            ranked = sorted(parts.items(), key=lambda item: -_cost(item[1]))
+            rows += [_row(build, cause, part, members, total) for part, members in ranked]
     return rows
 
 
-def _region(reformat: Reformat) -> str:
+def _part(reformat: Reformat) -> str:
     if not reformat.consumers:
         return _OUTPUT
     name = reformat.consumers[0].name
@@ -74,13 +74,11 @@ def _cost(found: Sequence[Reformat]) -> float:
     return sum(reformat.cost_ms or 0.0 for reformat in found)
 
 
-def _row(
-    build: int, cause: str, region: str | None, found: Sequence[Reformat], total: float | None
-) -> dict[str, object]:
+def _row(build: int, cause: str, part: str | None, found: Sequence[Reformat], total: float | None) -> dict[str, object]:
     measured = [r for r in found if r.cost_source == MEASURED]
     known = [r.cost_ms for r in found if r.cost_ms is not None]
     return {
-        "build": build, "cause": cause, "region": region, "reformats": len(found), "cost_ms": sum(known) if known else None,
+        "build": build, "cause": cause, "part": part, "reformats": len(found), "cost_ms": sum(known) if known else None,
         "measured": len(measured), "untimed": len(found) - len(known),
         "percent": 100 * sum(r.cost_ms or 0.0 for r in measured) / total if total and measured else None, "advice": None,
     }  # fmt: skip
