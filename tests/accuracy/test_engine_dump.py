@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from tests.accuracy.conftest import MODELS, needs_runtime
-from tests.accuracy.engine_double import HostRuntime, host_cuda, running_backend
-from tests.doubles.tensorrt_players import Script
+from tests.doubles.tensorrt_double import Script, running_backend
+from tests.doubles.tensorrt_runtime import HostRuntime, host_cuda
 from trtlens.accuracy.error_rows import ErrorOptions, compare_to_rows
 from trtlens.accuracy.readers import Dump, open_dump
 from trtlens.capture.backends import backend as backends

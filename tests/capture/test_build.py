@@ -50,7 +50,7 @@ def test_every_release_builds(release: str, play: Play, small_cnn: Path, tmp_pat
     double = play(release)
     run = build(double, small_cnn, tmp_path / "run")
     assert run.engine_path.read_bytes().startswith(b"ftrt")
-    assert b"stem/conv\x1e" in (run.folder / "layers.json").read_bytes()
+    assert b"\x1e[ONNX Layer: stem/relu]" in (run.folder / "layers.json").read_bytes()
     record = document(run.folder)
     assert (record["format"], record["kind"], record["status"]) == (1, "profile", "built")
     assert record["tensorrt_version"] == double.backend.version_text

@@ -1,4 +1,7 @@
-"""The builder of the double: it goes through the steps of a build, logs a few lines of it, and makes a few bytes."""
+"""The builder of the double: it goes through the steps of a build, logs a few lines of it, and makes an engine.
+
+A Relu is fused into what makes its input unless that is an output.
+"""
 
 # ruff: noqa: D101, D102  (the members are those of TensorRT, which documents them)
 
@@ -144,8 +147,25 @@ class Builder(Player):
         say(Severities.VERBOSE, "Formats and tactics selection completed in 0.01 seconds.")
         say(Severities.VERBOSE, "Engine Layer Information:\n" + "\n".join(f"Layer(Cask): {name}" for name in names))
         say(Severities.INFO, "Engine generation completed in 0.02 seconds.")
-        inputs = {tensor.name: list(tensor.shape) for tensor in network._inputs}
-        return HostMemory(b"ftrt" + json.dumps({"layers": names, "inputs": inputs}).encode())
+        outputs = {tensor.name: tensor.dtype.name for tensor in network._outputs}
+        refused = [name for name in self._script.saw("no kernel for") if name in outputs]
+        if refused:
+            layer = next(one for one in network._layers if one.get_output(0).name == refused[0])
+            self._say_refused(f"before + {layer.name}")
+            return None
+        half = "FP16" in config._flags
+        content = {
+            "model": network._model, "inputs": {tensor.name: list(tensor.shape) for tensor in network._inputs},
+            "outputs": outputs, "debug": network._debug, "unfused": network._unfused,
+            "half": half, "layers": _layers(network, outputs, half=half),
+        }  # fmt: skip
+        return HostMemory(b"ftrt" + json.dumps(content).encode())
+
+    def _say_refused(self, layer: str) -> None:
+        """Log what 8.6 says of a layer whose output was marked and that computes in INT8 alone."""
+        said = f"Assertion !n->candidateRequirements.empty() failed. {layer} requires output to be in floating point precision. No format"
+        say = self._logger.log
+        say(Severities.ERROR, f"2: {said} available with unquantized output.")
 
     def _advance(self, config: Any) -> bool:
         """Go through the steps, in the monitor's eyes where the release has one, and in the log."""
@@ -186,6 +206,31 @@ class Builder(Player):
         while (addresses := calibrator.get_batch([tensor.name for tensor in network._inputs])) is not None:
             self._script.note("get_batch", addresses)
         calibrator.write_calibration_cache(b"TRT-8600-EntropyCalibration2\ninput: 3c010a14\n")
+
+
+def _layers(network: Any, outputs: dict[str, str], *, half: bool) -> list[dict[str, Any]]:
+    """Layers as the inspector tells them, Relus fused into what makes their input."""
+    layers: list[dict[str, Any]] = []
+    kind = "Row major linear FP16 format" if half else "Row major linear FP32"
+
+    def ends(tensors: list[Any]) -> list[dict[str, Any]]:
+        return [{"Name": t.name, "Dimensions": [1], "Format/Datatype": kind} for t in tensors]
+
+    for layer in network._layers:
+        tensors = [layer.get_output(index) for index in range(layer.num_outputs)]
+        last = layers[-1] if layers else None
+        fuses = layer.type.name == "ACTIVATION" and last is not None and last["Outputs"][0]["Name"] not in outputs
+        if fuses and last is not None:
+            last["Name"] += f" + {layer.name}"
+            last["Metadata"] += f"\x1e[ONNX Layer: {layer.name}]"
+            last["Outputs"] = ends(tensors)
+            continue
+        layers.append({
+            "Name": layer.name, "LayerType": layer.type.name.title(), "Inputs": ends(layer._inputs), "Outputs": ends(tensors),
+            "TacticName": f"kernel_of_{layer.type.name.lower()}", "TacticValue": f"0x{len(layer.name):016x}",
+            "Metadata": f"[ONNX Layer: {layer.name}]",
+        })  # fmt: skip
+    return layers
 
 
 PLAYERS = (IOptimizationProfile, ITimingCache, IBuilderConfig, Builder)

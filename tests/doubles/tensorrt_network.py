@@ -83,6 +83,9 @@ class INetworkDefinition(Player):
         self._inputs: list[Any] = []
         self._outputs: list[Any] = []
         self._layers: list[Any] = []
+        self._debug: list[str] = []
+        self._unfused = False
+        self._model = ""
         self.num_inputs = self.num_outputs = self.num_layers = 0
 
     def get_flag(self, flag: Any) -> bool:
@@ -96,6 +99,19 @@ class INetworkDefinition(Player):
 
     def get_layer(self, index: int) -> Any:
         return self._layers[index]
+
+    def mark_output(self, tensor: Any) -> None:
+        self._outputs.append(tensor)
+        self.num_outputs = len(self._outputs)
+        self._script.note("mark_output", tensor.name)
+
+    def mark_debug(self, tensor: Any) -> bool:
+        self._debug.append(tensor.name)
+        return not self._script.saw("refuse debug")
+
+    def mark_unfused_tensors_as_debug_tensors(self) -> bool:
+        self._unfused = True
+        return True
 
     def _is_strongly_typed(self) -> bool:
         flag = getattr(self._trt.NetworkDefinitionCreationFlag, "STRONGLY_TYPED", None)
@@ -114,6 +130,8 @@ class INetworkDefinition(Player):
         for node in model.graph.node:
             say(Severities.VERBOSE, f"Parsing node: {node.name} [{node.op_type}]")
             self._layers.append(self._trt.ILayer(node, tensors, dtype))
+        for name in self._script.saw("shape tensor"):
+            tensors[name].is_shape_tensor = True
         self._outputs = [tensors[info.name] for info in model.graph.output]
         self.num_inputs, self.num_outputs = len(self._inputs), len(self._outputs)
         self.num_layers = len(self._layers)
@@ -150,6 +168,7 @@ class OnnxParser(Player):
         import onnx
 
         self._script.note("parse_from_file", model)
+        self._network._model = model
         proto = onnx.load(model)
         if any(node.op_type == "Custom" for node in proto.graph.node):
             self.num_errors = 1

@@ -1,8 +1,6 @@
-"""A TensorRT whose engines run: in ONNX Runtime, over host memory, with fusion that marked outputs forbid.
+"""The runtime side of the double: engines that compute in ONNX Runtime over host memory, and hand out what was marked.
 
-It takes network and builder from the double of the build and adds what a dump asks for: outputs and debug tensors that
-are marked, an inspector that tells layers with their tensors, and a context that computes. A Relu is fused into what
-makes its input unless that is an output; with FP16 allowed every tensor is rounded.
+With FP16 allowed every tensor is rounded. `host_cuda` is CUDA over the same memory.
 """
 
 # ruff: noqa: D101, D102, N802, N815  (the members are those of TensorRT and CUDA, which document them)
@@ -18,98 +16,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tests.doubles import tensorrt_builder, tensorrt_network
-from tests.doubles.tensorrt_players import Dims, HostMemory, ILogger, Interface, Player, Registry, Script, Severities
-from tests.doubles.tensorrt_surface import EnumMember, build_module
-from trtlens.capture.backends.backend import Backend, backend_from_module
+from tests.doubles.tensorrt_players import Dims, Interface, Player, Registry, Severities
+from tests.doubles.tensorrt_surface import EnumMember
 from trtlens.capture.backends.cuda import Cuda
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
 _TYPES = {"float32": "FLOAT", "float16": "HALF", "int64": "INT64", "int32": "INT32", "bool": "BOOL"}
-_SIZES = {"FLOAT": np.float32, "HALF": np.float16, "INT64": np.int64, "INT32": np.int32, "BOOL": np.bool_}
-
-
-class INetworkDefinition(tensorrt_network.INetworkDefinition):
-    def _read(self, model: Any, say: Any) -> None:
-        tensorrt_network.INetworkDefinition._read(self, model, say)  # the class is put together anew, super() is lost
-        self._debug: list[str] = []
-        self._unfused = False
-        refused = self._script.saw("shape tensor")
-        for layer in self._layers:
-            for index in range(layer.num_outputs):
-                tensor = layer.get_output(index)
-                tensor.is_shape_tensor = tensor.name in refused
-
-    def mark_output(self, tensor: Any) -> None:
-        self._outputs.append(tensor)
-        self.num_outputs = len(self._outputs)
-        self._script.note("mark_output", tensor.name)
-
-    def mark_debug(self, tensor: Any) -> bool:
-        self._debug.append(tensor.name)
-        return not self._script.saw("refuse debug")
-
-    def mark_unfused_tensors_as_debug_tensors(self) -> bool:
-        self._unfused = True
-        return True
-
-
-class OnnxParser(tensorrt_network.OnnxParser):
-    def parse_from_file(self, model: str) -> bool:
-        self._network._model = model
-        return tensorrt_network.OnnxParser.parse_from_file(self, model)
-
-
-class Builder(tensorrt_builder.Builder):
-    def build_serialized_network(self, network: Any, config: Any) -> HostMemory | None:
-        built = tensorrt_builder.Builder.build_serialized_network(self, network, config)
-        if built is None:
-            return None
-        outputs = {tensor.name: tensor.dtype.name for tensor in network._outputs}
-        refused = [name for name in self._script.saw("no kernel for") if name in outputs]
-        if refused:
-            layer = next(one for one in network._layers if one.get_output(0).name == refused[0])
-            self._say_refused(f"before + {layer.name}")
-            return None
-        content = {
-            "model": network._model, "inputs": {tensor.name: list(tensor.shape) for tensor in network._inputs},
-            "outputs": outputs, "debug": network._debug, "unfused": network._unfused,
-            "half": "FP16" in config._flags, "layers": _layers(network, outputs, half="FP16" in config._flags),
-        }  # fmt: skip
-        return HostMemory(b"ftrt" + json.dumps(content).encode())
-
-    def _say_refused(self, layer: str) -> None:
-        """Log what 8.6 says of a layer whose output was marked and that computes in INT8 alone."""
-        said = f"Assertion !n->candidateRequirements.empty() failed. {layer} requires output to be in floating point precision. No format"
-        say = self._logger.log
-        say(Severities.ERROR, f"2: {said} available with unquantized output.")
-
-
-def _layers(network: Any, outputs: dict[str, str], *, half: bool) -> list[dict[str, Any]]:
-    """Layers as the inspector tells them, Relus fused into what makes their input."""
-    layers: list[dict[str, Any]] = []
-    kind = "Row major linear FP16 format" if half else "Row major linear FP32"
-
-    def ends(tensors: list[Any]) -> list[dict[str, Any]]:
-        return [{"Name": t.name, "Dimensions": [1], "Format/Datatype": kind} for t in tensors]
-
-    for layer in network._layers:
-        tensors = [layer.get_output(index) for index in range(layer.num_outputs)]
-        last = layers[-1] if layers else None
-        fuses = layer.type.name == "ACTIVATION" and last is not None and last["Outputs"][0]["Name"] not in outputs
-        if fuses and last is not None:
-            last["Name"] += f" + {layer.name}"
-            last["Metadata"] += f"\x1e[ONNX Layer: {layer.name}]"
-            last["Outputs"] = ends(tensors)
-            continue
-        layers.append({
-            "Name": layer.name, "LayerType": layer.type.name.title(), "Inputs": ends(layer._inputs), "Outputs": ends(tensors),
-            "TacticName": f"kernel_of_{layer.type.name.lower()}", "TacticValue": f"0x{len(layer.name):016x}",
-            "Metadata": f"[ONNX Layer: {layer.name}]",
-        })  # fmt: skip
-    return layers
+NUMPY_TYPES = {"FLOAT": np.float32, "HALF": np.float16, "INT64": np.int64, "INT32": np.int32, "BOOL": np.bool_}
 
 
 class EngineInspector(Player):
@@ -119,7 +34,9 @@ class EngineInspector(Player):
 
     def get_engine_information(self, format: Any) -> str:  # noqa: A002  the binding's own name
         assert format is self._trt.LayerInformationFormat.JSON
-        return json.dumps({"Layers": self._content["layers"], "Bindings": list(self._content["inputs"])})
+        told = {"Layers": self._content["layers"], "Bindings": list(self._content["inputs"])}
+        told["Shapes"] = getattr(self.execution_context, "_inferred", {})
+        return json.dumps(told).replace("\\u001e", "\x1e")  # as it stands in the JSON of 8.6
 
 
 class IExecutionContext(Player):
@@ -129,6 +46,8 @@ class IExecutionContext(Player):
         self._listener: Any = None
         self._debug_on = False
         self._unfused = False
+        self._shapes: dict[str, list[int]] = {}
+        self._inferred: dict[str, list[int]] = {}
 
     @property
     def unfused_tensors_debug_state(self) -> bool:
@@ -139,9 +58,11 @@ class IExecutionContext(Player):
         self._unfused = state
 
     def set_input_shape(self, name: str, shape: Sequence[int]) -> bool:
-        return bool(name and shape)
+        self._shapes[name] = list(shape)
+        return True
 
     def infer_shapes(self) -> list[str]:
+        self._inferred = dict(self._shapes)
         return []
 
     def get_tensor_shape(self, name: str) -> Dims:
@@ -175,7 +96,7 @@ class IExecutionContext(Player):
             feeds[name] = np.frombuffer(data, np.float32).reshape(shape)
         values = engine._compute(feeds)
         for name, dtype in engine._content["outputs"].items():
-            array = np.ascontiguousarray(values[name].astype(_SIZES[dtype]))
+            array = np.ascontiguousarray(values[name].astype(NUMPY_TYPES[dtype]))
             ctypes.memmove(self._addresses[name], array.ctypes.data, array.nbytes)
         self._tell(values, stream_handle)
         return not self._script.saw("refuse to run")
@@ -244,10 +165,16 @@ class ICudaEngine(Player):
     def get_tensor_shape(self, name: str) -> Dims:
         if name in self._content["inputs"]:
             return Dims(self._content["inputs"][name])
+        if any(-1 in shape for shape in self._content["inputs"].values()):
+            return Dims((-1,))  # engines of dynamic shapes are only inspected
         if not self._shapes:
             feeds = {key: np.zeros(shape, np.float32) for key, shape in self._content["inputs"].items()}
             self._shapes = {key: value.shape for key, value in self._compute(feeds).items()}
         return Dims(self._shapes[name])
+
+    def get_tensor_profile_shape(self, name: str, profile_index: int) -> list[Dims]:
+        assert profile_index == 0
+        return [Dims(2 if extent < 0 else extent for extent in self._content["inputs"][name])] * 3
 
     def get_tensor_components_per_element(self, *_: Any) -> int:
         return 1
@@ -258,6 +185,7 @@ class ICudaEngine(Player):
 
 class Runtime(Player):
     def __init__(self, logger: Any) -> None:
+        self._script.loggers.append(logger)
         self._logger = logger
         self.engine_host_code_allowed = False
 
@@ -265,25 +193,19 @@ class Runtime(Player):
         return Registry(self._script)
 
     def deserialize_cuda_engine(self, serialized_engine: bytes) -> Any:
-        return self._trt.ICudaEngine(json.loads(bytes(serialized_engine)[4:]))
+        data = bytes(serialized_engine)
+        if not data.startswith(b"ftrt{"):
+            self._logger.log(Severities.ERROR, "Error Code 1: Serialization (magic number mismatch)")
+            return None
+        self._script.note("engine_host_code_allowed", self.engine_host_code_allowed)
+        return self._trt.ICudaEngine(json.loads(data[4:]))
 
 
 class IDebugListener(Interface):
     """Base of debug listeners, from 10.0 on."""
 
 
-_PLAYERS = (
-    EngineInspector, IExecutionContext, ICudaEngine, Runtime, ILogger, IDebugListener, INetworkDefinition, OnnxParser, Builder,
-)  # fmt: skip
-
-
-def running_backend(release: str, script: Script) -> Backend:
-    """The double of that release as a backend; `script` may hold notes that it plays by (see `saw`)."""
-    known: tuple[type, ...] = (*tensorrt_network.PLAYERS, *tensorrt_builder.PLAYERS, *_PLAYERS)
-    players: dict[str, type] = {player.__name__: player for player in known}  # ours stand last, and count
-    players["IProgressMonitor"] = Interface
-    functions = {"init_libnvinfer_plugins": lambda *_: True, "nptype": lambda kind: _SIZES[kind.name]}
-    return backend_from_module(build_module(release, players, functions, script))
+PLAYERS = (EngineInspector, IExecutionContext, ICudaEngine, Runtime, IDebugListener)
 
 
 class CudaError(IntEnum):
