@@ -18,6 +18,7 @@ import sys
 import tempfile
 import time
 from collections import defaultdict
+from itertools import zip_longest
 from pathlib import Path
 from types import CodeType, FunctionType
 from typing import TYPE_CHECKING, NamedTuple
@@ -38,6 +39,9 @@ if TYPE_CHECKING:
 _ANSWERS = KEPT / "answers.jsonl"
 """A line for each verdict of the run that goes on, or that was broken off."""
 _SPARE_SECONDS = 20
+_BROKEN = 2
+_ENDINGS = {0: "survived", 1: "killed", _BROKEN: "broken"}
+"""What the exit code of a judging process means."""
 
 
 class Share(NamedTuple):
@@ -48,7 +52,7 @@ class Share(NamedTuple):
 
 
 class Verdict(NamedTuple):
-    """What became of a mutant: killed, timeout, survived or not reached; the test that failed, and how long it took."""
+    """What became of a mutant: killed, timeout, survived or not reached, or broken where judging failed; what failed, and how long it took."""
 
     status: str
     by: str
@@ -130,7 +134,7 @@ class _Judge:
             function.__code__ = new
         products = _Products(self._reach)
         items = [self._items[test] for test in tests if test in self._items]
-        following = dict(zip((item.nodeid for item in items), [*items[1:], None], strict=True))
+        following = {item.nodeid: after for item, after in zip_longest(items, items[1:])}
         for test in tests:
             if test.startswith(f"{GOLDEN}::"):
                 failed = products.differ(test)
@@ -276,14 +280,16 @@ def _in_child(run: Callable[[Tell], bool], limit: int) -> Verdict:
         nowhere = os.open(os.devnull, os.O_RDWR)
         for stream in (0, 1, 2):
             os.dup2(nowhere, stream)
-        code = 1
+        code = _BROKEN
         try:
             code = int(run(lambda test: os.write(writing, test.encode())))
+        except Exception as error:  # noqa: BLE001  the judge itself failed, which says nothing of the change
+            os.write(writing, f"{type(error).__name__}: {error}".encode())
         finally:
             os._exit(code)
     os.close(writing)
     with os.fdopen(reading, "rb") as file:
         by = file.read().decode(errors="replace")
     _, status = os.waitpid(child, 0)
-    found = "timeout" if os.WIFSIGNALED(status) else "killed" if os.WEXITSTATUS(status) else "survived"
+    found = "timeout" if os.WIFSIGNALED(status) else _ENDINGS[os.WEXITSTATUS(status)]
     return Verdict(found, by, round(time.monotonic() - began, 2))
