@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import json
 import lzma
 import subprocess
 import sys
@@ -99,6 +100,19 @@ def test_unknown_build_says_which_there_are() -> None:
     done = say("show", "layers", SMALL, "--build", 3)
     assert done.code == 2
     assert "build 1 only" in done.err
+
+
+def test_json_files_describe_the_build_that_is_asked_for(tmp_path: Path) -> None:
+    """`show`, `why` and `findings` read a profile as that of `--build`, not of the log's last build."""
+    times = tmp_path / "times.json"
+    times.write_text(
+        '[{"count": 10}, {"name": "conv1 + relu, really", "timeMs": 10.0, "averageMs": 1.0, "percentage": 100.0}]'
+    )
+    log = tmp_path / "build.log"
+    log.write_text(2 * SMALL.read_text("utf-8"))
+    for build in (1, 2):
+        rows = json.loads(say("show", "table:layer_profile", log, times, "--build", build, "--format", "json").out)
+        assert [(row["build"], row["total_ms"]) for row in rows] == [(build, 10.0)]
 
 
 def test_inspector_of_another_engine_is_refused(tmp_path: Path) -> None:

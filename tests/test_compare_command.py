@@ -105,7 +105,7 @@ def test_what_is_unknown_fails_only_when_strict(
         ((*RTX, "--fail-on", "latency"), "QUANTITY OPERATOR LIMIT"),
         ((*RTX, "--baseline", "bf16"), "choose one of fp32, fp16, qdq"),
         ((RTX[0], "missing.log"), "missing.log cannot be read"),
-        ((RTX[0], f"{RTX[1]}@7"), "there is no build 7"),
+        ((RTX[0], f"{RTX[1]}@7"), "has no build 7"),
         ((RTX[0], ","), "names no run"),
     ],
 )

@@ -54,15 +54,25 @@ def parse(
     form: FormatOption = Format.TABLE,
 ) -> None:
     """Read a log and the JSON files of the same run, and summarise the build."""
-    from trtlens.runs.run import open_run  # noqa: PLC0415
-
     if out is not None:
         from trtlens.runs.run_folders import keep_run  # noqa: PLC0415
 
         keep_run(files, out, build=build, force=force)
         sys.stderr.write(f"run saved in {visible(str(out))}\n")
-    run = open_run(files, build=build) if out is None else open_run(out)
-    _print_parsed(run if build is None else run.build(build), form, unread=unread)
+    _print_parsed(opened_run(files if out is None else [str(out)], build), form, unread=unread)
+
+
+def opened_run(paths: list[str], build: int | None) -> Run:
+    """A run, or one build of it, which the JSON files then describe.
+
+    Raises:
+        TrtlensError: a file cannot be read, or there is no such build.
+
+    """
+    from trtlens.runs.run import open_run  # noqa: PLC0415
+
+    run = open_run(paths, build=build)
+    return run if build is None else run.build(build)
 
 
 def _print_parsed(run: Run, form: Format, *, unread: bool) -> None:
@@ -150,7 +160,6 @@ def show(
     ] = None,
 ) -> None:
     """Print a view, or a table, of a run or a log."""
-    from trtlens.runs.run import open_run  # noqa: PLC0415
     from trtlens.tables.declarations import TABLES  # noqa: PLC0415
     from trtlens.views import VIEWS  # noqa: PLC0415
 
@@ -165,8 +174,7 @@ def show(
         if pattern is not None:
             raise TrtlensError("--chart draws all layers: leave out --layer and --match")
         check_place(chart)
-    opened = open_run(run)
-    opened = opened if build is None else opened.build(build)
+    opened = opened_run(run, build)
     if chart is not None:
         _write_chart(opened, view, chart)
         return

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Optional
 import typer
 
 from trtlens.commands.layer_rows import MatchOption  # noqa: TC001  typer reads annotations at run time
-from trtlens.commands.read import BuildOption, FormatOption  # noqa: TC001  typer reads annotations at run time
+from trtlens.commands.read import BuildOption, FormatOption, opened_run
 from trtlens.errors import TrtlensError
 from trtlens.layer_patterns import REGEX_PREFIX
 from trtlens.output import Format, console, visible, wrapped, write_table
@@ -63,20 +63,13 @@ def why(
         layer, paths = "*" if match is None else f"{REGEX_PREFIX}{match}", words
     else:
         layer, paths = words[0], words[1:]
-    run = _opened(paths, build)
+    run = opened_run(paths, build)
     if everything:
         write_table(view.rank(run), form)
     elif form is not Format.TABLE:
         write_table(view.table(run, layer), form)
     else:
         _print_why(run, layer)
-
-
-def _opened(paths: list[str], build: int | None) -> Run:
-    from trtlens.runs.run import open_run  # noqa: PLC0415
-
-    run = open_run(paths, build=build)
-    return run if build is None else run.build(build)
 
 
 def _print_why(run: Run, layer: str) -> None:
@@ -153,7 +146,7 @@ def findings(
     """List what costs time in an engine and its build and what puts accuracy at risk, with evidence and the next check."""
     from trtlens.views import findings as view  # noqa: PLC0415
 
-    run = _opened(files, build)
+    run = opened_run(files, build)
     other = _second_run(against) if against else None
     rows = view.table(run, against=other)
     if other is not None:

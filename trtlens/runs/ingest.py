@@ -118,10 +118,15 @@ def join_documents(documents: Sequence[Document], *, build: int | None = None) -
     return _with_choices(with_layer_precision(declared))
 
 
+def listed_builds(numbers: Sequence[int]) -> str:
+    """``build 1 only``, ``builds 1 to 3``."""
+    return "build 1 only" if len(numbers) == 1 else f"builds {numbers[0]} to {numbers[-1]}"
+
+
 def _log_and_exports(log: Log, exports: Sequence[Export], file: str, build: int | None) -> dict[str, pa.Table]:
     numbers = [each.number for each in log.builds]
     if build is not None and build not in numbers:
-        raise TrtlensError(f"there is no build {build} in the log: it has builds 1 to {numbers[-1]}")
+        raise TrtlensError(f"{file} has no build {build}: it has {listed_builds(numbers)}")
     if not exports:
         return log_tables(log, file)
     from trtlens.runs.exported_files import add_export, described_build, with_inspectors  # noqa: PLC0415

@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from trtlens.errors import TrtlensError
+from trtlens.runs.ingest import listed_builds
 from trtlens.runs.run_folders import read_files, read_folder
 from trtlens.runs.run_info import RunInfo, is_run
 from trtlens.runs.sources import STDIN, path_text
@@ -80,7 +81,7 @@ class Run:
         """
         known = self.tables["builds"].column("build").to_pylist()
         if number not in known:
-            raise TrtlensError(f"{self.name} has no build {number}: it has {_listed(known)}")
+            raise TrtlensError(f"{self.name} has no build {number}: it has {listed_builds(known)}")
         tables = LazyTables(self.tables, lambda name: build_rows(self.tables, name, number))
         return Run(self.name, tables, self.path, self.info)
 
@@ -92,10 +93,6 @@ class Run:
     def __repr__(self) -> str:
         filled = ", ".join(f"{name} {table.num_rows}" for name, table in self.tables.items() if table.num_rows)
         return f"Run({self.name!r}: {filled or 'no rows'})"
-
-
-def _listed(numbers: Sequence[int]) -> str:
-    return "build 1 only" if len(numbers) == 1 else f"builds {numbers[0]} to {numbers[-1]}"
 
 
 def open_run(paths: str | Path | Sequence[str | Path], *, build: int | None = None) -> Run:
