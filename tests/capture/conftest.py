@@ -59,7 +59,7 @@ def play(gpu: None) -> Callable[..., Double]:  # noqa: ARG001  the double stands
 def patience() -> Iterator[None]:
     """Wait for builders that a test left behind: no other build may begin beside them."""
     yield
-    for thread in build._LEFT_BEHIND:
+    for thread in build._ABANDONED:
         thread.join(timeout=30)
 
 

@@ -18,7 +18,7 @@ from trtlens.capture.models.convert import convert_model  # noqa: E402  needs wh
 from trtlens.capture.models.model import (  # noqa: E402
     identify_model,
     load_onnx,
-    telling_faults,
+    model_errors,
 )
 from trtlens.capture.recorder import create_recorder  # noqa: E402
 from trtlens.errors import TrtlensError  # noqa: E402
@@ -114,7 +114,7 @@ def test_a_conversion_says_what_is_broken(change: Callable[[Any], None], tmp_pat
 def test_a_fault_of_ours_is_not_the_models() -> None:
     """What goes wrong with a valid model keeps its traceback; an error for the user passes as it is."""
     for fault in (AssertionError("ours"), TrtlensError("usage")):
-        with pytest.raises(type(fault)) as caught, telling_faults(MODELS / "small_cnn.onnx", "running it"):
+        with pytest.raises(type(fault)) as caught, model_errors(MODELS / "small_cnn.onnx", "running it"):
             raise fault
         assert caught.value is fault
 

@@ -34,7 +34,7 @@ _BUS_ID_LENGTH = 64
 class Cuda:
     """CUDA as `runtime`, a module with the functions of the CUDA runtime API, gives it.
 
-    Every method but those that give something back raises CaptureError with CUDA's own words where a call fails.
+    Every method but those that release something raises CaptureError with CUDA's own words where a call fails.
     Durations are milliseconds, sizes bytes.
     """
 
@@ -64,7 +64,7 @@ class Cuda:
         return int(self._call("cudaStreamCreateWithFlags", _NON_BLOCKING))
 
     def destroy_stream(self, stream: int) -> None:
-        """Give the stream back; nothing may use it afterwards, `report_to_profiler` included."""
+        """Destroy the stream; nothing may use it afterwards, `report_to_profiler` included."""
         self._release("cudaStreamDestroy", stream)
 
     def synchronize(self, stream: int) -> None:
@@ -76,7 +76,7 @@ class Cuda:
         return int(self._call("cudaEventCreate"))
 
     def destroy_event(self, event: int) -> None:
-        """Give the event back."""
+        """Destroy the event."""
         self._release("cudaEventDestroy", event)
 
     def record(self, event: int, stream: int) -> None:
@@ -110,7 +110,7 @@ class Cuda:
         return int(self._call("cudaMalloc", size_bytes))
 
     def free(self, address: int) -> None:
-        """Give device memory back."""
+        """Free device memory."""
         self._release("cudaFree", address)
 
     def upload(self, address: int, values: NDArray[np.generic]) -> None:
@@ -153,7 +153,7 @@ class Cuda:
             raise self._error("cudaGraphLaunch", code)
 
     def destroy_graph(self, graph: int) -> None:
-        """Give the graph back."""
+        """Destroy the graph."""
         self._release("cudaGraphExecDestroy", graph)
 
     def _call(self, name: str, *arguments: Any) -> Any:
@@ -163,7 +163,7 @@ class Cuda:
         return values[0] if values else None
 
     def _release(self, name: str, handle: int) -> None:
-        """Give something back; an error here is an earlier one that surfaces again, and would hide that one."""
+        """Release a handle; an error here is an earlier one that surfaces again, and would hide that one."""
         getattr(self._runtime, name)(handle)
 
     def _error(self, name: str, code: Any) -> CaptureError:

@@ -92,7 +92,7 @@ class NvmlMonitor:
         )
 
     def close(self) -> None:
-        """Let NVML go."""
+        """Shut NVML down."""
         _asked(self._nvml, self._nvml.nvmlShutdown)
 
     def _clock_reasons(self) -> tuple[str, ...] | None:
@@ -107,19 +107,19 @@ class NvmlMonitor:
 
 
 class NoMonitor:
-    """Stands where NVML does not answer; `reason` says why."""
+    """The monitor of a GPU that NVML does not report; `reason` says why."""
 
     def __init__(self, reason: str) -> None:
         self.reason: str | None = reason
 
     def read(self, moment: str) -> None:
-        """Nothing is known at any moment."""
+        """No reading."""
 
     def limits(self) -> None:
-        """Nothing is known of the limits either."""
+        """No limits."""
 
     def close(self) -> None:
-        """There is nothing to let go."""
+        """Close nothing."""
 
 
 GpuMonitor = NvmlMonitor | NoMonitor

@@ -60,7 +60,8 @@ class FileVersion:
 
 def find_libraries() -> tuple[Path, ...]:
     """Every libnvinfer and libtensorrt_rtx in Python packages, on LD_LIBRARY_PATH and in usual folders, once each."""
-    folders = [*_package_folders(), *_search_path(), *_expanded(_LIBRARY_FOLDERS)]
+    searched = (Path(folder) for folder in os.environ.get("LD_LIBRARY_PATH", "").split(os.pathsep) if folder)
+    folders = [*_package_folders(), *searched, *_expanded(_LIBRARY_FOLDERS)]
     found = (path for folder in folders for pattern in _LIBRARY_PATTERNS for path in _listed(folder, pattern))
     return tuple(dict.fromkeys(path.resolve() for path in found))
 
@@ -154,10 +155,6 @@ def _package_folders() -> Iterator[Path]:
             continue
         if spec is not None:
             yield from map(Path, spec.submodule_search_locations or ())
-
-
-def _search_path() -> Iterator[Path]:
-    yield from (Path(folder) for folder in os.environ.get("LD_LIBRARY_PATH", "").split(os.pathsep) if folder)
 
 
 def _expanded(patterns: Iterable[str]) -> Iterator[Path]:

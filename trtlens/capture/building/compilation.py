@@ -1,7 +1,7 @@
 """One build from model to serialized engine, stage by stage, in the thread that TensorRT works in.
 
 Each stage writes what it made into the run before the next one starts, and none starts once the build was cancelled:
-an engine that is finished after that is thrown away.
+an engine that is finished after that is discarded.
 
 A marked build differs from a finished one in its outputs and debug tensors alone, and shares its timing cache; log, layers
 and engine lie in a folder of their own under `marked/` in the run.
@@ -60,7 +60,7 @@ class CancelledBuild(Exception):  # noqa: N818  it is no error, and never leaves
 
 @dataclass(slots=True)
 class Compilation:
-    """What one build needs at hand; `plan` is known once the network was read, `building` set once the builder is at work."""
+    """State of one build; `plan` is known once the network was read, `building` set once the builder is at work."""
 
     backend: Backend
     logger: Any

@@ -48,7 +48,12 @@ def check_supported(backend: Backend, options: BuildOptions) -> None:
         (True, f"HardwareCompatibilityLevel.{_HARDWARE[options.hardware_compatibility_level]}", _HARDWARE_FLAG),
     ]
     needs += [(True, f"MemoryPoolType.{_POOLS[pool]}", f"--memPoolSize={pool}") for pool in options.memory_pools]
-    needs += [(True, f"TacticSource.{source.lstrip('+-')}", f"--tacticSources={source}") for source in _added(options)]
+    # switching off a source that is gone (cuDNN in 11.0) needs nothing
+    needs += [
+        (True, f"TacticSource.{source.lstrip('+-')}", f"--tacticSources={source}")
+        for source in options.tactic_sources
+        if source[0] != "-"
+    ]
     if backend.has_precision_flags and not options.strongly_typed:
         needs += [
             (getattr(options, name), f"BuilderFlag.{name.upper()}", f"--{name}")
@@ -63,11 +68,6 @@ def check_supported(backend: Backend, options: BuildOptions) -> None:
 
 _LEVEL = ("IBuilderConfig.builder_optimization_level", "--builderOptimizationLevel")
 _HARDWARE_FLAG = "--hardwareCompatibilityLevel"
-
-
-def _added(options: BuildOptions) -> list[str]:
-    """The sources that are switched on; switching off one that is gone (cuDNN in 11.0) asks for nothing."""
-    return [source for source in options.tactic_sources if not source.startswith("-")]
 
 
 def configure(backend: Backend, config: Any, options: BuildOptions) -> None:
@@ -158,7 +158,7 @@ class InputRange:
 
 @dataclass(frozen=True, slots=True)
 class ProfilePlan:
-    """What the profile will hold: the dynamic inputs, the shapes to run at, and what had to be made up."""
+    """What the profile will hold: the dynamic inputs, the shapes to run at, and notes on assumed ones."""
 
     ranges: tuple[InputRange, ...]
     run_shapes: dict[str, Shape]

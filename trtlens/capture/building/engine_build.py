@@ -1,7 +1,7 @@
 """`build_run`: from a model to a run folder with its engine, its verbose log and its layers.
 
-TensorRT works in a thread of its own, so that the one that waits can flush the log and hear Ctrl-C. From 9.1 on a
-build is stopped through its progress monitor; 8.6 has no way to stop one, so there the thread is left behind, its
+TensorRT works in a thread of its own, so that the waiting one can flush the log and receive Ctrl-C. From 9.1 on a
+build is stopped through its progress monitor; 8.6 has no way to stop one, so there the thread is abandoned, its
 messages and its engine are dropped, and the process leaves without TensorRT's destructors should it still be at work
 then.
 """
@@ -44,11 +44,11 @@ if TYPE_CHECKING:
 __all__ = ["BuiltRun", "build_run", "load_engine"]
 
 _FLUSH_SECONDS = 0.2
-_PATIENCE_SECONDS = 30.0
-_IMPATIENCE_SECONDS = 0.5
+_GRACE_SECONDS = 30.0
+_GRACE_WITHOUT_MONITOR_SECONDS = 0.5
 _INTERRUPTED_EXIT_CODE = 130
 _ONE_AT_A_TIME = threading.Lock()
-_LEFT_BEHIND: list[threading.Thread] = []
+_ABANDONED: list[threading.Thread] = []
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +97,7 @@ def build_run(
         check_strong_typing(backend, options)
     _check_caches(options)
     with _ONE_AT_A_TIME:
-        if any(thread.is_alive() for thread in _LEFT_BEHIND):
+        if any(thread.is_alive() for thread in _ABANDONED):
             raise CaptureError(
                 "an interrupted build is still at work in this process: wait for it, or start another one"
             )
@@ -146,7 +146,7 @@ def _capture(
     work = Compilation(backend, logger, model, options, recorder, told, cancellation)
     has_monitor = backend.has("IProgressMonitor")
     listener = None if has_monitor else LogPhases(told)
-    patience = _PATIENCE_SECONDS if has_monitor else _IMPATIENCE_SECONDS
+    patience = _GRACE_SECONDS if has_monitor else _GRACE_WITHOUT_MONITOR_SECONDS
     try:
         with capturing(logger, log, listener), warnings.catch_warnings():
             warnings.simplefilter("ignore", DeprecationWarning)  # releases before 11.0 warn of what they still need
@@ -186,10 +186,10 @@ def _finish_interrupted(recorder: Recorder, cancellation: Cancellation) -> None:
     raise failure
 
 
-def _run_in_thread(work: Compilation, log: LogFile, patience_seconds: float) -> None:
+def _run_in_thread(work: Compilation, log: LogFile, grace_seconds: float) -> None:
     """Do the work in another thread and flush the log meanwhile; raises what the work raised.
 
-    Ctrl-C and a cancellation are given that long to take effect; a second Ctrl-C ends the patience.
+    Ctrl-C and a cancellation are given that long to take effect; a second Ctrl-C ends the wait.
     """
     done = threading.Event()
     failures: list[BaseException] = []
@@ -213,22 +213,22 @@ def _run_in_thread(work: Compilation, log: LogFile, patience_seconds: float) -> 
     except KeyboardInterrupt:
         work.cancellation.cancel()
         work.progress("Stopping", None, None, "")
-    if work.cancellation.cancelled and not _stops(done, patience_seconds):
-        _LEFT_BEHIND.append(thread)
-        atexit.register(_leave_at_once, thread)
+    if work.cancellation.cancelled and not _stops(done, grace_seconds):
+        _ABANDONED.append(thread)
+        atexit.register(_exit_without_destructors, thread)
     if failures:
         raise failures[0]
     if work.cancellation.cancelled:  # also where the build was done before it noticed
         raise KeyboardInterrupt
 
 
-def _stops(done: threading.Event, patience_seconds: float) -> bool:
+def _stops(done: threading.Event, grace_seconds: float) -> bool:
     with suppress(KeyboardInterrupt):
-        return done.wait(patience_seconds)
+        return done.wait(grace_seconds)
     return False
 
 
-def _leave_at_once(thread: threading.Thread) -> None:
+def _exit_without_destructors(thread: threading.Thread) -> None:
     """Exit under a builder that cannot be stopped: its library's destructors would run while it works."""
     if thread.is_alive():
         sys.stdout.flush()

@@ -107,7 +107,7 @@ def _set_range(tensor: Any, limit: float) -> None:
 def apply_constraints(
     backend: Backend, network: Any, config: Any, options: BuildOptions, operators: Mapping[str, str]
 ) -> list[str]:
-    """Hold layers to the types that were asked for, and return what was done or could not be.
+    """Constrain layers to the requested types; returns notes on what was done or could not be.
 
     `operators` is the operator type of each ONNX node, for `layer_precision` by type. Raises TrtlensError for a pattern
     that fits no layer.
@@ -153,7 +153,7 @@ def _constrain_outputs(backend: Backend, layers: list[Any], wanted: Mapping[str,
 
 
 def _constrain_both(backend: Backend, layers: list[Any], item: tuple[str, str], operators: Mapping[str, str]) -> str:
-    """Hold what a layer computes in and what it hands on: FP32 inside an FP16 output would overflow all the same."""
+    """Constrain both what a layer computes in and its outputs: FP32 inside an FP16 output would overflow all the same."""
     text, precision = item
     pattern = read_pattern(text)
     held = []

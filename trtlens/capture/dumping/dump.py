@@ -1,7 +1,7 @@
 """`dump_run`: a run folder with the tensors of one inference, from ONNX Runtime or from TensorRT.
 
 Whatever runs the model, the folder holds `dump.json` with the tensors in execution order, `tensors/`, the inputs as
-`inputs.npz` for the next run, and a `run.json` that says what was done. An emulation is called one in all of them.
+`inputs.npz` for the next run, and a `run.json` that says what was done. Emulations are labelled as such in all of them.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from trtlens.capture.build_options import BuildOptions, Shape
 from trtlens.capture.dumping.emulate import dump_emulated
 from trtlens.capture.dumping.reference import Plan, dump_reference, require_onnxruntime
 from trtlens.capture.models.inputs import InputRecipe
-from trtlens.capture.models.model import check_model, identify_model, is_engine, load_onnx, require_onnx, telling_faults
+from trtlens.capture.models.model import check_model, identify_model, is_engine, load_onnx, model_errors, require_onnx
 from trtlens.capture.models.onnx_graphs import inner_tensors
 from trtlens.capture.models.onnx_inputs import make_feeds
 from trtlens.capture.recorder import Recorder, create_recorder, host_facts
@@ -73,12 +73,12 @@ def dump_run(
     if is_engine(model):
         raise TrtlensError(f"{model} is an engine, which ONNX Runtime cannot run: give the ONNX model")
     runtime = require_onnxruntime("a reference" if request.emulate is None else f"emulating {request.emulate}")
-    with telling_faults(model, "running it"):
+    with model_errors(model, "running it"):
         feeds = make_feeds(load_onnx(model, "dumping tensors", weights=False), request.shapes, request.recipe)
     options = _emulated_options(request)
     facts = {**_facts(model, options, command), "library": "onnxruntime", "library_version": runtime.__version__}
     recorder = create_recorder(out, facts, force=force)
-    with finishing(recorder), telling_faults(model, "running it"):
+    with finishing(recorder), model_errors(model, "running it"):
         for note in feeds.notes:
             recorder.note(note)
         feeds.save(recorder.folder)

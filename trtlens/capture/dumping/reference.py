@@ -18,7 +18,7 @@ import numpy as np
 
 from trtlens.accuracy.dumps import DumpWriter, Origin
 from trtlens.accuracy.metrics import ranges_of
-from trtlens.capture.models.model import in_short, is_large, load_onnx
+from trtlens.capture.models.model import is_large, load_onnx, one_line
 from trtlens.capture.models.onnx_graphs import (
     HALF_TYPES,
     described_nodes,
@@ -213,7 +213,7 @@ class CpuModel:
             )
         except Exception as error:  # its own classes, all derived from Exception, and protobuf's at 2 GiB
             raise TrtlensError(
-                f"ONNX Runtime cannot load the model ({in_short(error)}): check it with onnx.checker"
+                f"ONNX Runtime cannot load the model ({one_line(error)}): check it with onnx.checker"
             ) from error
         self.outputs: tuple[str, ...] = tuple(output.name for output in self._session.get_outputs())
 
@@ -223,7 +223,7 @@ class CpuModel:
             return dict(zip(self.outputs, self._session.run(None, dict(feeds)), strict=True))
         except Exception as error:
             raise TrtlensError(
-                f"ONNX Runtime cannot run the model ({in_short(error)}): check the inputs' shapes and values"
+                f"ONNX Runtime cannot run the model ({one_line(error)}): check the inputs' shapes and values"
             ) from error
 
 

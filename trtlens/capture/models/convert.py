@@ -15,13 +15,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from trtlens.capture.models.model import (
-    fault_of,
-    in_short,
     is_large,
     load_onnx,
+    model_errors,
+    model_fault,
     nodes_fitting,
+    one_line,
     save_onnx,
-    telling_faults,
     weights,
 )
 from trtlens.capture.models.onnx_rewriting import (
@@ -93,7 +93,7 @@ def convert_model(model: Path, options: BuildOptions, recorder: Recorder) -> Pat
 
     Raises TrtlensError where a package is missing, the model is broken, or it cannot be converted.
     """
-    with telling_faults(model, "converting it"):
+    with model_errors(model, "converting it"):
         return _converted(model, options, recorder)
 
 
@@ -148,7 +148,7 @@ def _autocast(proto: Any, model: Path, half: str, options: BuildOptions) -> tupl
         result = convert_to_mixed_precision(**{name: value for name, value in wanted.items() if name in known})
     except Exception as error:  # its errors have no common class below Exception
         raise TrtlensError(
-            f"ModelOpt cannot convert {model} ({fault_of(model) or in_short(error)}): export the model in {half}"
+            f"ModelOpt cannot convert {model} ({model_fault(model) or one_line(error)}): export the model in {half}"
         ) from error
     return result, _describe("ModelOpt AutoCast", half, proto, result, 0)
 
@@ -200,7 +200,7 @@ def _as_float16(float16: Any, prepared: Any, model: Path, kept: set[str]) -> Any
             )
         except Exception as error:  # it asserts, and looks nodes up that may not be there
             raise TrtlensError(
-                f"onnxconverter-common cannot convert {model} ({fault_of(model) or in_short(error)}): install "
+                f"onnxconverter-common cannot convert {model} ({model_fault(model) or one_line(error)}): install "
                 "nvidia-modelopt, or export the model in that precision"
             ) from error
 

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import re
 import warnings
-from contextlib import contextmanager
 from dataclasses import dataclass
 from math import prod
 from typing import TYPE_CHECKING, Any
@@ -21,7 +20,7 @@ from trtlens.layer_patterns import glob, lookup
 from trtlens_parsers.data_types import DTYPE_BITS, api_dtype
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
 
 Shape = tuple[int, ...]
@@ -132,14 +131,6 @@ def engine_shape(engine: Any, name: str) -> Shape:
         ) from None
 
 
-@contextmanager
-def _deprecated_calls() -> Iterator[None]:
-    """Keep 8.6 quiet on calls that it has no other for; made an error, its warning breaks the binding's answer."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)
-        yield
-
-
 def _shape_range(engine: Any, name: str, profile: int, shape: Shape) -> ProfileRange:
     if -1 not in shape:
         return ProfileRange(shape, shape, shape)
@@ -151,7 +142,8 @@ def _value_range(engine: Any, name: str, profile: int, shape: Shape) -> ProfileR
         # the binding takes the index first, although its signature names the arguments the other way round
         values = engine.get_tensor_profile_values(profile, name)
     else:
-        with _deprecated_calls():
+        with warnings.catch_warnings():  # 8.6 has no other call; made an error, its warning breaks the binding's answer
+            warnings.simplefilter("ignore", DeprecationWarning)
             values = engine.get_profile_shape_input(profile, name)
     if len(values) != 3:
         raise CaptureError(

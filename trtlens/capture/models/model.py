@@ -4,7 +4,7 @@ An ONNX file is one protobuf message, so it ends at 2 GiB; larger models keep th
 named inside the message relative to it. Reading the nodes needs the `onnx` package, hashing does not.
 
 Code that rewrites models takes a valid one for granted: on a broken one (a node with inputs that its operator does not have,
-weights shorter than their shape) it, onnx and onnxconverter-common raise anything. `telling_faults` asks onnx's checker.
+weights shorter than their shape) it, onnx and onnxconverter-common raise anything. `model_errors` asks onnx's checker.
 """
 
 from __future__ import annotations
@@ -215,7 +215,7 @@ _LONGEST = 300
 
 
 @contextmanager
-def telling_faults(model: Path, purpose: str) -> Iterator[None]:
+def model_errors(model: Path, purpose: str) -> Iterator[None]:
     """Turn what a broken model makes the block raise into one error that names the model; `purpose` is what was tried.
 
     Raises:
@@ -227,7 +227,7 @@ def telling_faults(model: Path, purpose: str) -> Iterator[None]:
     except TrtlensError:
         raise
     except Exception as error:
-        fault = fault_of(model)
+        fault = model_fault(model)
         if fault is None:
             raise
         raise TrtlensError(
@@ -235,7 +235,7 @@ def telling_faults(model: Path, purpose: str) -> Iterator[None]:
         ) from error
 
 
-def fault_of(model: Path) -> str | None:
+def model_fault(model: Path) -> str | None:
     """What is wrong with a model file by onnx's checker and by reading its weights; None where all pass."""
     onnx = require_onnx("checking a model")
     try:
@@ -244,10 +244,10 @@ def fault_of(model: Path) -> str | None:
             if not tensor.external_data:
                 onnx.numpy_helper.to_array(tensor)  # the checker passes more values than the shape takes
     except Exception as error:  # noqa: BLE001  ValidationError, InferenceError, ValueError, RuntimeError and protobuf's
-        return in_short(error)
+        return one_line(error)
     return None
 
 
-def in_short(error: Exception) -> str:
+def one_line(error: Exception) -> str:
     """The text of an error in one line of bounded length, its class where it has none."""
     return " ".join(str(error).split())[:_LONGEST] or type(error).__name__

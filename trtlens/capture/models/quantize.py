@@ -20,12 +20,12 @@ from typing import TYPE_CHECKING, Any
 from trtlens.capture.models.calibration import InputSpec, load_calibration_data
 from trtlens.capture.models.io_tensors import DynamicInput, onnx_axes, require_shapes
 from trtlens.capture.models.model import (
-    fault_of,
     holds_qdq,
-    in_short,
     is_large,
     load_onnx,
+    model_fault,
     nodes_fitting,
+    one_line,
     require_onnx,
     save_onnx,
 )
@@ -50,7 +50,7 @@ _DUMMY_SEED = 8
 def quantize_model(proto: Any, model: Path, options: BuildOptions, half: str | None, recorder: Recorder) -> Any:
     """The model with Q/DQ layers, or None where there is nothing to quantize; what was done is noted.
 
-    Raises TrtlensError where INT8 or FP8 was asked for by name and there is neither Q/DQ, data nor leave to make it up.
+    Raises TrtlensError where INT8 or FP8 was asked for by name and there is neither Q/DQ, data nor --int8-ranges dummy.
     """
     mode = "fp8" if options.fp8 else "int8" if options.wants_int8 else None
     if mode is None:
@@ -258,6 +258,6 @@ def _by_modelopt(
             quantize(**{name: value for name, value in wanted.items() if name in known})
         except Exception as error:  # its errors have no common class below Exception
             raise TrtlensError(
-                f"ModelOpt cannot quantize {model} ({fault_of(model) or in_short(error)}): give one with Q/DQ layers"
+                f"ModelOpt cannot quantize {model} ({model_fault(model) or one_line(error)}): give one with Q/DQ layers"
             ) from error
         return load_onnx(target, "quantizing a model")

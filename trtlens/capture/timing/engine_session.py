@@ -43,7 +43,7 @@ class RuntimeMessages:
             self._errors.append(message)
 
     @contextmanager
-    def told_with_errors(self) -> Iterator[None]:
+    def adding_errors(self) -> Iterator[None]:
         """Add TensorRT's last errors to a CaptureError that is raised in the block."""
         try:
             yield
@@ -90,7 +90,7 @@ def open_engine(
     logger, messages = process_logger(backend.trt), RuntimeMessages()
     with ExitStack() as stack:
         stack.enter_context(capturing(logger, messages))
-        stack.enter_context(messages.told_with_errors())
+        stack.enter_context(messages.adding_errors())
         cuda.select(options.device)
         stream = cuda.create_stream()
         stack.callback(cuda.destroy_stream, stream)

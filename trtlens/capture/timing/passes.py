@@ -77,21 +77,21 @@ class PassRunner:
     def run(self) -> Passes:
         """Every pass in turn; raises CaptureError where TensorRT or CUDA fails in one that the others need."""
         options, latency, layers = self._options, None, None
-        self._look("before warm-up")
+        self._read_gpu("before warm-up")
         with ExitStack() as stack:
             launch = self._graph_launcher(stack) if options.cuda_graph else self._enqueue
             queue = stack.enter_context(self._queue(launch, options.queue_depth))
             warmup = queue.run(options.warmup_extent())
-            self._look(BEFORE_TIMING)
+            self._read_gpu(BEFORE_TIMING)
             timing = queue.run(options.timing_extent(), lead_in=options.queue_depth)
-            self._look(AFTER_TIMING)
+            self._read_gpu(AFTER_TIMING)
             if options.latency_iterations:
                 single = stack.enter_context(self._queue(launch, 1))
                 latency = single.run(options.latency_extent(), lead_in=1)
-                self._look("after latency")
+                self._read_gpu("after latency")
         if options.layer_iterations:
             layers = self._time_layers()
-            self._look("after layers")
+            self._read_gpu("after layers")
         return Passes(
             warmup_count=len(warmup),
             timing=timing,
@@ -102,7 +102,7 @@ class PassRunner:
             notes=tuple(self._notes),
         )
 
-    def _look(self, moment: str) -> None:
+    def _read_gpu(self, moment: str) -> None:
         """Read NVML, between passes."""
         reading = self._tools.monitor.read(moment)
         if reading is not None:

@@ -133,7 +133,7 @@ _LAYER_EXCESS = 1.25
 
 
 def sample_notes(samples: Samples, gpu: Statistics, enqueue: Statistics, *, cuda_graph: bool) -> Iterator[str]:
-    """What the samples of the queued pass themselves give away."""
+    """Notes on the samples of the queued pass."""
     if gpu.count < FEWEST_SAMPLES:
         yield f"only {gpu.count} inferences were timed: time longer for figures that hold"
     if gpu.variation_percent is not None and gpu.variation_percent > UNSTEADY_PERCENT:
@@ -161,7 +161,7 @@ def _drift_notes(samples: Samples) -> Iterator[str]:
 
 
 def clock_notes(before: GpuReading | None, after: GpuReading | None) -> Iterator[str]:
-    """What NVML said just before and just after the queued pass."""
+    """Notes on the clocks before and after the queued pass."""
     if before is None or after is None:
         return
     clocks = (
@@ -177,13 +177,13 @@ def clock_notes(before: GpuReading | None, after: GpuReading | None) -> Iterator
 
 
 def sharing_notes(limits: GpuLimits | None) -> Iterator[str]:
-    """Whether others compute on the same GPU."""
+    """A note where other processes use the same GPU."""
     if limits is not None and limits.processes is not None and limits.processes > 1:
         yield f"{limits.processes} processes use this GPU: what the others do is in the times"
 
 
 def layer_notes(layers: LayerTimes, ratio: float | None, *, verbosity: str) -> Iterator[str]:
-    """What the layer times can and cannot say; `ratio` is their sum over the GPU time of an inference."""
+    """Notes on the layer times; `ratio` is their sum over the GPU time of an inference."""
     if layers.left_out:
         yield f"{layers.left_out} executions with a profiler reported other layers than the first, or none: left out"
     if verbosity == "NONE" and layers.layers:
