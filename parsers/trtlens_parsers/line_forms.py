@@ -48,7 +48,7 @@ class LineForm:
     Attributes:
         record: the class of the records that come of it; None for a line that only tells how the build goes on.
         starts: its first words; of at least `KEY` characters.
-        within: words inside it, for lines that begin with a name.
+        within: words inside it, for lines that begin with a name; with first words too, if some of the names have any.
         pattern: what a function's whole line reads like; None for a method, which reads the text itself.
         versions: TensorRT versions that were seen to print it.
         examples: lines made up in TensorRT's spelling that give the record, one at least for each of the words.
@@ -204,7 +204,7 @@ def _problem(form: LineForm) -> str | None:
 def _check_words(forms: Iterable[LineForm]) -> None:
     owners: dict[str, LineForm] = {}
     for form in forms:
-        for words in (*form.starts, *form.within):
+        for words in form.within or form.starts:  # words within tell lines with the same first words apart
             other = owners.setdefault(words, form)
             if other is not form:
                 raise TypeError(
@@ -237,23 +237,28 @@ def dispatch(forms: LineForms, records: Records, owners: Sequence[object]) -> Di
     asked = [(form, getattr(owner, form.read.__name__)) for owner in owners for form in _forms_of(type(owner))]
     asked += [(form, _to_records(form, records)) for form in forms.functions]
     asked.sort(key=lambda each: each[0].record is not None)
-    readers: dict[str, list[tuple[tuple[str, ...], Handler]]] = {}
+    readers: dict[str, list[tuple[LineForm, Handler]]] = {}
     infixes: list[tuple[str, Handler]] = []
     for form, handler in asked:
         for key in dict.fromkeys(words[:KEY] for words in form.starts):
-            readers.setdefault(key, []).append((form.starts, handler))
+            readers.setdefault(key, []).append((form, handler))
         infixes += [(words, handler) for words in form.within]
     return Dispatch({key: _in_turn(key, found) for key, found in readers.items()}, tuple(infixes))
 
 
-def _in_turn(key: str, readers: Sequence[tuple[tuple[str, ...], Handler]]) -> Handler:
-    """Asks the readers of one key whose first words the line has; a single one that asks for no more is asked at once."""
-    if len(readers) == 1:
-        ((starts, reader),) = readers
-        return reader if starts == (key,) else lambda text, line: text.startswith(starts) and reader(text, line)
+def _in_turn(key: str, readers: Sequence[tuple[LineForm, Handler]]) -> Handler:
+    """Asks the readers of one key whose first words the line has, in turn.
+
+    A single one is asked at once if the key is all it asks for, or if its pattern looks at the words anyway.
+    """
+    asked = [(tuple(words for words in form.starts if words.startswith(key)), reader) for form, reader in readers]
+    if len(asked) == 1:
+        ((starts, reader),) = asked
+        is_told = starts == (key,) or readers[0][0].pattern is not None
+        return reader if is_told else lambda text, line: text.startswith(starts) and reader(text, line)
 
     def read(text: str, line: int) -> bool:
-        for starts, reader in readers:  # noqa: SIM110  any() would take twice as long
+        for starts, reader in asked:  # noqa: SIM110  any() would take twice as long
             if text.startswith(starts) and reader(text, line):
                 return True
         return False

@@ -226,9 +226,13 @@ class TuningReader(BlockReader):
 
     @line_form(
         TuningBlock,
+        "Optimizer Reformat(",
         within=("] got cached result: ",),
         versions="10.3 to 10.16, with a timing cache",
-        examples=("conv1 [Float(8,4,2,1) -> Float(8,4,2,1)] got cached result: CaskConvolution, tactic 0x1, 0.5 ms",),
+        examples=(
+            "conv1 [Float(8,4,2,1) -> Float(8,4,2,1)] got cached result: CaskConvolution, tactic 0x1, 0.5 ms",
+            "Optimizer Reformat(x -> <out>) [Float(8,4,2,1) -> Half(8,4,2,1)] got cached result: Reformat, tactic 0x0, 0.5 ms",
+        ),
     )
     def cached(self, text: str, line: int) -> bool:
         """``NAME [IN -> OUT] got cached result: RUNNER, tactic ID, T ms``."""

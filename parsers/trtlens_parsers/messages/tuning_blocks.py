@@ -121,7 +121,7 @@ class BlockReader(LineReader):
 
     @line_form(
         Combination,
-        "*************** Autotuning ",
+        "******",
         versions="7.2 to 11.1",
         examples=(
             "*************** Autotuning format combination: Float(8,4,2,1) -> Float(8,4,2,1) ***************",
@@ -278,14 +278,19 @@ class BlockReader(LineReader):
 
     @line_form(
         TuningBlock,
+        "Optimizer Reformat(",
         within=(" profiling completed in ",),
         versions="8.6 to 11.1",
         examples=(
             "--------------- Timing Runner: conv1 (CudnnConvolution[0x80000000])",
             "conv1 (CudnnConvolution[0x80000000]) profiling completed in 0.02 seconds. Fastest Tactic: 0x1 Time: 0.5",
+            "--------------- Timing Runner: Optimizer Reformat(x -> <out>) (Reformat[0x80000006])",
+            "Optimizer Reformat(x -> <out>) (Reformat[0x80000006]) profiling completed in 0.02 seconds. Fastest Tactic: 0 Time: 1",
         ),
     )
     def runner_done(self, text: str, line: int) -> bool:  # noqa: ARG002
         """``NAME (RUNNER[..]) profiling completed in S seconds. Fastest Tactic: ..``."""
-        self._close(read_time(text.partition(" profiling completed in ")[2].partition(" seconds.")[0]))
-        return True
+        _, found, tail = text.partition(" profiling completed in ")
+        if found:
+            self._close(read_time(tail.partition(" seconds.")[0]))
+        return bool(found)
