@@ -211,3 +211,14 @@ def test_weights_beside_the_model_are_read(tmp_path: Path) -> None:
         (value,) = identify_model(naming(tmp_path / "m.onnx", location))["external"].values()
         assert len(value) == 64
     assert identify_model(naming(tmp_path / "m.onnx", "absent"))["external"] == {"absent": None}
+
+
+def test_a_name_that_is_no_text_is_refused(tmp_path: Path) -> None:
+    """Protobuf hands out a name that is not UTF-8 as bytes; the error names the model and shows the name."""
+    node = onnx.helper.make_node("Relu", ["x"], ["inner"], name="relu")
+    info = [onnx.helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, [1]) for name in ("x", "inner")]
+    whole = onnx.helper.make_model(onnx.helper.make_graph([node], "g", info[:1], info[1:])).SerializeToString()
+    model = tmp_path / "garbled.onnx"
+    model.write_bytes(whole.replace(b"inner", b"in\xbaer"))
+    with pytest.raises(TrtlensError, match=r"garbled\.onnx holds a name that is no UTF-8 text \(b'in\\xbaer'\)"):
+        load_onnx(model, "listing tensors")

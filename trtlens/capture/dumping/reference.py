@@ -11,6 +11,7 @@ overflow in FP16; spelled out in Pow, ReduceMean and Sqrt these values are tenso
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -191,6 +192,12 @@ def require_onnxruntime(purpose: str) -> Any:
     return onnxruntime
 
 
+def _available_cores() -> int:
+    """Cores that this process may use, which a container or `taskset` can make fewer than the machine has."""
+    affinity = getattr(os, "sched_getaffinity", None)
+    return len(affinity(0)) if affinity is not None else os.cpu_count() or 1
+
+
 class CpuModel:
     """A model loaded for the CPU; calling it runs it once.
 
@@ -201,6 +208,7 @@ class CpuModel:
         runtime = require_onnxruntime("running a model")
         options = runtime.SessionOptions()
         options.graph_optimization_level = runtime.GraphOptimizationLevel.ORT_DISABLE_ALL
+        options.intra_op_num_threads = _available_cores()  # by itself it starts one for each core of the machine
         options.log_severity_level = _FATAL  # what it refuses it also raises
         options.add_session_config_entry(
             _SPINNING_KEY, "0"

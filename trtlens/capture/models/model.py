@@ -12,6 +12,7 @@ from __future__ import annotations
 import hashlib
 import tempfile
 from contextlib import contextmanager
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -96,11 +97,23 @@ def load_onnx(model: Path, purpose: str, *, weights: bool = True) -> Any:
         raise TrtlensError(f"{model} is not an ONNX model that can be read ({error}): export it again") from error
     if not proto.graph.node:
         raise TrtlensError(f"{model} is not an ONNX model with any node: export it again")
+    garbled = _garbled_name(proto.graph)
+    if garbled is not None:
+        raise TrtlensError(f"{model} holds a name that is no UTF-8 text ({garbled[:80]!r}): export it again")
     if outside is not None:
         raise TrtlensError(
             f"{model} names weights outside of its folder ({outside[:80]!r}): move them beside the model"
         )
     return proto
+
+
+def _garbled_name(graph: Any) -> bytes | None:
+    """The first name of the graph that protobuf could not decode, which it then hands out as bytes."""
+    names = chain(
+        chain.from_iterable((node.name, node.op_type, *node.input, *node.output) for node in graph.node),
+        (one.name for group in (graph.input, graph.output, graph.value_info, graph.initializer) for one in group),
+    )
+    return next((name for name in names if isinstance(name, bytes)), None)
 
 
 def operator_types(model: Path) -> dict[str, str]:
