@@ -34,7 +34,7 @@ def _by_head() -> dict[str, list[tuple[str, Template]]]:
     heads: dict[str, list[tuple[str, Template]]] = {}
     for template in _PARSED:
         head = template.literals[0]
-        if template.entry.quiet and head:
+        if template.entry.below_warning and head:
             heads.setdefault(head, []).append((template.key, template))
     return heads
 

@@ -41,7 +41,7 @@ class Meaning:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One known meaning: its lines in every version and wrapper, and ``quiet`` if INFO or VERBOSE lines carry it.
+    """One known meaning: its lines in every version and wrapper, and ``below_warning`` if INFO or VERBOSE lines carry it.
 
     ``versions`` says which TensorRT releases print it (a part of TensorRT's own number, or the tool's name).
     """
@@ -51,12 +51,14 @@ class Entry:
     versions: str
     title: str
     templates: tuple[str, ...]
-    quiet: bool = False
+    below_warning: bool = False
 
 
-def entry(code: str, severity: Severity, versions: str, title: str, *templates: str, quiet: bool = False) -> Entry:
+def entry(
+    code: str, severity: Severity, versions: str, title: str, *templates: str, below_warning: bool = False
+) -> Entry:
     """A row of the catalogue, its templates one below the other."""
-    return Entry(code, severity, versions, title, templates, quiet)
+    return Entry(code, severity, versions, title, templates, below_warning)
 
 
 class Names(NamedTuple):
