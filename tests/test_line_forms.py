@@ -124,6 +124,12 @@ def test_two_forms_of_one_key_are_refused(tmp_path: Path, monkeypatch: pytest.Mo
     assert "caches_1.read_cache" in message
 
 
+def test_watching_for_words_that_no_line_is_told_by_is_refused() -> None:
+    """Lines are told by six characters: a method that watches for fewer would never be asked."""
+    with pytest.raises(TypeError, match=r"watches for .'Tact',.: give at least 6 characters"):
+        watch("Tact")(test_watching_for_words_that_no_line_is_told_by_is_refused)
+
+
 # -- who is asked ------------------------------------------------------------------------------------------------------
 
 

@@ -95,9 +95,17 @@ def line_form(
 
 
 def watch(*starts: str) -> Callable[[_Read], _Read]:
-    """Have the method below see lines with these first words before their reader does; True keeps them from it."""
+    """Have the method below see lines with these first words before their reader does; True keeps them from it.
+
+    Raises:
+        TypeError: the words are shorter than `KEY`: no line would reach the method.
+    """
 
     def declare(read: _Read) -> _Read:
+        if not starts or min(map(len, starts)) < KEY:
+            raise TypeError(
+                f"{read.__module__}.{read.__qualname__} watches for {starts!r}: give at least {KEY} characters"
+            )
         _DECLARED[read] = LineForm(None, starts, (), None, "", (), read)
         return read
 
