@@ -248,6 +248,7 @@ def test_one_layer_that_ate_the_build_time(seconds: float, silent: bool) -> None
     assert (row is None) is silent
     if row is not None:
         assert (row["at_stake_s"], row["at_stake_ms"], row["layers"]) == (30.0, None, ["conv"])
+        assert row["evidence"][1] == "1 tactic in 1 try of a runner"
 
 
 def test_missing_scales() -> None:

@@ -130,6 +130,16 @@ def test_without_an_inference_the_sum_of_the_layers_is_called_one() -> None:
     assert "no inference was timed in both runs" in row["text"]
 
 
+@pytest.mark.parametrize(("run_ms", "slower"), [(0.53, True), (0.52, False)])
+def test_single_inferences_differ_by_a_twentieth(run_ms: float, *, slower: bool) -> None:
+    """Without samples there is no interval: the share of the other inference's time decides."""
+    base, run = (
+        MadeRun(chain("a", "b", precision=precision), np.full((2, 40), 0.25), inference_ms=[inference_ms])
+        for precision, inference_ms in (("fp16", 0.5), ("int8", run_ms))
+    )
+    assert (CODE in findings(run.run("int8"), base.run("fp16"))) is slower
+
+
 def test_layers_are_matched_by_their_nodes_not_by_their_names() -> None:
     """A layer of the same name that holds other nodes is no partner; one of another name that holds the same is."""
     tables: dict[str, dict[str, list[Any]]] = {

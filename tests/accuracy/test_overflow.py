@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from trtlens.accuracy.metrics import ranges_of
 from trtlens.accuracy.overflow import Finding, find_overflow, make_model
-from trtlens.accuracy.remedies import enlarging_scale, linear_scale, scale_for
+from trtlens.accuracy.remedies import Scale, enlarging_scale, linear_scale, scale_for, underflow_notes
 from trtlens_parsers.dump_index import DumpedNode, DumpedTensor
 
 NORM = (
@@ -248,3 +248,18 @@ def test_small_values_do_harm_only_where_nothing_larger_stands_beside_them() -> 
     }  # fmt: skip
     lost = np.abs(np.array([1.0, *small], np.float16).astype(float) - [1.0, *small]).max()
     assert lost < np.spacing(np.float16(1.0)) / 2
+
+
+@pytest.mark.parametrize(
+    ("rms", "epsilon", "told"),
+    [
+        (0.01, 1e-5, ["the square of a usual value becomes 1.56e-6, which FP16 holds with few bits"]),
+        (0.0, 1e-5, []),
+        (1.0, 1e-6, ["epsilon 1e-6 / 64 is 1.56e-8, under FP16's smallest number: keep its Add in FP32, or let it be 6e-8"]),
+        (1.0, 0.0, []),
+        (None, None, []),
+    ],
+)  # fmt: skip
+def test_what_becomes_too_small_by_scaling_is_told(rms: float | None, epsilon: float | None, told: list[str]) -> None:
+    """Divided by 8: a square below FP16's normal numbers, an epsilon below its smallest; zeros lose nothing."""
+    assert underflow_notes(Scale(8, 300.0, 90_000.0, 720_000.0), rms, epsilon) == told

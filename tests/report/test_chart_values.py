@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from tests.doubles.made_runs import MadeRun, chain
-from trtlens.charts import CHARTS, accuracy_time, units, waterfall
+from trtlens.charts import CHARTS, accuracy_time, timeline, units, waterfall
 from trtlens.comparison import compare_runs
 from trtlens.views import accuracy, layers
 
@@ -83,3 +83,10 @@ def test_what_is_not_aligned_is_a_step_of_its_own(extra: float, step: float) -> 
     (trace,) = figure.data
     named = dict(zip(figure.layout.xaxis.ticktext, trace.y, strict=True))
     assert named.get("not aligned", 0.0) + sum(value for name, value in named.items() if "as before" in name) == step
+
+
+@pytest.mark.parametrize(("count", "width"), [(399, 0.88), (400, 1.0)])
+def test_bars_of_the_timeline_touch_from_400_layers_on(count: int, width: float) -> None:
+    """A gap between so many would be wider than a bar."""
+    (trace,) = timeline.chart(layer_rows([("tensor core", 0.5)] * count)).data
+    assert (len(trace.x), trace.width) == (count, width)
