@@ -201,6 +201,14 @@ def test_a_report_says_that_int8_is_slower_in_any_order(order: tuple[str, ...]) 
     assert len(anchors) == len(set(anchors))
 
 
+def test_a_build_without_an_engine_leads_the_report() -> None:
+    """It has nothing at stake that could be counted, and stands before findings of other runs that have."""
+    page = finding_list([subject_of("resnet50-int8"), subject_of("killed")])
+    anchors = re.findall(r'id="finding-([^"]*)"', page)
+    assert anchors[0] == "1-build-not-finished"
+    assert len(anchors) > 2
+
+
 def test_runs_that_cannot_be_paired_are_passed_over() -> None:
     """A build that was killed and a run of another model leave the findings of the others as they are."""
     names = ("killed", "resnet50-int8", "encoder-fp16", "resnet50-fp16")

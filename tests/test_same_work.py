@@ -286,3 +286,21 @@ def test_a_hash_that_is_no_text_states_nothing(tmp_path: Path) -> None:
     (folder / "run.json").write_text(json.dumps(document), "utf-8")
 
     assert not model_of(open_run(folder))
+
+
+@pytest.mark.parametrize(
+    ("one", "two", "other"),
+    [
+        (("a.onnx", "x"), ("a.onnx", "y"), True),
+        (("a.onnx", "x"), ("b.onnx", "x"), False),
+        (("a.onnx", None), ("b.onnx", "x"), True),
+        (("a.onnx", None), ("a.onnx", "x"), False),
+        ((None, "x"), ("a.onnx", None), False),
+    ],
+)
+def test_the_hash_decides_over_the_file_name(
+    one: tuple[str | None, str | None], two: tuple[str | None, str | None], *, other: bool
+) -> None:
+    """Two names of one content are one model, one name of two contents is two; without both hashes the names decide."""
+    assert Model(*one).is_other_than(Model(*two)) is other
+    assert Model(*two).is_other_than(Model(*one)) is other

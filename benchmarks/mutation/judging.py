@@ -130,8 +130,7 @@ class _Judge:
     def _run(self, mutant: Mutant, tests: Sequence[str], tell: Tell) -> bool:
         """Whether a test fails with the mutant in place."""
         new = _code_of(mutant.code(), mutant.function.split("."), mutant.first_line)
-        for function in self._functions[mutant.file, mutant.function, mutant.first_line]:
-            function.__code__ = new
+        self._replace(mutant.file, mutant.function, new)
         products = _Products(self._reach)
         items = [self._items[test] for test in tests if test in self._items]
         following = {item.nodeid: after for item, after in zip_longest(items, items[1:])}
@@ -146,6 +145,16 @@ class _Judge:
                 tell(test)
                 return True
         return False
+
+    def _replace(self, file: str, name: str, new: CodeType) -> None:
+        """Give the functions of a name their new code, and those within them that an import has already made."""
+        for function in self._functions[file, name, new.co_firstlineno]:
+            if function.__code__.co_freevars == new.co_freevars:
+                function.__code__ = new
+        inner = [one for one in new.co_consts if isinstance(one, CodeType)]
+        for code in inner:
+            if sum(one.co_name == code.co_name for one in inner) == 1:
+                self._replace(file, f"{name}.<locals>.{code.co_name}", code)
 
 
 class _Products:

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from tests.accuracy.conftest import f16, f32, tensor
 from trtlens.accuracy.metrics import Metrics, measure, ranges_of
+from trtlens.accuracy.streaming import Extremes
 from trtlens.accuracy.tensors import CHUNK, InMemory, RawFile, Tensor, UnreadableTensor
 
 if TYPE_CHECKING:
@@ -276,3 +277,21 @@ def test_array_in_memory_keeps_its_order() -> None:
     """A transposed array is read in its own row-major order, not in that of its memory."""
     array = np.arange(6, dtype=np.float32).reshape(2, 3).T
     assert np.array_equal(Tensor("t", "fp32", (3, 2), InMemory(array)).array(), array)
+
+
+@pytest.mark.parametrize(
+    ("chunks", "low", "high"),
+    [
+        ([[1, 1, 2], [1, 2, 2]], (1, 3), (2, 3)),
+        ([[1, 1, 2], [0, 3, 3]], (0, 1), (3, 2)),
+        ([[0, 3, 3], [1, 2]], (0, 1), (3, 2)),
+    ],
+)
+def test_extremes_are_counted_over_all_chunks(
+    chunks: list[list[float]], low: tuple[float, int], high: tuple[float, int]
+) -> None:
+    """The same extreme in another chunk counts on; a new one counts anew; a chunk within both changes nothing."""
+    seen = Extremes()
+    for chunk in chunks:
+        seen.add(np.array(chunk, np.float64))
+    assert ((seen.low, seen.low_count), (seen.high, seen.high_count)) == (low, high)

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from trtlens.accuracy.metrics import ranges_of
 from trtlens.accuracy.overflow import Finding, find_overflow, make_model
 from trtlens.accuracy.remedies import Scale, enlarging_scale, linear_scale, scale_for, underflow_notes
+from trtlens.accuracy.remedies import _weight_remedy as weight_remedy
 from trtlens_parsers.dump_index import DumpedNode, DumpedTensor
 
 NORM = (
@@ -263,3 +264,9 @@ def test_small_values_do_harm_only_where_nothing_larger_stands_beside_them() -> 
 def test_what_becomes_too_small_by_scaling_is_told(rms: float | None, epsilon: float | None, told: list[str]) -> None:
     """Divided by 8: a square below FP16's normal numbers, an epsilon below its smallest; zeros lose nothing."""
     assert underflow_notes(Scale(8, 300.0, 90_000.0, 720_000.0), rms, epsilon) == told
+
+
+@pytest.mark.parametrize(("largest", "helps"), [(0.5, True), (1.0, False)])
+def test_weights_are_enlarged_where_none_is_large(largest: float, *, helps: bool) -> None:
+    """A factor lifts small weights out of FP16's subnormal numbers if the largest is below 1; else FP32 alone helps."""
+    assert (weight_remedy("flushed", largest).scale is not None) is helps
