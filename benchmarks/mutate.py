@@ -18,10 +18,11 @@ from typing import TYPE_CHECKING, Any
 
 import hypothesis
 
-from benchmarks.mutation.judging import Share, judged, verdicts
+from benchmarks.mutation.judging import judged
 from benchmarks.mutation.mutants import Mutant, mutants_of, sample
 from benchmarks.mutation.operators import ROOT
 from benchmarks.mutation.reach import KEPT, read_json, recorded
+from benchmarks.mutation.verdicts import Share, verdicts
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

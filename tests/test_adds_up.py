@@ -164,3 +164,11 @@ def test_rows_say_whether_they_are_parts_of_an_inference() -> None:
 
     assert set(change_table(comparison)["adds_up"].to_pylist()) == {False}
     assert region_table(comparison)["adds_up"].to_pylist() == [None, False] * 2
+
+
+@pytest.mark.parametrize(("run_ms", "small"), [(1007.0, True), (993.0, True), (1008.0, False), (992.0, False)])
+def test_a_difference_within_that_of_two_processes_is_said_to_be_no_more(run_ms: float, *, small: bool) -> None:
+    """0.7 % of an inference of a second, faster or slower; what is more stands without the remark."""
+    comparison = compared(made([0.5, 0.5], 1000.0), made([0.5, 0.5], run_ms))
+    told = " ".join(sentence for one in tell(comparison) for sentence in one.sentences)
+    assert ("Two processes that time one engine can be 0.7 % apart" in told) is small

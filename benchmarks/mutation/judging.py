@@ -9,87 +9,62 @@ import gc
 import importlib
 import importlib.machinery
 import importlib.util
-import json
-import multiprocessing
-import os
-import resource
-import signal
 import sys
-import tempfile
-import time
 from collections import defaultdict
 from itertools import zip_longest
 from pathlib import Path
 from types import CodeType, FunctionType
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import pytest
 
 from benchmarks.mutation.operators import ROOT
-from benchmarks.mutation.processes import in_fork, side_by_side
-from benchmarks.mutation.reach import GOLDEN, KEPT, SESSION, Memory, Reach, digest_of, file_of, forget
+from benchmarks.mutation.processes import in_fork
+from benchmarks.mutation.reach import GOLDEN, SESSION, Memory, Reach, digest_of, file_of, forget
+from benchmarks.mutation.verdicts import Share, Verdict, forget_verdicts, in_child, share_out, verdicts
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Sequence
 
     from benchmarks.mutation.mutants import Mutant
 
     Tell = Callable[[str], object]
 
-_ANSWERS = KEPT / "answers.jsonl"
-"""A line for each verdict of the run that goes on, or that was broken off."""
 _SPARE_SECONDS = 20
-_BROKEN = 2
-_ENDINGS = {0: "survived", 1: "killed", _BROKEN: "broken"}
-"""What the exit code of a judging process means."""
-
-
-class Share(NamedTuple):
-    """How many processes judge side by side, and until when [s of the monotonic clock] they begin with another mutant."""
-
-    processes: int
-    until: float
-
-
-class Verdict(NamedTuple):
-    """What became of a mutant: killed, timeout, survived or not reached, or broken where judging failed; what failed, and how long it took."""
-
-    status: str
-    by: str
-    seconds: float
 
 
 def judged(mutants: Sequence[Mutant], reach: dict[str, Reach], share: Share) -> dict[str, Verdict]:
-    """A verdict on each mutant by its change; of those that were not reached in time there is none."""
+    """A verdict on each mutant by its change; of those that were not reached in time there is none.
+
+    What no test executes may be executed on import: it is judged as what is in no function.
+    """
     tests = {mutant.change: _tests(mutant, reach) for mutant in mutants}
+    anew = [m for m in mutants if not m.function or not tests[m.change]]
+    tests |= {mutant.change: _tests_of_file(mutant, reach) for mutant in anew}
     unreached = {change: Verdict("not reached", "", 0.0) for change, found in tests.items() if not found}
-    _ANSWERS.unlink(missing_ok=True)
-    judge = _Judge([m for m in mutants if m.function and tests[m.change]], tests, reach, share)
+    forget_verdicts()
+    judge = _Judge([m for m in mutants if m not in anew], tests, reach, share)
     in_fork(lambda: pytest.main([*SESSION, *sorted({file_of(test) for test in reach} - {GOLDEN})], plugins=[judge]))
-    anew = [m for m in mutants if not m.function and tests[m.change]]
-    _share_out(
-        anew,
+    share_out(
+        [m for m in anew if tests[m.change]],
         share,
-        lambda m: _in_child(lambda tell: _run_anew(m, tests[m.change], reach, tell), _limit(tests[m.change], reach)),
+        lambda m: in_child(lambda tell: _run_anew(m, tests[m.change], reach, tell), _limit(tests[m.change], reach)),
     )
     return unreached | verdicts()
 
 
-def verdicts() -> dict[str, Verdict]:
-    """What was judged in the last run, also where it was broken off."""
-    lines = _ANSWERS.read_text("utf-8").splitlines() if _ANSWERS.exists() else []
-    return {change: Verdict(*verdict) for change, verdict in map(json.loads, lines)}
-
-
 def _tests(mutant: Mutant, reach: dict[str, Reach]) -> list[str]:
-    """Tests that execute the changed statement, or, outside of functions, anything of its file; the quickest first."""
+    """Tests that execute the changed statement; the quickest first."""
     low, high = mutant.lines
-    found = []
-    for test, one in reach.items():
-        lines = one.lines.get(mutant.file, ())
-        if lines and (not mutant.function or any(low <= line <= high for line in lines)):
-            found.append(test)
+    found = [test for test, one in reach.items() if any(low <= line <= high for line in one.lines.get(mutant.file, ()))]
     return sorted(found, key=lambda test: reach[test].seconds)
+
+
+def _tests_of_file(mutant: Mutant, reach: dict[str, Reach]) -> list[str]:
+    """Tests that execute anything of the changed file; the quickest first."""
+    return sorted(
+        (test for test, one in reach.items() if one.lines.get(mutant.file)), key=lambda test: reach[test].seconds
+    )
 
 
 def _limit(tests: Sequence[str], reach: dict[str, Reach]) -> int:
@@ -120,12 +95,12 @@ class _Judge:
         self._functions = _functions()
         gc.collect()
         gc.freeze()
-        _share_out(self._mutants, self._share, self._judge)
+        share_out(self._mutants, self._share, self._judge)
         return True
 
     def _judge(self, mutant: Mutant) -> Verdict:
         tests = self._tests[mutant.change]
-        return _in_child(lambda tell: self._run(mutant, tests, tell), _limit(tests, self._reach))
+        return in_child(lambda tell: self._run(mutant, tests, tell), _limit(tests, self._reach))
 
     def _run(self, mutant: Mutant, tests: Sequence[str], tell: Tell) -> bool:
         """Whether a test fails with the mutant in place."""
@@ -239,7 +214,11 @@ class _Chosen:
 def _run_anew(mutant: Mutant, tests: Sequence[str], reach: dict[str, Reach], tell: Tell) -> bool:
     """Whether a product differs, or a test fails, when trtlens is imported with the mutant in place."""
     sys.meta_path.insert(0, _Finder(mutant))
-    importlib.import_module(_module(mutant.file))
+    try:
+        importlib.import_module(_module(mutant.file))
+    except Exception:  # noqa: BLE001  whatever the changed module raises, nothing runs with it
+        tell("import")
+        return True
     products = _Products(reach)
     for test in tests:
         if test.startswith(f"{GOLDEN}::") and products.differ(test):
@@ -251,54 +230,3 @@ def _run_anew(mutant: Mutant, tests: Sequence[str], reach: dict[str, Reach], tel
 
 def _module(file: str) -> str:
     return file.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
-
-
-def _share_out(mutants: Sequence[Mutant], share: Share, judge: Callable[[Mutant], Verdict]) -> None:
-    """Judge in processes side by side, each with a folder of its own for what tests write; each verdict becomes a line."""
-    taken = multiprocessing.Value("i", 0)
-
-    def take() -> Iterator[Mutant]:
-        """The next mutant that no process has taken."""
-        while time.monotonic() < share.until:
-            with taken.get_lock():
-                place, taken.value = taken.value, taken.value + 1
-            if place >= len(mutants):
-                return
-            yield mutants[place]
-
-    def work() -> None:
-        with tempfile.TemporaryDirectory() as folder:
-            os.environ["PYTEST_DEBUG_TEMPROOT"] = folder
-            for mutant in take():
-                line = json.dumps([mutant.change, judge(mutant)])
-                with _ANSWERS.open("a", encoding="utf-8") as file:
-                    file.write(f"{line}\n")
-
-    for _ in side_by_side([work] * share.processes, share.processes):
-        pass
-
-
-def _in_child(run: Callable[[Tell], bool], limit: int) -> Verdict:
-    """Judge in a fork whose processor time is limited; what never ends is noticed as well."""
-    began = time.monotonic()
-    reading, writing = os.pipe()
-    child = os.fork()
-    if not child:
-        resource.setrlimit(resource.RLIMIT_CPU, (limit, limit))
-        signal.alarm(10 * limit)
-        nowhere = os.open(os.devnull, os.O_RDWR)
-        for stream in (0, 1, 2):
-            os.dup2(nowhere, stream)
-        code = _BROKEN
-        try:
-            code = int(run(lambda test: os.write(writing, test.encode())))
-        except Exception as error:  # noqa: BLE001  the judge itself failed, which says nothing of the change
-            os.write(writing, f"{type(error).__name__}: {error}".encode())
-        finally:
-            os._exit(code)
-    os.close(writing)
-    with os.fdopen(reading, "rb") as file:
-        by = file.read().decode(errors="replace")
-    _, status = os.waitpid(child, 0)
-    found = "timeout" if os.WIFSIGNALED(status) else _ENDINGS[os.WEXITSTATUS(status)]
-    return Verdict(found, by, round(time.monotonic() - began, 2))
