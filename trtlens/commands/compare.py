@@ -85,7 +85,10 @@ def compare(
         bool, typer.Option("--list-quantities", help="List the quantities that --fail-on can check, and exit.")
     ] = False,
 ) -> None:
-    """Compare runs of one model: other precisions, other TensorRT versions, other builds."""
+    """Compare runs of one model.
+
+    They may differ in precision, TensorRT version or build.
+    """
     if list_quantities:
         _list_quantities(form)
         return

@@ -23,7 +23,10 @@ def kernel(
     names: Annotated[list[str], typer.Argument(help="Kernel or tactic names; - reads them from stdin, one a line.")],
     form: FormatOption = Format.TABLE,
 ) -> None:
-    """Decode kernel names: precision, core type, and the part of the name that shows them."""
+    """Decode kernel names.
+
+    Says the precision and core type of a kernel, and which part of its name shows them.
+    """
     listed = [line for name in names for line in (_stdin_lines() if name == "-" else [name])]
     write_table(_table(listed), form)
 

@@ -53,7 +53,10 @@ def parse(
     force: Annotated[bool, typer.Option("--force", help="Replace a run that the folder already contains.")] = False,
     form: FormatOption = Format.TABLE,
 ) -> None:
-    """Read a log and the JSON files of the same run, and summarise the build."""
+    """Summarise the builds in a log.
+
+    JSON files of the same run are read with it.
+    """
     if out is not None:
         from trtlens.runs.run_folders import keep_run  # noqa: PLC0415
 
@@ -159,7 +162,7 @@ def show(
         typer.Option("--chart", help="Write the view's chart to this HTML file instead of printing rows."),
     ] = None,
 ) -> None:
-    """Print a view, or a table, of a run or a log."""
+    """Print a view or a table of a run."""
     from trtlens.tables.declarations import TABLES  # noqa: PLC0415
     from trtlens.views import VIEWS  # noqa: PLC0415
 
@@ -212,7 +215,7 @@ def _write_chart(run: Run, view: str, path: Path) -> None:
 
 
 def views(form: FormatOption = Format.TABLE) -> None:
-    """List the views with the questions that they answer."""
+    """List the views with their questions."""
     import pyarrow as pa  # noqa: PLC0415
 
     from trtlens.views import VIEWS  # noqa: PLC0415

@@ -46,7 +46,10 @@ def report(
         typer.Option("--svg", help="Also write every chart as SVG into this folder (needs the extra images)."),
     ] = None,
 ) -> None:
-    """Write one HTML file with charts, tables and findings of one or several runs; it needs no network."""
+    """Write an HTML report of runs.
+
+    The one file holds charts, tables and findings, and needs no network.
+    """
     check_place(out)
     from trtlens.report import render  # noqa: PLC0415
     from trtlens.report.images import check_images_folder  # noqa: PLC0415
@@ -66,7 +69,10 @@ def export(
     out: Annotated[Path, typer.Option("--out", "-o", help="The file to write.")],
     to: Annotated[Target, typer.Option("--to", help="The format to write.")] = Target.PERFETTO,
 ) -> None:
-    """Write a trace of a run for another tool: its layers by stream, and the tuner's candidates."""
+    """Write a trace of a run for another tool.
+
+    It holds the layers by stream, and the tuner's candidates.
+    """
     check_place(out)
     from trtlens.report.trace_events import trace_json  # noqa: PLC0415
 

@@ -50,7 +50,10 @@ def why(
     build: BuildOption = None,
     form: FormatOption = Format.TABLE,
 ) -> None:
-    """Explain why TensorRT chose a layer's tactic, and how long the alternatives took."""
+    """Explain why a layer's tactic was chosen.
+
+    Also lists the alternatives that the tuner timed, with their times.
+    """
     from trtlens.views import why as view  # noqa: PLC0415
 
     if everything and match is not None:
@@ -143,7 +146,10 @@ def findings(
     build: BuildOption = None,
     form: FormatOption = Format.TABLE,
 ) -> None:
-    """List what costs time in an engine and its build and what puts accuracy at risk, with evidence and the next check."""
+    """List what costs time or risks accuracy.
+
+    Each finding about the engine or its build has evidence and the next check.
+    """
     from trtlens.views import findings as view  # noqa: PLC0415
 
     run = opened_run(files, build)

@@ -6,10 +6,11 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from trtlens.findings import find_across
-from trtlens.findings.finding import findings_table
+from trtlens.findings.finding import SEVERITIES, findings_table
 from trtlens.findings.rules import FINDINGS
 from trtlens.quantities import duration, seconds
 from trtlens.report.overview import text
+from trtlens.views import VIEWS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -25,22 +26,9 @@ def findings(subjects: Sequence[Subject]) -> str:
     across = findings_table(find_across([(subject.name, subject.run) for subject in subjects])).to_pylist()
     rows += [(row["build"], row) for row in across]
     if not rows:
-        return (
-            '<p class="missing">No findings: no rule applies, or the runs hold too little data (a verbose log and a layer profile '
-            "cover all rules).</p>"
-        )
+        return f'<p class="missing">{text(VIEWS["findings"].empty)}</p>'
     leading = {rule.code for rule in FINDINGS.values() if rule.leads}
-    rank = {"high": 0, "medium": 1, "low": 2}
-    rows.sort(
-        key=lambda one: (
-            one[1]["code"] not in leading,
-            -(one[1]["at_stake_ms"] or 0.0),
-            rank.get(one[1]["severity"], 3),
-            -(one[1]["at_stake_s"] or 0.0),
-            one[0],
-            one[1]["code"],
-        )
-    )
+    rows.sort(key=lambda one: (one[1]["code"] not in leading, *_costs(one[1]), one[0], one[1]["code"]))
     seen: Counter[str] = Counter()
     shown = []
     for place, row in rows:
@@ -48,6 +36,10 @@ def findings(subjects: Sequence[Subject]) -> str:
         seen[anchor] += 1
         shown.append(_finding(anchor if seen[anchor] == 1 else f"{anchor}-{seen[anchor]}", place, row, subjects))
     return "".join(shown)
+
+
+def _costs(row: dict[str, Any]) -> tuple[float, int, float]:
+    return -(row["at_stake_ms"] or 0.0), SEVERITIES.index(row["severity"]), -(row["at_stake_s"] or 0.0)
 
 
 def _finding(anchor: str, place: int, row: dict[str, Any], subjects: Sequence[Subject]) -> str:
