@@ -214,4 +214,4 @@ def test_runs_that_cannot_be_paired_are_passed_over() -> None:
     names = ("killed", "resnet50-int8", "encoder-fp16", "resnet50-fp16")
     found = find_across([(name, recorded(name)) for name in names])
 
-    assert [(one.build, one.rule.code) for one in found] == [(1, CODE)]
+    assert [(place, one.rule.code) for place, one in found] == [(1, CODE)]

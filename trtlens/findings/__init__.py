@@ -49,9 +49,7 @@ def find(run: Run, against: Run | None = None) -> list[Found]:
 def _builds_with_rows(run: Run) -> list[int]:
     """Numbers of the builds of which a rule could say something: a log can consist of thousands of banners and nothing else."""
     builds = run["builds"]
-    mixed = builds.filter(pc.is_valid(builds["mixed_line"]))[
-        "build"
-    ].to_pylist()  # of which a rule says why they have no rows
+    mixed = builds["build"].filter(pc.is_valid(builds["mixed_line"])).to_pylist()  # a rule says why they have no rows
     return sorted({*mixed, *(number for name in _READ_TABLES for number in pc.unique(run[name]["build"]).to_pylist())})
 
 
@@ -92,8 +90,8 @@ def unlike(run: Run, against: Run) -> tuple[Mismatch, ...]:
     return Pair(_last_build(run), _last_build(against)).mismatches
 
 
-def find_across(runs: Sequence[tuple[str, Run]]) -> list[Found]:
-    """Findings about each ordered pair of several runs of one build each; ``build`` is the position of the run.
+def find_across(runs: Sequence[tuple[str, Run]]) -> list[tuple[int, Found]]:
+    """Findings about each ordered pair of several named runs of one build each, with the position of the run that has them.
 
     Pairs of different models, or without engine layers, are skipped.
     """
@@ -105,7 +103,8 @@ def find_across(runs: Sequence[tuple[str, Run]]) -> list[Found]:
     found = []
     for (place, name, engine), (_, other_name, other) in permutations(engines, 2):
         pair = Pair(engine, other, name=name, other_name=other_name)
-        found += [Found(place, rule, one) for rule in _pair_rules() if (one := _asked(rule, pair)) is not None]
+        asked = ((rule, _asked(rule, pair)) for rule in _pair_rules())
+        found += [(place, Found(engine.number, rule, one)) for rule, one in asked if one is not None]
     return found
 
 

@@ -23,8 +23,8 @@ _MOST_BUTTONS = 8
 def findings(subjects: Sequence[Subject]) -> str:
     """The findings of all runs and of each pair of them, most costly first, each with its evidence."""
     rows = [(place, row) for place, subject in enumerate(subjects) for row in subject.view("findings").to_pylist()]
-    across = findings_table(find_across([(subject.name, subject.run) for subject in subjects])).to_pylist()
-    rows += [(row["build"], row) for row in across]
+    for place, found in find_across([(subject.name, subject.run) for subject in subjects]):
+        rows += [(place, row) for row in findings_table([found]).to_pylist()]
     if not rows:
         return f'<p class="missing">{text(VIEWS["findings"].empty)}</p>'
     leading = {rule.code for rule in FINDINGS.values() if rule.leads}
