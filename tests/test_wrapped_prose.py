@@ -7,7 +7,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from trtlens.capture.backends import doctor
-from trtlens.capture.backends.doctor import Finding, Report
+from trtlens.capture.backends.doctor import Finding
 from trtlens.commands import capture
 from trtlens.output import Format, wrapped
 
@@ -54,7 +54,7 @@ def test_the_doctor_prints_commands_whole(monkeypatch: pytest.MonkeyPatch) -> No
         "`pip install tensorrt-cu12 --extra-index-url https://example.org/simple` builds and times on an NVIDIA GPU"
     )
     found = (Finding("tensorrt", "tensorrt", None, "missing", advice), Finding("system", "Python", "3.10.13", "ok"))
-    monkeypatch.setattr(doctor, "examine", lambda *_: Report(found))
+    monkeypatch.setattr(doctor, "examine", lambda *_: found)
     shown = terminal(monkeypatch)
     capture.doctor(None, Format.TABLE)
     out = shown.getvalue()

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Optional
 
 import typer
 
-from trtlens.commands.flags import BUILD_FLAGS, TIMING_FLAGS, build_values, with_flags
+from trtlens.commands.flags import BUILD_FLAGS, TIMING_FLAGS, build_values, recipe_of, with_flags
 from trtlens.commands.progress import shown_progress
 from trtlens.commands.read import FormatOption, print_run
 from trtlens.errors import CaptureError, TrtlensError
@@ -81,7 +81,7 @@ def _profile_one(
             built = build_run(source, out, options, progress=progress, backend=backend, force=force)
         result = _time(built, timing) if timed else None
     except KeyboardInterrupt:
-        sys.stderr.write(f"stopped; what was captured stands in {out}\n")
+        sys.stderr.write(f"stopped; the partial run is in {out}\n")
         raise typer.Exit(_INTERRUPTED) from None
     except CaptureError as error:
         _print_failure(out)
@@ -91,13 +91,10 @@ def _profile_one(
 
 
 def _timing_options(flags: dict[str, Any]) -> TimingOptions:
-    from trtlens.capture.models.inputs import InputRecipe, parse_range  # noqa: PLC0415
     from trtlens.capture.timing.engine_session import TimingOptions  # noqa: PLC0415
 
-    ranges = dict(map(parse_range, flags["input"] or []))
-    file = Path(flags["load_inputs"]) if flags["load_inputs"] else None
     return TimingOptions(
-        inputs=InputRecipe(seed=flags["seed"], ranges=ranges, file=file),
+        inputs=recipe_of(flags),
         warmup_ms=flags["warm_up"],
         duration_ms=flags["duration"] * 1000,
         iterations=flags["iterations"],
@@ -169,7 +166,7 @@ def _print_failure(out: Path) -> None:
         )
         sys.stderr.write(f"{visible(ending.text)}{lines}\n")
         sys.stderr.write(f"next: {visible(ending.next_check)}\n" if ending.next_check else "")
-    sys.stderr.write(f"the log so far stands in {out}: trtlens show messages {out}\n")
+    sys.stderr.write(f"the log so far is in {out}: trtlens show messages {out}\n")
 
 
 def _print_sweep(folders: list[tuple[Any, Path]]) -> None:
@@ -199,14 +196,14 @@ def doctor(
     from trtlens.capture.backends.doctor import examine  # noqa: PLC0415
 
     names = ("section", "item", "value", "state", "advice")
-    report = examine(*(files or []))
-    columns = {name: [getattr(finding, name) for finding in report.findings] for name in names}
+    findings = examine(*(files or []))
+    columns = {name: [getattr(finding, name) for finding in findings] for name in names}
     rows = pa.table({name: pa.array(values, pa.string()) for name, values in columns.items()})
     if form is not Format.TABLE:
         write_table(rows, form)
         return
     print_table(rows, columns=names[:-1])
-    for finding in report.findings:
+    for finding in findings:
         if finding.advice is not None:
             lines = wrapped(f"{finding.item}: {finding.advice}", _ADVICE_INDENT)
             sys.stdout.write("\n".join((lines[0], *(" " * _ADVICE_INDENT + line for line in lines[1:]))) + "\n")

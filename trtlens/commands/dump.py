@@ -5,12 +5,12 @@ from __future__ import annotations
 import re
 import sys
 from enum import Enum
-from pathlib import Path
+from pathlib import Path  # noqa: TC003  typer reads it at run time
 from typing import TYPE_CHECKING, Annotated, Any, Optional
 
 import typer
 
-from trtlens.commands.flags import BUILD_FLAGS, TIMING_FLAGS, Flag, build_values, with_flags
+from trtlens.commands.flags import BUILD_FLAGS, TIMING_FLAGS, Flag, build_values, recipe_of, with_flags
 from trtlens.commands.progress import shown_progress
 from trtlens.commands.read import FormatOption  # noqa: TC001  typer reads it at run time
 from trtlens.errors import TrtlensError
@@ -19,7 +19,6 @@ from trtlens.output import Format, visible, write_table
 
 if TYPE_CHECKING:
     from trtlens.capture.build_options import BuildOptions
-    from trtlens.capture.models.inputs import InputRecipe
     from trtlens.capture.recorder import Recorder
     from trtlens.layer_patterns import LayerPattern
 
@@ -102,14 +101,6 @@ def parse_size(text: str) -> int:
     return size
 
 
-def recipe_of(flags: dict[str, Any]) -> InputRecipe:
-    """Where the input values come from, by the flags `seed`, `load_inputs` and `input`."""
-    from trtlens.capture.models.inputs import InputRecipe, parse_range  # noqa: PLC0415
-
-    file = Path(flags["load_inputs"]) if flags["load_inputs"] else None
-    return InputRecipe(seed=flags["seed"], ranges=dict(map(parse_range, flags["input"] or [])), file=file)
-
-
 def _patterns(mark: str) -> tuple[LayerPattern, ...]:
     """What a name may fit; every tensor for the words, which speak of an engine."""
     return () if mark in (_BOUNDARIES, "all") else read_patterns(mark)
@@ -157,7 +148,7 @@ def _dump_in_tensorrt(model: Path, out: Path, flags: dict[str, Any]) -> Recorder
         with shown_progress() as progress:
             return dump_engine(model, out, request, backend, progress=progress, force=flags["force"])
     except KeyboardInterrupt:
-        sys.stderr.write(f"stopped; what was captured stands in {out}\n")
+        sys.stderr.write(f"stopped; the partial run is in {out}\n")
         raise typer.Exit(_INTERRUPTED) from None
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Optional
 
 import typer
 
-from trtlens.commands.flags import TIMING_FLAGS, Flag, with_flags
+from trtlens.commands.flags import TIMING_FLAGS, Flag, recipe_of, with_flags
 from trtlens.commands.read import FormatOption  # noqa: TC001  typer reads it at run time
 from trtlens.errors import TrtlensError
 from trtlens.output import Format, print_table, visible, write_table
@@ -279,7 +279,6 @@ def _overflow_counts(beyond: int, small: int, beside: int, masks: int) -> str:
 def _referred(model: Path, place: Path, shapes: str | None, flags: dict[str, Any]) -> Path:
     from trtlens.capture.dumping.dump import DumpRequest, dump_run  # noqa: PLC0415
     from trtlens.capture.spelling import parse_shapes  # noqa: PLC0415
-    from trtlens.commands.dump import recipe_of  # noqa: PLC0415
 
     request = DumpRequest(shapes=parse_shapes(shapes) if shapes else {}, recipe=recipe_of(flags))
     return dump_run(model, place / "reference", request).folder

@@ -5,12 +5,15 @@ from __future__ import annotations
 import inspect
 import re
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Optional
 
 import typer
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from trtlens.capture.models.inputs import InputRecipe
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +107,14 @@ def build_values(given: dict[str, Any]) -> dict[str, Any]:
     """The given flags that decide the build, by their names in BuildOptions; what was not given is left out."""
     names = [flag.parameter for flag in BUILD_FLAGS]
     return {_BUILD_NAMES.get(name, name): given[name] for name in names if given.get(name)}
+
+
+def recipe_of(flags: dict[str, Any]) -> InputRecipe:
+    """Where the input values come from, by the flags `seed`, `load_inputs` and `input`."""
+    from trtlens.capture.models.inputs import InputRecipe, parse_range  # noqa: PLC0415
+
+    file = Path(flags["load_inputs"]) if flags["load_inputs"] else None
+    return InputRecipe(seed=flags["seed"], ranges=dict(map(parse_range, flags["input"] or [])), file=file)
 
 
 def with_flags(function: Callable[..., None], *flags: Flag) -> Callable[..., None]:

@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 
     from trtlens.capture.backends.backend import Backend
     from trtlens.capture.backends.gpu import GpuIdentity, GpuLimits
-    from trtlens.capture.backends.installation import FoundPackage
     from trtlens.capture.backends.libraries import FileVersion
     from trtlens_parsers.captured import GpuReading
 
@@ -45,19 +44,11 @@ class Finding:
     advice: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Report:
-    """All findings in the order to print them: system, gpu, tensorrt, packages, abilities."""
+def examine(*files: Path) -> tuple[Finding, ...]:
+    """Findings of this machine: system, gpu, tensorrt, packages, abilities, in the order to print them; never raises.
 
-    findings: tuple[Finding, ...]
-
-    def section(self, name: str) -> tuple[Finding, ...]:
-        """The findings of one section."""
-        return tuple(finding for finding in self.findings if finding.section == name)
-
-
-def examine(*files: Path) -> Report:
-    """Look at this machine, and besides at the given TensorRT libraries (`libnvinfer.so`) or headers; never raises."""
+    `files` are further TensorRT libraries (`libnvinfer.so`) or headers.
+    """
     gpus = _find_gpus()
     backends = {name: _find_backend(name) for name in LIBRARIES if is_installed(name)}
     packages = {package.name: find_package(package) for package in PACKAGES}
@@ -67,17 +58,15 @@ def examine(*files: Path) -> Report:
         backends=tuple(loaded.values()),
         packages=frozenset(name for name, package in packages.items() if package is not None),
     )
-    return Report(
-        (
-            Finding("system", "Python", platform.python_version(), "ok"),
-            Finding("system", "platform", f"{platform.system()} {platform.machine()}", "ok"),
-            *_gpu_findings(gpus),
-            *_clock_findings(gpus),
-            *(_backend_finding(name, backends.get(name)) for name in LIBRARIES),
-            *_file_findings(files, loaded.get("tensorrt")),
-            *(_package_finding(name, found, gpus) for name, found in packages.items()),
-            *_ability_findings(installation),
-        ),
+    return (
+        Finding("system", "Python", platform.python_version(), "ok"),
+        Finding("system", "platform", f"{platform.system()} {platform.machine()}", "ok"),
+        *_gpu_findings(gpus),
+        *_clock_findings(gpus),
+        *(_backend_finding(name, backends.get(name)) for name in LIBRARIES),
+        *_file_findings(files, loaded.get("tensorrt")),
+        *(_package_finding(name, found, gpus) for name, found in packages.items()),
+        *_ability_findings(installation),
     )
 
 
@@ -188,13 +177,13 @@ def _file_finding(found: FileVersion, tensorrt: Backend | None) -> Finding:
 # -- packages and abilities ------------------------------------------------------------------------------------------
 
 
-def _package_finding(name: str, found: FoundPackage | None, gpus: tuple[GpuIdentity, ...]) -> Finding:
+def _package_finding(name: str, found: str | None, gpus: tuple[GpuIdentity, ...]) -> Finding:
     if found is None:
         package = next(package for package in PACKAGES if package.name == name)
         return Finding("packages", name, None, "missing", f"`pip install {name}` {package.purpose}")
-    version = found.version or "installed, version unknown"
+    version = found or "installed, version unknown"
     cuda = gpus[0].cuda if gpus else None
-    if name == "cuda-bindings" and found.version and cuda and _major(found.version) > _major(cuda):
+    if name == "cuda-bindings" and found and cuda and _major(found) > _major(cuda):
         advice = f"the driver serves CUDA {cuda}: `pip install 'cuda-bindings<{_major(cuda) + 1}'`"
         return Finding("packages", name, version, "warning", advice)
     return Finding("packages", name, version, "ok")

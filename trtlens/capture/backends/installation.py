@@ -127,13 +127,6 @@ class Package:
     other_names: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class FoundPackage:
-    """A package that is there; `version` is None where it left no metadata."""
-
-    version: str | None
-
-
 PACKAGES = (
     Package("cuda-bindings", "cuda.bindings", "times engines, calibrates and dumps tensors", ("cuda-python",)),
     Package("nvidia-ml-py", "pynvml", "records clocks, power and throttling", ("pynvml",)),
@@ -155,13 +148,13 @@ def is_installed(module: str) -> bool:
         return False
 
 
-def find_package(package: Package) -> FoundPackage | None:
-    """The package, or None where Python does not find it."""
+def find_package(package: Package) -> str | None:
+    """The version of a package, empty where it left no metadata; None where Python does not find it."""
     older = _OLDER_MODULES.get(package.module)
     if not is_installed(package.module) and not (older and is_installed(older)):
         return None
     versions = (_version(name) for name in (package.name, *package.other_names))
-    return FoundPackage(next((version for version in versions if version is not None), None))
+    return next(filter(None, versions), "")
 
 
 def _version(distribution: str) -> str | None:
