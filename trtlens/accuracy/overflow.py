@@ -9,7 +9,7 @@ takes -65504 or minus infinity for it, and the softmax behind it gives zero for 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from trtlens.accuracy.blame import make_graph
@@ -109,7 +109,7 @@ def _findings(tensor: DumpedTensor, model: Model, masks: frozenset[str]) -> Iter
     node, op = _maker(tensor, model)
     state = MASK if tensor.name in masks else state_of(tensor)
     remedy = remedy_for(tensor, state, model)
-    yield Finding(
+    finding = Finding(
         kind=tensor.role if tensor.role in ("weight", "hidden") else "tensor",
         tensor=tensor.name,
         node=node,
@@ -125,9 +125,10 @@ def _findings(tensor: DumpedTensor, model: Model, masks: frozenset[str]) -> Iter
         advice=remedy.advice,
         harmful=_is_harmful(tensor, state, ranges.largest, model),
     )
+    yield finding
     producer = model.graph.producers.get(tensor.name)
     if producer is not None and producer.op in _SUM_FIRST:
-        yield from _sums(tensor, producer, model)
+        yield from _sums(finding, producer, model)
 
 
 def _is_harmful(tensor: DumpedTensor, state: str, largest: float, model: Model) -> bool:
@@ -167,11 +168,10 @@ def share_of(count: int, tensor: DumpedTensor) -> float | None:
     return count / filled if filled > 0 else None
 
 
-def _sums(tensor: DumpedTensor, node: DumpedNode, model: Model) -> Iterator[Finding]:
+def _sums(mean: Finding, node: DumpedNode, model: Model) -> Iterator[Finding]:
     """The sum before a mean is divided, where it is out of range and the mean is not."""
     total = largest_sum(node, model)
-    largest = tensor.ranges.largest if tensor.ranges is not None else None
-    if total is None or largest is None or total <= _NEAR_SHARE * FP16_LARGEST:
+    if total is None or total <= _NEAR_SHARE * FP16_LARGEST:
         return
     state = OVERFLOW if total > FP16_LARGEST else NEAR
     above = square_above(node, model)
@@ -180,9 +180,9 @@ def _sums(tensor: DumpedTensor, node: DumpedNode, model: Model) -> Iterator[Find
         if above is None
         else above.advice
     )
-    yield Finding(
+    yield replace(
+        mean,
         kind="sum",
-        tensor=tensor.name,
         node=node.name,
         op=node.op,
         state=state,

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from trtlens.capture.building.network import network_inputs
-from trtlens.capture.models.io_tensors import DynamicInput, require_shapes
+from trtlens.capture.models.io_tensors import DynamicInput, require_shapes, shape_fits, shape_text
 from trtlens.capture.recorder import write_whole
 from trtlens.errors import CaptureError, TrtlensError, reason
 from trtlens.layer_patterns import glob, lookup
@@ -182,7 +182,7 @@ def plan_profile(network: Any, options: BuildOptions) -> ProfilePlan:
         if None in given:
             single = (1, *dims[1:])
             given = [single if shape is None else shape for shape in given]
-            notes.append(f"no shape was given for input {name}: its batch was set to 1, {_spell(single)}")
+            notes.append(f"no shape was given for input {name}: its batch was set to 1, {shape_text(single)}")
         wanted = InputRange(name, bool(tensor.is_shape_tensor), *given)
         _check_range(wanted, dims)
         ranges.append(wanted)
@@ -233,7 +233,7 @@ def _check_static(name: str, dims: Shape, given: list[Shape | None]) -> None:
     for shape in given:
         if shape is not None and shape != dims:
             raise TrtlensError(
-                f"input {name} has the static shape {_spell(dims)}, so it cannot take {_spell(shape)}: "
+                f"input {name} has the static shape {shape_text(dims)}, so it cannot take {shape_text(shape)}: "
                 "leave the shape out, or export the model with a dynamic one"
             )
 
@@ -241,15 +241,12 @@ def _check_static(name: str, dims: Shape, given: list[Shape | None]) -> None:
 def _check_range(wanted: InputRange, dims: Shape) -> None:
     """Every shape has the rank of the input and its static extents, and minimum, optimum and maximum are in order."""
     for shape in (wanted.minimum, wanted.optimum, wanted.maximum):
-        rank = (dims[0] if dims else 1) if wanted.is_shape_tensor else len(dims)
-        fits = len(shape) == rank and (
-            wanted.is_shape_tensor or all(have in (-1, want) for have, want in zip(dims, shape, strict=True))
-        )
-        if not fits:
-            raise TrtlensError(f"input {wanted.name} is {_spell(dims)}, which {_spell(shape)} does not fit")
+        values = dims[0] if dims else 1
+        if not (len(shape) == values if wanted.is_shape_tensor else shape_fits(shape, dims)):
+            raise TrtlensError(f"input {wanted.name} is {shape_text(dims)}, which {shape_text(shape)} does not fit")
     for low, middle, high in zip(wanted.minimum, wanted.optimum, wanted.maximum, strict=True):
         if not low <= middle <= high:
-            spelled = " <= ".join(_spell(shape) for shape in (wanted.minimum, wanted.optimum, wanted.maximum))
+            spelled = " <= ".join(shape_text(shape) for shape in (wanted.minimum, wanted.optimum, wanted.maximum))
             raise TrtlensError(f"input {wanted.name}: {spelled} does not hold for every extent")
 
 
@@ -259,10 +256,6 @@ def _check_within(wanted: InputRange, shape: Shape) -> None:
     )
     if not inside:
         raise TrtlensError(
-            f"--shapes gives input {wanted.name} {_spell(shape)}, outside of "
-            f"{_spell(wanted.minimum)} to {_spell(wanted.maximum)}"
+            f"--shapes gives input {wanted.name} {shape_text(shape)}, outside of "
+            f"{shape_text(wanted.minimum)} to {shape_text(wanted.maximum)}"
         )
-
-
-def _spell(shape: Shape) -> str:
-    return "x".join(str(extent) for extent in shape) or "scalar"

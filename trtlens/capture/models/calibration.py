@@ -14,6 +14,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from trtlens.capture.models.io_tensors import shape_text
 from trtlens.errors import CaptureError, TrtlensError, reason
 from trtlens.runs.folders import regular_mode, write_whole
 from trtlens_parsers.json_text import parse_json
@@ -69,7 +70,8 @@ class CalibrationData:
             columns[spec.name] = _cut(arrays, spec, self.path)
         count = min(len(parts) for parts, _ in columns.values())
         if count == 0:
-            raise TrtlensError(f"{self.path} holds less than one batch of {_spell(inputs)}: give more samples")
+            batch = ", ".join(f"{spec.name} {shape_text(spec.shape)}" for spec in inputs)
+            raise TrtlensError(f"{self.path} holds less than one batch of {batch}: give more samples")
         left = {name: rest + sum(len(part) for part in parts[count:]) for name, (parts, rest) in columns.items()}
         notes = tuple(
             f"{rest} calibration samples of {name} do not fill a batch" for name, rest in left.items() if rest
@@ -137,10 +139,6 @@ def _samples(array: np.ndarray, spec: InputSpec, path: Path) -> Iterator[np.ndar
         yield from array
     else:
         raise TrtlensError(f"{path}: an array of shape {array.shape} does not fit input {spec.name} of {spec.shape}")
-
-
-def _spell(inputs: Sequence[InputSpec]) -> str:
-    return ", ".join(f"{spec.name} {'x'.join(str(extent) for extent in spec.shape)}" for spec in inputs)
 
 
 @dataclass(frozen=True, slots=True)

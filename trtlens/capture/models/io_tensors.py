@@ -91,6 +91,11 @@ def shape_text(shape: Shape) -> str:
     return "x".join(map(str, shape)) or "scalar"
 
 
+def shape_fits(shape: Shape, declared: Shape) -> bool:
+    """Whether a shape has the rank and the static extents of a declared one, which is -1 where dynamic."""
+    return len(shape) == len(declared) and all(own in (-1, extent) for own, extent in zip(declared, shape, strict=True))
+
+
 def read_io_tensors(engine: Any) -> tuple[IoTensor, ...]:
     """Every input and output in the engine's order; raises CaptureError on a data type that is not known here."""
     return tuple(_read_tensor(engine, engine.get_tensor_name(index)) for index in range(engine.num_io_tensors))

@@ -122,20 +122,16 @@ def operator_types(model: Path) -> dict[str, str]:
     return {node.name: node.op_type for node in proto.graph.node if node.name}
 
 
-def input_shapes(model: Path) -> dict[str, tuple[int | None, ...]]:
-    """Dimensions of the model's inputs by name, None for a dynamic one; initializers that are listed as inputs left out.
+def fed_inputs(proto: Any) -> list[Any]:
+    """The inputs of the graph that have to be fed; weights may be listed there as well."""
+    weights = {tensor.name for tensor in proto.graph.initializer}
+    return [info for info in proto.graph.input if info.name not in weights]
 
-    Raises TrtlensError where the model cannot be read or the package onnx is missing.
-    """
-    graph = load_onnx(model, "to read the model's inputs", weights=False).graph
-    constants = {initializer.name for initializer in graph.initializer}
-    return {
-        value.name: tuple(
-            dim.dim_value if dim.HasField("dim_value") else None for dim in value.type.tensor_type.shape.dim
-        )
-        for value in graph.input
-        if value.name not in constants
-    }
+
+def onnx_extents(info: Any) -> tuple[int, ...]:
+    """The extents of an input, -1 where dynamic."""
+    dims = info.type.tensor_type.shape.dim
+    return tuple(dim.dim_value if dim.HasField("dim_value") else -1 for dim in dims)
 
 
 def holds_qdq(proto: Any) -> bool:

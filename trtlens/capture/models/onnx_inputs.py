@@ -22,8 +22,10 @@ from trtlens.capture.models.io_tensors import (
     Shape,
     onnx_axes,
     require_shapes,
+    shape_fits,
     shape_text,
 )
+from trtlens.capture.models.model import fed_inputs, onnx_extents
 from trtlens.errors import TrtlensError
 from trtlens.layer_patterns import glob, lookup
 from trtlens.runs.folders import whole_file
@@ -84,12 +86,7 @@ def graph_inputs(proto: Any) -> tuple[IoTensor, ...]:
         TrtlensError: an input is of a type that TensorRT takes none of.
 
     """
-    return tuple(map(_input, _fed(proto)))
-
-
-def _fed(proto: Any) -> list[Any]:
-    weights = {tensor.name for tensor in proto.graph.initializer}
-    return [info for info in proto.graph.input if info.name not in weights]
+    return tuple(map(_input, fed_inputs(proto)))
 
 
 def _input(info: Any) -> IoTensor:
@@ -99,8 +96,7 @@ def _input(info: Any) -> IoTensor:
         raise TrtlensError(
             f"input {info.name!r} has ONNX type {kind.elem_type}, which TensorRT takes none of: change it"
         )
-    dims = tuple(dim.dim_value if dim.HasField("dim_value") else -1 for dim in kind.shape.dim)
-    return IoTensor(info.name, is_input=True, dtype=dtype, shape=dims, on_host=False)
+    return IoTensor(info.name, is_input=True, dtype=dtype, shape=onnx_extents(info), on_host=False)
 
 
 def make_feeds(proto: Any, shapes: Mapping[str, Shape], recipe: InputRecipe) -> Feeds:
@@ -117,7 +113,7 @@ def make_feeds(proto: Any, shapes: Mapping[str, Shape], recipe: InputRecipe) -> 
         raise TrtlensError(f"the model has no input {unknown!r}: its inputs are {', '.join(t.name for t in tensors)}")
     require_shapes(
         DynamicInput(info.name, tensor.shape, onnx_axes(info))
-        for info, tensor in zip(_fed(proto), tensors, strict=True)
+        for info, tensor in zip(fed_inputs(proto), tensors, strict=True)
         if -1 in tensor.shape and lookup(shapes, tensor.name) is None and tensor.name not in loaded
     )
     notes: list[str] = []
@@ -143,10 +139,7 @@ def _shape(
         single = (1, *tensor.shape[1:])
         notes.append(f"no shape was given for input {tensor.name}: its batch was set to 1, {shape_text(single)}")
         return single
-    fits = len(wanted) == len(tensor.shape) and all(
-        own in (-1, extent) for own, extent in zip(tensor.shape, wanted, strict=True)
-    )
-    if not fits:
+    if not shape_fits(wanted, tensor.shape):
         model = shape_text(tensor.shape)
         raise TrtlensError(f"{shape_text(wanted)} does not fit input {tensor.name!r}, which is {model} in the model")
     return wanted

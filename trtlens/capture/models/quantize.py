@@ -18,14 +18,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from trtlens.capture.models.calibration import InputSpec, load_calibration_data
-from trtlens.capture.models.io_tensors import DynamicInput, onnx_axes, require_shapes
+from trtlens.capture.models.io_tensors import DynamicInput, onnx_axes, require_shapes, shape_fits
 from trtlens.capture.models.model import (
+    fed_inputs,
     holds_qdq,
     is_large,
     load_onnx,
     model_fault,
     nodes_fitting,
     one_line,
+    onnx_extents,
     require_onnx,
     save_onnx,
 )
@@ -125,29 +127,21 @@ def input_specs(proto: Any, options: BuildOptions) -> Iterator[InputSpec]:
     import numpy as np  # noqa: PLC0415
 
     given: Mapping[str, Shape] = options.opt_shapes or options.shapes
-    weights = {tensor.name for tensor in proto.graph.initializer}
-    statics = {info.name: _extents(info) for info in proto.graph.input if info.name not in weights}
+    inputs = fed_inputs(proto)
     require_shapes(
-        DynamicInput(info.name, statics[info.name], onnx_axes(info))
-        for info in proto.graph.input
-        if -1 in statics.get(info.name, ()) and lookup(given, info.name) is None
+        DynamicInput(info.name, onnx_extents(info), onnx_axes(info))
+        for info in inputs
+        if -1 in onnx_extents(info) and lookup(given, info.name) is None
     )
-    for info in proto.graph.input:
-        if info.name in weights:
-            continue
-        static = statics[info.name]
+    for info in inputs:
+        static = onnx_extents(info)
         shape = lookup(given, info.name) or tuple(extent if extent >= 0 else 1 for extent in static)
-        if len(shape) != len(static) or any(have not in (-1, want) for have, want in zip(static, shape, strict=True)):
+        if not shape_fits(shape, static):
             raise TrtlensError(
                 f"input {info.name} is {static} in the model, which the given shape {shape} does not fit"
             )
         kind = info.type.tensor_type.elem_type
         yield InputSpec(info.name, shape, np.dtype(onnx.helper.tensor_dtype_to_np_dtype(kind)))
-
-
-def _extents(info: Any) -> Shape:
-    dims = info.type.tensor_type.shape.dim
-    return tuple(dim.dim_value if dim.HasField("dim_value") else -1 for dim in dims)
 
 
 def _by_onnxruntime(proto: Any, half: str | None, options: BuildOptions, batches: list[dict[str, np.ndarray]]) -> Any:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from trtlens.capture.models.model import input_shapes
+from trtlens.capture.models.model import fed_inputs, load_onnx, onnx_extents
 from trtlens.errors import TrtlensError
 from trtlens.runs.run_info import read_info
 
@@ -36,8 +36,9 @@ def plan_engines(model: Path, shapes: Sequence[str], batches: str | None) -> lis
             for number, text in enumerate(shapes or [None], 1)
         ]
     sizes = [_batch(part) for part in batches.split(",")]
-    inputs = input_shapes(model)
-    if not any(dims and dims[0] is None for dims in inputs.values()):
+    graph = load_onnx(model, "to read the model's inputs", weights=False)
+    inputs = {info.name: onnx_extents(info) for info in fed_inputs(graph)}
+    if not any(dims and dims[0] < 0 for dims in inputs.values()):
         raise TrtlensError(f"no input of {model} has a dynamic batch: export the model with one, or give one --shapes")
     return [PlannedEngine(_shapes_text(inputs, size), f"batch-{size}", size) for size in sizes]
 
@@ -48,11 +49,11 @@ def _batch(text: str) -> int:
     return int(text)
 
 
-def _shapes_text(inputs: dict[str, tuple[int | None, ...]], batch: int) -> str:
-    unknown = [name for name, dims in inputs.items() if None in dims[1:]]
+def _shapes_text(inputs: dict[str, tuple[int, ...]], batch: int) -> str:
+    unknown = [name for name, dims in inputs.items() if -1 in dims[1:]]
     if unknown:
         raise TrtlensError(f"input {unknown[0]} has dynamic dimensions besides its batch: give --shapes instead")
-    dynamic = {name: dims for name, dims in inputs.items() if dims and dims[0] is None}
+    dynamic = {name: dims for name, dims in inputs.items() if dims and dims[0] < 0}
     return ",".join(f"{name}:{'x'.join(map(str, (batch, *dims[1:])))}" for name, dims in dynamic.items())
 
 

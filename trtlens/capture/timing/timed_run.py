@@ -35,7 +35,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from trtlens.capture.backends.backend import Backend
-    from trtlens.capture.backends.gpu import GpuLimits
     from trtlens.capture.models.io_tensors import ChosenShapes
     from trtlens.capture.timing.engine_session import EngineSession, TimingOptions
     from trtlens.capture.timing.passes import Passes
@@ -69,13 +68,8 @@ def time_session(session: EngineSession, options: TimingOptions, out: Path, tool
     with Bindings(session.backend.trt, session.engine, context, session.cuda) as bindings:
         bindings.bind(session.tensors, chosen, values, session.stream)
         passes = PassRunner(session.backend.trt, context, session.stream, options, tools).run()
-    result = _gather(
-        session,
-        header=_header(session, options, chosen, passes),
-        output_shapes=bindings.output_shapes,
-        passes=passes,
-        tools=tools,
-    )
+    header = _header(session, options, chosen, passes)
+    result = _gather(session, passes, tools, header=header, output_shapes=bindings.output_shapes)
     write_result(result, out)
     return result
 
@@ -132,19 +126,26 @@ def _header(session: EngineSession, options: TimingOptions, chosen: ChosenShapes
 
 def _gather(
     session: EngineSession,
+    passes: Passes,
+    tools: Instruments,
     *,
     header: dict[str, Any],
     output_shapes: dict[str, tuple[int, ...] | None],
-    passes: Passes,
-    tools: Instruments,
 ) -> TimingResult:
     """The figures of all passes, and what makes them doubtful."""
     timing, latency, layers = passes.timing, passes.latency, passes.layers
-    gpu = _figures(timing.gpu_ms)
+    gpu, enqueue = _figures(timing.gpu_ms), _figures(timing.enqueue_ms)
     layer_sum = None if layers is None else summarize(layers.sums_ms())
     ratio = layer_sum.median_ms / gpu.median_ms if layer_sum is not None and gpu.median_ms else None
-    limits = tools.monitor.limits()
-    enqueue = _figures(timing.enqueue_ms)
+    limits, reason = tools.monitor.limits(), tools.monitor.reason
+    notes = [*session.notes, *passes.notes]
+    notes += sample_notes(timing, gpu, enqueue, cuda_graph=passes.cuda_graph)
+    notes += clock_notes(passes.reading(BEFORE_TIMING), passes.reading(AFTER_TIMING))
+    notes += sharing_notes(limits)
+    if layers is not None:
+        notes += layer_notes(layers, ratio, verbosity=session.engine.profiling_verbosity.name)
+    if reason is not None:
+        notes.append(f"clocks and throttling are unknown: {reason}")
     return TimingResult(
         header=header,
         output_shapes=output_shapes,
@@ -160,18 +161,8 @@ def _gather(
         layer_sum_ratio=ratio,
         readings=passes.readings,
         limits=limits,
-        monitor_reason=tools.monitor.reason,
-        notes=tuple(
-            _notes(
-                session,
-                passes,
-                gpu=gpu,
-                enqueue=enqueue,
-                ratio=ratio,
-                limits=limits,
-                monitor_reason=tools.monitor.reason,
-            )
-        ),
+        monitor_reason=reason,
+        notes=tuple(notes),
     )
 
 
@@ -180,23 +171,3 @@ def _figures(times_ms: NDArray[np.float64]) -> Statistics:
     if figures is None:
         raise CaptureError("no inference was timed")
     return figures
-
-
-def _notes(
-    session: EngineSession,
-    passes: Passes,
-    *,
-    gpu: Statistics,
-    enqueue: Statistics,
-    ratio: float | None,
-    limits: GpuLimits | None,
-    monitor_reason: str | None,
-) -> Iterator[str]:
-    yield from (*session.notes, *passes.notes)
-    yield from sample_notes(passes.timing, gpu, enqueue, cuda_graph=passes.cuda_graph)
-    yield from clock_notes(passes.reading(BEFORE_TIMING), passes.reading(AFTER_TIMING))
-    yield from sharing_notes(limits)
-    if passes.layers is not None:
-        yield from layer_notes(passes.layers, ratio, verbosity=session.engine.profiling_verbosity.name)
-    if monitor_reason is not None:
-        yield f"clocks and throttling are unknown: {monitor_reason}"
