@@ -246,6 +246,14 @@ def test_a_bad_expression_is_wrong_usage(command: tuple[str, ...]) -> None:
     assert "'(a' is no regular expression" in said.err
 
 
+def test_logs_are_read_without_regex_and_ml_dtypes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only an expression and dumped tensors need these packages; globs do not."""
+    for name in ("regex", "ml_dtypes"):
+        monkeypatch.setitem(sys.modules, name, None)
+    assert say("show", "layers", FP16, "--layer", "*conv*").code == 0
+    assert say("why", "*conv2*", FP16).code == 0
+
+
 def test_help_imports_no_regex() -> None:
     """The package takes longer to import than all the rest of the command line."""
     done = subprocess.run(
