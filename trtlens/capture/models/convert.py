@@ -11,7 +11,6 @@ import importlib.util
 import inspect
 import re
 import warnings
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from trtlens.capture.models.model import (
@@ -50,32 +49,6 @@ if TYPE_CHECKING:
     from trtlens.capture.recorder import Recorder
 
 _FP16_SMALLEST = 5.960464477539063e-08
-
-
-@dataclass(frozen=True, slots=True)
-class Conversion:
-    """What one tool did to the model: how many nodes there were, which stayed in FP32, how many casts were added."""
-
-    tool: str
-    precision: str
-    nodes: int
-    kept_fp32: tuple[str, ...]
-    casts_added: int
-    weights_clipped: int
-
-    def sentence(self) -> str:
-        """The note that everyone who reads the run sees."""
-        names = f" ({listed(self.kept_fp32)})" if self.kept_fp32 else ""
-        clipped = (
-            f"; {self.weights_clipped} weight tensors hold values beyond FP16's range, which were clipped"
-            if self.weights_clipped
-            else ""
-        )
-        return (
-            f"the model was converted to {self.precision} by {self.tool}: {self.nodes} nodes, "
-            f"{len(self.kept_fp32)} of them kept in FP32{names}, "
-            f"{self.casts_added} casts were added{clipped}"
-        )
 
 
 def half_precision(options: BuildOptions) -> str | None:
@@ -124,14 +97,14 @@ def _convert_half(
         recorder.note(f"the model holds no FP32 weights, so it was built as it is and not converted to {half}")
         return None
     if original and importlib.util.find_spec("modelopt") is not None:
-        result, conversion = _autocast(proto, model, half, options)
+        result, note = _autocast(proto, model, half, options)
     else:
-        result, conversion = _cast_by_operator(proto, model, half, options)
-    recorder.note(conversion.sentence())
+        result, note = _cast_by_operator(proto, model, half, options)
+    recorder.note(note)
     return result
 
 
-def _autocast(proto: Any, model: Path, half: str, options: BuildOptions) -> tuple[Any, Conversion]:
+def _autocast(proto: Any, model: Path, half: str, options: BuildOptions) -> tuple[Any, str]:
     """ModelOpt chooses by magnitude on the calibration data if it is an `.npz`, else on random inputs."""
     from modelopt.onnx.autocast import convert_to_mixed_precision  # noqa: PLC0415  a large optional package
 
@@ -150,7 +123,7 @@ def _autocast(proto: Any, model: Path, half: str, options: BuildOptions) -> tupl
         raise TrtlensError(
             f"ModelOpt cannot convert {model} ({model_fault(model) or one_line(error)}): export the model in {half}"
         ) from error
-    return result, _describe("ModelOpt AutoCast", half, proto, result, 0)
+    return result, _sentence("ModelOpt AutoCast", half, proto, result)
 
 
 def _fp32_nodes(proto: Any) -> tuple[str, ...]:
@@ -160,7 +133,7 @@ def _fp32_nodes(proto: Any) -> tuple[str, ...]:
     return tuple(node.name for node in proto.graph.node if node.op_type != "Cast" and floats & set(node.output))
 
 
-def _cast_by_operator(proto: Any, model: Path, half: str, options: BuildOptions) -> tuple[Any, Conversion]:
+def _cast_by_operator(proto: Any, model: Path, half: str, options: BuildOptions) -> tuple[Any, str]:
     """onnxconverter-common turns everything to FP16 except the operators that have no FP16 form, and what we keep."""
     try:
         from onnxconverter_common import float16  # noqa: PLC0415  only where TensorRT has no precision flags
@@ -182,7 +155,7 @@ def _cast_by_operator(proto: Any, model: Path, half: str, options: BuildOptions)
         as_bfloat16(
             result, full
         )  # afterwards: ONNX itself allows BF16 in a Conv from operator set 22 on, TensorRT in any
-    return result, _describe("onnxconverter-common", half, proto, result, clipped)
+    return result, _sentence("onnxconverter-common", half, proto, result, clipped)
 
 
 def _as_float16(float16: Any, prepared: Any, model: Path, kept: set[str]) -> Any:
@@ -205,6 +178,14 @@ def _as_float16(float16: Any, prepared: Any, model: Path, kept: set[str]) -> Any
             ) from error
 
 
-def _describe(tool: str, half: str, before: Any, after: Any, clipped: int) -> Conversion:
+def _sentence(tool: str, half: str, before: Any, after: Any, clipped: int = 0) -> str:
+    """The note that everyone who reads the run sees: which tool, what stayed in FP32, how many casts were added."""
     casts = [sum(node.op_type == "Cast" for node in proto.graph.node) for proto in (before, after)]
-    return Conversion(tool, half, len(before.graph.node), _fp32_nodes(after), max(casts[1] - casts[0], 0), clipped)
+    kept = _fp32_nodes(after)
+    names = f" ({listed(kept)})" if kept else ""
+    text = (
+        f"the model was converted to {half} by {tool}: {len(before.graph.node)} nodes, {len(kept)} of them kept in "
+        f"FP32{names}, {max(casts[1] - casts[0], 0)} casts were added"
+    )
+    beyond = "weight tensors hold values beyond FP16's range, which were clipped"
+    return f"{text}; {clipped} {beyond}" if clipped else text
