@@ -1,7 +1,7 @@
 """What this installation can and cannot do, and what to install: `trtlens doctor`.
 
 Nothing is downloaded and nothing runs on the GPU: packages are looked up by name, libraries are read for their version
-(libraries.py), the driver is asked through its C library (device.py) and NVML (gpu_state.py). A bare machine is a valid
+(libraries.py), the driver is asked through its C library and NVML (gpu.py). A bare machine is a valid
 answer: reading logs needs nothing of all this.
 """
 

@@ -233,9 +233,8 @@ MARKED_FOLDER = "marked"
 
 @dataclass(frozen=True, slots=True)
 class MarkedEngine:
-    """A marked engine in its folder, and its layers as the inspector's JSON."""
+    """A marked engine, and its layers as the inspector's JSON."""
 
-    folder: Path
     engine_path: Path
     layers: str
 
@@ -292,4 +291,4 @@ def build_marked(
     recorder.finish("done")
     layers = recorder.path(LAYERS_JSON)
     text = layers.read_bytes().decode("utf-8", "replace") if layers.is_file() else ""
-    return MarkedEngine(recorder.folder, recorder.path(ENGINE), text)
+    return MarkedEngine(recorder.path(ENGINE), text)
