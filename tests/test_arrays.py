@@ -107,3 +107,13 @@ def test_a_time_that_no_clock_shows_is_unknown() -> None:
     table = spec.table({"time_ms": [1.5, 1e308, None, -1e13, 1e12], "count": [1e308] * 5})
     assert table["time_ms"].to_pylist() == [1.5, None, None, None, 1e12]
     assert table["count"].to_pylist() == [1e308] * 5
+
+
+@pytest.mark.parametrize("builds", [[], [1], [1, 1, 2, 4, 4], [2, 1, 2], [1, None, 2]])
+def test_rows_of_a_build_in_whatever_order_they_stand(builds: list[int | None]) -> None:
+    """Ascending builds are cut out, others looked for; a part of a table is itself asked again."""
+    table = pa.table({"build": pa.array(builds, pa.int64()), "row": pa.array(range(len(builds)), pa.int64())})
+    for number in range(6):
+        expected = [row for row, build in enumerate(builds) if build == number]
+        assert of_build(table, number)["row"].to_pylist() == expected
+        assert of_build(of_build(table, number), number)["row"].to_pylist() == expected

@@ -149,3 +149,22 @@ def test_the_summary_lists_errors_as_they_came_and_no_frames() -> None:
     advice = "[11/20/2026-22:01:26] [W] [TRT]   - If this is not the desired behavior, please modify the weights or retrain with regularization to adjust the magnitude of the weights."
     assert "advice" in run_of(log(advice))["messages"]["code"].to_pylist()
     assert summarise(run_of(log(advice)))[0].messages == ()
+
+
+def test_a_killed_program_is_cut_off_whatever_stands_behind_it() -> None:
+    """Trtexec's last line is missing of the first run, though not at the log's end; its calibration is no end of it."""
+    calibrated = ("Original: 5 layers", "Calibration completed in 3 seconds.", "Original: 5 layers")
+    run = run_of(log(PASSED[0], *calibrated, PASSED[0], "Original: 5 layers", *GENERATED, PASSED[1]))
+    endings = [read_ending(run, build) for build in (1, 2, 3)]
+    assert [ending and ending.state for ending in endings] == [NOT_SHOWN, CUT, FINISHED]
+    shown = [{fact.label: fact.value for fact in summary.facts}.get("engine", "") for summary in summarise(run)]
+    assert "trtexec's last line is missing" in shown[1]
+    assert "trtexec's last line is missing" not in shown[0]
+
+
+def test_the_status_of_a_captured_run_is_that_of_its_last_build() -> None:
+    """A calibration above it ended otherwise."""
+    run = run_of(log("Original: 2 layers", "Original: 2 layers", *TUNING))
+    run = replace(run, info=info_of({"kind": "profile", "status": "building"}))
+    endings = [read_ending(run, build) for build in (1, 2)]
+    assert [ending and ending.state for ending in endings] == [NOT_SHOWN, KILLED]

@@ -348,3 +348,14 @@ def test_any_text_has_a_prefix_or_none(text: str) -> None:
     """Reading a prefix never raises and never claims more than the line."""
     prefix = read_prefix(text)
     assert prefix is None or prefix.length <= len(text)
+
+
+def test_what_myelin_adds_to_a_skipped_tactic_is_known() -> None:
+    """The hints behind a memory budget that was exceeded (10.14 on) say nothing that a table holds, and are not unread."""
+    hints = (
+        " Try increasing the workspace size with IBuilderConfig::setMemoryPoolLimit.",
+        " Example of equivalent trtexec option: --memPoolSize=workspace:1",
+    )
+    text = "".join(f"[11/20/2026-22:01:26] [V] [TRT] {hint}\n" for hint in hints)
+    counts = read_log(text.encode()).reading.counts
+    assert (counts["ignored"], counts["unread"]) == (2, 0)

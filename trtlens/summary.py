@@ -54,7 +54,7 @@ def summarise(run: Run) -> list[BuildSummary]:
     """A summary for each build (or loaded engine) of the run; parts of a log without information are left out."""
     rows = run["builds"].to_pylist()
     telling = [row for row in rows if row["is_build"] or row["command"] or _tells(run.build(row["build"]))]
-    shown = [_summarise(run.build(row["build"]), row) for row in telling or rows[:1]]
+    shown = [_summarise(run.build(row["build"]), row, read_ending(run, row["build"])) for row in telling or rows[:1]]
     shown[-1] = replace(shown[-1], notes=(*reading_notes(run), *run.info.notes))
     unknown = not_understood(run)
     if unknown is not None:
@@ -66,13 +66,12 @@ def _tells(run: Run) -> bool:
     return any(run[name].num_rows for name in ("layers", "messages", "performance", "layer_profile", "layer_times"))
 
 
-def _summarise(run: Run, build: dict[str, Any]) -> BuildSummary:
+def _summarise(run: Run, build: dict[str, Any], ending: Ending | None) -> BuildSummary:
     version = build["tensorrt_version"] or "version not stated"
-    ending = read_ending(run, build["build"])
     parts = [f"TensorRT {version}", build["gpu"], f"via {build['wrapper']}" if build["wrapper"] else None]
     facts = [
         *_ended(ending),
-        *_lines(build), *_outcome(build), *_layers(run, build, ending), *_reformats(run), *_tuning(run), *_time(build), *_memory(build),
+        *_lines(build), *_outcome(build), *_layers(run, build, ending), *_tuning(run), *_time(build), *_memory(build),
         *_measured(run), *_latency(run),
     ]  # fmt: skip
     return BuildSummary(build["build"], ", ".join(part for part in parts if part), tuple(facts), _messages(run))
@@ -102,22 +101,23 @@ def _outcome(build: dict[str, Any]) -> list[Fact]:
 
 
 def _layers(run: Run, build: dict[str, Any], ending: Ending | None) -> list[Fact]:
-    layers = run["layers"]
     if ending is not None and ending.state == MIXED:
         return []
-    if not layers.num_rows:
+    layers = run["layers"].select(["type", "precision", "unit", "is_reformat", "reformat_kind"]).to_pylist()
+    if not layers:
         return [Fact("layers", _unlisted(run, build, ending))]
     lost = build["unread_rows"]
     unread = f"; {counted(lost, 'line', 'lines')} among them not understood" if lost else ""
     cut = f"; not all: {build['layers_note']}" if build["layers_note"] else ""
-    facts = [Fact("layers", f"{layers.num_rows}: {_counted(layers['type'])}{unread}{cut}")]
-    working = layers.filter(pc.invert(pc.is_in(layers["type"], value_set=array(sorted(NO_WORK), pa.string()))))
-    working = working.filter(pc.invert(working["is_reformat"]))
-    if working.num_rows:
-        facts.append(Fact("compute in", _counted(working["precision"], 6)))
-        if pc.count(working["unit"]).as_py():
-            facts.append(Fact("run on", _counted(working["unit"], 3)))
-    return facts
+    facts = [Fact("layers", f"{len(layers)}: {_counted(layers, 'type')}{unread}{cut}")]
+    working = [row for row in layers if row["type"] not in NO_WORK and not row["is_reformat"]]
+    if working:
+        facts.append(Fact("compute in", _counted(working, "precision", 6)))
+    if any(row["unit"] is not None for row in working):
+        facts.append(Fact("run on", _counted(working, "unit", 3)))
+    moved = [row for row in layers if row["is_reformat"]]
+    kinds = f": {_counted(moved, 'reformat_kind', 4)}" if moved else ""
+    return [*facts, Fact("reformats", f"{len(moved)}{kinds}")]
 
 
 def _unlisted(run: Run, build: dict[str, Any], ending: Ending | None) -> str:
@@ -134,18 +134,10 @@ def _unlisted(run: Run, build: dict[str, Any], ending: Ending | None) -> str:
     return f"{known}not listed in the log (they are at verbose level)"
 
 
-def _reformats(run: Run) -> list[Fact]:
-    layers = run["layers"]
-    moved = layers.filter(layers["is_reformat"])
-    if not layers.num_rows:
-        return []
-    return [
-        Fact("reformats", f"{moved.num_rows}" + (f": {_counted(moved['reformat_kind'], 4)}" if moved.num_rows else ""))
-    ]
-
-
 def _tuning(run: Run) -> list[Fact]:
-    runners = run["runners"]
+    runners = run["runners"].select(["is_reformat", "tactics", "timed", "layer"])
+    if not runners.num_rows:
+        return []
     tried = runners.filter(pc.invert(runners["is_reformat"]))
     total = pc.sum(tried["tactics"]).as_py()
     if not total:
@@ -191,6 +183,8 @@ def _measured(run: Run) -> list[Fact]:
     """Median GPU time of the run's own samples of queued inferences."""
     from trtlens.statistics import summarize  # noqa: PLC0415  numpy: a log without samples does without
 
+    if not run["run_times"].num_rows:
+        return []
     times = run["run_times"].filter(pc.not_equal(run["run_times"]["pass"], array(["latency"], pa.string())[0]))
     found = summarize(to_numpy(times["gpu_ms"].drop_null())) if times.num_rows else None
     if found is None:
@@ -235,8 +229,8 @@ def _first_line(row: dict[str, Any]) -> str:
     return str(row["text"]).split("\n", 1)[0]
 
 
-def _counted(column: pa.ChunkedArray, most: int | None = None) -> str:
-    counts = Counter(column.to_pylist()).most_common()
+def _counted(rows: Sequence[dict[str, Any]], column: str, most: int | None = None) -> str:
+    counts = Counter(row[column] for row in rows).most_common()
     shown = [f"{count} {'unknown' if value is None else value}" for value, count in counts[:most]]
     rest = sum(count for _, count in counts[most:]) if most is not None else 0
     return ", ".join(shown) + (f", {rest} other" if rest else "")

@@ -70,6 +70,7 @@ class LineForm:
 
 
 _DECLARED: dict[object, LineForm] = {}
+_FORMS_OF: dict[type, tuple[LineForm, ...]] = {}
 
 
 def line_form(
@@ -169,8 +170,15 @@ def _is_record(kind: type) -> bool:
 
 
 def _forms_of(owner: type) -> tuple[LineForm, ...]:
+    """The forms that methods of a class read; a log can hold thousands of builds, which all ask the same."""
+    if owner not in _FORMS_OF:
+        _FORMS_OF[owner] = tuple(_methods_forms(owner))
+    return _FORMS_OF[owner]
+
+
+def _methods_forms(owner: type) -> Iterable[LineForm]:
     methods = [value for kind in reversed(owner.__mro__) for value in vars(kind).values()]
-    return tuple(_DECLARED[value] for value in methods if isinstance(value, FunctionType) and value in _DECLARED)
+    return (_DECLARED[value] for value in methods if isinstance(value, FunctionType) and value in _DECLARED)
 
 
 def _check_module(module: str, forms: Sequence[LineForm], classes: Sequence[type]) -> None:

@@ -15,10 +15,14 @@ from trtlens.output import Format, console, visible, write_table
 from trtlens.runs.folders import check_place, write_document
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     import pyarrow as pa
+    from rich.text import Text
 
     from trtlens.layer_patterns import LayerPattern
     from trtlens.runs.run import Run
+    from trtlens.summary import BuildSummary
 
 FormatOption = Annotated[Format, typer.Option("--format", "-f", help="How to write the rows.")]
 BuildOption = Annotated[
@@ -89,25 +93,31 @@ def _print_parsed(run: Run, form: Format, *, unread: bool) -> None:
 
 def print_run(run: Run) -> None:
     """Print a summary of each build of a run, and on stderr how to get what is missing."""
-    from rich.text import Text  # noqa: PLC0415
+    from rich.console import Group  # noqa: PLC0415
 
     from trtlens.summary import summarise  # noqa: PLC0415
 
-    out = console()
     summaries = summarise(run)
-    for summary in summaries:
-        head = f"build {summary.build} of {len(summaries)}: " if len(summaries) > 1 else ""
-        out.print(Text(visible(head + summary.title), style="bold"))
-        for fact in summary.facts:
-            out.print(Text(f"  {fact.label:<12} {visible(fact.value)}"))
-        for severity, code, count, text in summary.messages:
-            line = Text(f"  {severity:<12} ", style=_SEVERITY_STYLES.get(severity, ""))
-            line.append(f"{code}" + (f" x{count}" if count > 1 else ""), style="bold")
-            line.append(f"  {visible(text)}", style="default")
-            out.print(line, overflow="ellipsis", no_wrap=True)
-        for note in summary.notes:
-            out.print(Text(f"  note         {visible(note)}"))
+    console().print(Group(*(line for summary in summaries for line in _lines_of(summary, len(summaries)))))
     _print_notes(run)
+
+
+def _lines_of(summary: BuildSummary, builds: int) -> Iterator[Text]:
+    """The lines of one of so many builds."""
+    from rich.text import Text  # noqa: PLC0415
+
+    head = f"build {summary.build} of {builds}: " if builds > 1 else ""
+    yield Text(visible(head + summary.title), style="bold")
+    for fact in summary.facts:
+        yield Text(f"  {fact.label:<12} {visible(fact.value)}")
+    for severity, code, count, text in summary.messages:
+        style = _SEVERITY_STYLES.get(severity, "")
+        line = Text(f"  {severity:<12} ", style=style, overflow="ellipsis", no_wrap=True)
+        line.append(f"{code}" + (f" x{count}" if count > 1 else ""), style="bold")
+        line.append(f"  {visible(text)}", style="default")
+        yield line
+    for note in summary.notes:
+        yield Text(f"  note         {visible(note)}")
 
 
 def _print_notes(run: Run) -> None:

@@ -6,8 +6,6 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import pyarrow.compute as pc
-
 from trtlens.runs.run import build_rows
 from trtlens.tables.arrays import of_build
 from trtlens.tuning.kept_strategy import kept_rows
@@ -77,8 +75,8 @@ def read_ending(run: Run, build: int) -> Ending | None:
         return None
     if row["mixed_line"] is not None:
         return _mixed(row)
-    is_last = build == pc.max(run["builds"]["build"]).as_py()
-    status = run.info.status if run.info.kind == "profile" and is_last else None
+    below = of_build(run["builds"].select(["build", "run"]), build + 1).to_pylist()
+    status = run.info.status if run.info.kind == "profile" and not below else None
     listed = of_build(run["layers"], build).num_rows > 0
     if row["finished"] or listed or row["state"] == "PASSED" or status in {"done", "built"}:
         return Ending(FINISHED)
@@ -91,7 +89,7 @@ def read_ending(run: Run, build: int) -> Ending | None:
     if status == "building":
         reason = f"run.json says that it was building when line {row['last_line']:,} was written{_said(row)}"
         return Ending(KILLED, reason, (row["last_line"],), _AGAIN)
-    return _without_end(run, row, errors, is_last=is_last)
+    return _without_end(run, row, errors, ends_run=not below or below[0]["run"] != row["run"])
 
 
 def _mixed(row: dict[str, Any]) -> Ending:
@@ -148,14 +146,14 @@ def _failed_node(run: Run, build: int, message: dict[str, Any], cause: dict[str,
     return Ending(FAILED, f"{what} was refused{why}", lines, _explained(cause or message))
 
 
-def _without_end(run: Run, row: dict[str, Any], errors: Sequence[dict[str, Any]], *, is_last: bool) -> Ending:
+def _without_end(run: Run, row: dict[str, Any], errors: Sequence[dict[str, Any]], *, ends_run: bool) -> Ending:
     """A build whose end nobody states: a log that breaks off, that never had the lines, or that was not understood."""
     unknown = not_understood(run)
     if unknown is not None:
         return Ending(NOT_SHOWN, unknown)
     timed = of_build(kept_rows(run, "candidates").select(["build", "layer", "line"]), row["build"])
     is_tuning = timed.num_rows > 0 and row["tactic_selection_s"] is None
-    if is_tuning or (is_last and row["state"] == "RUNNING"):
+    if is_tuning or (ends_run and row["state"] == "RUNNING"):
         place = f"while the tuner is at {_last(timed)}" if is_tuning else "and trtexec's last line is missing"
         return Ending(
             CUT, f"it ends at line {row['last_line']:,}, {place}{_said(row)}", (row["last_line"],), _WHOLE_LOG

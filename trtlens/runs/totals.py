@@ -178,9 +178,10 @@ def of_engine(build: Build, records: Sequence[Record]) -> list[Record]:
 
 def key_columns(builds: Sequence[Build], lines: Sequence[npt.NDArray[np.int64]]) -> Mapping[str, pa.Array]:
     """``strategy`` and ``profile`` of rows, given by their lines in each build."""
+    asked = [(Stretches(build), own) for build, own in zip(builds, lines, strict=True) if len(own)]
     columns = {}
     for key in KEYS:
-        found = [Stretches(build).of(key, own) for build, own in zip(builds, lines, strict=True)]
+        found = [stretches.of(key, own) for stretches, own in asked]
         values = np.concatenate(found) if found else np.empty(0, np.int64)
         columns[key] = of_numpy(values, missing=values == NONE) if len(values) else array([], pa.int64())
     return columns

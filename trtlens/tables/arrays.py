@@ -118,8 +118,16 @@ def positions_by_code(codes: np.ndarray) -> dict[int, np.ndarray]:
 
 
 def of_build(table: pa.Table, number: int) -> pa.Table:
-    """The rows of one build."""
-    return table.filter(pc.equal(table["build"], array([number], pa.int64())[0]))
+    """The rows of one build; where builds stand in ascending order, as they do in all tables of a log, nothing is copied."""
+    column = table["build"]
+    if not table.num_rows:
+        return table
+    if column.null_count == 0:
+        builds = to_numpy(column)
+        if (builds[1:] >= builds[:-1]).all():
+            first, stop = np.searchsorted(builds, [number, number + 1]).tolist()
+            return table.slice(first, stop - first)
+    return table.filter(pc.equal(column, array([number], pa.int64())[0]))
 
 
 def filled(column: pa.Array | pa.ChunkedArray, value: Any) -> pa.Array | pa.ChunkedArray:
