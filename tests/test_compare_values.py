@@ -8,6 +8,7 @@ import pytest
 
 from tests.doubles.made_runs import MadeLayer, MadeRun, chain
 from trtlens.comparison import compare_runs
+from trtlens.comparison.changes import is_fallback
 from trtlens.engine.built_engine import OnnxNode
 from trtlens.engine.onnx_nodes import Graph, same_nodes
 
@@ -54,3 +55,19 @@ def test_numbered_names_are_the_same_where_a_tensor_is(other: OnnxNode, *, same:
     )
     graph = Graph((other, OnnxNode("Add_5", "Add", (other.outputs[0],), ("sum",))), frozenset({other.inputs[0]}))
     assert ("Conv_4" in same_nodes(reference, graph)) is same
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "falls_back"),
+    [
+        (("fp16",), ("fp32",), True),
+        (("int8", "fp32"), ("fp16",), False),
+        (("fp16",), ("int8", "fp16"), False),
+        ((), ("fp32",), False),
+    ],
+)
+def test_a_region_falls_back_by_its_widest_type(
+    before: tuple[str, ...], after: tuple[str, ...], *, falls_back: bool
+) -> None:
+    """Of several types in a region the widest counts; without a known type there is no answer but no."""
+    assert is_fallback(before, after) is falls_back

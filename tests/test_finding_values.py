@@ -64,6 +64,15 @@ def test_layers_without_scales_stand_in_the_order_of_their_time() -> None:
     assert row["at_stake_ms"] == pytest.approx(0.07)
 
 
+def test_missing_scales_without_times_are_counted() -> None:
+    """Two messages of two tensors are two; without a time nothing is at stake, and the severity is medium."""
+    said = "Missing scale and zero-point for tensor {}, expect fall back to non-int8 implementation for any layer consuming it"
+    messages = [f"[11/20/2026-22:01:26] [W] [TRT] {said.format(name)}" for name in ("y", "x")]
+    row = found(build(*messages, engine=(FLOAT_CONV,)))["missing-scales"]
+    assert row["text"].startswith("2 messages say that an INT8 scale is missing, for 2 tensors")
+    assert (row["severity"], row["at_stake_ms"]) == ("medium", None)
+
+
 def test_tf32_layers_are_counted_with_what_fp32_would_take() -> None:
     """Two layers run TF32, and for one of them FP32 has a time."""
     run = build(
