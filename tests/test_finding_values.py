@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pytest
 
 from tests.doubles.made_logs import (
@@ -20,6 +21,7 @@ from tests.doubles.made_logs import (
     runner,
     tactic,
 )
+from tests.doubles.made_runs import MadeLayer, MadeRun
 from tests.test_findings import FLOAT_CONV, INT8_CONV, TF32_KERNEL, build, found, tuned
 from trtlens.engine.engine_graph import Node
 from trtlens.explain.tensor_cores import channels_of
@@ -141,3 +143,16 @@ def test_a_tie_is_no_gain() -> None:
     )  # fmt: skip
     (row,) = rank(run).to_pylist()
     assert (row["verdict"], row["regret_ms"], row["reason"]) == ("fastest", 0.0, "nothing timed for it was faster")
+
+
+def test_the_myelin_region_that_takes_longest_is_named() -> None:
+    """With times these decide, however many nodes another region holds."""
+    slow, wide = (
+        MadeLayer("slow", type="Myelin", nodes=("a", "b")),
+        MadeLayer("wide", type="Myelin", nodes=("c", "d", "e", "f")),
+    )
+    for layers, times in (((slow, wide), (0.75, 0.25)), ((wide, slow), (0.25, 0.75))):
+        run = MadeRun(layers, np.repeat(np.array(times)[:, None], 40, axis=1)).run()
+        (row,) = (row for row in run.view("findings").to_pylist() if row["code"] == "myelin-hides-layers")
+        assert "slow" in row["text"]
+        assert "wide" not in row["text"]

@@ -19,7 +19,7 @@ from trtlens import TrtlensError, open_run
 from trtlens.comparison import compare_runs
 from trtlens.comparison.gate import PASSED, UNKNOWN, judge_checks, read_check
 from trtlens.comparison.headlines import tell
-from trtlens.comparison.same_work import Model, batches, inputs_of, mismatches, model_of
+from trtlens.comparison.same_work import Mismatch, Model, batches, inputs_of, mismatches, model_of
 from trtlens.report.overview import card
 from trtlens.report.payload import compare
 from trtlens.report.subject import read_subject
@@ -304,3 +304,10 @@ def test_the_hash_decides_over_the_file_name(
     """Two names of one content are one model, one name of two contents is two; without both hashes the names decide."""
     assert Model(*one).is_other_than(Model(*two)) is other
     assert Model(*two).is_other_than(Model(*one)) is other
+
+
+def test_what_may_differ_is_told_with_what_each_run_states() -> None:
+    """Two names where there are two; where neither run states one, that."""
+    why = "the layers of the two engines cannot be matched"
+    assert str(Mismatch("model", "a.onnx", "b.onnx", certain=False)) == f"model may differ (a.onnx, here b.onnx; {why})"
+    assert str(Mismatch("model", "-", "-", certain=False)) == f"model may differ (neither run states it; {why})"

@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
-from tests.doubles.made_runs import MadeRun, chain
+from tests.doubles.made_runs import MadeLayer, MadeRun, chain
 from trtlens.charts import CHARTS, accuracy_time, timeline, units, waterfall
 from trtlens.charts.drawing.peaks import peaks_of
 from trtlens.comparison import compare_runs
+from trtlens.report.overview import card
+from trtlens.report.subject import read_subject
 from trtlens.views import accuracy, layers
 
 if TYPE_CHECKING:
@@ -121,3 +123,10 @@ def test_peaks_are_those_of_the_data_sheet(gpu: str) -> None:
     rates = [peaks.rate(one, "tensor core") for one in ("tf32", "fp16", "bf16", "fp8", "int8")]
     assert (peaks.rate("fp32", "cuda core"), peaks.memory_gb_per_s, *rates) == DATA_SHEETS[gpu]
     assert peaks.rate("fp16", "cuda core") is None
+
+
+def test_shares_are_those_of_the_time_where_any_layer_has_one() -> None:
+    """A layer without a time has no share of it; shares of the number of layers stand where no time is known at all."""
+    layers = [MadeLayer("a"), MadeLayer("b", precision="int8", unit="cuda core")]
+    texts = [card(read_subject(MadeRun(layers, profile=profile).run()), 0, None) for profile in ({"a": 0.5}, None)]
+    assert [text.count("share of the time of the layers") for text in texts] == [2, 0]
