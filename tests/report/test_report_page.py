@@ -18,12 +18,14 @@ from tests.doubles.made_runs import MadeRun
 from tests.golden.inputs import opened
 from tests.report.hostile_run import NAMES
 from tests.report.large_runs import FIXTURES, captured, hostile_page, page_of_two, with_candidates
-from trtlens.charts import charts_of_run
+from trtlens.charts import CHARTS, charts_of_run
 from trtlens.report import read_subject, render
 from trtlens.report.encoding import encode_table, pack, to_json
 from trtlens.report.payload import thin_candidates
+from trtlens.report.sections import CHANGED, SECTIONS
 from trtlens.runs.run import Run, open_run
 from trtlens.runs.run_info import info_of
+from trtlens.tables.declarations import TABLES
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -232,3 +234,19 @@ def test_packed_tables_hold_every_value() -> None:
     assert [one for one in columns["time_ms"]["values"] if one is not None] == pytest.approx(
         [one for one in times if one is not None], rel=1e-6
     )
+
+
+@pytest.mark.parametrize(("most", "kept_ms"), [(1, [0.1, 0.4]), (2, [0.1, 0.4]), (4, [0.1, 0.2, 0.5, 0.4])])
+def test_the_fastest_of_each_layer_are_kept(most: int, kept_ms: list[float]) -> None:
+    """As many of each layer as fit, one at least; a candidate without a time gives way to those that have one."""
+    times: list[float | None] = [None, 0.3, 0.1, 0.2, 0.5, 0.4]
+    columns = {"layer": [*"aaaabb"], "time_ms": times, "chosen": [False] * len(times)}
+    spec = TABLES["candidates"]
+    table = spec.table({one.name: columns.get(one.name, [None] * len(times)) for one in spec.columns})
+    assert thin_candidates(table, most)[0]["time_ms"].to_pylist() == kept_ms
+
+
+def test_each_chart_has_one_section() -> None:
+    """Sections show their own charts alone, and together all of a run's and of a comparison's."""
+    shown = [chart.name for section in (*SECTIONS, CHANGED) for chart in section.charts]
+    assert sorted(shown) == sorted(CHARTS)
