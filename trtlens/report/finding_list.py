@@ -26,7 +26,8 @@ def findings(subjects: Sequence[Subject]) -> str:
     for place, found in find_across([(subject.name, subject.run) for subject in subjects]):
         rows += [(place, row) for row in findings_table([found]).to_pylist()]
     if not rows:
-        return f'<p class="missing">{text(VIEWS["findings"].empty)}</p>'
+        empty = VIEWS["findings"].empty
+        return f'<p class="missing">{text(empty[0].upper() + empty[1:])}.</p>'
     leading = {rule.code for rule in FINDINGS.values() if rule.leads}
     rows.sort(key=lambda one: (one[1]["code"] not in leading, *_costs(one[1]), one[0], one[1]["code"]))
     seen: Counter[str] = Counter()
