@@ -42,7 +42,10 @@ def test_every_layer_has_its_times(name: str) -> None:
     run = opened(f"h200/{name}")
     build = run["builds"]["build"].to_pylist()[-1]
     layers = [row for row in run.view("layers").to_pylist() if row["build"] == build]
-    assert all(row["time_ms"] is not None for row in layers)
+    copies = (
+        15 if name == "resnet50-fp16-traced" else 0
+    )  # its trace of kernels has none of what copies without a kernel
+    assert sum(row["time_ms"] is None for row in layers) == copies
     whole = next(row for row in run.view("latency").to_pylist() if row["metric"] == "gpu_compute_time")
     assert whole["samples"] >= 10
     assert 0.9 < sum(row["time_ms"] for row in layers) / whole["median"] < 2  # events between layers cost time

@@ -63,7 +63,10 @@ def summarise(run: Run) -> list[BuildSummary]:
 
 
 def _tells(run: Run) -> bool:
-    return any(run[name].num_rows for name in ("layers", "messages", "performance", "layer_profile", "layer_times"))
+    return any(
+        run[name].num_rows
+        for name in ("layers", "messages", "performance", "layer_profile", "layer_times", "kernel_launches")
+    )
 
 
 def _summarise(run: Run, build: dict[str, Any], ending: Ending | None) -> BuildSummary:

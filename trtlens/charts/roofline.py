@@ -12,6 +12,7 @@ from trtlens.charts.drawing.layer_rows import NO_TIMES
 from trtlens.charts.drawing.layer_work import LayerWork, read_work
 from trtlens.charts.drawing.peaks import Peaks, peaks_of
 from trtlens.charts.drawing.style import GREY, SYMBOLS, UNKNOWN, colour, figure, log_axis, of_precisions, plain
+from trtlens.engine.times import has_layer_times
 from trtlens.quantities import byte_size, duration, number
 from trtlens.views import VIEWS
 
@@ -36,7 +37,7 @@ def chart(run: Run) -> go.Figure:
     """
     work = read_work(run)
     if not work:
-        timed = run["layer_times"].num_rows or run["layer_profile"].num_rows
+        timed = has_layer_times(run)
         raise MissingData(VIEWS["layers"].empty if not run["layers"].num_rows else _NO_WORK if timed else NO_TIMES)
     gpus = run["builds"]["gpu"].drop_null().to_pylist()
     peaks = peaks_of(gpus[-1] if gpus else None)

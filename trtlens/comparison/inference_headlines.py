@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from trtlens.comparison.inference_latency import PROCESSES_SHARE, factor
 from trtlens.comparison.same_work import batches
 from trtlens.comparison.times import NO_DIFFERENCE, TUNER
+from trtlens.engine.kernel_times import KERNELS
 from trtlens.quantities import duration, signed_duration
 from trtlens.statistics import CONFIDENCE_PERCENT
 
@@ -31,11 +32,15 @@ _CLOCKS = {
     "measured": Clock("the layer profiler", "It stretches layers, short ones most, and not alike in two runs"),
     TUNER: Clock("the tuner", "It timed each tactic alone while the engine was built"),
 }
+_KERNELS = Clock(
+    "the kernel trace",
+    "Gaps between kernels are no part of any layer, and a traced kernel may take longer than an untraced one",
+)
 
 
 def clock_of(comparison: Comparison) -> Clock:
     """What timed the layers of all runs."""
-    return _CLOCKS[comparison.time_source or ""]
+    return _KERNELS if comparison.times[0].source == KERNELS else _CLOCKS[comparison.time_source or ""]
 
 
 def tell_mismatches(comparison: Comparison, number: int) -> Iterable[str]:

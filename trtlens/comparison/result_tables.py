@@ -29,7 +29,7 @@ REGION_COLUMNS = declare(
     nodes | texts | | ONNX nodes that the region holds, by the baseline's names
     layers | texts | | engine layers of this run in the region, reformats and constants that serve it included
     time_ms | float | ms | sum of the layers' median times; null where unknown
-    time_source | text | | samples, export, profile table or tuner
+    time_source | text | | kernels, samples, export, profile table or tuner
     diff_ms | float | ms | how much more than in the baseline
     adds_up | bool | | whether all layers together differ by as much as an inference: if not, diff_ms is no part of an inference; null for unknown
     low_ms | float | ms | lower end of the interval that holds the difference with 99 % confidence; null without samples

@@ -15,6 +15,7 @@ import numpy as np
 from trtlens.comparison.figures import COMPUTE, CONSTANT, CONVERSION
 from trtlens.comparison.same_work import gpu_of, inputs_of, model_of, shapes_text
 from trtlens.comparison.times import UNSAMPLED_SHARE
+from trtlens.engine.kernel_times import KERNELS
 from trtlens.quantities import duration, signed_duration
 from trtlens.statistics import find_drift
 
@@ -205,4 +206,4 @@ def _sources(comparison: Comparison) -> list[str]:
         return [_TUNER]
     told = [_SUMMARY] if comparison.judged_on == "summary" else []
     timed = all(comparison.inferences[number] is not None for number in comparison.others)
-    return told if timed else [*told, _NO_INFERENCE]
+    return told if timed or comparison.times[0].source == KERNELS else [*told, _NO_INFERENCE]

@@ -1,7 +1,7 @@
 """The time of each engine layer, from the best source that all engines of a comparison have.
 
-Sources, best first: every execution that a profiler timed (``samples``), a profile that is averaged already (``export``,
-``profile table``), and the times that the tuner measured for the tactics it chose (``tuner``): those say what a kernel took
+Sources, best first: the kernels of each layer in every inference that was traced (``kernels``), every execution that a
+profiler timed (``samples``), a profile that is averaged already (``export``, ``profile table``), and the times that the tuner measured for the tactics it chose (``tuner``): those say what a kernel took
 alone while the engine was built, not what the layer takes in the engine.
 """
 
@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from trtlens.engine.kernel_times import KERNELS, read_kernel_times
 from trtlens.engine.times import SAMPLES, layers_with_times
 from trtlens.statistics import Z, timer_error
 
@@ -49,8 +50,10 @@ class Times:
 
 
 def read_times(engines: Sequence[BuiltEngine]) -> list[Times]:
-    """Times that can be compared: measured ones if all engines have them, else the tuner's; without source otherwise."""
+    """Times that can be compared: of one clock that all engines have: kernels, the profiler's, or the tuner's; else without source."""
     measured = [_measured(engine) for engine in engines]
+    if any(times.source == KERNELS for times in measured) and not all(times.source == KERNELS for times in measured):
+        measured = [_measured(engine, profiled=True) for engine in engines]
     if all(times.source is not None for times in measured):
         return measured
     tuned = [_tuned(engine) for engine in engines]
@@ -59,18 +62,32 @@ def read_times(engines: Sequence[BuiltEngine]) -> list[Times]:
     return [Times(None, np.full(len(engine.layers), np.nan)) for engine in engines]
 
 
-def _measured(engine: BuiltEngine) -> Times:
-    rows = layers_with_times(engine.run)
+def _measured(engine: BuiltEngine, *, profiled: bool = False) -> Times:
+    rows = layers_with_times(engine.run, profiled=profiled)
     times = dict(zip(rows["index"].tolist(), rows["time_ms"].to_numpy(dtype=np.float64, na_value=np.nan), strict=True))
     values = np.array([times[layer.index] for layer in engine.layers], np.float64)
     sources = rows["time_source"].dropna().unique().tolist()
     if not sources or np.isnan(values).all():
         return Times(None, values)
+    if sources[0] == KERNELS:
+        return _traced(engine, values)
     if sources[0] == _PROFILE_TABLE:
         values = _with_omitted(engine, values)
     samples, total = _samples(engine) if sources[0] == SAMPLES else (None, _profiled_total(engine))
     outside = max(total - float(np.nansum(values)), 0.0)
     return Times(str(sources[0]), values, samples, outside if outside > 1e-9 else 0.0)
+
+
+def _traced(engine: BuiltEngine, values: npt.NDArray[np.float64]) -> Times:
+    """Kernels by layer and inference; what launches belong to no layer of the engine is outside."""
+    traced = read_kernel_times(engine.run, engine.build)
+    assert traced is not None  # noqa: S101  the layers' times come from it
+    indices = [layer.index for layer in engine.layers]
+    samples = traced.layer_samples(indices)
+    samples[np.isnan(samples) & (values == 0.0)[:, None]] = 0.0
+    rest = [number for number, row in enumerate(traced.launches) if row["layer_index"] not in set(indices)]
+    outside = float(np.median(traced.duration_ms[rest].sum(axis=0))) if rest else 0.0
+    return Times(KERNELS, values, samples, outside)
 
 
 def _with_omitted(engine: BuiltEngine, values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:

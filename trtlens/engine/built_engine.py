@@ -119,7 +119,7 @@ def _profile(layers: Sequence[EngineLayer], run: Run) -> tuple[int, int]:
     """The profile to compare (the timed one, else the first) and how many the engine holds."""
     profiles = _profiles_of(layers)
     held = sorted(set(profiles))
-    timed = {name for table in ("layer_times", "layer_profile") for name in _names(run[table])}
+    timed = {name for table in ("layer_times", "layer_profile", "kernel_launches") for name in _names(run[table])}
     of_timed = {number for layer, number in zip(layers, profiles, strict=True) if layer.name in timed}
     return min(of_timed, default=held[0]), len(held)
 

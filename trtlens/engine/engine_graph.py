@@ -95,9 +95,9 @@ def _rows(table: pa.Table, build: int) -> list[dict[str, Any]]:
 
 
 def _times(run: Run, build: int) -> dict[int, tuple[float, str]]:
-    """Measured milliseconds and their source by layer index; empty for a run without a profile."""
-    if not run["layer_times"].num_rows and not run["layer_profile"].num_rows:
-        return {}
+    """Measured milliseconds and their source by layer index; empty for a run without times of layers."""
+    if not any(run[name].num_rows for name in ("kernel_launches", "layer_times", "layer_profile")):
+        return {}  # before pandas is loaded
     from trtlens.engine.times import layers_with_times  # noqa: PLC0415  pandas is loaded only where there are times to join
 
     rows = layers_with_times(run)

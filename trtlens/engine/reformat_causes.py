@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from trtlens.engine.engine_graph import EngineGraph, Node, read_graph
+from trtlens.engine.kernel_times import KERNELS
 from trtlens.engine.reformat_situation import Lookups, Situation
 from trtlens.tables.arrays import known_true, of_build
 from trtlens.tuning.combinations import decoded
@@ -90,6 +91,7 @@ class ReformatReader:
         candidates = kept_rows(run, "reformat_candidates")
         self._costs = ReformatCosts(of_build(candidates, build))
         self._times = _candidate_times(run, build)
+        self._traced = any(node.time_source == KERNELS for node in self.graph.nodes.values())
 
     def reformats(self) -> list[Reformat]:
         """Every reformat in execution order."""
@@ -115,6 +117,8 @@ class ReformatReader:
             return node.time_ms, MEASURED, None
         if node.type == "NoOp":
             return 0.0, NO_KERNEL, node.row["line"]
+        if self._traced:  # no kernel of it ran, so that it copies without one; the tuner's time is of another clock
+            return None, None, None
         twin = self.graph.nodes.get(node.tuned.get("twin_index", -1))
         tuned = (node if twin is None else twin).tuned
         line = (

@@ -1,22 +1,33 @@
-"""Joins that several views need: layers with their times, tensors as text, producers and consumers."""
+"""Joins that several views need: layers with their times, tensors as text, producers and consumers.
+
+A layer has one time, of one clock. Where the build's kernels were traced it is the median over inferences of what the layer's
+kernels take together (``kernels``). Else it is the layer profiler's: the median of its samples (``samples``), or what a
+profile table or an export states; the profiler stretches layers, short ones most, so that they add up to more than an
+inference takes. Two clocks are never mixed within one build: a layer without a traced kernel has no time then.
+"""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
+import numpy as np
 import pandas as pd
 
+from trtlens.engine.kernel_times import KERNELS, read_kernel_times, traced_builds
 from trtlens.tables.engine_layers import NO_WORK
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import numpy.typing as npt
     import pyarrow as pa
 
     from trtlens.runs.run import Run
     from trtlens.tables.schema import TableSpec
 
 SAMPLES = "samples"
-_JOINED: WeakKeyDictionary[Run, pd.DataFrame] = WeakKeyDictionary()
+_JOINED: WeakKeyDictionary[Run, dict[bool, pd.DataFrame]] = WeakKeyDictionary()
 
 
 def frame(table: pa.Table) -> pd.DataFrame:
@@ -50,36 +61,88 @@ def _mapper() -> dict[pa.DataType, pd.api.extensions.ExtensionDtype]:
 _MAPPER = _mapper()
 
 
-def layers_with_times(run: Run) -> pd.DataFrame:
+def layers_with_times(run: Run, *, profiled: bool = False) -> pd.DataFrame:
     """The layers table with ``time_ms`` (median, else mean, of one execution) and ``time_source``.
 
-    Times are joined by name and occurrence: the n-th layer of a name takes the n-th time of that name. Where the profile
-    has a name less or more often than the engine, its times stay null: which is whose cannot be told. They are
-    joined once for a run; each call gives a frame of its own.
+    ``profiled`` asks for the layer profiler's times where kernels were traced too. Times of a profile are joined by name and
+    occurrence: the n-th layer of a name takes the n-th time of that name. Where the profile has a name less or more often than
+    the engine, its times stay null: which is whose cannot be told. They are joined once for a run; each call gives a frame of its own.
     """
-    if run not in _JOINED:
-        _JOINED[run] = _join_times(run)
-    return _JOINED[run].copy()
+    joined = _JOINED.setdefault(run, {})
+    if profiled not in joined:
+        joined[profiled] = _join_times(run, traced=[] if profiled else traced_builds(run))
+    return joined[profiled].copy()
 
 
-def _join_times(run: Run) -> pd.DataFrame:
+def has_layer_times(run: Run) -> bool:
+    """Whether any layer of the run was timed: by a trace of kernels or by the layer profiler."""
+    return any(run[name].num_rows for name in ("kernel_launches", "layer_times", "layer_profile"))
+
+
+def _join_times(run: Run, traced: Sequence[int]) -> pd.DataFrame:
     layers = frame(run["layers"])
     times = _times(run)
+    times = times[~times["build"].isin(traced)]
     if times.empty:
-        return layers.assign(time_ms=pd.Series(pd.NA, index=layers.index, dtype="Float64"), time_source=pd.NA)
-    layers["occurrence"] = layers.groupby(["build", "name"]).cumcount()
-    layers["count"] = layers.groupby(["build", "name"])["name"].transform("size")
-    keys = ["build", "name", "occurrence", "count"]
-    return layers.merge(times, on=keys, how="left", validate="one_to_one").drop(columns=["occurrence", "count"])
+        timed = layers.assign(time_ms=pd.Series(pd.NA, index=layers.index, dtype="Float64"), time_source=pd.NA)
+    else:
+        layers["occurrence"] = layers.groupby(["build", "name"]).cumcount()
+        layers["count"] = layers.groupby(["build", "name"])["name"].transform("size")
+        keys = ["build", "name", "occurrence", "count"]
+        timed = layers.merge(times, on=keys, how="left", validate="one_to_one").drop(columns=["occurrence", "count"])
+    for build in traced:
+        _set_kernel_times(timed, run, build)
+    return timed
+
+
+def _set_kernel_times(layers: pd.DataFrame, run: Run, build: int) -> None:
+    """Fill in what the layers' kernels took; a layer of a type that launches nothing takes nothing, of another it is unknown."""
+    traced = read_kernel_times(run, build)
+    if traced is None:
+        return
+    own = layers["build"] == build
+    indices = [int(index) for index in layers.loc[own, "index"]]
+    medians = _medians(traced.layer_samples(indices))
+    idle = layers.loc[own, "type"].isin(NO_WORK).to_numpy(dtype=bool, na_value=False)
+    medians[np.isnan(medians) & idle] = 0.0
+    layers["time_source"] = layers["time_source"].astype("object")
+    layers.loc[own, "time_ms"] = pd.array(medians, dtype="Float64")
+    layers.loc[own, "time_source"] = np.where(np.isnan(medians), None, KERNELS)
+    layers["time_ms"] = layers["time_ms"].astype("Float64").mask(layers["time_ms"].isna())
+
+
+def _medians(samples: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """The median of each row; nan for a row of nan."""
+    return np.asarray(np.median(samples, axis=1), np.float64) if samples.size else np.full(len(samples), np.nan)
 
 
 def profiled_layers(run: Run) -> pd.DataFrame:
-    """Build, index, name, ``time_ms`` and ``time_source`` of the layers that a profile times, whatever the engine holds."""
-    return _positions(run).astype({"build": "Int64", "index": "Int64", "name": "string", "time_ms": "Float64"})
+    """Build, index, name, ``time_ms`` and ``time_source`` of the layers that were timed, whatever the engine holds.
+
+    Of a trace without an engine's layers they are the ranges around its launches, in the order in which they come first.
+    """
+    traced = traced_builds(run)
+    positions = _positions(run)
+    parts = [positions[~positions["build"].isin(traced)], *(_ranges(run, build) for build in traced)]
+    parts = [part for part in parts if len(part)] or [positions]
+    return pd.concat(parts).astype({"build": "Int64", "index": "Int64", "name": "string", "time_ms": "Float64"})
+
+
+def _ranges(run: Run, build: int) -> pd.DataFrame:
+    traced = read_kernel_times(run, build)
+    names = [] if traced is None else list(dict.fromkeys(row["layer"] for row in traced.launches if row["layer"]))
+    rows = []
+    for place, name in enumerate(names):
+        assert traced is not None  # noqa: S101  there are no names without a trace
+        own = [number for number, row in enumerate(traced.launches) if row["layer"] == name]
+        index = traced.launches[own[0]]["layer_index"]
+        time_ms = float(np.median(traced.duration_ms[own].sum(axis=0)))
+        rows.append((build, place if index is None else index, name, time_ms, KERNELS))
+    return pd.DataFrame(rows, columns=["build", "index", "name", "time_ms", "time_source"])
 
 
 def _times(run: Run) -> pd.DataFrame:
-    """One time for each position of the best source that the run has, with its name's occurrence."""
+    """One time for each position of the best source that the profiler has, with its name's occurrence."""
     times = _positions(run)
     times["occurrence"] = times.groupby(["build", "name"]).cumcount()
     times["count"] = times.groupby(["build", "name"])["name"].transform("size")
@@ -87,7 +150,7 @@ def _times(run: Run) -> pd.DataFrame:
 
 
 def _positions(run: Run) -> pd.DataFrame:
-    """One time for each position of the best source that the run has, in the profile's order."""
+    """One time for each position of the best source that the profiler has, in the profile's order."""
     samples = run["layer_times"]
     if samples.num_rows:
         data = samples.to_pandas()

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from trtlens.engine.kernel_times import KERNELS
 from trtlens.engine.reformat_causes import ADVICE, NO_KERNEL
+from trtlens.explain.kernels import kernel_statements
 from trtlens.explain.precisions import ReformatOverhead, precision_statements
 from trtlens.explain.subject import Statement, say
 from trtlens.quantities import byte_size, duration, durations, hexadecimal, tactic_text
@@ -52,7 +54,7 @@ def _runs(subject: Subject) -> list[Statement]:
         statements.append(say("runs", text, row["line"], verdict="unknown"))
     if subject.region is not None:
         statements.append(_region(subject))
-    return statements
+    return [*statements, *kernel_statements(subject)]
 
 
 def _running(subject: Subject) -> str:
@@ -76,7 +78,9 @@ def _running(subject: Subject) -> str:
         if chosen.time_ms is not None:
             text = f"{text}; the tuner measured {duration(chosen.time_ms)}{_cached(chosen)}"
     if subject.node.time_ms is not None:
-        text = f"{text}; the profile {duration(subject.node.time_ms)} ({subject.node.time_source})"
+        traced = subject.node.time_source == KERNELS
+        clock = "its kernels took" if traced else "the profile"
+        text = f"{text}; {clock} {duration(subject.node.time_ms)} ({'traced' if traced else subject.node.time_source})"
     return f"{text}."
 
 

@@ -8,6 +8,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from trtlens.engine.engine_graph import EngineGraph, Node, read_graph
+from trtlens.engine.kernels_run import RanKernel, kernels_run
 from trtlens.engine.reformat_causes import Reformat, ReformatCosts, ReformatReader
 from trtlens.explain.flags import Flags
 from trtlens.tables.arrays import of_build
@@ -38,6 +39,7 @@ class Subject:
         chosen: the candidate that the engine runs.
         messages: warnings and remarks that name the layer or one of its tensors.
         reformat: cause and cost, for a layer that only changes type or layout.
+        ran: the kernels that it launched, where they were traced.
     """
 
     node: Node
@@ -51,6 +53,7 @@ class Subject:
     chosen: Candidate | None
     messages: Sequence[dict[str, Any]]
     reformat: Reformat | None
+    ran: Sequence[RanKernel] = ()
 
 
 class Build:
@@ -79,7 +82,13 @@ class Build:
             node, self.graph, self.costs, twin, tuned.get("op"), layer if by_region else None, candidates,
             self.tuner.combinations(layer) if layer is not None else [], chosen, self._about(node),
             self._reformats.get(node.index) if node.is_reformat else None,
+            [one for one in self.ran if one.layer_index == node.index],
         )  # fmt: skip
+
+    @cached_property
+    def ran(self) -> list[RanKernel]:
+        """Every kernel of the engine that was traced."""
+        return kernels_run(self._run, self.number)
 
     @cached_property
     def _reformats(self) -> dict[int, Reformat]:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from trtlens.findings.finding import Finding, Rule
     from trtlens.runs.run import Run
 
-_READ_TABLES = ("layers", "runners", "messages", "performance", "layer_profile")
+_READ_TABLES = ("layers", "runners", "messages", "performance", "layer_profile", "kernel_launches")
 """Tables of which each rule reads one at least."""
 
 

@@ -7,18 +7,20 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from trtlens.engine.inference_timing import Timing, read_timing
+from trtlens.engine.kernel_times import KERNELS
 from trtlens.engine.reformat_causes import Reformat, ReformatReader
 from trtlens.explain.subject import Build, Subject
-from trtlens.findings.stakes import LAYER_PROFILER, TUNER, Clock
+from trtlens.findings.stakes import KERNEL_TRACE, LAYER_PROFILER, TUNER, Clock
 from trtlens.quantities import duration
 from trtlens.tables.arrays import of_build
 from trtlens.tables.engine_layers import NO_WORK
 from trtlens.tuning.kept_strategy import kept_rows
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from trtlens.engine.engine_graph import EngineGraph, Node
+    from trtlens.engine.kernels_run import RanKernel
     from trtlens.runs.run import Run
 
 WORTH_SHARE, _HEAVY_SHARE = 0.03, 0.1
@@ -113,6 +115,16 @@ class Engine:
         return any(node.time_ms is not None for node in self.graph.nodes.values())
 
     @cached_property
+    def is_traced(self) -> bool:
+        """Whether the layers' times are those of their kernels."""
+        return any(node.time_source == KERNELS for node in self.graph.nodes.values())
+
+    @property
+    def ran(self) -> list[RanKernel]:
+        """The kernels that were traced, in launch order."""
+        return self._build.ran
+
+    @cached_property
     def total_ms(self) -> float | None:
         """Sum of the known times of all layers; None where there are none."""
         return sum(timed.time_ms for timed in self.launched) or None
@@ -128,7 +140,8 @@ class Engine:
     @cached_property
     def clock(self) -> Clock:
         """Where the layers' times come from, what they add up to, and what an inference takes."""
-        return Clock(LAYER_PROFILER if self.is_profiled else TUNER, self.total_ms, self.timing.inference_ms)
+        clock = TUNER if not self.is_profiled else KERNEL_TRACE if self.is_traced else LAYER_PROFILER
+        return Clock(clock, self.total_ms, self.timing.inference_ms)
 
     @property
     def is_captured(self) -> bool:
@@ -148,9 +161,13 @@ class Engine:
         captured = self.run.info.gpu.memory_bytes if self.is_captured else None
         return captured or self.flags.bytes_of("Device Global Memory")
 
-    def share_text(self, cost_ms: float, count: int) -> str:
-        """``they take 24.6 µs, 3.2 % of all layers' 769 µs by the layer profiler``."""
+    def share_text(self, costs_ms: Sequence[float], count: int) -> str:
+        """``they take 24.6 µs, 3.2 % of all layers' 769 µs by the layer profiler``, and how many of them have no time."""
+        cost_ms = sum(costs_ms)
         share = f", {100 * cost_ms / self.total_ms:.1f} % of {self.clock.whole}" if self.total_ms else ""
+        if len(costs_ms) < count:
+            rest = f"the other {count - len(costs_ms)} have no time by {self.source}, so it is more"
+            return f"{len(costs_ms)} of them take {duration(cost_ms)}{share}; {rest}"
         return f"{'it takes' if count == 1 else 'they take'} {duration(cost_ms)}{share}"
 
     def severity(self, cost_ms: float | None) -> str:

@@ -12,8 +12,9 @@ from dataclasses import dataclass
 
 from trtlens.quantities import duration
 
-LAYER_PROFILER, TUNER = "the layer profiler", "the tuner"
+KERNEL_TRACE, LAYER_PROFILER, TUNER = "the kernel trace", "the layer profiler", "the tuner"
 _MORE = {
+    KERNEL_TRACE: "kernels that run in parallel are each counted",
     LAYER_PROFILER: "it makes layers look longer, short ones most: for short layers this is an upper bound",
     TUNER: "it timed each layer alone",
 }

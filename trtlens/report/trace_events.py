@@ -1,8 +1,9 @@
 """A run as a trace that ui.perfetto.dev and chrome://tracing open: Trace Event Format, JSON, times in microseconds.
 
-Two processes: the engine's layers, one thread a stream, laid end to end in execution order; and the tuner's candidates in the
-order of the log under the layer that they were timed for. Neither is the record of a real execution: their lengths
-are measured, their places are not, and the names of the processes say so.
+Where kernels were traced: one inference, the one of median length, and a window of ten, each a process with the layers above
+the kernels on their streams, where they ran (`trtlens.report.kernel_events`). Else the engine's layers, one thread a stream, laid
+end to end in execution order. Then the tuner's candidates in the order of the log under the layer that they were timed
+for. What is no record of a real execution has measured lengths and no measured places, and the process's name says so.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import pyarrow.compute as pc
 from trtlens.errors import TrtlensError
 from trtlens.output import visible
 from trtlens.quantities import hexadecimal
+from trtlens.report.kernel_events import kernel_events, name_event, slice_event
 from trtlens.runs.folders import GENERATOR
 
 if TYPE_CHECKING:
@@ -39,40 +41,23 @@ def trace_json(run: Run) -> str:
         TrtlensError: the run holds no times at all.
 
     """
-    slices = [*_layer_slices(run), *_candidate_slices(run)]
-    if not slices:
+    kernels = kernel_events(run)
+    slices = [*(() if kernels else _layer_slices(run)), *_candidate_slices(run)]
+    if not slices and not kernels:
         raise TrtlensError(f"{run.name}: {_NOTHING}")
     streams = sorted({one["tid"] for one in slices if one["pid"] == _LAYERS})
     named = [
-        *([_name("process_name", _LAYERS, 0, "layers: measured lengths, laid end to end")] if streams else []),
-        *(_name("thread_name", _LAYERS, stream, f"stream {stream}") for stream in streams),
+        *kernels,
+        *([name_event("process_name", _LAYERS, 0, "layers: measured lengths, laid end to end")] if streams else []),
+        *(name_event("thread_name", _LAYERS, stream, f"stream {stream}") for stream in streams),
         *(
-            [_name("process_name", _TUNER, 0, "tuner: candidates in the order of the log")]
+            [name_event("process_name", _TUNER, 0, "tuner: candidates in the order of the log")]
             if run["candidates"].num_rows
             else []
         ),
     ]
     events = ",\n".join(json.dumps(one, allow_nan=False) for one in (*named, *slices))
     return f'{{"displayTimeUnit": "ns", "otherData": {{"generator": "{GENERATOR}", "run": {json.dumps(visible(run.name))}}}, "traceEvents": [\n{events}\n]}}\n'
-
-
-def _name(kind: str, process: int, thread: int, name: str) -> dict[str, Any]:
-    return {"ph": "M", "name": kind, "pid": process, "tid": thread, "args": {"name": name}}
-
-
-def _slice(process: int, thread: int, start: float, length: float, name: str, args: dict[str, Any]) -> dict[str, Any]:
-    told = {
-        key: visible(value) if isinstance(value, str) else value for key, value in args.items() if value is not None
-    }
-    return {
-        "ph": "X",
-        "pid": process,
-        "tid": thread,
-        "ts": round(start, 4),
-        "dur": round(length, 4),
-        "name": visible(name),
-        "args": told,
-    }
 
 
 def _layer_slices(run: Run) -> Iterator[dict[str, Any]]:
@@ -86,7 +71,7 @@ def _layer_slices(run: Run) -> Iterator[dict[str, Any]]:
             continue
         length = 1000 * row["time_ms"]
         args = {"index": row["index"], **{key: row[key] for key in _TOLD}}
-        yield _slice(_LAYERS, streams[row["build"], row["index"]] or 0, start, length, row["name"] or "?", args)
+        yield slice_event(_LAYERS, streams[row["build"], row["index"]] or 0, start, length, row["name"] or "?", args)
         start += length
 
 
@@ -98,7 +83,7 @@ def _candidate_slices(run: Run) -> Iterator[dict[str, Any]]:
         rows = list(group)
         # Added one by one: sum() adds floats in another way from Python 3.12 on, and the trace would differ.
         starts = list(accumulate((1000 * row["time_ms"] for row in rows), initial=start))
-        yield _slice(_TUNER, 0, start, starts[-1] - start, layer or "?", {"candidates": len(rows)})
+        yield slice_event(_TUNER, 0, start, starts[-1] - start, layer or "?", {"candidates": len(rows)})
         yield from (_candidate_slice(row, begin) for row, begin in zip(rows, starts, strict=False))
         start = starts[-1]
 
@@ -106,4 +91,4 @@ def _candidate_slices(run: Run) -> Iterator[dict[str, Any]]:
 def _candidate_slice(row: dict[str, Any], start: float) -> dict[str, Any]:
     args = {key: row[key] for key in ("precision", "unit", "input_formats", "output_formats", "runner", "line")}
     args |= {"tactic": None if row["tactic_id"] is None else hexadecimal(row["tactic_id"]), "runs": row["chosen"]}
-    return _slice(_TUNER, 0, start, 1000 * row["time_ms"], row["tactic_name"] or row["runner"] or "tactic", args)
+    return slice_event(_TUNER, 0, start, 1000 * row["time_ms"], row["tactic_name"] or row["runner"] or "tactic", args)

@@ -16,6 +16,7 @@ from trtlens_parsers.dump_index import DumpIndex, SavedComparison, read_saved, r
 from trtlens_parsers.errors import FormatError
 from trtlens_parsers.exports import LayerTimes, ProfileExport, TimesExport, read_export, recognise
 from trtlens_parsers.inspector import InspectorRecord, read_inspector
+from trtlens_parsers.kernel_trace import KernelTrace, read_kernel_trace, recognise_trace
 from trtlens_parsers.records import Build, EngineLayer, Log
 from trtlens_parsers.text import decode_bytes
 
@@ -25,14 +26,24 @@ if TYPE_CHECKING:
 _LARGEST_BYTES = 256 << 20
 """A document's size: `--exportTimes` of 800,000 inferences."""
 
-Export = InspectorRecord | ProfileExport | TimesExport | LayerTimes | RunTimes | GpuState | DumpIndex | SavedComparison
+Export = (
+    InspectorRecord
+    | ProfileExport
+    | TimesExport
+    | LayerTimes
+    | RunTimes
+    | GpuState
+    | DumpIndex
+    | SavedComparison
+    | KernelTrace
+)
 
 
 def kind_of(head: str) -> str | None:
     """Kind of a document by its beginning, ``inspector`` also for the inspector's one-line text; None for a log."""
     if head.startswith("Layers:"):
         return "inspector"
-    return recognise_captured(head) or recognise_index(head) or recognise(head)
+    return recognise_trace(head) or recognise_captured(head) or recognise_index(head) or recognise(head)
 
 
 def read_json(path: str, kind: str, chunks: Iterable[bytes]) -> Export:
@@ -46,6 +57,8 @@ def read_json(path: str, kind: str, chunks: Iterable[bytes]) -> Export:
     try:
         if kind == "inspector":
             return read_inspector(text)
+        if kind == "kernel_trace":
+            return read_kernel_trace(text)
         if kind in ("dump", "accuracy"):
             return read_saved(text, kind)
         return read_captured(text, kind) if kind in CAPTURED_KINDS else read_export(text, kind)

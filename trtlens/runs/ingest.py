@@ -15,6 +15,7 @@ from trtlens.runs.log_tables import log_tables
 from trtlens.runs.sources import path_text, read_chunks
 from trtlens.tables.declarations import TABLES
 from trtlens.tables.schema import LazyTables
+from trtlens_parsers.kernel_trace import KernelTrace
 from trtlens_parsers.log import LogReader
 from trtlens_parsers.records import Log
 from trtlens_parsers.text import decode_bytes, sniff_encoding
@@ -135,6 +136,11 @@ def _log_and_exports(log: Log, exports: Sequence[Export], file: str, build: int 
     tables = log_tables(with_inspectors(log, number, exports), file)
     for export in exports:
         add_export(tables, export, number)
+    traces = [export for export in exports if isinstance(export, KernelTrace)]
+    if traces:
+        from trtlens.runs.kernel_tables import kernel_tables  # noqa: PLC0415  few runs are traced
+
+        tables |= kernel_tables(traces, tables["layers"], number)
     return tables
 
 

@@ -38,7 +38,7 @@ _TABLES_FOLDER = "tables"
 _STDIN_NAME = "verbose.log"
 _OWN_NAMES = frozenset({RUN_JSON, _TABLES_FOLDER})
 # Raw files that say something a table holds, in the order in which a captured run's files are read.
-_RAW_SUFFIXES = frozenset({".log", ".txt", ".json", ".gz", ".xz", ".zst"})
+_RAW_SUFFIXES = frozenset({".log", ".txt", ".json", ".jsonl", ".sqlite", ".csv", ".gz", ".xz", ".zst"})
 
 # -- reading ---------------------------------------------------------------------------------------------------------
 

@@ -442,6 +442,44 @@ _SPECS = (
         """,
     ),
     declare(
+        "kernel_launches", "one launch of an inference that was traced: a kernel, or a copy or fill of memory without one",
+        "build source launch",
+        """
+        build | int | | number of the build, from 1
+        source | label | | how the inference was launched: stream, or graph (a CUDA graph)
+        launch | int | | position in launch order, from 0
+        layer_index | int | | index of the engine layer that it belongs to; null where that cannot be told
+        layer | text | | name of that layer; without an engine's layers the range around the launch
+        layer_from | label | | how the layer is known: range (NVTX range around the launch), stream (the same launches from a stream), kernel (the kernel that the engine states for it), order (it stands between launches of other layers)
+        range | text | | NVTX range around the launch, as the trace has it
+        kernel | text | | kernel as the driver names it; of a copy what is copied where
+        kind | label | | kernel, copy or fill
+        stream | int | | id of the CUDA stream; null where it differs from inference to inference
+        grid | ints | | thread blocks: x, y, z
+        block | ints | | threads of a block: x, y, z
+        blocks | int | | thread blocks in all
+        registers | int | | registers of a thread
+        shared_bytes | int | bytes | shared memory of a block, static and dynamic
+        graph_node | int | | id of the node of the CUDA graph
+        inferences | int | | inferences that were traced whole
+        left_out | int | | inferences that were not whole, or had other launches than most
+        recorded | texts | | kinds of launches that the trace records: without copies among them, what a layer copies is not in it
+        collector | label | | program that traced
+        """,
+    ),
+    declare(
+        "kernel_samples", "one execution of one launch in one traced inference", "build source launch inference",
+        """
+        build | int | | number of the build, from 1
+        source | label | | stream or graph
+        launch | int | | position in launch order, from 0
+        inference | int | | inference, from 0
+        start_ns | int | ns | start, from the start of the trace's first inference; null where the trace has no starts
+        duration_ns | int | ns | how long it ran
+        gap_ns | int | ns | from the end of everything that began before it to its start, negative where it began before that end; null for the first of an inference
+        """,
+    ),
+    declare(
         "run_times", "one whole inference", "build pass iteration",
         """
         build | int | | number of the build, from 1

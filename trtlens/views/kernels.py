@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import pandas as pd
+
+from trtlens.engine.kernel_times import traced_builds
+from trtlens.engine.kernels_run import RanKernel, confirmed, kernels_run
 from trtlens.engine.times import arrow, layers_with_times, time_by, work_of
 from trtlens.tables.schema import declare
 from trtlens.views import NO_LAYERS, View
@@ -28,6 +32,9 @@ COLUMNS = declare(
     layers_percent | float | % | share of the layers that launch a kernel
     time_ms | float | ms | time of these layers; null where the run has none
     time_percent | float | % | share of the time of all layers
+    confirmed | int | | layers of which a trace holds the kernel that the engine states; null without a trace, and where no kernel is stated
+    differing | int | | layers that were traced without it: another kernel ran; null likewise
+    ran | texts | | kernels that ran in these layers instead
     """,
 )  # fmt: skip
 
@@ -41,8 +48,30 @@ def table(run: Run) -> pa.Table:
     kernels = {name: read_kernel(name) for name in layers["tactic_name"].dropna().unique()}
     for column in ("family", "operation"):
         layers[column] = layers["tactic_name"].map({name: getattr(k, column) for name, k in kernels.items()})
-    keys = ["build", "family", "operation", "precision", "unit"]
-    return arrow(time_by(layers, keys, kernels=("tactic_name", "nunique")), COLUMNS)
+    layers = layers.join(_ran(run, layers))
+    rows = time_by(
+        layers, ["build", "family", "operation", "precision", "unit"], kernels=("tactic_name", "nunique"),
+        confirmed=("confirmed", lambda known: known.sum(min_count=1)), differing=("differing", lambda known: known.sum(min_count=1)),
+        ran=("ran", lambda names: sorted({name for own in names.dropna() for name in own}) or None),
+    )  # fmt: skip
+    return arrow(rows, COLUMNS)
+
+
+def _ran(run: Run, layers: pd.DataFrame) -> pd.DataFrame:
+    """Whether each layer's stated kernel ran, and which ran where it did not; nothing of layers that were not traced."""
+    rows = {}
+    for build in traced_builds(run):
+        by_layer: dict[int, list[RanKernel]] = {}
+        for one in kernels_run(run, build):
+            if one.layer_index is not None and one.decoded is not None:
+                by_layer.setdefault(one.layer_index, []).append(one)
+        own = layers[(layers["build"] == build) & layers["tactic_name"].notna() & layers["index"].isin(list(by_layer))]
+        for place, index, stated in zip(own.index, own["index"], own["tactic_name"], strict=True):
+            ran = by_layer[int(index)]
+            agrees = confirmed(ran, stated)
+            rows[place] = (int(agrees), int(not agrees), None if agrees else [one.kernel for one in ran])
+    found = pd.DataFrame.from_dict(rows, orient="index", columns=["confirmed", "differing", "ran"])
+    return found.astype({"confirmed": "Int64", "differing": "Int64"})
 
 
 VIEW = View(

@@ -24,7 +24,7 @@ COLUMNS = declare(
     precision | text | | what the layer computes in
     unit | text | | core type: tensor core or cuda core
     time_ms | float | ms | median time of one execution, else the mean
-    time_source | text | | samples, profile table or export
+    time_source | text | | kernels (of a trace); of the layer profiler, which stretches layers: samples, profile table or export
     inputs | text | | type, layout and dimensions of the inputs
     outputs | text | | type, layout and dimensions of the outputs
     kernel | text | | kernel

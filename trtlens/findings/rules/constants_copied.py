@@ -35,7 +35,7 @@ def finding(engine: Engine) -> Finding | None:
     text = counted(
         len(found), "copy of a constant runs at every inference", "copies of constants run at every inference"
     )
-    text += f"; {engine.share_text(cost, len(found))}" if cost is not None else "; their time is not known"
+    text += f"; {engine.share_text(costs, len(found))}" if cost is not None else "; their time is not known"
     return Finding(
         engine.severity(cost), counted(len(found), "constant is copied at every inference", "constants are copied at every inference"),
         f"{text}.{_moved(found)}", tuple(reformat_evidence(r) for r in found[:SHOWN]), "high", _how_to_fold(found),

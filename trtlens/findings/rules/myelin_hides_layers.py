@@ -20,7 +20,8 @@ _OPENED_FROM = 9
 
 def finding(engine: Engine) -> Finding | None:
     """The largest region: its time and its ONNX nodes."""
-    hidden = [node for node in engine.graph.nodes.values() if node.type == "Myelin"]
+    opened = {one.layer_index for one in engine.ran}
+    hidden = [node for node in engine.graph.nodes.values() if node.type == "Myelin" and node.index not in opened]
     if not hidden:
         return None
     largest = max(hidden, key=lambda node: (engine.known(node) or 0.0, _held(engine, node)))
@@ -58,9 +59,9 @@ def _held(engine: Engine, node: Node) -> int:
 def _advice(engine: Engine) -> str:
     version = (engine.row["tensorrt_version"] or "").partition(".")[0]
     if version.isdigit() and int(version) < _OPENED_FROM:
-        return "Nsight Systems shows the kernels; TensorRT lists them from 9 on with --profilingVerbosity=detailed"
+        return "a trace of its kernels beside the log (nsys export --type sqlite) shows them; TensorRT lists them from 9 on with --profilingVerbosity=detailed"
     if engine.flags.is_detailed:
-        return "Nsight Systems shows the kernels: the engine has detailed profiling verbosity already"
+        return "a trace of its kernels beside the log (nsys export --type sqlite) shows them: the engine has detailed profiling verbosity already"
     return "rebuild with --profilingVerbosity=detailed, which lists the region's kernels as layers of their own (TensorRT 9 and later)"
 
 
@@ -71,12 +72,12 @@ FINDING = BuildRule(
     title="A Myelin region hides what runs inside it",
     meaning=(
         "One Myelin region takes a quarter of the known time or more (or, where no times are known, is nearly the whole engine), and the "
-        "log lists it as one layer."
+        "log lists it as one layer. A region whose kernels were traced hides nothing."
     ),
     stake="The region's time.",
     next_check=(
-        "Rebuild with detailed profiling verbosity, which lists the region's kernels from TensorRT 9 on; Nsight Systems if the engine "
-        "was built that way already."
+        "Rebuild with detailed profiling verbosity, which lists the region's kernels from TensorRT 9 on; a trace of its kernels if the "
+        "engine was built that way already."
     ),
     needs="The engine's layers.",
 )

@@ -38,7 +38,7 @@ def finding(engine: Engine) -> Finding | None:
     evidence += [reformat_evidence(r) for r in found[:SHOWN]]
     kinds = Counter(r.node.row["reformat_kind"] or "not shown" for r in found)
     listed = ", ".join(f"{count} {kind}" for kind, count in kinds.most_common())
-    text = f"{counted(len(found), 'reformat runs', 'reformats run')}; {engine.share_text(cost, len(found))}; they change: {listed}."
+    text = f"{counted(len(found), 'reformat runs', 'reformats run')}; {engine.share_text(engine.costs(found), len(found))}; they change: {listed}."
     return Finding(
         engine.severity(cost), f"reformats take {100 * cost / engine.total_ms:.0f} % of the layers' time", text,
         tuple(evidence), "high",

@@ -1,0 +1,123 @@
+"""Traced kernels as events of a trace: on their streams, with their gaps, the layers that launched them above."""
+
+from __future__ import annotations
+
+from itertools import groupby
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from trtlens.engine.kernel_times import KernelTimes, read_kernel_times, traced_builds
+from trtlens.engine.kernels_run import kernels_run
+from trtlens.output import visible
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    import numpy.typing as npt
+
+    from trtlens.engine.kernels_run import RanKernel
+    from trtlens.runs.run import Run
+
+_ONE, _WINDOW = 3, 4
+_LAYERS = 0
+_FIRST_STREAM = 1
+WINDOW = 10
+"""Inferences of the window."""
+_US_PER_MS = 1000
+_NO_STARTS = "measured lengths, laid end to end: the trace has no starts"
+
+
+def name_event(kind: str, process: int, thread: int, name: str) -> dict[str, Any]:
+    """The name of a process or of a thread."""
+    return {"ph": "M", "name": kind, "pid": process, "tid": thread, "args": {"name": name}}
+
+
+def slice_event(
+    process: int, thread: int, start: float, length: float, name: str, args: dict[str, Any]
+) -> dict[str, Any]:
+    """A slice from ``start``, both in microseconds; what is not known is left out of its arguments."""
+    told = {
+        key: visible(value) if isinstance(value, str) else value for key, value in args.items() if value is not None
+    }
+    return {
+        "ph": "X", "pid": process, "tid": thread, "ts": round(start, 4), "dur": round(length, 4), "name": visible(name),
+        "args": told,
+    }  # fmt: skip
+
+
+def kernel_events(run: Run) -> list[dict[str, Any]]:
+    """One inference and a window of ten of the last build that was traced; nothing where none was."""
+    builds = traced_builds(run)
+    traced = read_kernel_times(run, builds[-1]) if builds else None
+    if traced is None:
+        return []
+    ran = kernels_run(run, builds[-1])
+    typical = _typical(traced)
+    first = max(0, min(typical - WINDOW // 2, traced.inferences - WINDOW))
+    window = range(first, min(first + WINDOW, traced.inferences))
+    placed = "where they ran" if traced.start_ms is not None else _NO_STARTS
+    return [
+        *_process(_ONE, f"one inference: kernels {placed} ({traced.source})", traced, ran, [typical]),
+        *_process(_WINDOW, f"{len(window)} inferences: kernels {placed} ({traced.source})", traced, ran, window),
+    ]
+
+
+def _typical(traced: KernelTimes) -> int:
+    """The inference whose kernels take nearest to the median; of several the first."""
+    sums = traced.duration_ms.sum(axis=0)
+    return int(np.argmin(np.abs(sums - np.median(sums))))
+
+
+def _process(
+    process: int, name: str, traced: KernelTimes, ran: Sequence[RanKernel], inferences: Sequence[int]
+) -> Iterator[dict[str, Any]]:
+    streams = sorted({row["stream"] or 0 for row in traced.launches})
+    threads = {stream: _FIRST_STREAM + place for place, stream in enumerate(streams)}
+    yield name_event("process_name", process, 0, name)
+    yield name_event("thread_name", process, _LAYERS, "layers")
+    for stream, thread in threads.items():
+        yield name_event("thread_name", process, thread, f"kernels of stream {stream}")
+    lengths = traced.duration_ms[:, list(inferences)]
+    starts = _starts(traced, inferences)
+    for column, inference in enumerate(inferences):
+        yield from _layers(process, traced, starts[:, column], lengths[:, column])
+        for one, start, length in zip(ran, starts[:, column], lengths[:, column], strict=True):
+            args = {**_told(one), "inference": inference}
+            yield slice_event(
+                process, threads[one.row["stream"] or 0], _US_PER_MS * start, _US_PER_MS * length, one.kernel, args
+            )
+
+
+def _starts(traced: KernelTimes, inferences: Sequence[int]) -> npt.NDArray[np.float64]:
+    """Where each launch stands, from the first one on; without starts one behind the other, inference after inference."""
+    columns = list(inferences)
+    if traced.start_ms is not None:
+        starts = traced.start_ms[:, columns]
+        return np.asarray(starts - starts.min(), np.float64)
+    lengths = traced.duration_ms[:, columns].ravel(order="F")
+    ends = np.add.accumulate(lengths)
+    return np.asarray((ends - lengths).reshape((len(traced.launches), len(columns)), order="F"), np.float64)
+
+
+def _layers(
+    process: int, traced: KernelTimes, starts: npt.NDArray[np.float64], lengths: npt.NDArray[np.float64]
+) -> Iterator[dict[str, Any]]:
+    """A slice for each stretch of launches of one layer, from the first start to the last end."""
+    order = np.argsort(starts, kind="stable").tolist()
+    for layer, group in groupby(order, key=lambda number: traced.launches[number]["layer"]):
+        own = list(group)
+        if layer is None:
+            continue
+        start, end = float(starts[own].min()), float((starts[own] + lengths[own]).max())
+        args = {"index": traced.launches[own[0]]["layer_index"], "kernels": len(own)}
+        yield slice_event(process, _LAYERS, _US_PER_MS * start, _US_PER_MS * (end - start), layer, args)
+
+
+def _told(one: RanKernel) -> dict[str, Any]:
+    decoded = one.decoded
+    names = ("layer", "layer_index", "grid", "block", "blocks", "registers", "shared_bytes", "graph_node")
+    told = {name: one.row[name] for name in names}
+    if decoded is not None:
+        told |= {"precision": decoded.precision, "unit": decoded.unit, "operations": list(decoded.operations) or None}
+    return told

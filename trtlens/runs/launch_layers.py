@@ -1,0 +1,276 @@
+"""To which engine layer each launch of a trace belongs: by the range around it, by its place, or by its kernel's name.
+
+TensorRT opens an NVTX range with the layer's name around what the layer launches. Myelin opens one of its own within it
+(``myelinGraphExecute``), so that a trace which kept the innermost range has no layer's name there. A launch without one takes
+its layer from the order: what stands between launches of two layers belongs to the layers between them in the engine,
+where that leaves no choice.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter, defaultdict
+from dataclasses import dataclass, replace
+from itertools import groupby
+from typing import TYPE_CHECKING
+
+from trtlens.tables.engine_layers import NO_WORK
+from trtlens_parsers.kernel_trace import KERNEL, TracedInference
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from trtlens_parsers.kernel_trace import KernelLaunch, KernelTrace
+
+BY_RANGE, BY_ORDER, BY_KERNEL, BY_STREAM = "range", "order", "kernel", "stream"
+"""How a launch's layer is known."""
+_MYELIN_RANGE = re.compile(r"\s*(?:\[?[Mm]yelin|__my[el])")
+_MYELIN_KERNEL = re.compile(r"__myl_(?:[A-Za-z]+0?_)?bb\d+_(\d+)_|__my[el]_")
+_WHOLE_INFERENCE = re.compile(r"\s*ExecutionContext::|\s*TensorRT:")
+_SUFFIX = re.compile(r"(?:_execute\w*)?(?:_kernel)*(?:_trt|__5x_cudnn)?")
+
+
+@dataclass(frozen=True, slots=True)
+class EngineRow:
+    """What a layer is told by."""
+
+    index: int
+    name: str | None
+    type: str | None
+    kernel: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """The layer of a launch and how it is known; all None where it is not."""
+
+    index: int | None = None
+    name: str | None = None
+    told_by: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Agreement:
+    """How many of the compared names agree; ``what`` says of what."""
+
+    agreeing: int
+    compared: int
+    what: str
+
+    @property
+    def share(self) -> float:
+        """Agreeing ones of all."""
+        return self.agreeing / self.compared
+
+
+def same_kernel(traced: str, stated: str) -> bool:
+    """Whether a traced kernel is the one that the engine states: its name, with the suffixes that the compiled one has."""
+    start = traced.removeprefix("trt_")
+    wanted = stated.removeprefix("trt_")
+    return start.startswith(wanted) and _SUFFIX.fullmatch(start, len(wanted)) is not None
+
+
+def place_launches(
+    trace: KernelTrace, engine: Sequence[EngineRow], stream: tuple[KernelTrace, Sequence[Place]] | None
+) -> list[Place]:
+    """The layer of each launch; ``stream`` is the trace of the same engine from a stream, already placed."""
+    if not engine:
+        return [Place(None, one.range, BY_RANGE if one.range else None) for one in trace.launches]
+    places = _by_range(trace.launches, engine)
+    if not any(place.index is not None for place in places):
+        taken = None if stream is None else _as_in_stream(trace.launches, *stream)
+        places = _by_kernel(trace.launches, engine) if taken is None else taken
+    return _filled(trace.launches, places, engine)
+
+
+def _by_range(launches: Sequence[KernelLaunch], engine: Sequence[EngineRow]) -> list[Place]:
+    """By the range's name; of a name that several layers have, the n-th stretch of launches is the n-th layer's."""
+    layers: dict[str, list[EngineRow]] = defaultdict(list)
+    for row in engine:
+        if row.name:
+            layers[row.name].append(row)
+    stretches = [(name, len(list(group))) for name, group in groupby(_range_name(one, layers) for one in launches)]
+    often = Counter(name for name, _ in stretches)
+    seen: Counter[str | None] = Counter()
+    places = []
+    for name, length in stretches:
+        own = layers.get(name or "", [])
+        one = own[seen[name]] if len(own) == often[name] else own[0] if len(own) == 1 else None
+        seen[name] += 1
+        places += [Place() if one is None else Place(one.index, one.name, BY_RANGE)] * length
+    return places
+
+
+def _range_name(launch: KernelLaunch, layers: dict[str, list[EngineRow]]) -> str | None:
+    name = launch.range
+    return name if name is None or name in layers else name.strip()
+
+
+def _as_in_stream(launches: Sequence[KernelLaunch], stream: KernelTrace, places: Sequence[Place]) -> list[Place] | None:
+    """The layers of the same launches from a stream; None where the kernels are others or in another order."""
+    if [one.kernel for one in launches] != [one.kernel for one in stream.launches]:
+        return None
+    return [place if place.index is None else replace(place, told_by=BY_STREAM) for place in places]
+
+
+def _by_kernel(launches: Sequence[KernelLaunch], engine: Sequence[EngineRow]) -> list[Place]:
+    """By the kernels that the engine states: in order where they all come in the engine's, else those that occur once."""
+    stated = [row for row in engine if row.kernel and row.type not in NO_WORK]
+    anchors = [
+        (number, one)
+        for number, one in enumerate(launches)
+        if any(same_kernel(one.kernel, row.kernel or "") for row in stated)
+    ]
+    found: dict[int, EngineRow] = {}
+    if len(anchors) == len(stated) and all(
+        same_kernel(one.kernel, row.kernel or "") for (_, one), row in zip(anchors, stated, strict=True)
+    ):
+        found = {number: row for (number, _), row in zip(anchors, stated, strict=True)}
+    else:
+        for number, one in anchors:
+            own = [row for row in stated if same_kernel(one.kernel, row.kernel or "")]
+            if len(own) == 1 and sum(same_kernel(other.kernel, own[0].kernel or "") for _, other in anchors) == 1:
+                found[number] = own[0]
+    return [Place(found[n].index, found[n].name, BY_KERNEL) if n in found else Place() for n in range(len(launches))]
+
+
+# -- by order ---------------------------------------------------------------------------------------------------------
+
+
+def _filled(launches: Sequence[KernelLaunch], places: Sequence[Place], engine: Sequence[EngineRow]) -> list[Place]:
+    """The places, with those that only the order tells."""
+    filled = list(places)
+    for first, last in _gaps(places):
+        before = max((place.index for place in places[:first] if place.index is not None), default=-1)
+        behind = places[last].index if last < len(places) else None
+        between = [
+            row
+            for row in engine
+            if row.index > before and (behind is None or row.index < behind) and row.type not in NO_WORK
+        ]
+        filled[first:last] = _between(launches[first:last], between)
+    return filled
+
+
+def _gaps(places: Sequence[Place]) -> Iterator[tuple[int, int]]:
+    """Stretches of launches without a layer: first, and one behind the last."""
+    start = 0
+    for known, group in groupby(places, key=lambda place: place.index is not None):
+        end = start + len(list(group))
+        if not known:
+            yield start, end
+        start = end
+
+
+def _between(launches: Sequence[KernelLaunch], layers: Sequence[EngineRow]) -> list[Place]:
+    """Launches between those of two layers, where they can only be of one or, execution by execution, of all Myelin layers."""
+    if all(_is_myelin(one) for one in launches):
+        regions = [row for row in layers if _is_region(row)]
+        lengths = _executions(launches)
+        if len(regions) == 1:
+            return [Place(regions[0].index, regions[0].name, BY_ORDER)] * len(launches)
+        if len(regions) == len(lengths):
+            return [
+                Place(row.index, row.name, BY_ORDER)
+                for row, length in zip(regions, lengths, strict=True)
+                for _ in range(length)
+            ]
+    elif len(layers) == 1 == len(launches) and launches[0].range is None:
+        return [Place(layers[0].index, layers[0].name, BY_ORDER)]
+    return [Place()] * len(launches)
+
+
+def _is_region(row: EngineRow) -> bool:
+    return (row.type or "").startswith("Myelin") or (row.name or "").startswith("{ForeignNode[")
+
+
+def _is_myelin(launch: KernelLaunch) -> bool:
+    if launch.range is not None and _MYELIN_RANGE.match(launch.range):
+        return True
+    return _MYELIN_KERNEL.match(launch.kernel) is not None
+
+
+def _executions(launches: Iterable[KernelLaunch]) -> list[int]:
+    """Launches of each execution of a Myelin graph, which numbers its kernels from 1."""
+    lengths, last = [0], 0
+    for launch in launches:
+        match = _MYELIN_KERNEL.match(launch.kernel)
+        number = int(match[1]) if match and match[1] and len(match[1]) < 9 else None
+        if number is not None:
+            if lengths[-1] and number <= last:
+                lengths.append(0)
+            last = number
+        lengths[-1] += 1
+    return lengths
+
+
+# -- is it this engine? -----------------------------------------------------------------------------------------------
+
+
+def agreement_of(trace: KernelTrace, places: Sequence[Place], engine: Sequence[EngineRow]) -> Agreement | None:
+    """The lesser share of names that agree: of ranges with layers, of traced kernels with stated ones; None without names."""
+    found = [one for one in (_of_ranges(trace, engine), _of_kernels(trace, places, engine)) if one is not None]
+    return min(found, key=lambda one: one.share, default=None)
+
+
+def _of_ranges(trace: KernelTrace, engine: Sequence[EngineRow]) -> Agreement | None:
+    known = {row.name for row in engine}
+    ranges = {one.range.strip() for one in trace.launches if one.range and not _MYELIN_RANGE.match(one.range)}
+    ranges = {name for name in ranges if not _WHOLE_INFERENCE.match(name)}
+    if not ranges or not engine:
+        return None
+    agreeing = sum(name in known for name in ranges)
+    return Agreement(agreeing, len(ranges), "ranges around its kernels are layers of the engine")
+
+
+def _of_kernels(trace: KernelTrace, places: Sequence[Place], engine: Sequence[EngineRow]) -> Agreement | None:
+    """Of layers with a stated kernel: whether it is among what they launched; without places, among all launches."""
+    stated = {row.index: row.kernel for row in engine if row.kernel and row.type not in NO_WORK}
+    ran: dict[int, list[str]] = defaultdict(list)
+    for launch, place in zip(trace.launches, places, strict=True):
+        if place.index in stated and place.told_by in {BY_RANGE, BY_STREAM} and launch.kind == KERNEL:
+            ran[place.index or 0].append(launch.kernel)
+    if ran:
+        agreeing = sum(any(same_kernel(kernel, stated[index]) for kernel in kernels) for index, kernels in ran.items())
+        return Agreement(agreeing, len(ran), "layers ran the kernel that the engine states")
+    kernels = Counter(stated.values())
+    if not kernels:
+        return None
+    traced = [one.kernel for one in trace.launches]
+    agreeing = sum(min(count, sum(same_kernel(one, kernel) for one in traced)) for kernel, count in kernels.items())
+    return Agreement(agreeing, sum(kernels.values()), "kernels that the engine states were traced")
+
+
+def rotated(trace: KernelTrace, engine: Sequence[EngineRow]) -> KernelTrace:
+    """A trace whose inferences were told by repetition, turned so that it begins where the engine does.
+
+    It is left as it is where no turn, or more than one, has the engine's kernels in the engine's order.
+    """
+    stated = [row.kernel for row in engine if row.kernel and row.type not in NO_WORK]
+    anchors = [n for n, one in enumerate(trace.launches) if any(same_kernel(one.kernel, kernel) for kernel in stated)]
+    names = [trace.launches[n].kernel for n in anchors]
+    turns = [
+        turn
+        for turn in range(len(anchors))
+        if len(anchors) == len(stated)
+        and all(same_kernel(names[(turn + n) % len(names)], kernel) for n, kernel in enumerate(stated))
+    ]
+    if len(turns) != 1 or not turns[0] or len(trace.inferences) < 2:
+        return trace
+    # What stands before the engine's first stated kernel, a reformat of the input, say, goes with the inference behind it.
+    cut = anchors[turns[0] - 1] + 1
+    return _turned(trace, cut)
+
+
+def _turned(trace: KernelTrace, cut: int) -> KernelTrace:
+    pairs = zip(trace.inferences, trace.inferences[1:], strict=False)
+    inferences = tuple(
+        TracedInference(
+            one.duration_ns[cut:] + after.duration_ns[:cut],
+            None if one.start_ns is None or after.start_ns is None else one.start_ns[cut:] + after.start_ns[:cut],
+        )
+        for one, after in pairs
+    )
+    return replace(
+        trace, launches=trace.launches[cut:] + trace.launches[:cut], inferences=inferences, left_out=trace.left_out + 1
+    )
