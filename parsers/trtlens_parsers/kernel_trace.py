@@ -13,7 +13,6 @@ from __future__ import annotations
 import re
 from collections import Counter
 from dataclasses import dataclass, replace
-from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 from trtlens_parsers.errors import FormatError
@@ -181,9 +180,13 @@ def _inference(row: dict[str, Any], line: int) -> TracedInference:
 
 def _nanoseconds(row: dict[str, Any], key: str, line: int) -> tuple[int, ...]:
     values = row[key]
-    if not isinstance(values, list) or not all(type(value) is int and 0 <= value < 2**63 for value in values):
+    if (
+        not isinstance(values, list)
+        or not {int}.issuperset(map(type, values))
+        or not 0 <= min(values, default=0) <= max(values, default=0) < 2**63
+    ):
         raise FormatError(f"line {line} of the kernel trace: {key} is no list of whole nanoseconds", line)
-    if key == "duration_ns" and any(value > _LONGEST_NS for value in values):
+    if key == "duration_ns" and max(values, default=0) > _LONGEST_NS:
         raise FormatError(f"line {line} of the kernel trace holds a kernel of more than eleven days", line)
     return tuple(values)
 
@@ -214,7 +217,7 @@ def trace_of(collector: str, kinds: tuple[str, ...], executions: Sequence[Execut
     from_graph = [one for one in executions if one.launch.graph_node is not None]
     source, own = (GRAPH, from_graph) if from_graph else (STREAM, list(executions))
     told = [one for one in own if one.inference is not None]
-    groups = [list(group) for _, group in groupby(told, key=lambda one: one.inference)] if told else _repeats(own)
+    groups = _told_apart(told) if told else _repeats(own)
     if not groups:
         raise FormatError(
             "no order of kernels repeats in the trace: inferences cannot be told apart; trace several of one engine"
@@ -231,6 +234,14 @@ def trace_of(collector: str, kinds: tuple[str, ...], executions: Sequence[Execut
         source, collector, kinds, tuple(_alike(group) for group in zip(*whole, strict=True)), inferences,
         len(groups) - len(whole), bool(told),
     )  # fmt: skip
+
+
+def _told_apart(executions: Sequence[Execution]) -> list[list[Execution]]:
+    """The executions of each inference, which may stand among those of others."""
+    groups: dict[Hashable, list[Execution]] = {}
+    for one in executions:
+        groups.setdefault(one.inference, []).append(one)
+    return list(groups.values())
 
 
 def _alike(group: tuple[Execution, ...]) -> KernelLaunch:

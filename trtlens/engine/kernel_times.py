@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -75,17 +76,15 @@ class KernelTimes:
         idle = np.nansum(np.maximum(self.gap_ms, 0.0), axis=0)
         return float(np.median(np.maximum(self.duration_ms.sum(axis=0) - span + idle, 0.0)))
 
-    def of_layer(self, index: int) -> list[int]:
-        """Positions of a layer's launches."""
-        return [number for number, row in enumerate(self.launches) if row["layer_index"] == index]
-
     def layer_samples(self, indices: Sequence[int]) -> npt.NDArray[np.float64]:
         """What each of the layers took in each inference (layers x inferences): the sum of its launches; nan for one without."""
+        launches: dict[int, list[int]] = defaultdict(list)
+        for number, row in enumerate(self.launches):
+            launches[row["layer_index"]].append(number)
         sums = np.full((len(indices), self.inferences), np.nan)
         for place, index in enumerate(indices):
-            own = self.of_layer(index)
-            if own:
-                sums[place] = self.duration_ms[own].sum(axis=0)
+            if index in launches:
+                sums[place] = self.duration_ms[launches[index]].sum(axis=0)
         return sums
 
 
@@ -99,7 +98,7 @@ def read_kernel_times(run: Run, build: int, source: str | None = None) -> Kernel
     rows = of_build(run["kernel_launches"], build).to_pylist()
     known = {row["source"] for row in rows}
     chosen = source or next((one for one in _SOURCES if one in known), None)
-    if chosen not in known:
+    if chosen is None or chosen not in known:
         return None
     launches = sorted((row for row in rows if row["source"] == chosen), key=lambda row: row["launch"])
     samples = of_build(run["kernel_samples"], build)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from trtlens.engine.kernel_times import read_kernel_times
-from trtlens.runs.launch_layers import same_kernel
+from trtlens.runs.stated_kernels import same_kernel
 from trtlens_parsers.kernel_trace import KERNEL
 from trtlens_parsers.kernels import read_kernel
 

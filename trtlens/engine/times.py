@@ -107,7 +107,7 @@ def _set_kernel_times(layers: pd.DataFrame, run: Run, build: int) -> None:
     medians[np.isnan(medians) & idle] = 0.0
     layers["time_source"] = layers["time_source"].astype("object")
     layers.loc[own, "time_ms"] = pd.array(medians, dtype="Float64")
-    layers.loc[own, "time_source"] = np.where(np.isnan(medians), None, KERNELS)
+    layers.loc[own, "time_source"] = [None if unknown else KERNELS for unknown in np.isnan(medians)]
     layers["time_ms"] = layers["time_ms"].astype("Float64").mask(layers["time_ms"].isna())
 
 

@@ -82,13 +82,21 @@ class Build:
             node, self.graph, self.costs, twin, tuned.get("op"), layer if by_region else None, candidates,
             self.tuner.combinations(layer) if layer is not None else [], chosen, self._about(node),
             self._reformats.get(node.index) if node.is_reformat else None,
-            [one for one in self.ran if one.layer_index == node.index],
+            self._ran_by_layer.get(node.index, ()),
         )  # fmt: skip
 
     @cached_property
     def ran(self) -> list[RanKernel]:
         """Every kernel of the engine that was traced."""
         return kernels_run(self._run, self.number)
+
+    @cached_property
+    def _ran_by_layer(self) -> dict[int, list[RanKernel]]:
+        by_layer: dict[int, list[RanKernel]] = defaultdict(list)
+        for one in self.ran:
+            if one.layer_index is not None:
+                by_layer[one.layer_index].append(one)
+        return dict(by_layer)
 
     @cached_property
     def _reformats(self) -> dict[int, Reformat]:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from trtlens.errors import TrtlensError
 from trtlens.runs.candidate_tables import with_candidate_kernels, with_layer_precision
 from trtlens.runs.log_tables import log_tables
-from trtlens.runs.sources import path_text, read_chunks
+from trtlens.runs.sources import is_database, path_text, read_chunks
 from trtlens.tables.declarations import TABLES
 from trtlens.tables.schema import LazyTables
 from trtlens_parsers.kernel_trace import KernelTrace
@@ -31,6 +31,8 @@ _CHOICE_TABLES = frozenset({"candidates", "combinations", "tuned_layers"})
 """Tables that say what the engine chose."""
 _NO_LOG = re.compile(r"[\ufeff \t\r\n]*(?:\{|\[\s*[\[{\]\"]|Layers:)")
 """How a JSON document and the inspector's one-line text begin; a log's line begins otherwise."""
+_REPORT = re.compile(r'^"?(?:Start|Time) ?[(:][^\n,]*,"?(?:Duration|Total Time)', re.MULTILINE)
+"""The heading of a report of nsys stats."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +50,10 @@ def read_document(path: str) -> Document:
         TrtlensError: the file cannot be read, or holds neither TensorRT output nor a JSON that is known.
 
     """
+    if is_database(path):
+        from trtlens.runs.nsight_database import read_database  # noqa: PLC0415  a log needs no SQLite
+
+        return Document(path, read_database(path))
     chunks = read_chunks(path)
     head = next(chunks)
     kind = _export_kind(decode_bytes(head[:65536])) if sniff_encoding(head) == "utf-8" else None
@@ -57,7 +63,7 @@ def read_document(path: str) -> Document:
 
 def _export_kind(head: str) -> str | None:
     """Kind of a JSON document, or of the inspector's one-line text; None for a log."""
-    if not _NO_LOG.match(head):
+    if not _NO_LOG.match(head) and not _REPORT.search(head):
         return None
     from trtlens.runs.exported_files import kind_of  # noqa: PLC0415  a log alone needs no readers of JSON
 

@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from itertools import groupby
 from typing import TYPE_CHECKING
 
+from trtlens.runs.stated_kernels import key_of, same_kernel, stated_key
 from trtlens.tables.engine_layers import NO_WORK
 from trtlens_parsers.kernel_trace import KERNEL, TracedInference
 
@@ -26,8 +27,8 @@ BY_RANGE, BY_ORDER, BY_KERNEL, BY_STREAM = "range", "order", "kernel", "stream"
 """How a launch's layer is known."""
 _MYELIN_RANGE = re.compile(r"\s*(?:\[?[Mm]yelin|__my[el])")
 _MYELIN_KERNEL = re.compile(r"__myl_(?:[A-Za-z]+0?_)?bb\d+_(\d+)_|__my[el]_")
+_MOST_TURNED, _FEWEST_TURNED = 5_000, 2
 _WHOLE_INFERENCE = re.compile(r"\s*ExecutionContext::|\s*TensorRT:")
-_SUFFIX = re.compile(r"(?:_execute\w*)?(?:_kernel)*(?:_trt|__5x_cudnn)?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,13 +64,6 @@ class Agreement:
         return self.agreeing / self.compared
 
 
-def same_kernel(traced: str, stated: str) -> bool:
-    """Whether a traced kernel is the one that the engine states: its name, with the suffixes that the compiled one has."""
-    start = traced.removeprefix("trt_")
-    wanted = stated.removeprefix("trt_")
-    return start.startswith(wanted) and _SUFFIX.fullmatch(start, len(wanted)) is not None
-
-
 def place_launches(
     trace: KernelTrace, engine: Sequence[EngineRow], stream: tuple[KernelTrace, Sequence[Place]] | None
 ) -> list[Place]:
@@ -80,7 +74,7 @@ def place_launches(
     if not any(place.index is not None for place in places):
         taken = None if stream is None else _as_in_stream(trace.launches, *stream)
         places = _by_kernel(trace.launches, engine) if taken is None else taken
-    return _filled(trace.launches, places, engine)
+    return _filled(trace, places, engine)
 
 
 def _by_range(launches: Sequence[KernelLaunch], engine: Sequence[EngineRow]) -> list[Place]:
@@ -113,42 +107,49 @@ def _as_in_stream(launches: Sequence[KernelLaunch], stream: KernelTrace, places:
     return [place if place.index is None else replace(place, told_by=BY_STREAM) for place in places]
 
 
+def _stated(engine: Iterable[EngineRow]) -> list[tuple[str, EngineRow]]:
+    """Layers that state a kernel, with its key, in the engine's order."""
+    return [(key_of(row.kernel), row) for row in engine if row.kernel and row.type not in NO_WORK]
+
+
+def _anchors(launches: Sequence[KernelLaunch], stated: Sequence[tuple[str, EngineRow]]) -> list[tuple[int, str]]:
+    """Launches of kernels that the engine states, with their keys."""
+    keys = {key for key, _ in stated}
+    found = ((number, stated_key(one.kernel, keys)) for number, one in enumerate(launches))
+    return [(number, key) for number, key in found if key is not None]
+
+
 def _by_kernel(launches: Sequence[KernelLaunch], engine: Sequence[EngineRow]) -> list[Place]:
     """By the kernels that the engine states: in order where they all come in the engine's, else those that occur once."""
-    stated = [row for row in engine if row.kernel and row.type not in NO_WORK]
-    anchors = [
-        (number, one)
-        for number, one in enumerate(launches)
-        if any(same_kernel(one.kernel, row.kernel or "") for row in stated)
-    ]
-    found: dict[int, EngineRow] = {}
-    if len(anchors) == len(stated) and all(
-        same_kernel(one.kernel, row.kernel or "") for (_, one), row in zip(anchors, stated, strict=True)
-    ):
-        found = {number: row for (number, _), row in zip(anchors, stated, strict=True)}
+    stated = _stated(engine)
+    anchors = _anchors(launches, stated)
+    if [key for _, key in anchors] == [key for key, _ in stated]:
+        found = {number: row for (number, _), (_, row) in zip(anchors, stated, strict=True)}
     else:
-        for number, one in anchors:
-            own = [row for row in stated if same_kernel(one.kernel, row.kernel or "")]
-            if len(own) == 1 and sum(same_kernel(other.kernel, own[0].kernel or "") for _, other in anchors) == 1:
-                found[number] = own[0]
+        often, ran = Counter(key for key, _ in stated), Counter(key for _, key in anchors)
+        rows = {key: row for key, row in stated if often[key] == 1 == ran[key]}
+        found = {number: rows[key] for number, key in anchors if key in rows}
     return [Place(found[n].index, found[n].name, BY_KERNEL) if n in found else Place() for n in range(len(launches))]
 
 
 # -- by order ---------------------------------------------------------------------------------------------------------
 
 
-def _filled(launches: Sequence[KernelLaunch], places: Sequence[Place], engine: Sequence[EngineRow]) -> list[Place]:
+def _filled(trace: KernelTrace, places: Sequence[Place], engine: Sequence[EngineRow]) -> list[Place]:
     """The places, with those that only the order tells."""
     filled = list(places)
+    working = [row for row in engine if row.type not in NO_WORK]
+    known = [place.index for place in places if place.index is not None]
+    lowest, highest = min(known, default=-1), max(known, default=-1)
     for first, last in _gaps(places):
         before = max((place.index for place in places[:first] if place.index is not None), default=-1)
         behind = places[last].index if last < len(places) else None
-        between = [
-            row
-            for row in engine
-            if row.index > before and (behind is None or row.index < behind) and row.type not in NO_WORK
-        ]
-        filled[first:last] = _between(launches[first:last], between)
+        between = [row for row in working if row.index > before and (behind is None or row.index < behind)]
+        if not trace.inferences_marked and (
+            not first or last == len(places)
+        ):  # of the end, or of the next one's beginning
+            between = [row for row in working if row.index < lowest or row.index > highest]
+        filled[first:last] = _between(trace.launches[first:last], between)
     return filled
 
 
@@ -233,12 +234,12 @@ def _of_kernels(trace: KernelTrace, places: Sequence[Place], engine: Sequence[En
     if ran:
         agreeing = sum(any(same_kernel(kernel, stated[index]) for kernel in kernels) for index, kernels in ran.items())
         return Agreement(agreeing, len(ran), "layers ran the kernel that the engine states")
-    kernels = Counter(stated.values())
-    if not kernels:
+    wanted = Counter(key_of(kernel) for kernel in stated.values())
+    if not wanted:
         return None
-    traced = [one.kernel for one in trace.launches]
-    agreeing = sum(min(count, sum(same_kernel(one, kernel) for one in traced)) for kernel, count in kernels.items())
-    return Agreement(agreeing, sum(kernels.values()), "kernels that the engine states were traced")
+    traced = Counter(stated_key(one.kernel, wanted) for one in trace.launches)
+    agreeing = sum(min(count, traced[key]) for key, count in wanted.items())
+    return Agreement(agreeing, sum(wanted.values()), "kernels that the engine states were traced")
 
 
 def rotated(trace: KernelTrace, engine: Sequence[EngineRow]) -> KernelTrace:
@@ -246,20 +247,14 @@ def rotated(trace: KernelTrace, engine: Sequence[EngineRow]) -> KernelTrace:
 
     It is left as it is where no turn, or more than one, has the engine's kernels in the engine's order.
     """
-    stated = [row.kernel for row in engine if row.kernel and row.type not in NO_WORK]
-    anchors = [n for n, one in enumerate(trace.launches) if any(same_kernel(one.kernel, kernel) for kernel in stated)]
-    names = [trace.launches[n].kernel for n in anchors]
-    turns = [
-        turn
-        for turn in range(len(anchors))
-        if len(anchors) == len(stated)
-        and all(same_kernel(names[(turn + n) % len(names)], kernel) for n, kernel in enumerate(stated))
-    ]
-    if len(turns) != 1 or not turns[0] or len(trace.inferences) < 2:
+    stated = _stated(engine)
+    anchors = _anchors(trace.launches, stated)
+    keys, wanted = [key for _, key in anchors], [key for key, _ in stated]
+    if len(keys) != len(wanted) or len(keys) > _MOST_TURNED or len(trace.inferences) < _FEWEST_TURNED:
         return trace
+    turns = [turn for turn in range(len(keys)) if keys[turn:] + keys[:turn] == wanted]
     # What stands before the engine's first stated kernel, a reformat of the input, say, goes with the inference behind it.
-    cut = anchors[turns[0] - 1] + 1
-    return _turned(trace, cut)
+    return _turned(trace, anchors[turns[0] - 1][0] + 1) if len(turns) == 1 and turns[0] else trace
 
 
 def _turned(trace: KernelTrace, cut: int) -> KernelTrace:

@@ -23,10 +23,11 @@ _LARGEST_UNDOUBTED = 2**28
 _LARGEST_RATIO = 500
 """Bytes of a decompressed file from which on it must not be that many times as large as the file: logs shrink to a 200th at most."""
 
+_DATABASE = b"SQLite format 3\0"
 _FOREIGN = (
     (b"\x89PNG", "a picture"), (b"\xff\xd8\xff", "a picture"), (b"GIF8", "a picture"), (b"%PDF", "a PDF"),
     (b"PK\x03\x04", "a zip archive"), (b"ptrt", "a serialized TensorRT engine"), (b"ftrt", "a serialized TensorRT engine"),
-    (b"\x7fELF", "a program"), (b"PAR1", "a Parquet file"), (b"SQLite format 3", "a database (of Nsight Systems?)"),
+    (b"\x7fELF", "a program"), (b"PAR1", "a Parquet file"), (_DATABASE, "a database (of Nsight Systems?) that is compressed or piped"),
     *((magic, "a compressed file inside a compressed one") for magic in (b"\x1f\x8b", b"\xfd7zXZ\x00", b"\x28\xb5\x2f\xfd")),
 )  # fmt: skip
 
@@ -34,6 +35,18 @@ _FOREIGN = (
 def path_text(path: str | PurePath) -> str:
     """A path as it is shown and kept: bytes in it that are no text, which Python carries as half characters, are escapes."""
     return os.fsencode(path).decode(errors="backslashreplace")
+
+
+def is_database(path: str) -> bool:
+    """Whether a file is an SQLite database by its first bytes."""
+    try:
+        place = Path(path)
+        if path == STDIN or not place.is_file():
+            return False
+        with place.open("rb") as file:
+            return file.read(len(_DATABASE)) == _DATABASE
+    except (OSError, ValueError):  # what cannot be read is told by `read_chunks`
+        return False
 
 
 def hash_file(path: Path) -> str:
