@@ -29,13 +29,15 @@ from tests.doubles.made_runs import MadeLayer, MadeRun
 from trtlens.findings.finding import BuildRule
 from trtlens.findings.rules import FINDINGS
 from trtlens.runs.captured_tables import with_captured_facts
+from trtlens.runs.ingest import Document, join_documents
+from trtlens.runs.run import Run
 from trtlens.runs.run_info import info_of
 from trtlens.tables.declarations import TABLES
+from trtlens_parsers.kernel_trace import KernelLaunch, KernelTrace, TracedInference
+from trtlens_parsers.log import read_log
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
-
-    from trtlens.runs.run import Run
 
 HEAD = "[11/20/2026-22:01:25] [I] "
 WARNING = "[11/20/2026-22:01:26] [W] [TRT] "
@@ -172,6 +174,18 @@ def long_tuning(*texts: str) -> str:
     return built(*texts, *blocks[0], *blocks[1])
 
 
+def traced(*kernels: tuple[str, int], conv: int = 20) -> Run:
+    """An engine of a region and a convolution, and a trace of it: kernels of the region with their nanoseconds."""
+    region = "{ForeignNode[a...b]}"
+    launches = (*(KernelLaunch(name, range=region) for name, _ in kernels), KernelLaunch("conv_kernel", range="conv"))
+    inferences = (TracedInference((*(time for _, time in kernels), conv)),) * 3
+    trace = KernelTrace("stream", "CUPTI", ("kernel",), launches, inferences)
+    text = built(engine=(REGION, HALF_CONV))
+    return Run(
+        "made.log", join_documents([Document("made.log", read_log(text.encode())), Document("kernels.jsonl", trace)])
+    )
+
+
 CACHE = options(option("timingCacheMode", "global"), option("timingCacheFile", "model.cache"))
 CUT_LOG = log("Original: 1 layers", *FP32_TUNED)
 SPEAKS: Mapping[str, Callable[[], Run]] = {
@@ -183,6 +197,7 @@ SPEAKS: Mapping[str, Callable[[], Run]] = {
     "reformats-cost": lambda: run_of(WORKSPACE_BUILD),
     "launch-bound": lambda: launches(0.49),
     "myelin-hides-layers": lambda: run_of(built(engine=(REGION,))),
+    "kernels-of-region": lambda: traced(("gemm", 60), ("__myl_bb0_2_Add", 20)),
     "fp16-weights": lambda: run_of(HALF_BUILD),
     "missing-scales": lambda: run_of(built(NO_SCALE, *FP32_TUNED)),
     "tf32-in-fp32": lambda: run_of(TF32_BUILD),
@@ -228,6 +243,10 @@ REFUTED: tuple[tuple[str, str, Callable[[], Run]], ...] = (
     ("myelin-hides-layers", "the profile: the region takes little",
      lambda: with_rows(run_of(built(*HALF_TUNED, engine=(REGION, HALF_CONV))), "layer_profile", index=[0, 1],
                        layer=["{ForeignNode[a...b]}", "conv"], average_ms=[0.01, 0.09], source=["export", "export"])),
+    ("myelin-hides-layers", "its kernels were traced", lambda: traced(("gemm", 60), ("__myl_bb0_2_Add", 20))),
+    ("kernels-of-region", "no kernel takes a quarter of it", lambda: traced(*((f"gemm_{number}", 10) for number in range(5)))),
+    ("kernels-of-region", "it is one kernel", lambda: traced(("gemm", 60))),
+    ("kernels-of-region", "the region takes less than a tenth", lambda: traced(("gemm", 60), ("__myl_bb0_2_Add", 20), conv=800)),
     ("fp16-weights", "no layer of the engine computes in FP16", lambda: run_of(built(OVERFLOW, *FP32_TUNED))),
     ("fp16-weights", "the run's tensors agree with the reference",
      lambda: with_rows(run_of(HALF_BUILD), "tensor_errors", index=[0], tensor=["y"], verdict=["ok"])),
