@@ -29,6 +29,8 @@ COMPARED: dict[str, tuple[str, ...]] = {
     "errors": ("h200/resnet50-fp16-compared", "h200/resnet50-int8-compared"),
     "batches": ("h200/mobilenet-batch-1", "h200/mobilenet-batch-8", "h200/mobilenet-batch-32"),
     "one-myelin-node": ("h200/encoder-fp32", "h200/encoder-fp16"),
+    "traced": ("h200/resnet50-fp16-traced", "h200/resnet50-fp16-folded-traced"),
+    "traced-and-profiled": ("h200/resnet50-fp16-traced", "h200/resnet50-fp16"),
     "other-models": ("h200/encoder-fp16", "h200/mobilenet-batch-8"),
     "rtx": ("small-cnn-rtx/fp32", "small-cnn-rtx/fp16", "small-cnn-rtx/qdq"),
     "releases": ("alignment/releases/8.0", "alignment/releases/8.6", "alignment/releases/10.16"),
