@@ -75,9 +75,25 @@ def _summarise(run: Run, build: dict[str, Any], ending: Ending | None) -> BuildS
     facts = [
         *_ended(ending),
         *_lines(build), *_outcome(build), *_layers(run, build, ending), *_tuning(run), *_time(build), *_memory(build),
-        *_measured(run), *_latency(run),
+        *_measured(run), *_traced(run, build["build"]), *_latency(run),
     ]  # fmt: skip
     return BuildSummary(build["build"], ", ".join(part for part in parts if part), tuple(facts), _messages(run))
+
+
+def _traced(run: Run, build: int) -> list[Fact]:
+    """What the kernels of an inference take, where they were traced."""
+    if not run["kernel_launches"].num_rows:
+        return []
+    from trtlens.engine.kernel_times import read_kernel_times  # noqa: PLC0415  numpy, as below
+
+    traced = read_kernel_times(run, build)
+    if traced is None:
+        return []
+    launches = counted(len(traced.launches), "launch", "launches")
+    where = "a CUDA graph" if traced.source == "graph" else "a stream"
+    text = f"{launches} from {where} take {duration(traced.kernels_ms)} (median of {counted(traced.inferences, 'inference', 'inferences')})"
+    unplaced = sum(row["layer"] is None for row in traced.launches)
+    return [Fact("kernels", f"{text}; {unplaced} of them of no known layer" if unplaced else text)]
 
 
 def _ended(ending: Ending | None) -> list[Fact]:

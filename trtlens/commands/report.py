@@ -71,7 +71,7 @@ def export(
 ) -> None:
     """Write a trace of a run for another tool.
 
-    It holds the layers by stream, and the tuner's candidates.
+    It holds the kernels where they were traced, else the layers by stream, and the tuner's candidates.
     """
     check_place(out)
     from trtlens.report.trace_events import trace_json  # noqa: PLC0415

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.compute as pc
 
-from trtlens.tables.arrays import filled, of_build, to_numpy
+from trtlens.tables.arrays import array, filled, of_build, to_numpy
 from trtlens_parsers.kernel_trace import GRAPH, STREAM
 
 if TYPE_CHECKING:
@@ -102,7 +103,7 @@ def read_kernel_times(run: Run, build: int, source: str | None = None) -> Kernel
         return None
     launches = sorted((row for row in rows if row["source"] == chosen), key=lambda row: row["launch"])
     samples = of_build(run["kernel_samples"], build)
-    samples = samples.filter(pc.equal(samples["source"].cast("string"), chosen))
+    samples = samples.filter(pc.equal(samples["source"].cast(pa.string()), array([chosen], pa.string())[0]))
     order = np.lexsort((to_numpy(samples["inference"]), to_numpy(samples["launch"])))
     shape = (len(launches), -1)
     duration = to_numpy(samples["duration_ns"])[order].reshape(shape) / NS_PER_MS

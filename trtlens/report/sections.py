@@ -36,10 +36,10 @@ class Section:
 
 
 SECTIONS = (
-    Section("layers", ("layers",)),
+    Section("layers", ("layers", "kernels_run")),
     Section("tuning", ("tactics", "candidates")),
     Section("reformats", ("reformats",)),
-    Section("latency", ("latency",)),
+    Section("latency", ("inference", "latency")),
     Section("accuracy", ("accuracy", "pins", "overflow")),
     Section("memory", ("memory",)),
     Section("build", ("build", "messages")),
