@@ -139,6 +139,18 @@ def launches(enqueue_ms: float, *, dry: bool = False, graph: bool = False) -> Ru
     return MadeRun(SMALL, tables={"run_times": times}, info=info).run()
 
 
+def traced_copies() -> Run:
+    """The same copies, each of one kernel of 0.002 ms in a trace."""
+    engine = tuple(
+        f"Layer(Reformat): copy{n}, Tactic: 0x00000000000003e8, t{n} (Float[64]) -> t{n + 1} (Float[64])"
+        for n in range(4)
+    )
+    launches = tuple(KernelLaunch("copyPackedKernel", range=f"copy{n}") for n in range(4))
+    trace = KernelTrace("stream", "CUPTI", ("kernel",), launches, (TracedInference((2000,) * 4),) * 3)
+    log_file = Document("made.log", read_log(built(engine=engine).encode()))
+    return Run("made.log", join_documents([log_file, Document("kernels.jsonl", trace)]))
+
+
 def short_layers(*texts: str) -> Run:
     """Copies of 0.002 ms by a profile alone, and nothing of whole inferences."""
     engine = tuple(
@@ -243,6 +255,7 @@ REFUTED: tuple[tuple[str, str, Callable[[], Run]], ...] = (
     ("myelin-hides-layers", "the profile: the region takes little",
      lambda: with_rows(run_of(built(*HALF_TUNED, engine=(REGION, HALF_CONV))), "layer_profile", index=[0, 1],
                        layer=["{ForeignNode[a...b]}", "conv"], average_ms=[0.01, 0.09], source=["export", "export"])),
+    ("launch-bound", "the copies' kernels were traced: their times hold no launches", traced_copies),
     ("myelin-hides-layers", "its kernels were traced", lambda: traced(("gemm", 60), ("__myl_bb0_2_Add", 20))),
     ("kernels-of-region", "no kernel takes a quarter of it", lambda: traced(*((f"gemm_{number}", 10) for number in range(5)))),
     ("kernels-of-region", "it is one kernel", lambda: traced(("gemm", 60))),

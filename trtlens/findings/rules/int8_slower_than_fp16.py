@@ -8,6 +8,7 @@ from trtlens.comparison.figures import split_difference
 from trtlens.comparison.headlines import part_text
 from trtlens.comparison.inference_headlines import clock_of, tell_accounting, tell_inference, verdict_text
 from trtlens.comparison.times import SLOWER, UNSAMPLED_SHARE
+from trtlens.engine.kernel_times import KERNELS
 from trtlens.findings.finding import Evidence, Finding, PairRule
 from trtlens.findings.pairs import same_tactics
 from trtlens.quantities import duration, signed_duration
@@ -91,13 +92,8 @@ def _stake(pair: Pair, comparison: Comparison) -> Stake:
 def _about_parts(comparison: Comparison) -> list[Evidence]:
     """How the layers' difference is made up, by the clock of the layers."""
     clock = clock_of(comparison).name
-    doubt = (
-        ""
-        if comparison.adds_up[1]
-        else " (stretched by the profiler: no part of an inference)"
-        if comparison.adds_up[1] is False
-        else ""
-    )
+    stretched = "" if comparison.times[0].source == KERNELS else "stretched by the profiler: "
+    doubt = f" ({stretched}no part of an inference)" if comparison.adds_up[1] is False else ""
     return [
         Evidence(f"by {clock} {signed_duration(part.difference.diff_ms)} {part_text(part)}{doubt}")
         for part in split_difference(comparison, 1)

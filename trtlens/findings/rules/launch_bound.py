@@ -23,7 +23,7 @@ def finding(engine: Engine) -> Finding | None:
     """Judged by whole inferences if they were timed, else by how short the layers are."""
     timing = engine.timing
     if timing.waits is None:
-        return None if timing.cuda_graph else _short_layers(engine)
+        return None if timing.cuda_graph or engine.is_traced else _short_layers(engine)
     if not timing.waits:
         return None
     return Finding(
@@ -101,7 +101,8 @@ FINDING = BuildRule(
         "graph and does not wait is never called launch-bound.\n\n"
         "Where no inference was timed as a whole, short layers alone give a hint, with low confidence: copies of 64 KiB or "
         "less do almost no work, so their median time (of at least three) is the most that a launch can cost. The finding is made if 30 % of "
-        "the layers' time may be launch overhead. Profiling itself makes every launch longer, so only whole inferences give proof."
+        "the layers' time may be launch overhead. Profiling itself makes every launch longer, so only whole inferences give proof. Times of "
+        "traced kernels hold no launches: nothing is concluded from them."
     ),
     stake="Not known: the time without the waiting is measured only by timing from a CUDA graph.",
     next_check="Use a CUDA graph, or a larger batch.",
