@@ -261,3 +261,15 @@ def test_a_log_without_a_trace_has_empty_tables() -> None:
         0,
         0,
     )
+
+
+def test_another_kernel_than_the_stated_one_is_named() -> None:
+    """Where a layer ran another kernel, `kernels` counts it and names what ran; `why` says it too."""
+    layers = [(f"conv{number}", "CaskConvolution", f"{GEMM}_{number}") for number in range(20)]
+    launches = [{"kernel": f"{kernel}_execute_kernel_trt", "range": name} for name, _, kernel in layers]
+    launches[3]["kernel"] = "sm80_xmma_gemm_f32f32_other"
+    run = joined(text_of(launches, [{"duration_ns": [1000] * 20}]), *layers)
+    (row,) = run.view("kernels").to_pylist()
+    assert (row["confirmed"], row["differing"], row["ran"]) == (19, 1, ["sm80_xmma_gemm_f32f32_other"])
+    texts = [one["text"] for one in run.view("why", layer="conv3").to_pylist()]
+    assert any("none is the kernel that the engine states: sm80_xmma_gemm_f32f32_other ran" in text for text in texts)

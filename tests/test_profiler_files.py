@@ -132,6 +132,7 @@ def test_an_export_of_nsight_systems_joins_an_engine(tmp_path: Path, *, graph: b
     rows = run["kernel_launches"].to_pylist()
     assert [row["kernel"] for row in rows] == list(KERNELS)
     assert [row["layer_index"] for row in rows] == INDICES
+    assert [row["range"] for row in rows] == ([None] * 4 if graph else list(RANGES))
     assert {row["source"] for row in rows} == {GRAPH if graph else STREAM}
     assert {row["collector"] for row in rows} == {"Nsight Systems"}
     assert [(rows[0][name]) for name in ("grid", "blocks", "block", "registers", "shared_bytes", "stream")] == [
