@@ -201,6 +201,8 @@ def test_launches_of_two_neighbouring_regions_are_told_by_their_numbers() -> Non
     assert run["kernel_launches"]["layer"].to_pylist() == ["conv", "one", "one", "two", "end"]
     alone = joined(text_of([ends[0], inner[0], ends[1]], [{"duration_ns": [1] * 3}]), *layers)
     assert alone["kernel_launches"]["layer"].to_pylist() == ["conv", None, "end"]
+    thrice = joined(text_of([ends[0], *[inner[0]] * 3, ends[1]], [{"duration_ns": [1] * 5}]), *layers)
+    assert thrice["kernel_launches"]["layer"].to_pylist() == ["conv", None, None, None, "end"]
 
 
 # -- from executions ---------------------------------------------------------------------------------------------------

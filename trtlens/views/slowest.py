@@ -25,6 +25,7 @@ COLUMNS = declare(
     precision | text | | what the layer computes in
     unit | text | | core type: tensor core or cuda core
     time_ms | float | ms | median time of one execution, else the mean
+    time_source | text | | kernels (of a trace); of the layer profiler, which stretches layers: samples, profile table or export
     percent | float | % | share of the time of all layers
     kernel | text | | kernel
     """,
