@@ -38,8 +38,11 @@ def read(path: Path) -> Any:
 
 
 def layers(folder: Path) -> list[dict[str, Any]]:
-    """The inspector's rows, each with the median of its times [ms]."""
+    """The inspector's rows, each with the median of its times [ms]; of a traced run those of its kernels, 0 without a kernel."""
     rows: list[dict[str, Any]] = read(folder / "layers.json.xz")["Layers"]
+    if (folder / "kernels-graph.jsonl.xz").exists():
+        traced = _kernel_times(folder, rows)
+        return [{**row, "ms": traced.get(row["Name"], 0.0)} for row in rows]
     kept = read(folder / "layer-times.json.xz")
     if "times_ms" in kept:
         times = list(zip(*kept["times_ms"], strict=True))
@@ -47,6 +50,26 @@ def layers(folder: Path) -> list[dict[str, Any]]:
     else:
         medians = {name: median(column) for name, column in kept.items()}
     return [{**row, "ms": medians[row["Name"]]} for row in rows]
+
+
+def _kernel_times(folder: Path, rows: list[dict[str, Any]]) -> dict[str, float]:
+    """Median over inferences of what each layer's kernels take in the graph; Myelin's reformats run one kernel each, in order."""
+    launches, _ = _trace(folder / "kernels-stream.jsonl.xz")
+    kernels, inferences = _trace(folder / "kernels-graph.jsonl.xz")
+    assert [row["kernel"] for row in launches] == [row["kernel"] for row in kernels]
+    myelin = iter([row["Name"] for row in rows if row["LayerType"] == "MyelinReformat"])
+    names = [next(myelin) if row["range"].startswith("myelin") else row["range"] for row in launches]
+    sums: dict[str, list[int]] = {}
+    for place, name in enumerate(names):
+        before = sums.get(name, [0] * len(inferences))
+        sums[name] = [sum(pair) for pair in zip(before, (one[place] for one in inferences), strict=True)]
+    return {name: median(values) / 1e6 for name, values in sums.items()}
+
+
+def _trace(path: Path) -> tuple[list[dict[str, Any]], list[list[int]]]:
+    """Launches, and the nanoseconds of each inference."""
+    rows = [json.loads(line) for line in lzma.decompress(path.read_bytes()).decode().split("\n")[1:] if line]
+    return [row for row in rows if "kernel" in row], [row["duration_ns"] for row in rows if "duration_ns" in row]
 
 
 def compute_time_by(rows: list[dict[str, Any]], what: str) -> dict[str | None, float]:

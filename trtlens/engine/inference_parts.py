@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from trtlens.engine.inference_timing import read_timing
 from trtlens.engine.kernel_times import read_kernel_times
 from trtlens.engine.times import layers_with_times
-from trtlens_parsers.kernel_trace import COPY, KERNEL
+from trtlens_parsers.kernel_trace import COPY, KERNEL, STREAM
 
 if TYPE_CHECKING:
     from trtlens.engine.kernel_times import KernelTimes
@@ -19,6 +19,7 @@ _OVERLAP = (
     "kernels add up to more than the inference: some ran beside one another, or took longer while they were traced"
 )
 _LEAST_OVERLAP_MS = 1e-6
+_SLOWED = "while they were traced, which makes launches slower: time whole inferences to know those of a deployment"
 _NO_COPIES = "the trace records no copies, so that they count as gaps"
 
 
@@ -56,8 +57,9 @@ def _of_kernels(traced: KernelTimes, whole_ms: float | None) -> list[Part]:
     if overlap_ms > _LEAST_OVERLAP_MS:
         parts.append(Part("beside one another", -overlap_ms, KERNEL_TRACE, note="counted twice in the kernels' sum"))
     gaps_ms = None if total_ms is None else total_ms - sum(part.time_ms or 0.0 for part in parts)
+    slowed = whole_ms is None and traced.source == STREAM
     silent = COPY not in (traced.launches[0]["recorded"] or ())
-    note = _OVERLAP if gaps_ms is not None and gaps_ms < 0 else _NO_COPIES if silent else None
+    note = _OVERLAP if gaps_ms is not None and gaps_ms < 0 else _NO_COPIES if silent else _SLOWED if slowed else None
     parts.append(Part("gaps", gaps_ms if gaps_ms is None or gaps_ms >= 0 else None, KERNEL_TRACE, note=note))
     if whole_ms is not None and traced.traced_ms is not None:
         parts.append(Part("traced, first start to last end", traced.traced_ms, KERNEL_TRACE, traced.inferences))
