@@ -275,3 +275,26 @@ def test_another_kernel_than_the_stated_one_is_named() -> None:
     assert (row["confirmed"], row["differing"], row["ran"]) == (19, 1, ["sm80_xmma_gemm_f32f32_other"])
     texts = [one["text"] for one in run.view("why", layer="conv3").to_pylist()]
     assert any("none is the kernel that the engine states: sm80_xmma_gemm_f32f32_other ran" in text for text in texts)
+
+
+@pytest.mark.parametrize("copies", [(True, True), (True, False), (False, True)])
+def test_a_graph_takes_its_layers_from_the_stream(copies: tuple[bool, bool]) -> None:
+    """Kernels in the same order are those of the same layers; a copy is only where both traces have it at its place."""
+    launches = [
+        {"kernel": "a", "range": "one"},
+        {"kernel": "copied", "kind": "copy", "range": "two"},
+        {"kernel": "b", "range": "three"},
+    ]
+    texts = []
+    for source, with_copy in zip(("stream", "graph"), copies, strict=True):
+        own = [row for row in launches if with_copy or row.get("kind") != "copy"]
+        bare = (
+            own if source == "stream" else [{key: value for key, value in row.items() if key != "range"} for row in own]
+        )
+        texts.append(text_of(bare, [{"duration_ns": [10] * len(own)}], kernel_trace=source))
+    engine = engine_of(*((name, "CaskConvolution", None) for name in ("one", "two", "three")))
+    traces = [Document("kernels.jsonl", read_kernel_trace(text)) for text in texts]
+    rows = [row for row in join_documents([engine, *traces])["kernel_launches"].to_pylist() if row["source"] == "graph"]
+    told = {row["kernel"]: (row["layer"], row["layer_from"]) for row in rows}
+    assert (told["a"], told["b"]) == (("one", "stream"), ("three", "stream"))
+    assert told.get("copied") == {(True, True): ("two", "stream"), (False, True): ("two", "order")}.get(copies)

@@ -101,10 +101,20 @@ def _range_name(launch: KernelLaunch, layers: dict[str, list[EngineRow]]) -> str
 
 
 def _as_in_stream(launches: Sequence[KernelLaunch], stream: KernelTrace, places: Sequence[Place]) -> list[Place] | None:
-    """The layers of the same launches from a stream; None where the kernels are others or in another order."""
-    if [one.kernel for one in launches] != [one.kernel for one in stream.launches]:
+    """The layers of the same kernels from a stream; None where the kernels are others or in another order.
+
+    Copies have their layers only where both traces have them at the same places: they are nodes of a graph, and may be left out.
+    """
+    if _kernels(launches) != _kernels(stream.launches):
         return None
-    return [place if place.index is None else replace(place, told_by=BY_STREAM) for place in places]
+    alike = [one.kind for one in launches] == [one.kind for one in stream.launches]
+    known = iter([place for one, place in zip(stream.launches, places, strict=True) if alike or one.kind == KERNEL])
+    taken = [next(known) if alike or one.kind == KERNEL else Place() for one in launches]
+    return [place if place.index is None else replace(place, told_by=BY_STREAM) for place in taken]
+
+
+def _kernels(launches: Iterable[KernelLaunch]) -> list[str]:
+    return [one.kernel for one in launches if one.kind == KERNEL]
 
 
 def _stated(engine: Iterable[EngineRow]) -> list[tuple[str, EngineRow]]:
