@@ -130,11 +130,13 @@ def profiled_layers(run: Run) -> pd.DataFrame:
 
 def _ranges(run: Run, build: int) -> pd.DataFrame:
     traced = read_kernel_times(run, build)
-    names = [] if traced is None else list(dict.fromkeys(row["layer"] for row in traced.launches if row["layer"]))
+    launches: dict[str, list[int]] = {}
+    for number, row in enumerate(() if traced is None else traced.launches):
+        if row["layer"]:
+            launches.setdefault(row["layer"], []).append(number)
     rows = []
-    for place, name in enumerate(names):
+    for place, (name, own) in enumerate(launches.items()):
         assert traced is not None  # noqa: S101  there are no names without a trace
-        own = [number for number, row in enumerate(traced.launches) if row["layer"] == name]
         index = traced.launches[own[0]]["layer_index"]
         time_ms = float(np.median(traced.duration_ms[own].sum(axis=0)))
         rows.append((build, place if index is None else index, name, time_ms, KERNELS))

@@ -9,9 +9,10 @@ where that leaves no choice.
 from __future__ import annotations
 
 import re
+from bisect import bisect_left, bisect_right
 from collections import Counter, defaultdict
 from dataclasses import dataclass, replace
-from itertools import groupby
+from itertools import accumulate, groupby
 from typing import TYPE_CHECKING
 
 from trtlens.runs.stated_kernels import key_of, same_kernel, stated_key
@@ -149,16 +150,18 @@ def _filled(trace: KernelTrace, places: Sequence[Place], engine: Sequence[Engine
     """The places, with those that only the order tells."""
     filled = list(places)
     working = [row for row in engine if row.type not in NO_WORK]
+    indices = [row.index for row in working]
     known = [place.index for place in places if place.index is not None]
-    lowest, highest = min(known, default=-1), max(known, default=-1)
+    ends = bisect_left(indices, min(known, default=0)), bisect_right(indices, max(known, default=-1))
+    highest = list(accumulate((-1 if place.index is None else place.index for place in places), max, initial=-1))
     for first, last in _gaps(places):
-        before = max((place.index for place in places[:first] if place.index is not None), default=-1)
         behind = places[last].index if last < len(places) else None
-        between = [row for row in working if row.index > before and (behind is None or row.index < behind)]
+        start = bisect_right(indices, highest[first])
+        between = working[start : len(working) if behind is None else bisect_left(indices, behind)]
         if not trace.inferences_marked and (
             not first or last == len(places)
         ):  # of the end, or of the next one's beginning
-            between = [row for row in working if row.index < lowest or row.index > highest]
+            between = [*working[: ends[0]], *working[ends[1] :]]
         filled[first:last] = _between(trace.launches[first:last], between)
     return filled
 
