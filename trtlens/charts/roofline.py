@@ -12,7 +12,7 @@ from trtlens.charts.drawing.layer_rows import NO_TIMES
 from trtlens.charts.drawing.layer_work import LayerWork, read_work
 from trtlens.charts.drawing.peaks import Peaks, peaks_of
 from trtlens.charts.drawing.style import GREY, SYMBOLS, UNKNOWN, colour, figure, log_axis, of_precisions, plain
-from trtlens.engine.times import has_layer_times
+from trtlens.engine.kernel_times import has_layer_times
 from trtlens.quantities import byte_size, duration, number
 from trtlens.views import VIEWS
 

@@ -85,7 +85,8 @@ def _traced(engine: BuiltEngine, values: npt.NDArray[np.float64]) -> Times:
     indices = [layer.index for layer in engine.layers]
     samples = traced.layer_samples(indices)
     samples[np.isnan(samples) & (values == 0.0)[:, None]] = 0.0
-    rest = [number for number, row in enumerate(traced.launches) if row["layer_index"] not in set(indices)]
+    own = set(indices)
+    rest = [number for number, row in enumerate(traced.launches) if row["layer_index"] not in own]
     outside = float(np.median(traced.duration_ms[rest].sum(axis=0))) if rest else 0.0
     return Times(KERNELS, values, samples, outside)
 

@@ -41,7 +41,7 @@ class OnnxNode:
 
 @dataclass(frozen=True, slots=True)
 class BuiltEngine:
-    """One run in a comparison. ``fusions`` are the sources and the result (where the log states it) of each fusion.
+    """What one build's engine holds. ``fusions`` are the sources and the result (where the log states it) of each fusion.
 
     ``foreign`` holds the nodes of Myelin regions by name, where the tuner lists them (10.x). ``profile`` is the optimisation profile whose layers are compared; an engine holds all its layers once for each.
     """

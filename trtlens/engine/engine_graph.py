@@ -13,15 +13,14 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow.compute as pc
 
-from trtlens.tables.arrays import known_true, of_build
+from trtlens.engine.kernel_times import has_layer_times
+from trtlens.tables.arrays import known_true
 from trtlens.tables.engine_layers import EngineLayer, read_layers
-from trtlens.tuning.combination_matcher import boundary_of, read_combination
+from trtlens.tuning.combination_matcher import boundary_of, innermost_first_of, read_combination
 from trtlens.tuning.kept_strategy import kept_rows
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-
-    import pyarrow as pa
 
     from trtlens.runs.run import Run
 
@@ -85,19 +84,14 @@ def read_graph(run: Run, build: int) -> EngineGraph:
             graph.makers[name].append(index)
         for name in layer.input_names:
             graph.readers[name].append(index)
-    _add_formats(graph, run)
+    _add_formats(graph, one)
     return graph
-
-
-def _rows(table: pa.Table, build: int) -> list[dict[str, Any]]:
-    rows: list[dict[str, Any]] = of_build(table, build).to_pylist()
-    return rows
 
 
 def _times(run: Run, build: int) -> dict[int, tuple[float, str]]:
     """Measured milliseconds and their source by layer index; empty for a run without times of layers."""
-    if not any(run[name].num_rows for name in ("kernel_launches", "layer_times", "layer_profile")):
-        return {}  # before pandas is loaded
+    if not has_layer_times(run):
+        return {}
     from trtlens.engine.times import layers_with_times  # noqa: PLC0415  pandas is loaded only where there are times to join
 
     rows = layers_with_times(run)
@@ -108,13 +102,11 @@ def _times(run: Run, build: int) -> dict[int, tuple[float, str]]:
     }
 
 
-def _add_formats(graph: EngineGraph, run: Run) -> None:
-    """Formats of tensors: from the combinations that layers run, then from the reformats that the builder announced."""
-    columns = ["build", "line", "input_formats", "output_formats"]
-    chosen = run["combinations"].filter(known_true(run["combinations"]["chosen"])).select(columns)
-    combinations = {row["line"]: row for row in _rows(chosen, graph.build)}
-    versions = _rows(run["builds"].select(["build", "tensorrt_version"]), graph.build)
-    innermost_first = any((row["tensorrt_version"] or "").startswith("7.") for row in versions)
+def _add_formats(graph: EngineGraph, one: Run) -> None:
+    """Formats of tensors of one build: from the combinations that layers run, then from the reformats that were announced."""
+    chosen = one["combinations"].filter(known_true(one["combinations"]["chosen"]))
+    combinations = {row["line"]: row for row in chosen.select(["line", "input_formats", "output_formats"]).to_pylist()}
+    innermost_first = innermost_first_of(one)[graph.build]
     for node in graph.nodes.values():
         twin = graph.nodes.get(node.tuned.get("twin_index", -1))
         tuned = node.tuned if twin is None else twin.tuned  # a twin's tensors lie alike, so its formats hold here too
@@ -128,7 +120,7 @@ def _add_formats(graph: EngineGraph, run: Run) -> None:
             if len(own) == len(strided):
                 for tensor, form in zip(own, strided, strict=True):
                     graph.formats.setdefault(tensor.name, Format(form.format.text, row["line"]))
-    for row in _rows(kept_rows(run, "added_reformats"), graph.build):
+    for row in kept_rows(one, "added_reformats").to_pylist():
         boundary = boundary_of(row["tensor"])
         before, after = Format(row["input_format"], row["line"]), Format(row["output_format"], row["line"])
         behind = boundary is not None and boundary[1] == "output"

@@ -5,10 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from trtlens.engine.inference_timing import read_timing
 from trtlens.engine.kernel_times import read_kernel_times
 from trtlens.engine.times import layers_with_times
-from trtlens_parsers.kernel_trace import COPY, KERNEL, STREAM
+from trtlens_parsers.kernel_trace import COPY, FILL, KERNEL, STREAM
 
 if TYPE_CHECKING:
     from trtlens.engine.kernel_times import KernelTimes
@@ -18,6 +20,7 @@ KERNEL_TRACE, LAYER_PROFILER, TIMING = "kernel trace", "layer profiler", "timing
 _OVERLAP = (
     "kernels add up to more than the inference: some ran beside one another, or took longer while they were traced"
 )
+_WORDS = {KERNEL: "kernels", COPY: "copies", FILL: "fills"}
 _LEAST_OVERLAP_MS = 1e-6
 _SLOWED = "while they were traced, which makes launches slower: time whole inferences to know those of a deployment"
 _NO_COPIES = "the trace records no copies, so that they count as gaps"
@@ -45,12 +48,8 @@ def inference_parts(run: Run, build: int) -> list[Part]:
 def _of_kernels(traced: KernelTimes, whole_ms: float | None) -> list[Part]:
     kinds = [row["kind"] for row in traced.launches]
     parts = [
-        Part(words, _sum(traced, kind), KERNEL_TRACE, kinds.count(kind))
-        for kind, words in [
-            (KERNEL, "kernels"),
-            *((kind, _WORDS.get(kind, kind)) for kind in dict.fromkeys(kinds) if kind != KERNEL),
-        ]
-        if kind in kinds
+        Part(_WORDS.get(kind, kind), _sum(traced, kind), KERNEL_TRACE, kinds.count(kind))
+        for kind in sorted(dict.fromkeys(kinds), key=lambda kind: kind != KERNEL)
     ]
     total_ms, source = (traced.traced_ms, KERNEL_TRACE) if whole_ms is None else (whole_ms, TIMING)
     overlap_ms = traced.overlap_ms or 0.0
@@ -66,12 +65,7 @@ def _of_kernels(traced: KernelTimes, whole_ms: float | None) -> list[Part]:
     return [*parts, Part("inference", total_ms, source)]
 
 
-_WORDS = {COPY: "copies", "fill": "fills"}
-
-
 def _sum(traced: KernelTimes, kind: str) -> float:
-    import numpy as np  # noqa: PLC0415
-
     own = [number for number, row in enumerate(traced.launches) if row["kind"] == kind]
     return float(np.median(traced.duration_ms[own].sum(axis=0)))
 

@@ -89,6 +89,11 @@ class KernelTimes:
         return sums
 
 
+def has_layer_times(run: Tables) -> bool:
+    """Whether any layer of the run was timed: by a trace of kernels or by the layer profiler."""
+    return any(run[name].num_rows for name in ("kernel_launches", "layer_times", "layer_profile"))
+
+
 def traced_builds(run: Tables) -> list[int]:
     """Builds with a trace."""
     return sorted(pc.unique(run["kernel_launches"]["build"]).to_pylist())

@@ -74,11 +74,6 @@ def layers_with_times(run: Run, *, profiled: bool = False) -> pd.DataFrame:
     return joined[profiled].copy()
 
 
-def has_layer_times(run: Run) -> bool:
-    """Whether any layer of the run was timed: by a trace of kernels or by the layer profiler."""
-    return any(run[name].num_rows for name in ("kernel_launches", "layer_times", "layer_profile"))
-
-
 def _join_times(run: Run, traced: Sequence[int]) -> pd.DataFrame:
     layers = frame(run["layers"])
     times = _times(run)

@@ -38,11 +38,6 @@ class EngineLayer:
     outputs: tuple[Tensor, ...] = ()
 
     @property
-    def build(self) -> int:
-        """Number of its build."""
-        return int(self.row["build"])
-
-    @property
     def index(self) -> int:
         """Position in the engine."""
         return int(self.row["index"])

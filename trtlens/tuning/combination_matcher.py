@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from trtlens.tables.engine_layers import Dims, EngineLayer, Tensor
+    from trtlens.tables.schema import Tables
     from trtlens.tuning.matching import Match
     from trtlens_parsers.strides import FormatCombination, StridedTensor
 
@@ -96,6 +97,12 @@ class CombinationMatcher:
 
 
 _BOUNDARY = re.compile(r"Reformatted (?P<side>Input|Output) Tensor (?P<position>\d{1,4}) to (?P<layer>.+)$", re.DOTALL)
+
+
+def innermost_first_of(tables: Tables) -> dict[int, bool]:
+    """Whether a build's strides are printed with the innermost first, as 7.x does, by the build's number."""
+    builds = tables["builds"].select(["build", "tensorrt_version"]).to_pylist()
+    return {row["build"]: (row["tensorrt_version"] or "").startswith("7.") for row in builds}
 
 
 def read_combination(inputs: str | None, outputs: str | None, *, innermost_first: bool) -> FormatCombination | None:

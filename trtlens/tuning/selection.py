@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from trtlens.quantities import tactic_text
 from trtlens.tables.engine_layers import NO_WORK, EngineLayer, read_layers
-from trtlens.tuning.combination_matcher import CombinationMatcher, Known, stated_formats
+from trtlens.tuning.combination_matcher import CombinationMatcher, Known, innermost_first_of, stated_formats
 from trtlens.tuning.kept_strategy import kept_rows
 from trtlens.tuning.matching import Match, Matcher
 from trtlens.tuning.record import TuningRecord
@@ -73,8 +73,7 @@ class Chooser:
         self._tables = tables
         self._layers = read_layers(tables, _LAYER_COLUMNS)
         self.record = TuningRecord(tables, grouping)
-        versions = zip(*(tables["builds"][name].to_pylist() for name in ("build", "tensorrt_version")), strict=True)
-        self._innermost_first = {build: (version or "").startswith("7.") for build, version in versions}
+        self._innermost_first = innermost_first_of(tables)
         self._combinations = CombinationMatcher(self.record.rows, self._innermost_first)
 
     def layers(self) -> dict[tuple[int, int], EngineLayer]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from trtlens.engine.inference_parts import Part, inference_parts
-from trtlens.engine.times import has_layer_times
+from trtlens.engine.kernel_times import has_layer_times
 from trtlens.tables.schema import declare
 from trtlens.views import View
 
