@@ -63,7 +63,7 @@ def test_layers_without_scales_stand_in_the_order_of_their_time() -> None:
     row = found(run)["missing-scales"]
     assert row["layers"] == ["slow", "middle", "quick"]
     assert [text.partition(": ")[2].partition(" ")[0] for text in row["evidence"][1:]] == row["layers"]
-    assert row["at_stake_ms"] == pytest.approx(0.07)
+    assert row["at_stake_high_ms"] == pytest.approx(0.07)
 
 
 def test_missing_scales_without_times_are_counted() -> None:

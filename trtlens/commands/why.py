@@ -13,7 +13,7 @@ from trtlens.commands.read import BuildOption, FormatOption, opened_run
 from trtlens.errors import TrtlensError
 from trtlens.layer_patterns import REGEX_PREFIX
 from trtlens.output import Format, console, visible, wrapped, write_table
-from trtlens.quantities import duration, seconds
+from trtlens.quantities import seconds
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -186,10 +186,13 @@ def _second_run(text: str) -> Run:
 def _print_findings(rows: list[dict[str, Any]]) -> None:
     from rich.text import Text  # noqa: PLC0415
 
+    from trtlens.findings.stakes import stake_text  # noqa: PLC0415
+
     out = console()
     several = len({row["build"] for row in rows}) > 1
     for row in rows:
-        stake = f"  {duration(row['at_stake_ms'])} at stake" if row["at_stake_ms"] is not None else ""
+        told = stake_text(row["at_stake_low_ms"], row["at_stake_ms"], row["at_stake_high_ms"])
+        stake = f"  {told} at stake" if told else ""
         stake = f"{stake}  {seconds(row['at_stake_s'])} of build time" if row["at_stake_s"] is not None else stake
         style = _SEVERITY_STYLES.get(row["severity"], "")
         place = f"build {row['build']}: " if several else ""

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from trtlens.engine.inference_timing import Timing, read_timing
-from trtlens.engine.kernel_times import KERNELS
+from trtlens.engine.kernel_times import KERNELS, KernelTimes, read_kernel_times
 from trtlens.engine.reformat_causes import Reformat, ReformatReader
 from trtlens.explain.subject import Build, Subject
+from trtlens.findings.estimates import Part
 from trtlens.findings.stakes import KERNEL_TRACE, LAYER_PROFILER, TUNER, Clock
 from trtlens.quantities import duration
 from trtlens.tables.arrays import of_build
@@ -101,13 +103,42 @@ class Engine:
 
     def costs(self, reformats: Iterable[Reformat]) -> list[float]:
         """Times of reformats by the engine's clock; those without one left out."""
-        own = (r.node.time_ms if self.is_profiled else r.cost_ms for r in reformats)
-        return [cost_ms for cost_ms in own if cost_ms is not None]
+        return [part.time_ms for part in self.reformat_parts(reformats)]
 
-    def saving(self, node: Node, chosen_ms: float, other_ms: float) -> float | None:
-        """Time that a layer would save, by the engine's clock, with another tactic that the tuner timed."""
+    def reformat_parts(self, reformats: Iterable[Reformat]) -> list[Part]:
+        """What reformats take by the engine's clock; those without a time left out."""
+        own = ((r.node, r.node.time_ms if self.is_profiled else r.cost_ms) for r in reformats)
+        return [self._part(node, cost_ms) for node, cost_ms in own if cost_ms is not None]
+
+    def parts(self, nodes: Iterable[Node]) -> list[Part]:
+        """What layers take by the engine's clock, with the gaps before their kernels; layers without a time left out."""
+        known = ((node, self.known(node)) for node in nodes)
+        return [self._part(node, time_ms) for node, time_ms in known if time_ms is not None]
+
+    def saved(self, node: Node, chosen_ms: float, other_ms: float) -> list[Part]:
+        """What a layer would save with another tactic that the tuner timed; nothing where that is not known."""
         time_ms = self.known(node)
-        return None if time_ms is None or not chosen_ms else time_ms * (chosen_ms - other_ms) / chosen_ms
+        return [] if time_ms is None or not chosen_ms else [Part(time_ms, (chosen_ms - other_ms) / chosen_ms)]
+
+    def _part(self, node: Node, time_ms: float) -> Part:
+        return Part(time_ms, 1.0, self._gaps.get(node.index, 0.0) if self._gaps else None)
+
+    @cached_property
+    def _gaps(self) -> dict[int, float]:
+        """Gaps before the kernels of each layer, by its index: those of the trace, of which an inference that was timed may have less.
+
+        Nothing where the trace does not tell where they are.
+        """
+        gaps = [(one.layer_index, max(one.gap_ms, 0.0)) for one in self.ran if one.gap_ms is not None]
+        traced, clock = sum(gap for _, gap in gaps), self.clock
+        if not traced or clock.inference_ms is None or clock.busy_ms is None:
+            return {}
+        left = min(max(clock.inference_ms - clock.busy_ms, 0.0) / traced, 1.0)
+        found: dict[int, float] = defaultdict(float)
+        for index, gap in gaps:
+            if index is not None:
+                found[index] += left * gap
+        return dict(found)
 
     @cached_property
     def is_profiled(self) -> bool:
@@ -140,8 +171,25 @@ class Engine:
     @cached_property
     def clock(self) -> Clock:
         """Where the layers' times come from, what they add up to, and what an inference takes."""
-        clock = TUNER if not self.is_profiled else KERNEL_TRACE if self.is_traced else LAYER_PROFILER
-        return Clock(clock, self.total_ms, self.timing.inference_ms)
+        timing, traced = self.timing, self._traced
+        if traced is None:
+            source, layers = LAYER_PROFILER if self.is_profiled else TUNER, len(self.launched)
+            return Clock(source, self.total_ms, timing.inference_ms, layers, waits=bool(timing.waits))
+        whole_ms = traced.traced_ms if timing.inference_ms is None else timing.inference_ms
+        busy_ms = traced.kernels_ms - (traced.overlap_ms or 0.0)
+        layers = len(traced.launches) + self._untimed
+        return Clock(KERNEL_TRACE, self.total_ms, whole_ms, layers, busy_ms, bool(timing.waits))
+
+    @cached_property
+    def _traced(self) -> KernelTimes | None:
+        """The trace that the layers' times are from."""
+        return read_kernel_times(self.run, self.number) if self.is_traced else None
+
+    @property
+    def _untimed(self) -> int:
+        """Layers that launch something which the trace does not time."""
+        works = [node for node in self.graph.nodes.values() if node.type not in NO_WORK]
+        return sum(node.time_ms is None for node in works)
 
     @property
     def is_captured(self) -> bool:

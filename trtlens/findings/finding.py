@@ -31,8 +31,10 @@ COLUMNS = declare(
     code | text | | what was found, see docs/findings.md
     severity | text | | high, medium or low
     title | text | | what was found, in one line
-    at_stake_ms | float | ms | time of one inference that is at stake, never more than an inference takes; null where it is not known
-    at_stake_from | text | | what that time is based on, or why it is not known; null for findings that are not about time
+    at_stake_ms | float | ms | time that one inference is likely to gain, never more than it takes; null where no record says it
+    at_stake_low_ms | float | ms | the least that it gains; null where nothing is known
+    at_stake_high_ms | float | ms | the most; null where nothing is known, and where more comes on top that has no time: then the others are "at least"
+    at_stake_from | text | | how these times were got, or why they are not known; null for findings that are not about time
     at_stake_s | float | s | build time that is at stake; null for findings about the engine
     text | text | | what was found, with its numbers
     evidence | texts | | the evidence, one text each, with the line of the log if it comes from one
@@ -83,7 +85,7 @@ class Finding:
 
     @property
     def at_stake_ms(self) -> float | None:
-        """Time of one inference that is at stake, None where it is not known."""
+        """Time that one inference is likely to gain, None where it is not known."""
         return None if self.stake is None else self.stake.time_ms
 
     def lines(self) -> list[int]:
@@ -167,6 +169,8 @@ def findings_table(found: Sequence[Found]) -> pa.Table:
         "build": [one.build for one in ordered], "code": [one.rule.code for one in ordered],
         "severity": [f.severity for f in rows], "title": [f.title for f in rows],
         "at_stake_ms": [f.at_stake_ms for f in rows],
+        "at_stake_low_ms": [f.stake.low_ms if f.stake is not None else None for f in rows],
+        "at_stake_high_ms": [f.stake.high_ms if f.stake is not None else None for f in rows],
         "at_stake_from": [f.stake.basis if f.stake is not None else None for f in rows],
         "at_stake_s": [f.at_stake_s for f in rows], "text": [f.text for f in rows],
         "evidence": [[str(row) for row in f.evidence] for f in rows], "lines": [f.lines() for f in rows],
@@ -176,5 +180,6 @@ def findings_table(found: Sequence[Found]) -> pa.Table:
 
 
 def _place(found: Found) -> tuple[Any, ...]:
-    severity, stake_ms = SEVERITIES.index(found.finding.severity), found.finding.at_stake_ms or 0.0
-    return found.build, not found.rule.leads, severity, -stake_ms, found.rule.code
+    severity, stake = SEVERITIES.index(found.finding.severity), found.finding.stake
+    most = (0.0, 0.0) if stake is None else (stake.time_ms or 0.0, stake.high_ms or 0.0)
+    return found.build, not found.rule.leads, severity, -most[0], -most[1], found.rule.code

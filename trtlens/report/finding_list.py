@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 from trtlens.findings import find_across
 from trtlens.findings.finding import SEVERITIES, findings_table
 from trtlens.findings.rules import FINDINGS
-from trtlens.quantities import duration, seconds
+from trtlens.findings.stakes import stake_text
+from trtlens.quantities import seconds
 from trtlens.report.overview import text
 from trtlens.views import VIEWS
 
@@ -39,26 +40,30 @@ def findings(subjects: Sequence[Subject]) -> str:
     return "".join(shown)
 
 
-def _costs(row: dict[str, Any]) -> tuple[float, int, float]:
-    return -(row["at_stake_ms"] or 0.0), SEVERITIES.index(row["severity"]), -(row["at_stake_s"] or 0.0)
+def _costs(row: dict[str, Any]) -> tuple[float, float, int, float]:
+    return (
+        -(row["at_stake_ms"] or 0.0),
+        -(row["at_stake_high_ms"] or 0.0),
+        SEVERITIES.index(row["severity"]),
+        -(row["at_stake_s"] or 0.0),
+    )
 
 
 def _finding(anchor: str, place: int, row: dict[str, Any], subjects: Sequence[Subject]) -> str:
-    stake = row["at_stake_ms"], row["at_stake_s"]
-    cost = (
-        duration(stake[0]) if stake[0] is not None else f"{seconds(stake[1])} of build" if stake[1] is not None else ""
-    )
-    basis = f"time at stake: {row['at_stake_from']}" if row["at_stake_from"] else "time at stake"
+    stake = stake_text(row["at_stake_low_ms"], row["at_stake_ms"], row["at_stake_high_ms"])
+    build_s = row["at_stake_s"]
+    cost = f"{seconds(build_s)} of build" if build_s is not None and not stake else stake
+    basis = row["at_stake_from"]
     run = f'<span class="of">{text(subjects[place].name)}</span>' if len(subjects) > 1 else ""
     head = (
         f'<span class="badge {text(row["severity"])}">{text(row["severity"])}</span><span class="what">{text(row["title"])}</span>'
-        f'{run}<span class="cost" title="{text(basis)}">{text(cost)}</span>'
+        f'{run}<span class="cost">{text(cost)}</span>'
     )
     evidence = "".join(f"<li>{text(one)}</li>" for one in row["evidence"] or ())
     confidence = f' <span class="muted">Confidence: {text(row["confidence"])}.</span>' if row["confidence"] else ""
     body = (
         f"<p>{text(row['text'])}{confidence}</p>" + (f"<h4>Evidence</h4><ul>{evidence}</ul>" if evidence else "")
-        + _layers(place, row["layers"] or (), subjects[place])
+        + (f"<h4>At stake</h4><p>{text(basis)}.</p>" if basis else "") + _layers(place, row["layers"] or (), subjects[place])
         + (f"<h4>Next</h4><p>{text(row['next_check'])}</p>" if row["next_check"] else "")
     )  # fmt: skip
     return f'<details class="finding" id="{text(anchor)}"><summary>{head}</summary><div>{body}</div></details>'

@@ -53,7 +53,7 @@ def finding(engine: Engine) -> Finding | None:
     return Finding(
         "medium" if heavy else "low", f"channel counts keep {counted(len(found), 'layer', 'layers')} off tensor cores", text,
         tuple(evidence), "medium" if sure else "low", "pad the channels in the model to the next multiple, and measure",
-        stake=engine.clock.stake(spent), layers=tuple(node.name for node, _, _ in found),
+        stake=engine.clock.stake(engine.parts(node for node, _, _ in found)), layers=tuple(node.name for node, _, _ in found),
     )  # fmt: skip
 
 
@@ -82,7 +82,7 @@ FINDING = BuildRule(
         "nor if another layer of the engine runs on tensor cores with such channels. Confidence is low if a layer has no tuning record of "
         "its own, because it is then not known which kernels were timed."
     ),
-    stake="The layers' time.",
+    stake="At most the layers' time: what they would take on tensor cores is in no record.",
     next_check="Pad the channels in the model, and measure.",
     needs="The engine's layers with their shapes.",
 )

@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from trtlens.explain.tensor_cores import missed_tensor_core
+from trtlens.findings.estimates import spent_ms
 from trtlens.findings.finding import SHOWN, BuildRule, Evidence, Finding
+from trtlens.findings.stakes import FASTER
 from trtlens.quantities import duration, durations, tactic_text
 from trtlens.tuning.wording import combination_text, counted
 
@@ -24,16 +26,15 @@ def finding(engine: Engine) -> Finding | None:
     if not missed:
         return None
     missed.sort(key=lambda one: -one.saved_ms)
-    savings = [engine.saving(one.subject.node, one.chosen_ms, one.in_all_ms) for one in missed]
-    known = [saving for saving in savings if saving is not None]
-    stake = engine.clock.stake(sum(known) if known else None)
+    savings = [part for one in missed for part in engine.saved(one.subject.node, one.chosen_ms, one.in_all_ms)]
+    stake = engine.clock.stake(savings, FASTER)
     text = (
         f"{counted(len(missed), 'layer runs', 'layers run')} on CUDA cores although the tuner timed a faster tensor core kernel; "
         f"the potential saving by the tuner's times is {duration(sum(one.saved_ms for one in missed))}{_net(missed)}. Layers whose reformats "
         "around such a kernel cost more than it saves are left out."
     )
     total = engine.total_ms
-    severity = "high" if known and total is not None and sum(known) >= _WORTH_SHARE * total else "low"
+    severity = "high" if savings and total is not None and spent_ms(savings) >= _WORTH_SHARE * total else "low"
     return Finding(
         severity, counted(len(missed), "layer runs on CUDA cores although tensor cores were faster", "layers run on CUDA cores although tensor cores were faster"), text,
         tuple(_row(one) for one in missed[:SHOWN]), "medium", "run trtlens why LAYER for each of these layers; the formats of neighbouring layers decide",

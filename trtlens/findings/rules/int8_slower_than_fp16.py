@@ -9,8 +9,10 @@ from trtlens.comparison.headlines import part_text
 from trtlens.comparison.inference_headlines import clock_of, tell_accounting, tell_inference, verdict_text
 from trtlens.comparison.times import SLOWER, UNSAMPLED_SHARE
 from trtlens.engine.kernel_times import KERNELS
+from trtlens.findings.estimates import Part
 from trtlens.findings.finding import Evidence, Finding, PairRule
 from trtlens.findings.pairs import same_tactics
+from trtlens.findings.stakes import FASTER
 from trtlens.quantities import duration, signed_duration
 
 if TYPE_CHECKING:
@@ -85,7 +87,7 @@ def _told(comparison: Comparison) -> list[str]:
 def _stake(pair: Pair, comparison: Comparison) -> Stake:
     base_ms, run_ms = _times(comparison)
     if comparison.inferences[1] is None:
-        return pair.engine.clock.stake(run_ms - base_ms)
+        return pair.engine.clock.stake([Part(run_ms - base_ms)], FASTER)
     return pair.engine.clock.stake_beyond(base_ms, pair.other_name)
 
 

@@ -5,12 +5,15 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from trtlens.findings.estimates import spent_ms
 from trtlens.findings.finding import SHOWN, BuildRule, Evidence, Finding, message_evidence
+from trtlens.findings.stakes import FASTER, HALVED
 from trtlens.quantities import duration
 from trtlens.tuning.wording import counted
 
 if TYPE_CHECKING:
     from trtlens.findings.engine import Engine
+    from trtlens.findings.estimates import Part
     from trtlens.findings.pairs import Pair, TunedRegion
 
 _WORTH_SHARE = 0.05
@@ -44,7 +47,7 @@ def finding(engine: Engine) -> Finding | None:
     return Finding(
         _severity(engine, in_fp32), "INT8 was enabled without FP16", text, tuple(evidence), "high",
         "build with both (--int8 --fp16, or --best), and compare: trtlens findings NEW --against OLD",
-        stake=engine.clock.stake(in_fp32), layers=tuple(t.node.name for t in slow),
+        stake=engine.clock.stake(engine.parts(t.node for t in slow), HALVED), layers=tuple(t.node.name for t in slow),
     )  # fmt: skip
 
 
@@ -68,17 +71,16 @@ def _beside(found: Finding, pair: Pair) -> Finding:
         f"{pair.other_name} computes {counted(len(halves), 'part', 'parts')} of the model in FP16: by the two tuners' times {len(faster)} of "
         f"them are faster there, by {duration(sum(region.loss_ms for region in faster))} together (reformats between the precisions not counted)"
     )
-    saved = sum(_saved(pair.engine, region) for region in faster)
-    saving = pair.engine.clock.stake(saved or None)
-    stake = saving if (saving.time_ms or 0.0) > (found.at_stake_ms or 0.0) else found.stake
-    severity = max(found.severity, _severity(pair.engine, saved), key=("low", "medium", "high").index)
+    saved = [part for region in faster for part in _saved(pair.engine, region)]
+    saving = pair.engine.clock.stake(saved, FASTER)
+    stake = found.stake if saving.time_ms is None else saving
+    severity = max(found.severity, _severity(pair.engine, spent_ms(saved)), key=("low", "medium", "high").index)
     return replace(found, evidence=(*found.evidence, Evidence(text)), stake=stake, severity=severity)
 
 
-def _saved(engine: Engine, region: TunedRegion) -> float:
+def _saved(engine: Engine, region: TunedRegion) -> list[Part]:
     """What the region's layers would take less by the engine's clock, in proportion to the tuners' times."""
-    known = [time_ms for node in region.nodes if (time_ms := engine.known(node)) is not None]
-    return sum(known) * region.loss_ms / region.here_ms if region.here_ms else 0.0
+    return [part for node in region.nodes for part in engine.saved(node, region.here_ms, region.there_ms)]
 
 
 FINDING = BuildRule(
@@ -92,7 +94,7 @@ FINDING = BuildRule(
         "layer without an INT8 kernel, or whose INT8 kernel is slower, then falls back to FP32. Not reported for strongly typed networks, "
         "whose own types are used."
     ),
-    stake="The time of the layers that compute in FP32.",
+    stake="At most the time of the layers that compute in FP32; half of it is likely, because FP16 has half the bytes.",
     second_run="If that run allows FP16, the part of this time that FP16 saves by its tuner's measurements.",
     next_check="Build with both (`--int8 --fp16`, or `--best`).",
     needs="The options of the build: trtexec's, `run.json`, or the tuner's record.",

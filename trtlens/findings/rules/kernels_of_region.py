@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from trtlens.engine.kernels_run import by_kernel
 from trtlens.explain.kernels import group_text
+from trtlens.findings.estimates import Part
 from trtlens.findings.finding import SHOWN, BuildRule, Evidence, Finding
 from trtlens.quantities import duration
 
@@ -33,7 +34,7 @@ def finding(engine: Engine) -> Finding | None:
     return Finding(
         "medium" if older else "low", f"one kernel takes {share:.0f} % of a Myelin region", _text(region, time_ms, groups, engine),
         tuple(Evidence(group_text(group, time_ms)) for group in groups[:SHOWN]), "high", _advice(older=older),
-        stake=engine.clock.stake(groups[0].time_ms), layers=(region.name,),
+        stake=engine.clock.stake([Part(groups[0].time_ms)]), layers=(region.name,),
     )  # fmt: skip
 
 

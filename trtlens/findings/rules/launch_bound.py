@@ -13,7 +13,9 @@ if TYPE_CHECKING:
     from trtlens.findings.engine import Engine
 
 _BOUND_SHARE = 0.3
-_UNTIMED = Stake(None, "not known: no inference was timed from a CUDA graph, which would show the cost of the waiting")
+_UNTIMED = Stake(
+    None, "not known: the run has neither a time of inferences from a CUDA graph nor a trace of their kernels"
+)
 _PROFILED_ALONE = Stake(
     None, "not known: no inference was timed as a whole, and profiling itself makes every launch longer"
 )
@@ -28,8 +30,14 @@ def finding(engine: Engine) -> Finding | None:
         return None
     return Finding(
         "high", "the GPU waits for the host to launch kernels", _waiting(timing, len(engine.launched)),
-        tuple(_of_waiting(timing)), "high", _without_waiting(timing), stake=_UNTIMED,
+        tuple(_of_waiting(timing)), "high", _without_waiting(timing), stake=_at_stake(engine),
     )  # fmt: skip
+
+
+def _at_stake(engine: Engine) -> Stake:
+    """What a CUDA graph gains; of an inference that was timed from one nothing is known."""
+    gained = None if engine.timing.cuda_graph else engine.clock.stake_of_waiting()
+    return _UNTIMED if gained is None else gained
 
 
 def _waiting(timing: Timing, launches: int) -> str:
@@ -104,7 +112,7 @@ FINDING = BuildRule(
         "the layers' time may be launch overhead. Profiling itself makes every launch longer, so only whole inferences give proof. Times of "
         "traced kernels hold no launches: nothing is concluded from them."
     ),
-    stake="Not known: the time without the waiting is measured only by timing from a CUDA graph.",
+    stake="Where kernels were traced, what an inference takes beyond them and beyond the gaps of a CUDA graph; else not known.",
     next_check="Use a CUDA graph, or a larger batch.",
     needs="Samples of whole inferences with their enqueue times, or trtexec's warning; else a profile of the layers.",
 )

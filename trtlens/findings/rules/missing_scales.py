@@ -55,7 +55,7 @@ def finding(engine: Engine) -> Finding | None:
         "high" if times else "medium" if nodes or not engine.graph.nodes else "low", f"no INT8 scale for {what}", text,
         tuple(evidence), "high",
         "calibrate, set a dynamic range for each of these tensors, or quantize the model with Q/DQ nodes around them",
-        stake=engine.clock.stake(sum(times.values()) if times else None), layers=tuple(node.name for node in ranked),
+        stake=engine.clock.stake(engine.parts(nodes)), layers=tuple(node.name for node in ranked),
     )  # fmt: skip
 
 
@@ -79,7 +79,7 @@ FINDING = BuildRule(
         "Tensors have no INT8 scale, so layers that read or write them cannot run in INT8. Tensors that were given a range after all, and "
         "integer tensors, are left out."
     ),
-    stake="The time of the layers that read or write them and compute in another type; layers of unknown precision are not counted.",
+    stake="At most the time of the layers that read or write them and compute in another type; layers of unknown precision are not counted.",
     next_check="Calibrate, or give these tensors a dynamic range.",
     needs="The builder's messages; which layers are at the tensors, from the engine's layers.",
 )

@@ -43,7 +43,7 @@ def finding(engine: Engine) -> Finding | None:
     text = f"{largest.name}{part}; the log does not say which kernels run inside, or in which precision."
     return Finding(
         "medium", "one Myelin region hides what runs inside it", text, tuple(evidence), "high", _advice(engine),
-        stake=engine.clock.stake(time_ms), layers=tuple(node.name for node in hidden),
+        stake=engine.clock.stake(engine.parts([largest])), layers=tuple(node.name for node in hidden),
     )  # fmt: skip
 
 
@@ -74,7 +74,7 @@ FINDING = BuildRule(
         "One Myelin region takes a quarter of the known time or more (or, where no times are known, is nearly the whole engine), and the "
         "log lists it as one layer. A region whose kernels were traced hides nothing."
     ),
-    stake="The region's time.",
+    stake="At most the region's time.",
     next_check=(
         "Rebuild with detailed profiling verbosity, which lists the region's kernels from TensorRT 9 on; a trace of its kernels if the "
         "engine was built that way already."

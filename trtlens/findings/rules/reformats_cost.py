@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from trtlens.engine.reformat_causes import ADVICE
 from trtlens.findings.engine import WORTH_SHARE
 from trtlens.findings.finding import SHOWN, BuildRule, Evidence, Finding, reformat_evidence
+from trtlens.findings.stakes import AVOIDED
 from trtlens.quantities import duration
 from trtlens.tuning.wording import counted
 
@@ -43,7 +44,7 @@ def finding(engine: Engine) -> Finding | None:
         engine.severity(cost), f"reformats take {100 * cost / engine.total_ms:.0f} % of the layers' time", text,
         tuple(evidence), "high",
         "see the causes with trtlens show reformats and trtlens show reformat_causes; follow the advice for the costliest cause first",
-        stake=engine.clock.stake(cost), layers=tuple(r.node.name for r in found),
+        stake=engine.clock.stake(engine.reformat_parts(found), AVOIDED), layers=tuple(r.node.name for r in found),
     )  # fmt: skip
 
 
@@ -65,7 +66,7 @@ FINDING = BuildRule(
         "Reformats other than those of constants take 3 % of the time or more. The evidence names the costliest causes with what to do "
         "about each (why.md lists them) and the costliest reformats."
     ),
-    stake="The reformats' time.",
+    stake="At most the reformats' time: what the layers around them would take without is in no record.",
     next_check="`trtlens show reformats` and `trtlens show reformat_causes`; the advice of the costliest cause first.",
     needs="The engine's layers with times, the profile's or the tuner's.",
 )

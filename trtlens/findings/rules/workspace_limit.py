@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from trtlens.findings.finding import SHOWN, BuildRule, Evidence, Finding, message_evidence
-from trtlens.findings.stakes import Stake
+from trtlens.findings.stakes import FASTER, Stake
 from trtlens.quantities import byte_size, duration, tactic_text
 from trtlens.tuning.queries import best
 from trtlens.tuning.wording import counted
@@ -14,6 +14,7 @@ from trtlens.tuning.wording import counted
 if TYPE_CHECKING:
     from trtlens.explain.subject import Subject
     from trtlens.findings.engine import Engine
+    from trtlens.findings.estimates import Part
     from trtlens.findings.pairs import Pair
     from trtlens.tuning.queries import Candidate
 
@@ -86,14 +87,14 @@ def _beside(found: Finding, pair: Pair) -> Finding:
         f"{pair.other_name} timed tactics that were skipped here: "
         f"{duration(sum(gains.values()))} less in {counted(sum(gain > 0 for gain in gains.values()), 'layer', 'layers')} by its tuner's times"
     )
-    savings = [_saving(engine, own[layer], gain) for layer, gain in gains.items()]
-    stake = engine.clock.stake(sum(savings))
+    savings = [part for layer, gain in gains.items() for part in _saved(engine, own[layer], gain)]
+    stake = engine.clock.stake(savings, FASTER)
     return replace(found, evidence=(*found.evidence, Evidence(text)), stake=stake)
 
 
-def _saving(engine: Engine, subject: Subject, gain_ms: float) -> float:
+def _saved(engine: Engine, subject: Subject, gain_ms: float) -> list[Part]:
     chosen_ms = (subject.chosen.time_ms if subject.chosen is not None else None) or 0.0
-    return engine.saving(subject.node, chosen_ms, chosen_ms - gain_ms) or 0.0
+    return engine.saved(subject.node, chosen_ms, chosen_ms - gain_ms)
 
 
 FINDING = BuildRule(
