@@ -16,7 +16,7 @@ from tests.accuracy.conftest import DUMPS, MODELS, f32, needs_runtime, save_npz
 from tests.conftest import FIXTURES
 from trtlens.accuracy.summary import classic_table
 from trtlens.cli import main
-from trtlens.commands.dump import parse_size
+from trtlens.commands.flags import parse_size
 from trtlens.errors import TrtlensError
 from trtlens.runs.run import open_run
 
@@ -274,14 +274,14 @@ def test_wrong_usage_is_one_line_and_exit_code_two(
 )
 def test_sizes_are_read(text: str, size: int) -> None:
     """Sizes in binary units, with or without a unit."""
-    assert parse_size(text) == size
+    assert parse_size(text, "max-memory") == size
 
 
 @pytest.mark.parametrize("text", ["", "0", "-1G", "1X", "G", "1e9", "9" * 20])
 def test_what_is_no_size_is_refused(text: str) -> None:
     """Nothing, zero, negative and unknown units are no size."""
     with pytest.raises(TrtlensError, match="not a size"):
-        parse_size(text)
+        parse_size(text, "max-memory")
 
 
 def test_names_cannot_act_on_a_terminal(typed: Typed, tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trtlens.capture.build_options import BuildOptions, parse_options
+from trtlens.capture.build_options import BuildOptions, option_name, parse_options
 from trtlens.capture.spelling import (
     IoFormat,
     parse_io_formats,
@@ -19,6 +19,7 @@ from trtlens.capture.spelling import (
     parse_shapes,
     parse_tactic_sources,
 )
+from trtlens.commands.flags import BUILD_FLAGS, build_values
 from trtlens.errors import TrtlensError
 
 NAMES = st.text(st.characters(codec="utf-8", exclude_characters="',"), min_size=1).filter(
@@ -135,6 +136,14 @@ def test_contradictions_are_refused(flags: dict[str, object], words: str) -> Non
     """What no TensorRT could build is refused as the options are made."""
     with pytest.raises(TrtlensError, match=words):
         parse_options(flags)
+
+
+def test_every_build_flag_of_a_command_is_an_option() -> None:
+    """What the command line hands on is understood, a zero included; switches that are off and texts not given are left out."""
+    for flag in BUILD_FLAGS:
+        assert option_name(flag.parameter) in BuildOptions.__dataclass_fields__ or flag.name.startswith("calib-")
+    assert build_values({"max_aux_streams": 0, "fp16": False, "plugins": [], "calib": None}) == {"max_aux_streams": 0}
+    assert parse_options({"input_ioformats": "fp16:chw"}).input_io_formats == (IoFormat("fp16", ("chw",)),)
 
 
 def test_given_options_are_json() -> None:

@@ -15,7 +15,7 @@ from typing import Any
 
 from tests.doubles.tensorrt_players import HostMemory, Player, Registry, Severities
 
-_PRECISION_FLAGS = {"FP16", "BF16", "INT8", "FP8"}
+_PRECISION_FLAGS = {"FP16", "BF16", "INT8", "FP8", "INT4"}
 DEFAULT_SOURCES = 0b11000
 
 
@@ -64,6 +64,14 @@ class IBuilderConfig(Player):
     builder_optimization_level = Setting()
     max_aux_streams = Setting()
     hardware_compatibility_level = Setting()
+    avg_timing_iterations = Setting()
+    min_timing_iterations = Setting()
+    max_num_tactics = Setting()
+    l2_limit_for_tiling = Setting()
+    tiling_optimization_level = Setting()
+    default_device_type = Setting()
+    DLA_core = Setting()
+    plugins_to_serialize = Setting()
     progress_monitor = Held()
     int8_calibrator = Held()
 
@@ -82,6 +90,9 @@ class IBuilderConfig(Player):
 
     def set_memory_pool_limit(self, pool: Any, pool_size: int) -> None:
         self._script.note("set_memory_pool_limit", (pool.name, pool_size))
+
+    def set_preview_feature(self, feature: Any, enable: bool) -> None:
+        self._script.note("set_preview_feature", (feature.name, enable))
 
     def get_tactic_sources(self) -> int:
         return DEFAULT_SOURCES
@@ -111,6 +122,8 @@ class IBuilderConfig(Player):
 
 
 class Builder(Player):
+    num_DLA_cores = 1  # noqa: N815  TensorRT's name
+
     def __init__(self, logger: Any) -> None:
         assert logger._initialised
         self._script.loggers.append(logger)

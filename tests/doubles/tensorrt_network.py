@@ -164,6 +164,12 @@ class OnnxParser(Player):
         self._network, self._logger = network, logger
         self.num_errors = 0
 
+    def set_flag(self, flag: Any) -> None:
+        self._script.note("parser.set_flag", flag.name)
+
+    def clear_flag(self, flag: Any) -> None:
+        self._script.note("parser.clear_flag", flag.name)
+
     def parse_from_file(self, model: str) -> bool:
         import onnx
 

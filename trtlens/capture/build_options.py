@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from trtlens.capture.spelling import (
     HARDWARE_LEVELS,
+    PROFILING_VERBOSITIES,
     IoFormat,
     Shape,
     parse_io_formats,
@@ -17,6 +18,7 @@ from trtlens.capture.spelling import (
     parse_layer_precisions,
     parse_memory_pools,
     parse_paths,
+    parse_preview_features,
     parse_shapes,
     parse_sparsity,
     parse_tactic_sources,
@@ -28,16 +30,16 @@ from trtlens.errors import TrtlensError
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-__all__ = ["BuildOptions", "IoFormat", "Shape", "parse_options"]
+__all__ = ["BuildOptions", "IoFormat", "Shape", "option_name", "parse_options"]
 
 Constraints = Literal["none", "obey", "prefer"]
 
 
 @dataclass(frozen=True, slots=True)
 class BuildOptions:
-    """Everything that decides what is built; the defaults are TensorRT's own.
+    """Everything that decides what is built; the defaults are TensorRT's own, but for `profiling_verbosity`.
 
-    Shapes are by input name; `memory_pools` is in bytes; `layer_precision` maps a pattern over layer names, ONNX node
+    Switches and numbers are named as trtexec's flags. Shapes are by input name; `memory_pools` is in bytes; `layer_precision` maps a pattern over layer names, ONNX node
     names or ONNX operator types to a type. `int8_ranges="dummy"` gives every tensor the range that trtexec makes up:
     such an engine is good for timing alone.
     """
@@ -46,6 +48,7 @@ class BuildOptions:
     bf16: bool = False
     int8: bool = False
     fp8: bool = False
+    int4: bool = False
     best: bool = False
     no_tf32: bool = False
     strongly_typed: bool = False
@@ -72,6 +75,32 @@ class BuildOptions:
     input_io_formats: tuple[IoFormat, ...] = ()
     output_io_formats: tuple[IoFormat, ...] = ()
     max_aux_streams: int | None = None
+    avg_timing: int | None = None
+    min_timing: int | None = None
+    max_tactics: int | None = None
+    l2_limit_for_tiling: int | None = None
+    tiling_optimization_level: int | None = None
+    profiling_verbosity: str = "detailed"
+    refit: bool = False
+    direct_io: bool = False
+    exclude_lean_runtime: bool = False
+    heuristic: bool = False
+    no_builder_cache: bool = False
+    no_compilation_cache: bool = False
+    error_on_timing_cache_miss: bool = False
+    allow_weight_streaming: bool = False
+    monitor_memory: bool = False
+    restricted: bool = False
+    distributive_independence: bool = False
+    use_dla_core: int | None = None
+    allow_gpu_fallback: bool = False
+    preview: tuple[str, ...] = ()
+    plugin_instance_norm: bool = False
+    enable_plugin_override: bool = False
+    uint8_asymmetric_quantization_dla: bool = False
+    report_capability_dla: bool = False
+    adjust_for_dla: bool = False
+    set_plugins_to_serialize: tuple[Path, ...] = ()
 
     def __post_init__(self) -> None:
         """Refuse what no TensorRT could build, before anything is started."""
@@ -120,7 +149,7 @@ def parse_options(flags: Mapping[str, Any]) -> BuildOptions:
     known = {option.name for option in fields(BuildOptions)}
     values: dict[str, Any] = {}
     for flag, value in flags.items():
-        name = _option_name(flag)
+        name = option_name(flag)
         if name not in known:
             raise TrtlensError(f"unknown build option --{flag}")
         if value is not None:
@@ -139,19 +168,19 @@ def _read_value(name: str, value: object) -> object:
 
 _ALIASES = {
     "mem_pool_size": "memory_pools",
-    "input_i_o_formats": "input_io_formats",
-    "output_i_o_formats": "output_io_formats",
+    "input_ioformats": "input_io_formats",
+    "output_ioformats": "output_io_formats",
     "static_plugins": "plugins",
     "dynamic_plugins": "plugins",
+    "use_dlacore": "use_dla_core",
+    "allow_gpufallback": "allow_gpu_fallback",
 }
 
 
-def _option_name(flag: str) -> str:
-    text = flag.lstrip("-")
-    if text.lower() == "notf32":
-        return "no_tf32"
-    snake = re.sub(r"(?<!^)(?=[A-Z])", "_", text) if "_" not in text else text
-    snake = snake.replace("-", "_").lower()
+def option_name(flag: str) -> str:
+    """The option that a flag sets, by trtexec's name, in kebab case or as it is."""
+    text = flag.lstrip("-").replace("-", "_")
+    snake = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", text).lower()
     return _ALIASES.get(snake, snake)
 
 
@@ -178,4 +207,13 @@ _PARSERS: dict[str, Callable[[str], object]] = {
     "input_io_formats": parse_io_formats,
     "output_io_formats": lambda text: parse_io_formats(text, "outputIOFormats"),
     "max_aux_streams": parser_of_integer("maxAuxStreams"),
+    "avg_timing": parser_of_integer("avgTiming"),
+    "min_timing": parser_of_integer("minTiming"),
+    "max_tactics": parser_of_integer("maxTactics"),
+    "l2_limit_for_tiling": parser_of_integer("l2LimitForTiling"),
+    "tiling_optimization_level": parser_of_integer("tilingOptimizationLevel"),
+    "profiling_verbosity": parser_of_choice("profilingVerbosity", PROFILING_VERBOSITIES),
+    "use_dla_core": parser_of_integer("useDLACore"),
+    "preview": parse_preview_features,
+    "set_plugins_to_serialize": parse_paths,
 }

@@ -27,6 +27,15 @@ _VECTOR_FORMATS = ("chw2", "chw4", "chw16", "chw32", "cdhw32", "hwc8", "hwc16", 
 FORMATS = _LINEAR_FORMATS + _VECTOR_FORMATS
 MEMORY_POOLS = ("workspace", "dlaSRAM", "dlaLocalDRAM", "dlaGlobalDRAM", "tacticSharedMem")
 HARDWARE_LEVELS = ("none", "ampere+", "sameComputeCapability")
+PROFILING_VERBOSITIES = ("layer_names_only", "detailed", "none")
+PREVIEW_FEATURES = {
+    "fasterDynamicShapes0805": "FASTER_DYNAMIC_SHAPES_0805",
+    "disableExternalTacticSourcesForCore0805": "DISABLE_EXTERNAL_TACTIC_SOURCES_FOR_CORE_0805",
+    "profileSharing0806": "PROFILE_SHARING_0806",
+    "aliasedPluginIO1003": "ALIASED_PLUGIN_IO_10_03",
+    "runtimeActivationResize": "RUNTIME_ACTIVATION_RESIZE_10_10",
+}
+"""The member of `PreviewFeature` that trtexec means by a name."""
 _UNIT_BYTES = {"B": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30}
 
 
@@ -103,6 +112,15 @@ def parse_tactic_sources(text: str) -> tuple[str, ...]:
     return sources
 
 
+def parse_preview_features(text: str) -> tuple[str, ...]:
+    """Names of preview features as trtexec spells them, each with the sign that switches it on or off."""
+    features = tuple(item.strip() for item in split_list(text))
+    for feature in features:
+        if feature[:1] not in ("+", "-") or feature[1:] not in PREVIEW_FEATURES:
+            raise TrtlensError(f"--preview: {feature!r} is not + or - and one of {', '.join(PREVIEW_FEATURES)}")
+    return features
+
+
 def parse_layer_precisions(text: str, flag: str = "layerPrecisions", separator: str = ":") -> dict[str, str]:
     """A type by layer name; a name may hold `*`."""
     return {name: _precision(value, flag) for name, value in split_pairs(text, flag, separator)}
@@ -147,7 +165,7 @@ def _precision(text: str, flag: str) -> str:
 
 def parser_of_choice(flag: str, choices: tuple[str, ...]) -> Callable[[str], str]:
     """A parser of one of these words, whatever its case and with or without `_`."""
-    by_lower = {choice.lower(): choice for choice in choices}
+    by_lower = {choice.lower().replace("_", ""): choice for choice in choices}
 
     def parse(text: str) -> str:
         found = by_lower.get(text.lower().replace("_", ""))

@@ -8,9 +8,19 @@ from typing import TYPE_CHECKING, Annotated, Any, Optional
 
 import typer
 
-from trtlens.commands.flags import BUILD_FLAGS, TIMING_FLAGS, build_values, recipe_of, with_flags
+from trtlens.commands.flags import (
+    BUILD_FLAGS,
+    EXPORT_FLAGS,
+    TIMING_FLAGS,
+    build_values,
+    parse_size,
+    recipe_of,
+    with_flags,
+)
 from trtlens.commands.progress import shown_progress
 from trtlens.commands.read import FormatOption, print_run
+from trtlens.commands.trtexec_files import asked_files, write_files
+from trtlens.commands.trtexec_line import TrtexecCommand
 from trtlens.errors import CaptureError, TrtlensError
 from trtlens.output import Format, print_table, visible, wrapped, write_table
 from trtlens.quantities import duration, number
@@ -28,7 +38,7 @@ _ADVICE_INDENT = 4
 
 def register(app: typer.Typer) -> None:
     """Add the commands to the application."""
-    app.command()(with_flags(profile, *BUILD_FLAGS, *TIMING_FLAGS))
+    app.command(cls=TrtexecCommand)(with_flags(profile, *BUILD_FLAGS, *TIMING_FLAGS, *EXPORT_FLAGS))
     app.command()(doctor)
 
 
@@ -53,21 +63,27 @@ def profile(
 ) -> None:
     """Build an engine with a verbose logger, time it and its layers, and keep the run."""
     from trtlens.capture.models.sweep import plan_engines  # noqa: PLC0415
+    from trtlens.runs.run import open_run  # noqa: PLC0415
 
     engines = plan_engines(model, shapes or [], batches)
+    files = asked_files(flags)
+    if files and len(engines) > 1:
+        raise TrtlensError(f"--{next(iter(files))} takes one engine, and {len(engines)} were asked for: profile one")
     out = out if out is not None else _free_folder(model)
     folders = [(engine, out / engine.label if engine.label else out) for engine in engines]
     for _, folder in folders:
         check_folder(folder, force=force)
     for engine, folder in folders:
-        _profile_one(model, folder, engine.shapes, flags, force=force, timed=not no_timing)
+        built = _profile_one(model, folder, engine.shapes, flags, force=force, timed=not no_timing)
+        for note in write_files(files, open_run(folder), built.engine_path, built.layers_path) if files else ():
+            sys.stderr.write(f"{visible(note)}\n")
     if len(folders) > 1:
         _print_sweep(folders)
 
 
 def _profile_one(
     model: Path, out: Path, shapes: str | None, flags: dict[str, Any], *, force: bool, timed: bool
-) -> None:
+) -> BuiltRun:
     from trtlens.capture.backends.backend import find_backend  # noqa: PLC0415
     from trtlens.capture.build_options import parse_options  # noqa: PLC0415
     from trtlens.capture.building.engine_build import build_run  # noqa: PLC0415
@@ -88,11 +104,13 @@ def _profile_one(
         raise error from None
     built.recorder.finish("done")
     _print_answer(built, result)
+    return built
 
 
 def _timing_options(flags: dict[str, Any]) -> TimingOptions:
     from trtlens.capture.timing.engine_session import TimingOptions  # noqa: PLC0415
 
+    budget = flags["weight_streaming_budget"]
     return TimingOptions(
         inputs=recipe_of(flags),
         warmup_ms=flags["warm_up"],
@@ -100,6 +118,9 @@ def _timing_options(flags: dict[str, Any]) -> TimingOptions:
         iterations=flags["iterations"],
         cuda_graph=flags["use_cuda_graph"],
         device=flags["device"],
+        dla_core=flags["use_dlacore"],
+        profile=flags["use_profile"],
+        weight_streaming_budget_bytes=None if budget is None else parse_size(budget, "weightStreamingBudget"),
         plugins=tuple(map(Path, flags["plugins"] or ())),
     )
 

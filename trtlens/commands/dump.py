@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import sys
 from enum import Enum
 from pathlib import Path  # noqa: TC003  typer reads it at run time
@@ -10,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Optional
 
 import typer
 
-from trtlens.commands.flags import BUILD_FLAGS, TIMING_FLAGS, Flag, build_values, recipe_of, with_flags
+from trtlens.commands.flags import BUILD_FLAGS, TIMING_FLAGS, Flag, build_values, parse_size, recipe_of, with_flags
 from trtlens.commands.progress import shown_progress
 from trtlens.commands.read import FormatOption  # noqa: TC001  typer reads it at run time
 from trtlens.errors import TrtlensError
@@ -42,9 +41,7 @@ _DUMP_FLAGS: tuple[Flag, ...] = (
     *BUILD_FLAGS,
     *(flag for flag in TIMING_FLAGS if flag.name in ("seed", "load-inputs", "input", "device")),
 )
-_SIZE = re.compile(r"(\d{1,9}(?:\.\d{1,3})?)\s?([KMGT]?)(?:i?B)?", re.IGNORECASE)
 _INTERRUPTED = 130
-_UNITS = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40}
 
 
 class Emulated(str, Enum):
@@ -92,15 +89,6 @@ def dump(
     _tell(recorder, out)
 
 
-def parse_size(text: str) -> int:
-    """Bytes of a size such as 512M or 4G; raises TrtlensError for what is none."""
-    match = _SIZE.fullmatch(text.strip())
-    size = int(float(match[1]) * _UNITS[match[2].upper()]) if match else 0
-    if size <= 0:
-        raise TrtlensError(f"--max-memory {text!r} is not a size such as 512M or 4G")
-    return size
-
-
 def _patterns(mark: str) -> tuple[LayerPattern, ...]:
     """What a name may fit; every tensor for the words, which speak of an engine."""
     return () if mark in (_BOUNDARIES, "all") else read_patterns(mark)
@@ -122,7 +110,7 @@ def _dump_on_cpu(model: Path, out: Path, flags: dict[str, Any], emulate: str | N
         options=options,
         shapes=options.shapes,
         recipe=recipe_of(flags),
-        plan=Plan(_patterns(flags["mark"]), parse_size(flags["max_memory"])),
+        plan=Plan(_patterns(flags["mark"]), parse_size(flags["max_memory"], "max-memory")),
         keep_quantization=flags["keep_quantization"],
     )
     return dump_run(model, out, request, force=flags["force"])
@@ -137,7 +125,7 @@ def _dump_in_tensorrt(model: Path, out: Path, flags: dict[str, Any]) -> Recorder
         recipe=recipe_of(flags),
         mark=flags["mark"],
         method=flags["method"],
-        max_memory_bytes=parse_size(flags["max_memory"]),
+        max_memory_bytes=parse_size(flags["max_memory"], "max-memory"),
         device=flags["device"],
     )
     try:

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import trtlens.capture.building.network as networks
-from trtlens.capture.building import configuration
+from trtlens.capture.building import configuration, settings
 from trtlens.capture.building import layer_precision as precision
 from trtlens.capture.building.inspection import inspect_engine, load_engine, require_gpu
 from trtlens.capture.building.layer_precision import converts_model
@@ -110,11 +110,12 @@ class Compilation:
             with self._stage("Converting the model", "convert_s"):
                 model = convert_model(self.model, self.options, self.recorder)
         builder = self._create_builder()
+        settings.check_dla(self.backend, builder, self.options)
         networks.load_plugins(self.backend, builder, self.logger, self.options.plugins)
         with self._stage("Parsing the model", "parse_s"):
             strongly_typed = precision.converts_model(self.backend, self.options)
             network = networks.create_network(self.backend, builder, strongly_typed=strongly_typed)
-            networks.parse_onnx(self.backend, network, self.logger, model)
+            networks.parse_onnx(self.backend, network, self.logger, model, self.options)
         self._compile(builder, network)
 
     def _create_builder(self) -> Any:
@@ -128,7 +129,7 @@ class Compilation:
 
     def _compile(self, builder: Any, network: Any) -> None:
         config = builder.create_builder_config()
-        configuration.configure(self.backend, config, self.options)
+        settings.configure(self.backend, config, self.options)
         networks.set_io_formats(self.backend, network, self.options.input_io_formats, self.options.output_io_formats)
         self.plan = configuration.plan_profile(network, self.options)
         self._note(*self.plan.notes)
@@ -211,9 +212,7 @@ class Compilation:
             return
         options = self.options
         try:
-            engine = load_engine(
-                self.backend, self.recorder.path(ENGINE), plugins=options.plugins, host_code=options.version_compatible
-            )
+            engine = load_engine(self.backend, self.recorder.path(ENGINE), options)
             self.recorder.write(LAYERS_JSON, inspect_engine(self.backend, engine, self.plan.run_shapes))
         except CaptureError as error:
             if is_engine(self.model):
@@ -259,7 +258,7 @@ def read_network(built: BuiltRun, model: Path) -> tuple[Any, Any]:
     builder = backend.trt.Builder(logger)
     networks.load_plugins(backend, builder, logger, built.options.plugins)
     network = networks.create_network(backend, builder, strongly_typed=converts_model(backend, built.options))
-    networks.parse_onnx(backend, network, logger, converted if converted.is_file() else model)
+    networks.parse_onnx(backend, network, logger, converted if converted.is_file() else model, built.options)
     return builder, network
 
 

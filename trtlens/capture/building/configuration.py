@@ -1,7 +1,4 @@
-"""The builder configuration: each option of a build to the member of `IBuilderConfig` that means it in this release.
-
-Profiling verbosity is always DETAILED: without it the engine cannot say which kernel and which type each layer got.
-An option that a release lacks is refused by name (`hasattr`, never a version number).
+"""The timing cache and the optimization profile of a build.
 
 The optimization profile follows trtexec: `--shapes` alone is minimum, optimum and maximum; shapes of an input that is a
 shape tensor are its values; an input may be named with `*`. Where no flag gives the batch, it is 1; other extents are not
@@ -16,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from trtlens.capture.building.network import network_inputs
 from trtlens.capture.models.io_tensors import DynamicInput, require_shapes, shape_fits, shape_text
 from trtlens.capture.recorder import write_whole
-from trtlens.errors import CaptureError, TrtlensError, reason
+from trtlens.errors import TrtlensError, reason
 from trtlens.layer_patterns import glob, lookup
 from trtlens.runs.folders import regular_mode
 
@@ -26,84 +23,6 @@ if TYPE_CHECKING:
     from trtlens.capture.backends.backend import Backend
     from trtlens.capture.build_options import BuildOptions, Shape
     from trtlens.capture.recorder import Recorder
-
-_POOLS = {
-    "workspace": "WORKSPACE",
-    "dlaSRAM": "DLA_MANAGED_SRAM",
-    "dlaLocalDRAM": "DLA_LOCAL_DRAM",
-    "dlaGlobalDRAM": "DLA_GLOBAL_DRAM",
-    "tacticSharedMem": "TACTIC_SHARED_MEMORY",
-}
-_HARDWARE = {"none": "NONE", "ampere+": "AMPERE_PLUS", "sameComputeCapability": "SAME_COMPUTE_CAPABILITY"}
-
-
-def check_supported(backend: Backend, options: BuildOptions) -> None:
-    """Raise TrtlensError for an option that this release cannot honour, before a run is started."""
-    needs = [
-        (options.strongly_typed, "NetworkDefinitionCreationFlag.STRONGLY_TYPED", "--stronglyTyped"),
-        (options.version_compatible, "BuilderFlag.VERSION_COMPATIBLE", "--versionCompatible"),
-        (options.sparsity == "enable", "BuilderFlag.SPARSE_WEIGHTS", "--sparsity"),
-        (options.max_aux_streams is not None, "IBuilderConfig.max_aux_streams", "--maxAuxStreams"),
-        (options.builder_optimization_level is not None, *_LEVEL),
-        (True, f"HardwareCompatibilityLevel.{_HARDWARE[options.hardware_compatibility_level]}", _HARDWARE_FLAG),
-    ]
-    needs += [(True, f"MemoryPoolType.{_POOLS[pool]}", f"--memPoolSize={pool}") for pool in options.memory_pools]
-    # switching off a source that is gone (cuDNN in 11.0) needs nothing
-    needs += [
-        (True, f"TacticSource.{source.lstrip('+-')}", f"--tacticSources={source}")
-        for source in options.tactic_sources
-        if source[0] != "-"
-    ]
-    if backend.has_precision_flags and not options.strongly_typed:
-        needs += [
-            (getattr(options, name), f"BuilderFlag.{name.upper()}", f"--{name}")
-            for name in ("fp16", "bf16", "int8", "fp8")
-        ]
-    for wanted, path, flag in needs:
-        if wanted and not backend.has(path):
-            raise TrtlensError(
-                f"{backend.name} {backend.version_text} does not know {flag} ({path} is not in it): leave it out"
-            )
-
-
-_LEVEL = ("IBuilderConfig.builder_optimization_level", "--builderOptimizationLevel")
-_HARDWARE_FLAG = "--hardwareCompatibilityLevel"
-
-
-def configure(backend: Backend, config: Any, options: BuildOptions) -> None:
-    """Set everything but precisions, profiles and the timing cache."""
-    trt = backend.trt
-    config.profiling_verbosity = trt.ProfilingVerbosity.DETAILED
-    if options.no_tf32:
-        config.clear_flag(trt.BuilderFlag.TF32)
-    if options.sparsity == "enable":
-        config.set_flag(trt.BuilderFlag.SPARSE_WEIGHTS)
-    if options.version_compatible:
-        config.set_flag(trt.BuilderFlag.VERSION_COMPATIBLE)
-    if options.builder_optimization_level is not None:
-        config.builder_optimization_level = options.builder_optimization_level
-    if options.max_aux_streams is not None:
-        config.max_aux_streams = options.max_aux_streams
-    if options.hardware_compatibility_level != "none":
-        level = _HARDWARE[options.hardware_compatibility_level]
-        config.hardware_compatibility_level = getattr(trt.HardwareCompatibilityLevel, level)
-    for pool, size in options.memory_pools.items():
-        config.set_memory_pool_limit(getattr(trt.MemoryPoolType, _POOLS[pool]), size)
-    if options.tactic_sources:
-        _set_tactic_sources(backend, config, options.tactic_sources)
-
-
-def _set_tactic_sources(backend: Backend, config: Any, sources: tuple[str, ...]) -> None:
-    """Signed names change the default set, bare names replace it."""
-    chosen = int(config.get_tactic_sources()) if sources[0][0] in "+-" else 0
-    for source in sources:
-        member = backend.find(f"TacticSource.{source.lstrip('+-')}")
-        if member is None:
-            continue
-        bit = 1 << int(member)
-        chosen = chosen & ~bit if source.startswith("-") else chosen | bit
-    if not config.set_tactic_sources(chosen):
-        raise CaptureError(f"TensorRT refuses the tactic sources {', '.join(sources)}: try --tacticSources with fewer")
 
 
 def load_timing_cache(backend: Backend, config: Any, options: BuildOptions, recorder: Recorder) -> bool:

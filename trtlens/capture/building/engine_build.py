@@ -21,10 +21,10 @@ from trtlens.capture.backends.backend import find_backend
 from trtlens.capture.backends.gpu import identify_gpu
 from trtlens.capture.build_options import BuildOptions
 from trtlens.capture.building.compilation import CancelledBuild, Compilation
-from trtlens.capture.building.configuration import check_supported
 from trtlens.capture.building.inspection import load_engine
 from trtlens.capture.building.layer_precision import check_strong_typing
 from trtlens.capture.building.logger import LogFile, capturing, process_logger
+from trtlens.capture.building.settings import check_supported
 from trtlens.capture.models.calibration import CalibrationCache
 from trtlens.capture.models.model import check_model, is_engine
 from trtlens.capture.progress import Cancellation, LogPhases, guarded, silent

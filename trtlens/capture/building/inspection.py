@@ -16,11 +16,11 @@ from trtlens.capture.models.io_tensors import engine_shape
 from trtlens.errors import CaptureError, TrtlensError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator
     from pathlib import Path
 
     from trtlens.capture.backends.backend import Backend
-    from trtlens.capture.build_options import Shape
+    from trtlens.capture.build_options import BuildOptions, Shape
 
 
 def require_gpu(backend: Backend, purpose: str) -> None:
@@ -32,8 +32,8 @@ def require_gpu(backend: Backend, purpose: str) -> None:
         )
 
 
-def load_engine(backend: Backend, path: Path, *, plugins: Sequence[Path] = (), host_code: bool = False) -> Any:
-    """Deserialize an engine file; `host_code` allows the runtime that a version compatible engine brings along.
+def load_engine(backend: Backend, path: Path, options: BuildOptions | None = None) -> Any:
+    """Deserialize an engine file with the plugins, the DLA core and the runtime of its own that it was built with.
 
     Raises TrtlensError where the file cannot be read and CaptureError where this TensorRT or this GPU cannot load it.
     """
@@ -44,9 +44,11 @@ def load_engine(backend: Backend, path: Path, *, plugins: Sequence[Path] = (), h
     require_gpu(backend, f"loading {path.name}")
     logger = process_logger(backend.trt)
     runtime = backend.trt.Runtime(logger)
-    load_plugins(backend, runtime, logger, plugins)
-    if host_code:
+    load_plugins(backend, runtime, logger, options.plugins if options else ())
+    if options is not None and options.version_compatible:
         runtime.engine_host_code_allowed = True
+    if options is not None and options.use_dla_core is not None:
+        runtime.DLA_core = options.use_dla_core
     engine = runtime.deserialize_cuda_engine(data)
     if engine is None:
         raise CaptureError(

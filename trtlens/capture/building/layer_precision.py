@@ -46,6 +46,10 @@ def check_strong_typing(backend: Backend, options: BuildOptions) -> None:
             "a strongly typed network takes no --layerPrecisions, --layerOutputTypes or --precisionConstraints: "
             "use --layer-precision 'NAME=fp32' to keep layers out of the conversion"
         )
+    if options.int4:
+        raise TrtlensError(
+            "--int4: here the model itself has to hold INT4 weights; quantize it, and leave the flag out"
+        )
     if options.fp16 and options.bf16:
         raise TrtlensError("a strongly typed model is converted to one floating type: choose --fp16 or --bf16")
     for pattern, precision in options.layer_precision.items():
@@ -80,6 +84,7 @@ def set_precision_flags(backend: Backend, config: Any, options: BuildOptions, in
         "FP16": options.fp16 or options.best,
         "BF16": options.bf16 or (options.best and backend.has("BuilderFlag.BF16")),
         "FP8": options.fp8,
+        "INT4": options.int4,
         "INT8": int8 is not None and int8.source != "none",
     }
     flags = [name for name, is_wanted in wanted.items() if is_wanted]

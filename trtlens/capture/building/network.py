@@ -9,6 +9,7 @@ from __future__ import annotations
 import ctypes
 from typing import TYPE_CHECKING, Any
 
+from trtlens.capture.building.settings import configure_parser
 from trtlens.errors import CaptureError, TrtlensError
 from trtlens_parsers.data_types import DATA_TYPES
 
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from trtlens.capture.backends.backend import Backend
-    from trtlens.capture.build_options import IoFormat
+    from trtlens.capture.build_options import BuildOptions, IoFormat
 
 _TENSOR_FORMATS = {"chw": "LINEAR"}
 
@@ -41,9 +42,10 @@ def create_network(backend: Backend, builder: Any, *, strongly_typed: bool) -> A
     return builder.create_network(sum(1 << int(flag) for flag in flags if flag is not None))
 
 
-def parse_onnx(backend: Backend, network: Any, logger: Any, model: Path) -> None:
+def parse_onnx(backend: Backend, network: Any, logger: Any, model: Path, options: BuildOptions) -> None:
     """Fill the network from a model file; raises CaptureError with what the parser could not read."""
     parser = backend.trt.OnnxParser(network, logger)
+    configure_parser(backend, parser, options)
     if parser.parse_from_file(str(model)):
         return
     errors = [_describe(parser.get_error(index)) for index in range(parser.num_errors)]

@@ -96,6 +96,8 @@ def open_engine(
         stack.callback(cuda.destroy_stream, stream)
         runtime = _create_runtime(backend, logger, options.plugins)
         runtime.engine_host_code_allowed = options.allow_engine_host_code
+        if options.dla_core is not None:
+            runtime.DLA_core = options.dla_core
         engine = runtime.deserialize_cuda_engine(plan)
         if engine is None:
             raise CaptureError(
@@ -176,6 +178,7 @@ class TimingOptions:
     latency_iterations: int = 100
     layer_iterations: int = 100
     device: int = 0
+    dla_core: int | None = None
     plugins: tuple[Path, ...] = ()
     weight_streaming_budget_bytes: int | None = None
     allow_engine_host_code: bool = False
