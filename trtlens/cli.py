@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Optional
 import typer
 
 from trtlens._version import VERSION
-from trtlens.commands import capture, compare, dump, kernel, read, report, why
+from trtlens.commands import capture, compare, dump, kernel, read, report, trace, why
 from trtlens.commands import dump_accuracy as accuracy
 from trtlens.commands.process import exit_code
 from trtlens.runs.stops import STOPS
@@ -29,6 +29,7 @@ app = typer.Typer(
 read.register(app)
 kernel.register(app)
 capture.register(app)
+trace.register(app)
 compare.register(app)
 why.register(app)
 dump.register(app)

@@ -14,14 +14,19 @@ Three things blur a median, and its error holds all of them:
 - *The timer.* CUDA events tell times apart by about 0.5 microseconds (CUDA Runtime API, cudaEventElapsedTime), and a
   layer's error is the same in each execution: no number of samples averages it out.
 
-docs/compare.md has the coverage that was measured for this interval and for others.
+Two processes that load one engine file are further apart than that: memory lies elsewhere, clocks settle otherwise. Where
+an engine was timed in several processes, each process gives one median. Their median stands for the engine, their spread
+(Student's distribution, a degree of freedom less than processes) makes the interval, and it is never less than what blurs
+the median of one process: a hierarchical interval. Of one process nothing is known of the spread, and the interval says so.
+
+docs/compare.md has the coverage that was measured for this interval and for others, docs/timing.md for processes.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
-from math import lgamma, sqrt
+from math import lgamma, pi, sqrt
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -43,8 +48,12 @@ UNSTEADY_PERCENT = 2.5
 TIMER_MS = 0.0005
 
 _BLOCKS = 5
-_STUDENT = 4.6041
-"""Student's quantile for `CONFIDENCE_PERCENT` with one degree of freedom less than there are blocks."""
+_STUDENT = (63.6567, 9.9248, 5.8409, 4.6041, 4.0321, 3.7074, 3.4995, 3.3554, 3.2498, 3.1693, 3.1058, 3.0545, 3.0123, 2.9768,
+            2.9467, 2.9208, 2.8982, 2.8784, 2.8609)  # fmt: skip
+"""Student's quantiles for `CONFIDENCE_PERCENT` by degrees of freedom, from 1."""
+MOST_PROCESSES = len(_STUDENT) + 1
+_OF_MEDIAN = pi / 2
+"""Variance of a median over that of a mean of as many normal values, where they are many; of few it is less."""
 _PARTS = 3
 _GRID = 20_001
 
@@ -53,8 +62,9 @@ _GRID = 20_001
 class Statistics:
     """One list of times in milliseconds; `median_low_ms` to `median_high_ms` holds the median with 99 % confidence.
 
-    Both ends are None for fewer than ten samples. `variation_percent` is the coefficient of variation (population
-    standard deviation over mean); None where the mean is 0.
+    Of several processes `median_ms` is the median of their medians, and the interval that of a further process's median; of
+    one it is that of this process alone. Both ends are None for fewer than ten samples. `variation_percent` is the
+    coefficient of variation (population standard deviation over mean) of all samples; None where the mean is 0.
     """
 
     count: int
@@ -68,23 +78,32 @@ class Statistics:
     variation_percent: float | None
     median_low_ms: float | None
     median_high_ms: float | None
+    processes: int = 1
 
     @property
     def interval(self) -> str:
-        """The interval in words: ``507.62 to 509.15 µs with 99 % confidence``, or that the samples are too few for one."""
+        """The interval in words: ``507.62 to 509.15 µs in a further process, with 99 % confidence``, or that there is none."""
         if self.median_low_ms is None or self.median_high_ms is None:
             return f"fewer than {FEWEST_SAMPLES} samples, so no interval"
-        return f"{interval(self.median_low_ms, self.median_high_ms)} with {CONFIDENCE_PERCENT} % confidence"
+        ends = interval(self.median_low_ms, self.median_high_ms)
+        where = "in a further process" if self.processes > 1 else "in this process alone"
+        return f"{ends} {where}, with {CONFIDENCE_PERCENT} % confidence"
 
 
-def summarize(times_ms: Sequence[float] | NDArray[np.float64]) -> Statistics | None:
-    """All figures of a list of finite times in milliseconds, in the order in which they were taken; None for an empty list."""
+def summarize(
+    times_ms: Sequence[float] | NDArray[np.float64], processes: Sequence[int] | NDArray[np.int64] | None = None
+) -> Statistics | None:
+    """All figures of a list of finite times in milliseconds, in the order in which they were taken; None for an empty list.
+
+    `processes` says in which process each was taken, None that it was one.
+    """
     times = np.asarray(times_ms, dtype=np.float64)
     if not len(times):
         return None
     ordered = np.sort(times)
-    median = float(np.median(ordered))
-    error = median_error(times)
+    apart = by_process(times, processes)
+    median = typical_ms(apart)
+    error = _further_error(apart)
     return Statistics(
         count=len(ordered),
         median_ms=median,
@@ -97,6 +116,7 @@ def summarize(times_ms: Sequence[float] | NDArray[np.float64]) -> Statistics | N
         variation_percent=variation_percent(ordered),
         median_low_ms=None if error is None else max(median - Z * error, 0.0),
         median_high_ms=None if error is None else median + Z * error,
+        processes=len(apart),
     )
 
 
@@ -121,6 +141,48 @@ def median_error(times_ms: NDArray[np.float64]) -> float | None:
     if len(times_ms) < FEWEST_SAMPLES:
         return None
     return float(np.hypot(standard_error(influence(times_ms[None, :]))[0], timer_error(1)))
+
+
+def by_process(
+    times_ms: NDArray[np.float64], processes: Sequence[int] | NDArray[np.int64] | None
+) -> list[NDArray[np.float64]]:
+    """The times of each process, in their order."""
+    if processes is None:
+        return [times_ms]
+    numbers = np.asarray(processes)
+    return [times_ms[numbers == number] for number in np.unique(numbers)]
+
+
+def typical_ms(apart: Sequence[NDArray[np.float64]]) -> float:
+    """The median of the processes' medians: what a process takes as a rule."""
+    return float(np.median([np.median(times) for times in apart]))
+
+
+def typical_error(apart: Sequence[NDArray[np.float64]]) -> float | None:
+    """Standard error of `typical_ms`, widened for few processes so that `Z` of it make the interval; None for too few samples."""
+    if len(apart) == 1:
+        return median_error(apart[0])
+    spread = _spread(apart)
+    return None if spread is None else spread * sqrt(_OF_MEDIAN / len(apart))
+
+
+def _further_error(apart: Sequence[NDArray[np.float64]]) -> float | None:
+    """How far the median of a further process may lie from `typical_ms`, likewise; of one process its own error."""
+    if len(apart) == 1:
+        return median_error(apart[0])
+    spread = _spread(apart)
+    return None if spread is None else spread * sqrt(1 + _OF_MEDIAN / len(apart))
+
+
+def _spread(apart: Sequence[NDArray[np.float64]]) -> float | None:
+    """Standard deviation of processes' medians, at least what blurs one of them, widened by Student's distribution."""
+    errors = [median_error(times) for times in apart]
+    known = [error for error in errors if error is not None]
+    if len(known) < len(errors):
+        return None
+    medians = np.array([np.median(times) for times in apart])
+    between = max(float(medians.std(ddof=1)), float(np.sqrt(np.mean(np.square(known)))))
+    return between * _STUDENT[min(len(apart), MOST_PROCESSES) - 2] / Z
 
 
 def timer_error(timed: int) -> float:
@@ -152,7 +214,7 @@ def standard_error(moved: NDArray[np.float64]) -> NDArray[np.float64]:
     if executions < FEWEST_SAMPLES:
         return sampling
     means = moved[:, executions - _BLOCKS * width :].reshape(len(moved), _BLOCKS, width).mean(axis=2)
-    drift = means.std(axis=1, ddof=1) / sqrt(_BLOCKS) * (_STUDENT / Z)
+    drift = means.std(axis=1, ddof=1) / sqrt(_BLOCKS) * (_STUDENT[_BLOCKS - 2] / Z)
     return np.asarray(np.maximum(sampling, drift), np.float64)
 
 

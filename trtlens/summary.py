@@ -205,7 +205,8 @@ def _measured(run: Run) -> list[Fact]:
     if not run["run_times"].num_rows:
         return []
     times = run["run_times"].filter(pc.not_equal(run["run_times"]["pass"], array(["latency"], pa.string())[0]))
-    found = summarize(to_numpy(times["gpu_ms"].drop_null())) if times.num_rows else None
+    times = times.filter(times["gpu_ms"].is_valid())
+    found = summarize(to_numpy(times["gpu_ms"]), to_numpy(times["process"].fill_null(0))) if times.num_rows else None
     if found is None:
         return []
     told = f"{duration(found.median_ms)} median ({found.interval}), p99 {duration(found.p99_ms)}"

@@ -50,12 +50,16 @@ THROTTLING = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class RunTime:
-    """One inference; milliseconds. ``queue_dry`` tells that the GPU waited for it, so that its time measures the launch."""
+    """One inference; milliseconds. ``queue_dry`` tells that the GPU waited for it, so that its time measures the launch.
+
+    ``process`` counts from 1 the processes that timed the engine one after another; None where that is not told.
+    """
 
     gpu_ms: float | None
     host_ms: float | None
     enqueue_ms: float | None
     queue_dry: bool | None
+    process: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +123,7 @@ def _run_times(document: dict[str, Any]) -> RunTimes:
             host_ms=number_of(row, "host_ms"),
             enqueue_ms=number_of(row, "enqueue_ms"),
             queue_dry=boolean_of(row, "queue_dry"),
+            process=integer_of(row, "process"),
         )
         for row in rows_of(document, "samples")
     )

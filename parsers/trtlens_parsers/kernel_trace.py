@@ -10,9 +10,10 @@ out and counted. Other programs' files become the same records (`trace_of`).
 
 from __future__ import annotations
 
+import json
 import re
 from collections import Counter
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Any
 
 from trtlens_parsers.errors import FormatError
@@ -122,6 +123,21 @@ def read_kernel_trace(text: str) -> KernelTrace:
         required_text(header, "kernel_trace"), optional_text(header, "collector") or "unknown",
         tuple(kinds) if isinstance(kinds, list) and all(isinstance(one, str) for one in kinds) else (KERNEL,), launches, whole, cut,
     )  # fmt: skip
+
+
+def kernel_trace_text(trace: KernelTrace) -> str:
+    """The trace in the form that `read_kernel_trace` reads."""
+    header = {"format": FORMAT, "kernel_trace": trace.source, "collector": trace.collector, "kinds": trace.kinds}
+    inferences = ({"start_ns": one.start_ns, "duration_ns": one.duration_ns} for one in trace.inferences)
+    rows = [header, *map(_launch_row, trace.launches), *inferences]
+    return "".join(f"{json.dumps(row, ensure_ascii=False, separators=(',', ':'))}\n" for row in rows)
+
+
+def _launch_row(launch: KernelLaunch) -> dict[str, Any]:
+    """What is known of a launch; ``blocks`` is told by the grid."""
+    named = ((field.name, getattr(launch, field.name)) for field in fields(launch))
+    known = {name: value for name, value in named if value is not None and name != "blocks"}
+    return known if launch.grid is not None or launch.blocks is None else {**known, "blocks": launch.blocks}
 
 
 def _rows(lines: Sequence[tuple[int, str]]) -> Iterable[tuple[int, dict[str, Any] | None]]:

@@ -635,6 +635,7 @@ def test_times_are_written_with_their_conditions(rig: Rig) -> None:
         "host_ms": pytest.approx(result.samples.host_ms[0]),
         "enqueue_ms": 0.04,
         "queue_dry": False,
+        "process": 1,
     }
     assert (latency["header"]["pass"], latency["header"]["queue_depth"]) == ("latency", 1)
     assert len(latency["samples"]) == 20

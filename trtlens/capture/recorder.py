@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from trtlens._version import VERSION
 from trtlens.errors import TrtlensError
 from trtlens.runs.folders import new_folder, remove_folder, take_back, write_whole
-from trtlens.runs.run_info import FORMAT, RUN_JSON
+from trtlens.runs.run_info import FORMAT, RUN_JSON, read_info
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -37,6 +37,7 @@ __all__ = [
     "Status",
     "create_recorder",
     "host_facts",
+    "reopen_recorder",
     "write_whole",
 ]
 
@@ -143,6 +144,12 @@ def create_recorder(out: Path, facts: Mapping[str, Any], *, force: bool = False)
         Recorder(made, document).save()
     place = Path(os.path.abspath(out))  # noqa: PTH100  resolve() would follow a link of the user
     return Recorder(place, document, _replaced=replaced)
+
+
+def reopen_recorder(folder: Path) -> Recorder:
+    """The recorder of a run that is there already, to add to it; raises TrtlensError where its `run.json` cannot be read."""
+    read_info(folder)  # says what is wrong with it
+    return Recorder(folder, json.loads((folder / RUN_JSON).read_text(encoding="utf-8")))
 
 
 def host_facts(command: Sequence[str] | None) -> dict[str, Any]:

@@ -10,9 +10,9 @@ import plotly.graph_objects as go
 from trtlens.charts.drawing.chart import Chart, MissingData
 from trtlens.charts.drawing.style import BLUE, GREY, ORANGE, figure, plain
 from trtlens.charts.latency import NO_SAMPLES
+from trtlens.engine.inference_timing import summarize_samples
 from trtlens.engine.times import frame
 from trtlens.quantities import duration
-from trtlens.statistics import summarize
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -36,11 +36,10 @@ def chart(run: Run) -> go.Figure:
     traces: list[Any] = []
     medians: list[dict[str, Any]] = []
     for place, (name, group) in enumerate(times.groupby("pass", sort=False, dropna=False)):
-        values = group[_COLUMNS.get(str(name), "gpu_ms")].dropna().to_numpy("float64")
-        if len(values):
+        column = _COLUMNS.get(str(name), "gpu_ms")
+        values, found = group[column].dropna().to_numpy("float64"), summarize_samples(group, column)
+        if found is not None:
             ink = (BLUE, ORANGE, GREY)[place % 3]
-            found = summarize(values)
-            assert found is not None  # noqa: S101  there are values
             traces.append(_bars(f"{_WORDS.get(str(name), plain(name))}, {_told(found)}", values, ink))
             medians.append(_line(1000 * found.median_ms, ink))
     if not traces:

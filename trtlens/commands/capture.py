@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sys
+from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Optional
 
@@ -28,8 +30,12 @@ from trtlens.runs.folders import check_folder
 from trtlens.runs.run_info import is_run
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from trtlens.capture.building.engine_build import BuiltRun
+    from trtlens.capture.recorder import Recorder
     from trtlens.capture.timing.engine_session import TimingOptions
+    from trtlens.capture.timing.processes import TimedEngine
     from trtlens.capture.timing.timing_result import TimingResult
 
 _INTERRUPTED = 130
@@ -59,87 +65,113 @@ def profile(
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Replace a run that the folder already holds.")] = False,
     no_timing: Annotated[bool, typer.Option("--skipInference", "--skip-inference", help="Build only.")] = False,
+    processes: Annotated[
+        int,
+        typer.Option(
+            "--processes", min=1, max=20, help="Time in this many processes one after another, each for --duration."
+        ),
+    ] = 5,
+    no_trace: Annotated[bool, typer.Option("--no-trace", help="Do not trace kernels.")] = False,
     **flags: Any,
 ) -> None:
-    """Build an engine with a verbose logger, time it and its layers, and keep the run."""
+    """Build an engine with a verbose logger, time it and its layers, trace its kernels, and keep the run."""
     from trtlens.capture.models.sweep import plan_engines  # noqa: PLC0415
     from trtlens.runs.run import open_run  # noqa: PLC0415
 
-    engines = plan_engines(model, shapes or [], batches)
+    timing, engines = timing_options(flags), plan_engines(model, shapes or [], batches)
     files = asked_files(flags)
     if files and len(engines) > 1:
         raise TrtlensError(f"--{next(iter(files))} takes one engine, and {len(engines)} were asked for: profile one")
-    out = out if out is not None else _free_folder(model)
+    out = out if out is not None else free_folder(model)
     folders = [(engine, out / engine.label if engine.label else out) for engine in engines]
     for _, folder in folders:
         check_folder(folder, force=force)
     for engine, folder in folders:
-        built = _profile_one(model, folder, engine.shapes, flags, force=force, timed=not no_timing)
+        given = {**build_values(flags), **({"shapes": engine.shapes} if engine.shapes else {})}
+        built = build_engine(model, folder, given, force=force)
+        result = None if no_timing else _measure(built, timing, processes, traced=not no_trace)
+        built.recorder.finish("done")
+        _print_answer(built, result)
         for note in write_files(files, open_run(folder), built.engine_path, built.layers_path) if files else ():
             sys.stderr.write(f"{visible(note)}\n")
     if len(folders) > 1:
         _print_sweep(folders)
 
 
-def _profile_one(
-    model: Path, out: Path, shapes: str | None, flags: dict[str, Any], *, force: bool, timed: bool
-) -> BuiltRun:
+def build_engine(model: Path, out: Path, given: dict[str, Any], *, force: bool) -> BuiltRun:
+    """Build a model, or load an engine, into the folder of a run; ``given`` are its options as `parse_options` takes them."""
     from trtlens.capture.backends.backend import find_backend  # noqa: PLC0415
     from trtlens.capture.build_options import parse_options  # noqa: PLC0415
     from trtlens.capture.building.engine_build import build_run  # noqa: PLC0415
 
-    options = parse_options({**build_values(flags), **({"shapes": shapes} if shapes else {})})
-    timing = _timing_options(flags)
+    options = parse_options(given)
     backend = find_backend()
     source = model / "engine.plan" if is_run(model) else model
+    with telling(out), shown_progress() as progress:
+        return build_run(source, out, options, progress=progress, backend=backend, force=force)
+
+
+@contextmanager
+def telling(out: Path) -> Iterator[None]:
+    """Say what is left of a run that was stopped or failed in this block."""
     try:
-        with shown_progress() as progress:
-            built = build_run(source, out, options, progress=progress, backend=backend, force=force)
-        result = _time(built, timing) if timed else None
+        yield
     except KeyboardInterrupt:
         sys.stderr.write(f"stopped; the partial run is in {out}\n")
         raise typer.Exit(_INTERRUPTED) from None
     except CaptureError as error:
         _print_failure(out)
         raise error from None
-    built.recorder.finish("done")
-    _print_answer(built, result)
-    return built
 
 
-def _timing_options(flags: dict[str, Any]) -> TimingOptions:
+def timing_options(flags: dict[str, Any]) -> TimingOptions:
+    """How to run an engine, by those of `TIMING_FLAGS` that a command has."""
     from trtlens.capture.timing.engine_session import TimingOptions  # noqa: PLC0415
 
-    budget = flags["weight_streaming_budget"]
+    budget = flags.get("weight_streaming_budget")
+    lengths = {"warm_up": "warmup_ms", "iterations": "iterations"}
+    given = {name: flags[flag] for flag, name in lengths.items() if flag in flags}
+    if "duration" in flags:
+        given["duration_ms"] = flags["duration"] * 1000
     return TimingOptions(
         inputs=recipe_of(flags),
-        warmup_ms=flags["warm_up"],
-        duration_ms=flags["duration"] * 1000,
-        iterations=flags["iterations"],
         cuda_graph=flags["use_cuda_graph"],
         device=flags["device"],
-        dla_core=flags["use_dlacore"],
-        profile=flags["use_profile"],
+        dla_core=flags.get("use_dlacore"),
+        profile=flags.get("use_profile"),
         weight_streaming_budget_bytes=None if budget is None else parse_size(budget, "weightStreamingBudget"),
         plugins=tuple(map(Path, flags["plugins"] or ())),
+        **given,
     )
 
 
-def _time(built: BuiltRun, options: TimingOptions) -> TimingResult | None:
-    """Time the engine where it can run; the reason is noted in the run where it cannot."""
-    from dataclasses import replace  # noqa: PLC0415
-
-    from trtlens.capture.timing.timed_run import time_engine  # noqa: PLC0415
+def _measure(built: BuiltRun, options: TimingOptions, processes: int, *, traced: bool) -> TimingResult | None:
+    """Time the engine and trace its kernels where it can run; the reason is noted in the run where it cannot."""
+    from trtlens.capture.timing.processes import TimedEngine, time_in_processes  # noqa: PLC0415
 
     if not built.backend.can_run:
         built.recorder.note("not timed: there is no GPU here that runs this engine")
         return None
-    options = replace(options, shapes=built.shapes)
-    result = time_engine(built.engine_path, built.backend, options, built.folder)
-    built.recorder.add_timing(result.summary())
-    for note in result.notes:
-        built.recorder.note(note)
+    engine = TimedEngine(built.engine_path, built.backend.name, replace(options, shapes=built.shapes))
+    with telling(built.folder), shown_progress() as progress:
+        result = time_in_processes(engine, built.folder, processes=processes, progress=progress)
+        built.recorder.add_timing(result.summary())
+        for note in result.notes:
+            built.recorder.note(note)
+        if traced:
+            progress("Tracing kernels", None, None, "")
+            _trace(engine, built.recorder)
     return result
+
+
+def _trace(engine: TimedEngine, recorder: Recorder) -> None:
+    """Trace the kernels; the reason is noted in the run where that is refused."""
+    from trtlens.capture.tracing.traced_run import add_traces  # noqa: PLC0415
+
+    try:
+        add_traces(engine, recorder)
+    except CaptureError as error:
+        recorder.note(f"kernels were not traced: {error.message}")
 
 
 def _print_answer(built: BuiltRun, result: TimingResult | None) -> None:
@@ -198,7 +230,7 @@ def _print_sweep(folders: list[tuple[Any, Path]]) -> None:
     write_table(pa.Table.from_pylist(sweep_rows(folders)), Format.TABLE, title="time per sample against batch")
 
 
-def _free_folder(model: Path) -> Path:
+def free_folder(model: Path) -> Path:
     """``MODEL.trtlens`` in the working folder, with a number where that is taken."""
     stem = f"{model.name.removesuffix('.onnx').removesuffix('.plan')}.trtlens"
     names = (Path(stem if number == 1 else f"{stem}-{number}") for number in range(1, 10_000))

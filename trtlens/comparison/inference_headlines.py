@@ -77,9 +77,9 @@ def tell_inference(comparison: Comparison, number: int) -> Iterable[str]:
 def _small(found: Latencies) -> str:
     """Said of a difference that is more than the samples' noise, but no more than what lies between two processes."""
     seen = found.difference is not None and found.difference.verdict != NO_DIFFERENCE
-    if not seen or abs(found.run_ms - found.base_ms) > PROCESSES_SHARE * found.base_ms:
+    if not seen or found.holds_processes or abs(found.run_ms - found.base_ms) > PROCESSES_SHARE * found.base_ms:
         return ""
-    return f" Two processes that time one engine can be {100 * PROCESSES_SHARE:.1f} % apart, so time both again before this counts."
+    return f" Two processes that time one engine can be {100 * PROCESSES_SHARE:.1f} % apart, so time both in several (trtlens profile --processes 5) before this counts."
 
 
 def verdict_text(comparison: Comparison, difference: Difference, run_ms: float, base_ms: float) -> str:

@@ -11,9 +11,11 @@ import numpy as np
 from trtlens.comparison.times import UNSAMPLED_SHARE, Difference, judge
 from trtlens.engine.stated_figures import stated_figure
 from trtlens.quantities import number
-from trtlens.statistics import median_error
+from trtlens.statistics import by_process, typical_error, typical_ms
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import numpy.typing as npt
 
     from trtlens.runs.run import Run
@@ -26,11 +28,15 @@ _PASSES = ("timing", "trtexec", "latency")
 
 @dataclass(frozen=True, slots=True)
 class Latencies:
-    """Milliseconds of a run and of the baseline; ``difference`` is None where there are too few samples to judge by."""
+    """Milliseconds of a run and of the baseline; ``difference`` is None where there are too few samples to judge by.
+
+    ``holds_processes`` is whether its interval holds what lies between processes: each run was timed in several.
+    """
 
     run_ms: float
     base_ms: float
     difference: Difference | None
+    holds_processes: bool = False
 
     def rates(self, base_batch: int, run_batch: int) -> str:
         """Samples a second of GPU time: ``44,700 samples a second against 2,500: 17.9x as many``."""
@@ -81,12 +87,15 @@ def summarized(run: Run, metric: str) -> float | None:
     return None if figure is None else figure.value
 
 
-def _timed_samples(run: Run, name: str) -> npt.NDArray[np.float64]:
-    rows = run["run_times"].select(["pass", "gpu_ms"]).to_pylist()
-    return np.array([row["gpu_ms"] for row in rows if row["pass"] == name and row["gpu_ms"] is not None])
+def _timed_samples(run: Run, name: str) -> list[npt.NDArray[np.float64]]:
+    """The GPU times of one pass, process by process; nothing where there are none."""
+    rows = run["run_times"].select(["pass", "gpu_ms", "process"]).to_pylist()
+    own = [row for row in rows if row["pass"] == name and row["gpu_ms"] is not None]
+    return by_process(np.array([row["gpu_ms"] for row in own]), [row["process"] or 0 for row in own]) if own else []
 
 
-def _judged(ours: npt.NDArray[np.float64], theirs: npt.NDArray[np.float64]) -> Latencies:
-    run_ms, base_ms = float(np.median(ours)), float(np.median(theirs))
-    errors = [error for times in (ours, theirs) if (error := median_error(times)) is not None]
-    return Latencies(run_ms, base_ms, judge(run_ms - base_ms, *errors) if len(errors) == 2 else None)
+def _judged(ours: Sequence[npt.NDArray[np.float64]], theirs: Sequence[npt.NDArray[np.float64]]) -> Latencies:
+    run_ms, base_ms = typical_ms(ours), typical_ms(theirs)
+    errors = [error for apart in (ours, theirs) if (error := typical_error(apart)) is not None]
+    difference = judge(run_ms - base_ms, *errors) if len(errors) == 2 else None
+    return Latencies(run_ms, base_ms, difference, holds_processes=min(len(ours), len(theirs)) > 1)

@@ -11,10 +11,8 @@ from trtlens.engine.times import frame
 from trtlens.statistics import summarize
 
 if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
     from trtlens.runs.run import Run
+    from trtlens.statistics import Statistics
 
 _WAITING_SHARE = 0.9
 """Enqueueing that takes this share of the GPU's time or more leaves the GPU waiting."""
@@ -111,16 +109,20 @@ def _from_samples(times: pd.DataFrame) -> pd.DataFrame:
     rows = []
     for (build, name), group in times.groupby(["build", "pass"], sort=False):
         for column, metric in _SAMPLED.get(str(name), {}).items():
-            values = group[column].dropna().to_numpy("float64")
-            if len(values):
+            found = summarize_samples(group, column)
+            if found is not None:
                 known = {"build": build, "metric": metric, "unit": "ms", "source": f"samples ({name})"}
-                rows.append({**known, **_statistics(values)})
+                rows.append({**known, **_statistics(found)})
     return pd.DataFrame(rows)
 
 
-def _statistics(times: NDArray[np.float64]) -> dict[str, float]:
-    found = summarize(times)
-    assert found is not None  # noqa: S101  the caller drops empty columns
+def summarize_samples(times: pd.DataFrame, column: str) -> Statistics | None:
+    """Statistics of a column of rows of ``run_times``, over the processes that timed them; None where all are unknown."""
+    known = times[times[column].notna()]
+    return summarize(known[column].to_numpy("float64"), known["process"].fillna(0).to_numpy("int64"))
+
+
+def _statistics(found: Statistics) -> dict[str, float]:
     return {
         "median": found.median_ms, "mean": found.mean_ms, "min": found.min_ms, "max": found.max_ms,
         "p90": found.p90_ms, "p95": found.p95_ms, "p99": found.p99_ms, "samples": found.count,

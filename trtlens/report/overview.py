@@ -11,11 +11,11 @@ from trtlens.comparison.inference_latency import compare_latency, factor
 from trtlens.comparison.same_work import INPUTS, batches, model_of
 from trtlens.comparison.times import NO_DIFFERENCE
 from trtlens.engine.build_ending import FINISHED, read_ending
+from trtlens.engine.inference_timing import summarize_samples
 from trtlens.engine.stated_figures import stated_figure
 from trtlens.engine.times import profiled_layers
 from trtlens.output import shorten, visible
 from trtlens.quantities import duration, signed_duration
-from trtlens.statistics import summarize
 from trtlens.tuning.wording import counted
 
 if TYPE_CHECKING:
@@ -110,7 +110,7 @@ def _sampled(subject: Subject) -> tuple[str, Statistics] | None:
     """The best samples that the run has, with what they measure in words."""
     times = subject.run["run_times"].to_pandas()
     for name, column, words in _PASSES:
-        found = summarize(times.loc[times["pass"] == name, column].dropna().to_numpy("float64"))
+        found = summarize_samples(times[times["pass"] == name], column)
         if found is not None:
             return words, found
     return None

@@ -170,7 +170,7 @@ def _exported_times(export: TimesExport, build: int) -> pa.Table:
     rows = export.rows
     return TABLES["run_times"].table({
         "build": [build] * len(rows), "pass": ["trtexec"] * len(rows), "iteration": list(range(len(rows))),
-        "gpu_ms": [row.compute_ms for row in rows], "queue_dry": [None] * len(rows),
+        "gpu_ms": [row.compute_ms for row in rows], "queue_dry": [None] * len(rows), "process": [None] * len(rows),
         "host_ms": [row.latency_ms for row in rows], "enqueue_ms": [_span(row.start_enqueue_ms, row.end_enqueue_ms) for row in rows],
         "h2d_ms": [row.h2d_ms for row in rows], "d2h_ms": [row.d2h_ms for row in rows],
     })  # fmt: skip
@@ -182,7 +182,7 @@ def _captured_times(times: RunTimes, build: int) -> pa.Table:
         "build": [build] * len(rows), "pass": [times.pass_name] * len(rows), "iteration": list(range(len(rows))),
         "gpu_ms": [row.gpu_ms for row in rows], "host_ms": [row.host_ms for row in rows],
         "enqueue_ms": [row.enqueue_ms for row in rows], "h2d_ms": nothing, "d2h_ms": nothing,
-        "queue_dry": [row.queue_dry for row in rows],
+        "queue_dry": [row.queue_dry for row in rows], "process": [row.process for row in rows],
     })  # fmt: skip
 
 

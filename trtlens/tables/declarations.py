@@ -485,6 +485,7 @@ _SPECS = (
         build | int | | number of the build, from 1
         pass | text | | timing (queued back to back), latency (one at a time), trtexec (--exportTimes)
         iteration | int | | inference, from 0
+        process | int | | process in which it was timed, from 1; null where that is not told
         gpu_ms | float | ms | GPU compute time
         host_ms | float | ms | host latency, from the start of the copy in to the end of the copy out
         enqueue_ms | float | ms | time to enqueue

@@ -21,7 +21,7 @@ import numpy as np
 from trtlens.errors import CaptureError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
     from numpy.typing import NDArray
     from typing_extensions import Self
@@ -51,16 +51,29 @@ class Samples:
     `gpu_ms`: between the event before and the event behind it. `enqueue_ms`: host time of the enqueue call alone.
     `host_ms`: host time from when the inference ahead was seen to be complete until this one was; these add up to the
     time on the wall, and with one inference at a time each is the time from call to result. `queue_dry`: the inference
-    ahead had ended when this one's enqueue returned, so its GPU time may hold waiting for the host.
+    ahead had ended when this one's enqueue returned, so its GPU time may hold waiting for the host. `process`: in which
+    process it was timed, from 1.
     """
 
     gpu_ms: NDArray[np.float64]
     host_ms: NDArray[np.float64]
     enqueue_ms: NDArray[np.float64]
     queue_dry: NDArray[np.bool_]
+    process: NDArray[np.int64]
 
     def __len__(self) -> int:
         return len(self.gpu_ms)
+
+
+def join_samples(timed: Sequence[Samples]) -> Samples:
+    """The samples of several processes one after another, numbered by their place."""
+    return Samples(
+        gpu_ms=np.concatenate([one.gpu_ms for one in timed]),
+        host_ms=np.concatenate([one.host_ms for one in timed]),
+        enqueue_ms=np.concatenate([one.enqueue_ms for one in timed]),
+        queue_dry=np.concatenate([one.queue_dry for one in timed]),
+        process=np.repeat(np.arange(1, len(timed) + 1), [len(one) for one in timed]),
+    )
 
 
 @dataclass(slots=True)
@@ -167,6 +180,7 @@ def _samples(completed: list[_Completed], ahead_ns: int) -> Samples:
         host_ms=np.diff(seen_ns, prepend=ahead_ns) / _NS_PER_MS,
         enqueue_ms=np.array([one.enqueue_ns for one in completed], dtype=np.float64) / _NS_PER_MS,
         queue_dry=np.array([one.queue_dry for one in completed], dtype=np.bool_),
+        process=np.ones(len(completed), dtype=np.int64),
     )
 
 

@@ -16,7 +16,7 @@ and `report_to_profiler` collects the times (both from 8.5 on); else the enqueue
 from __future__ import annotations
 
 import time
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -24,7 +24,7 @@ from trtlens.capture.timing.launch_queue import LaunchQueue
 from trtlens.errors import CaptureError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from trtlens.capture.backends.cuda import Cuda
     from trtlens.capture.backends.gpu import GpuMonitor
@@ -102,6 +102,13 @@ class PassRunner:
             notes=tuple(self._notes),
         )
 
+    def run_layers(self) -> tuple[LayerTimes | None, tuple[str, ...]]:
+        """The layers alone after a warm-up, and why there are none."""
+        with self._queue(self._enqueue, self._options.queue_depth) as queue:
+            queue.run(self._options.warmup_extent())
+        layers = self._time_layers()
+        return layers, tuple(self._notes)
+
     def _read_gpu(self, moment: str) -> None:
         """Read NVML, between passes."""
         reading = self._tools.monitor.read(moment)
@@ -115,26 +122,14 @@ class PassRunner:
         return LaunchQueue(self._tools.cuda, self._stream, launch, depth=depth, clock=self._tools.clock)
 
     def _graph_launcher(self, stack: ExitStack) -> Callable[[], bool]:
-        """What launches a captured inference, or the plain enqueue, with a note, where it cannot be captured.
-
-        TensorRT asks for one plain inference before the capture, after every change of shapes.
-        """
-        cuda, stream = self._tools.cuda, self._stream
+        """What launches a captured inference, or the plain enqueue, with a note, where it cannot be captured."""
         if not self._enqueue():
             raise CaptureError("TensorRT refused to enqueue an inference")
-        cuda.synchronize(stream)
         try:
-            graph = cuda.capture(stream, self._enqueue)
+            return stack.enter_context(graph_launcher(self._tools.cuda, self._stream, self._enqueue))
         except CaptureError as error:
             self._notes.append(f"timed without a CUDA graph, since this engine cannot be captured: {error.message}")
             return self._enqueue
-        stack.callback(cuda.destroy_graph, graph)
-
-        def launch() -> bool:
-            cuda.launch_graph(graph, stream)
-            return True
-
-        return launch
 
     def _time_layers(self) -> LayerTimes | None:
         """The last pass, since its profiler stays attached; where it fails, the others are kept."""
@@ -151,6 +146,25 @@ class PassRunner:
         except CaptureError as error:
             self._notes.append(f"layers were not timed: {error.message}")
             return None
+
+
+@contextmanager
+def graph_launcher(cuda: Cuda, stream: int, enqueue: Callable[[], bool]) -> Iterator[Callable[[], bool]]:
+    """What launches the captured enqueue as a CUDA graph; raises CaptureError where it cannot be captured.
+
+    TensorRT asks for one plain inference before the capture, after every change of shapes.
+    """
+    cuda.synchronize(stream)
+    graph = cuda.capture(stream, enqueue)
+
+    def launch() -> bool:
+        cuda.launch_graph(graph, stream)
+        return True
+
+    try:
+        yield launch
+    finally:
+        cuda.destroy_graph(graph)
 
 
 # -- layer times -------------------------------------------------------------------------------------------------------

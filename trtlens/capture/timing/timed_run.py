@@ -17,11 +17,12 @@ from trtlens.capture.timing.bindings import Bindings
 from trtlens.capture.timing.engine_session import open_engine, read_plan
 from trtlens.capture.timing.passes import AFTER_TIMING, BEFORE_TIMING, Instruments, PassRunner
 from trtlens.capture.timing.timing_result import (
+    LayerPass,
     TimingResult,
     clock_notes,
-    layer_notes,
     sample_notes,
     sharing_notes,
+    with_layers,
     write_result,
 )
 from trtlens.errors import CaptureError, TrtlensError
@@ -53,13 +54,40 @@ def time_engine(
     Raises TrtlensError for what does not fit the engine (shapes, inputs, an unreadable file), CaptureError where
     TensorRT or CUDA fails. `instruments` None uses the real ones.
     """
-    with _opened(engine_path, backend, options, instruments) as (session, tools):
-        return time_session(session, options, out, tools)
-
-
-def time_session(session: EngineSession, options: TimingOptions, out: Path, tools: Instruments) -> TimingResult:
-    """Time an open engine in one set of shapes, on a context of its own, and write the raw files into `out`."""
     _make_folder(out)
+    result = measure_engine(engine_path, backend, options, instruments=instruments)
+    write_result(result, out)
+    return result
+
+
+def measure_engine(
+    engine_path: Path, backend: Backend, options: TimingOptions, *, instruments: Instruments | None = None
+) -> TimingResult:
+    """Time an engine file and write nothing; raises as `time_engine` does."""
+    with (
+        opened(engine_path, backend, options, instruments) as (session, tools),
+        bound(session, options) as (context, bindings, chosen),
+    ):
+        passes = PassRunner(session.backend.trt, context, session.stream, options, tools).run()
+        header = _header(session, options, chosen, passes)
+        return _gather(session, passes, tools, header=header, output_shapes=bindings.output_shapes)
+
+
+def measure_layers(
+    engine_path: Path, backend: Backend, options: TimingOptions, *, instruments: Instruments | None = None
+) -> LayerPass:
+    """Time the layers of an engine file alone, and write nothing; raises as `time_engine` does."""
+    with (
+        opened(engine_path, backend, options, instruments) as (session, tools),
+        bound(session, options) as (context, _, _),
+    ):
+        layers, notes = PassRunner(session.backend.trt, context, session.stream, options, tools).run_layers()
+        return LayerPass(layers, session.engine.profiling_verbosity.name, notes)
+
+
+@contextmanager
+def bound(session: EngineSession, options: TimingOptions) -> Iterator[tuple[Any, Bindings, ChosenShapes]]:
+    """A context of an open engine with everything bound in one set of shapes."""
     loaded = load_arrays(options.inputs.file)
     from_file = {tensor.name: loaded[tensor.name].shape for tensor in session.tensors if tensor.takes_shape_of(loaded)}
     chosen = choose_shapes(session.tensors, {**from_file, **options.shapes}, options.profile)
@@ -67,15 +95,11 @@ def time_session(session: EngineSession, options: TimingOptions, out: Path, tool
     context = session.create_context()
     with Bindings(session.backend.trt, session.engine, context, session.cuda) as bindings:
         bindings.bind(session.tensors, chosen, values, session.stream)
-        passes = PassRunner(session.backend.trt, context, session.stream, options, tools).run()
-    header = _header(session, options, chosen, passes)
-    result = _gather(session, passes, tools, header=header, output_shapes=bindings.output_shapes)
-    write_result(result, out)
-    return result
+        yield context, bindings, chosen
 
 
 @contextmanager
-def _opened(
+def opened(
     path: Path,
     backend: Backend,
     options: TimingOptions,
@@ -133,20 +157,16 @@ def _gather(
     output_shapes: dict[str, tuple[int, ...] | None],
 ) -> TimingResult:
     """The figures of all passes, and what makes them doubtful."""
-    timing, latency, layers = passes.timing, passes.latency, passes.layers
+    timing, latency = passes.timing, passes.latency
     gpu, enqueue = _figures(timing.gpu_ms), _figures(timing.enqueue_ms)
-    layer_sum = None if layers is None else summarize(layers.sums_ms())
-    ratio = layer_sum.median_ms / gpu.median_ms if layer_sum is not None and gpu.median_ms else None
     limits, reason = tools.monitor.limits(), tools.monitor.reason
     notes = [*session.notes, *passes.notes]
     notes += sample_notes(timing, gpu, enqueue, cuda_graph=passes.cuda_graph)
     notes += clock_notes(passes.reading(BEFORE_TIMING), passes.reading(AFTER_TIMING))
     notes += sharing_notes(limits)
-    if layers is not None:
-        notes += layer_notes(layers, ratio, verbosity=session.engine.profiling_verbosity.name)
     if reason is not None:
         notes.append(f"clocks and throttling are unknown: {reason}")
-    return TimingResult(
+    result = TimingResult(
         header=header,
         output_shapes=output_shapes,
         samples=timing,
@@ -156,14 +176,12 @@ def _gather(
         throughput_per_s=len(timing) / (float(timing.host_ms.sum()) / 1000),
         latency_samples=latency,
         latency=None if latency is None else summarize(latency.host_ms),
-        layers=layers,
-        layer_sum=layer_sum,
-        layer_sum_ratio=ratio,
         readings=passes.readings,
         limits=limits,
         monitor_reason=reason,
         notes=tuple(notes),
     )
+    return with_layers(result, LayerPass(passes.layers, session.engine.profiling_verbosity.name))
 
 
 def _figures(times_ms: NDArray[np.float64]) -> Statistics:

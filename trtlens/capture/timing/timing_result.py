@@ -1,7 +1,7 @@
 """What a timing found, what makes it doubtful, and the raw files that it leaves in the run folder, each written whole.
 
 `times.json` and `latency-times.json` (format 1): `{"format", "header", "samples"}`, a sample being `{"gpu_ms",
-"host_ms", "enqueue_ms", "queue_dry"}` as `launch_queue.Samples` describes them. `layer-times.json` (format 1):
+"host_ms", "enqueue_ms", "queue_dry", "process"}` as `launch_queue.Samples` describes them. `layer-times.json` (format 1):
 `{"format", "layers", "times_ms"}`, one row per execution, its columns in call order, names as often as they come.
 `gpu-state.json` (format 1): `{"format", "limits", "readings", "reason"}`, the reason saying why there are no
 readings.
@@ -10,12 +10,14 @@ readings.
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from trtlens.capture.recorder import write_whole
-from trtlens.quantities import durations
-from trtlens.statistics import FEWEST_SAMPLES, UNSTEADY_PERCENT, find_drift
+from trtlens.quantities import durations, interval
+from trtlens.statistics import FEWEST_SAMPLES, UNSTEADY_PERCENT, by_process, find_drift, summarize
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -54,13 +56,13 @@ class TimingResult:
     throughput_per_s: float
     latency_samples: Samples | None
     latency: Statistics | None
-    layers: LayerTimes | None
-    layer_sum: Statistics | None
-    layer_sum_ratio: float | None
     readings: tuple[GpuReading, ...]
     limits: GpuLimits | None
     monitor_reason: str | None
     notes: tuple[str, ...]
+    layers: LayerTimes | None = None
+    layer_sum: Statistics | None = None
+    layer_sum_ratio: float | None = None
 
     def summary(self) -> dict[str, Any]:
         """The figures without the samples, as JSON values, for the record of the run."""
@@ -75,6 +77,30 @@ class TimingResult:
             "layer_sum_ratio": self.layer_sum_ratio,
             "notes": list(self.notes),
         }
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class LayerPass:
+    """The layers of an engine, None with a note of the reason where they were not timed; `verbosity` is the engine's."""
+
+    layers: LayerTimes | None
+    verbosity: str
+    notes: tuple[str, ...] = ()
+
+
+def with_layers(result: TimingResult, timed: LayerPass) -> TimingResult:
+    """The result with the layers, their sum beside the whole, and what makes them doubtful."""
+    layers = timed.layers
+    layer_sum = None if layers is None else summarize(layers.sums_ms())
+    ratio = layer_sum.median_ms / result.gpu.median_ms if layer_sum is not None and result.gpu.median_ms else None
+    notes = () if layers is None else layer_notes(layers, ratio, verbosity=timed.verbosity)
+    return replace(
+        result,
+        layers=layers,
+        layer_sum=layer_sum,
+        layer_sum_ratio=ratio,
+        notes=(*result.notes, *timed.notes, *notes),
+    )
 
 
 def write_result(result: TimingResult, out: Path) -> tuple[Path, ...]:
@@ -108,13 +134,14 @@ def write_json(path: Path, document: Any) -> Path:
 
 def _times(name: str, header: Mapping[str, Any], samples: Samples) -> dict[str, Any]:
     columns = (samples.gpu_ms, samples.host_ms, samples.enqueue_ms)
-    rows = zip(*(column.round(6).tolist() for column in columns), samples.queue_dry.tolist(), strict=True)
+    others = (samples.queue_dry.tolist(), samples.process.tolist())
+    rows = zip(*(column.round(6).tolist() for column in columns), *others, strict=True)
     return {
         "format": FORMAT,
         "header": {"pass": name, **header},
         "samples": [
-            {"gpu_ms": gpu, "host_ms": host, "enqueue_ms": enqueue, "queue_dry": dry}
-            for gpu, host, enqueue, dry in rows
+            {"gpu_ms": gpu, "host_ms": host, "enqueue_ms": enqueue, "queue_dry": dry, "process": process}
+            for gpu, host, enqueue, dry, process in rows
         ],
     }
 
@@ -158,6 +185,17 @@ def _drift_notes(samples: Samples) -> Iterator[str]:
     if drift is not None:
         trend = "slower" if drift.percent > 0 else "faster"
         yield f"GPU time drifts: the last third is {abs(drift.percent):.1f} % {trend} than the first"
+
+
+def process_notes(samples: Samples) -> Iterator[str]:
+    """A note where processes that timed one engine are further apart than a process is unsteady."""
+    medians = [float(np.median(times)) for times in by_process(samples.gpu_ms, samples.process)]
+    fastest, slowest = min(medians), max(medians)
+    if fastest and slowest / fastest - 1 > UNSTEADY_PERCENT / 100:
+        yield (
+            f"processes that load this engine differ: their medians are {interval(fastest, slowest)}, "
+            f"{100 * (slowest / fastest - 1):.1f} % apart, so one number is no answer"
+        )
 
 
 def clock_notes(before: GpuReading | None, after: GpuReading | None) -> Iterator[str]:

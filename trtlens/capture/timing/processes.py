@@ -1,0 +1,112 @@
+"""An engine timed in several processes one after another, each of which loads it from the file as a deployment would.
+
+The process that built an engine is no place to time it, nor is one that has traced; and one process is one throw of the dice:
+docs/timing.md tells what differs between them. A process that fails is told in a note, and what the others found is kept.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from trtlens.capture.backends.backend import find_backend
+from trtlens.capture.own_process import in_own_process
+from trtlens.capture.timing.launch_queue import join_samples
+from trtlens.capture.timing.timed_run import measure_engine, measure_layers
+from trtlens.capture.timing.timing_result import LayerPass, TimingResult, process_notes, with_layers, write_result
+from trtlens.errors import CaptureError
+from trtlens.statistics import summarize
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from trtlens.capture.progress import Progress
+    from trtlens.capture.timing.engine_session import TimingOptions
+
+PROCESSES = 5
+"""Processes that time an engine where nobody says how many: the fewest whose spread makes an interval of use."""
+
+
+@dataclass(frozen=True, slots=True)
+class TimedEngine:
+    """An engine file to be timed with a library, `tensorrt` or `tensorrt_rtx`."""
+
+    path: Path
+    library: str
+    options: TimingOptions
+
+
+def time_in_processes(engine: TimedEngine, out: Path, *, processes: int, progress: Progress) -> TimingResult:
+    """Time an engine in that many processes and its layers in one more, and write the raw files into the folder `out`.
+
+    Raises TrtlensError for what does not fit the engine, CaptureError where no process could time it.
+    """
+    steps = processes + 1
+    timed: list[TimingResult] = []
+    failures: list[str] = []
+    for number in range(1, processes + 1):
+        progress("Timing", number, steps, f"process {number} of {processes}")
+        try:
+            timed.append(in_own_process("timed the engine", _measure, _alone(engine, latency=not timed)))
+        except CaptureError as error:
+            if number == processes and not timed:
+                raise
+            failures.append(f"process {number} of {processes} did not time the engine: {error.message}")
+    progress("Timing layers", steps, steps, "")
+    result = with_layers(_joined(timed, failures), _layers(engine))
+    write_result(result, out)
+    return result
+
+
+def _alone(engine: TimedEngine, *, latency: bool) -> TimedEngine:
+    """Whole inferences alone; single ones, waited for, in the first process that times."""
+    options = replace(engine.options, layer_iterations=0)
+    return replace(engine, options=options if latency else replace(options, latency_iterations=0))
+
+
+def _measure(engine: TimedEngine) -> TimingResult:
+    return measure_engine(engine.path, find_backend(engine.library), engine.options)
+
+
+def _layers(engine: TimedEngine) -> LayerPass:
+    """The layers' times, or why there are none: the whole is known by now, and stays."""
+    if not engine.options.layer_iterations:
+        return LayerPass(None, "")
+    try:
+        return in_own_process("timed the layers", _measure_layers, engine)
+    except CaptureError as error:
+        return LayerPass(None, "", (f"layers were not timed: {error.message}",))
+
+
+def _measure_layers(engine: TimedEngine) -> LayerPass:
+    return measure_layers(engine.path, find_backend(engine.library), engine.options)
+
+
+def _joined(timed: Sequence[TimingResult], failures: Sequence[str]) -> TimingResult:
+    """One result of all processes: conditions, latency and readings are the first one's."""
+    samples = join_samples([one.samples for one in timed])
+    gpu, host, enqueue = (
+        summarize(times, samples.process) for times in (samples.gpu_ms, samples.host_ms, samples.enqueue_ms)
+    )
+    if gpu is None or host is None or enqueue is None:
+        raise CaptureError("no inference was timed")
+    return replace(
+        timed[0],
+        header={**timed[0].header, "processes": len(timed)},
+        samples=samples,
+        gpu=gpu,
+        host=host,
+        enqueue=enqueue,
+        throughput_per_s=len(samples) / (float(samples.host_ms.sum()) / 1000),
+        notes=(*failures, *_notes(timed), *process_notes(samples)),
+    )
+
+
+def _notes(timed: Sequence[TimingResult]) -> list[str]:
+    """What all processes say alike once, and what one says with its number."""
+    alike = [note for note in timed[0].notes if all(note in one.notes for one in timed)]
+    own = (
+        f"process {number}: {note}" for number, one in enumerate(timed, 1) for note in one.notes if note not in alike
+    )
+    return [*alike, *own]
