@@ -22,6 +22,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
 
 
+def pytest_configure() -> None:
+    """Commands write lines of 120 characters in a pipe: pytest-xdist tells its workers the width of the terminal."""
+    os.environ.pop("COLUMNS", None)
+
+
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Print what golden files were written anew."""
     for report in terminalreporter.stats.get("passed", ()):

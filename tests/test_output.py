@@ -6,6 +6,7 @@ import csv
 import importlib.util
 import io
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -21,6 +22,7 @@ from tests.conftest import capture_files
 from trtlens import TABLES, VIEWS, open_run
 from trtlens.cli import app
 from trtlens.output import PRECISION_COLOURS, cell_text, shorten, to_csv, to_json, visible
+from trtlens.output.text import cell_width
 
 pytestmark = pytest.mark.usefixtures("fixtures_read_once")
 
@@ -39,8 +41,8 @@ def run_cli(*arguments: object, env: dict[str, str] | None = None) -> subprocess
 def test_shortened_text_fits_and_keeps_both_ends(text: str, width: int) -> None:
     """A long name loses its middle, never its ends, and a short one nothing."""
     short = shorten(text, width)
-    assert len(short) <= max(width, min(len(text), width))
-    if len(text) > width:
+    assert cell_width(short) <= width
+    if cell_width(text) > width:
         head, _, tail = short.partition("…")
         assert text.startswith(head.split("…")[0])
         assert text.endswith(tail)
@@ -127,11 +129,15 @@ def test_every_format_has_the_same_rows(view: str) -> None:
     assert parquet.num_rows == table.num_rows
 
 
-def test_a_pipe_gets_whole_names_and_no_colour() -> None:
-    """Output that is not a terminal is neither shortened nor coloured, so that grep finds names."""
+def test_a_pipe_gets_lines_of_120_and_no_colour() -> None:
+    """Output that is not a terminal has the layout of one with 120 columns, or ``COLUMNS``; ``--wide`` has whole names."""
     text = run_cli("show", "layers", SMALL).stdout.decode()
-    assert "Reformatting CopyNode for Input Tensor 0 to conv1 + relu, really" in text
+    assert max(map(len, text.split("\n"))) <= 120
     assert "\x1b" not in text
+    narrow = run_cli("show", "layers", SMALL, env={**os.environ, "COLUMNS": "60"}).stdout.decode()
+    assert max(map(len, narrow.split("\n"))) <= 60
+    wide = run_cli("show", "layers", SMALL, "--wide").stdout.decode()
+    assert "Reformatting CopyNode for Input Tensor 0 to conv1 + relu, really" in wide
 
 
 def test_every_precision_has_a_colour() -> None:

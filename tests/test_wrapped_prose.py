@@ -43,9 +43,11 @@ def test_no_word_and_no_command_is_broken(monkeypatch: pytest.MonkeyPatch) -> No
     assert not any(line.endswith("-") for line in lines)
 
 
-def test_a_pipe_gets_one_line() -> None:
-    """Nothing is wrapped where no terminal shows it."""
-    assert wrapped("word " * 200) == [("word " * 200).strip()]
+def test_a_pipe_gets_lines_of_120() -> None:
+    """Prose in a pipe is as wide as its tables."""
+    lines = wrapped("word " * 200)
+    assert 110 < max(map(len, lines)) <= 120
+    assert " ".join(lines) == ("word " * 200).strip()
 
 
 def test_the_doctor_prints_commands_whole(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from trtlens.charts import chart_of_view
 from trtlens.charts.drawing.style import with_title
 from trtlens.errors import TrtlensError
-from trtlens.output import cell_text, heading, is_number, worth_showing
+from trtlens.output import shown_column, worth_showing
 from trtlens.report.overview import card, precision_styles, text
 from trtlens.report.subject import read_subject
 from trtlens.views import VIEWS
@@ -72,13 +72,15 @@ class ShownView:
 def _rows(table: pa.Table) -> str:
     names = [name for name in table.column_names if worth_showing(name, table)]
     shown = table.select(names).slice(0, _MOST_ROWS)
-    columns = [[cell_text(name, value) for value in shown[name].to_pylist()] for name in names]
-    looks = [' class="number"' if all(map(is_number, filter(None, column))) else "" for column in columns]
-    heads = "".join(f"<th{look}{_meaning(table.schema.field(name))}>{text(heading(name, table))}</th>"
-                    for name, look in zip(names, looks, strict=True))  # fmt: skip
+    columns = [shown_column(shown, name, range(shown.num_rows)) for name in names]
+    looks = [' class="number"' if column.is_number else "" for column in columns]
+    heads = "".join(
+        f"<th{look}{_meaning(table.schema.field(column.name))}>{text(column.heading)}</th>"
+        for column, look in zip(columns, looks, strict=True)
+    )
     cells = (
         "".join(f"<td{look}>{text(value)}</td>" for value, look in zip(row, looks, strict=True))
-        for row in zip(*columns, strict=True)
+        for row in zip(*(column.texts for column in columns), strict=True)
     )
     return f"<table><tr>{heads}</tr>{''.join(f'<tr>{row}</tr>' for row in cells)}</table>"
 

@@ -6,11 +6,18 @@ Tables keep full precision in the unit of their columns; this is for text alone.
 from __future__ import annotations
 
 from math import floor, isfinite, log10
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 _DIGITS = 3
 _TIMES = (("s", 1000.0), ("ms", 1.0), ("µs", 0.001))
 _SIZES = ("B", "KiB", "MiB", "GiB", "TiB", "PiB")
 _MOST_PLACES = _MOST_DIGITS = 6
+_IN_MS = {"ms": 1.0, "s": 1000.0}
+_TINY = 0.001
+"""Below it a number in a column has a power of ten."""
 _PLAIN = 1e6
 """From here on a number is written with a power of ten."""
 
@@ -76,6 +83,25 @@ def number(value: float) -> str:
     text = f"{value:,.0f}" if 1000 <= abs(float(f"{value:.3g}")) < _PLAIN else f"{value:.{_DIGITS}g}"
     mantissa, power, exponent = text.partition("e")
     return f"{mantissa}e{int(exponent)}" if power else text
+
+
+def column_unit(unit: str, values: Sequence[float]) -> tuple[str, float]:
+    """One unit for a column of times or sizes, by its largest value, and what a value is divided by; others keep theirs."""
+    most = max((abs(value) for value in values if isfinite(value)), default=0.0)
+    if unit == "bytes":
+        power = next((place for place in range(len(_SIZES)) if most < 1000 * 1024**place), len(_SIZES) - 1)
+        return _SIZES[power], float(1024**power)
+    if unit not in _IN_MS or not most:
+        return unit, 1.0
+    shown, length_ms = _unit(float(f"{most * _IN_MS[unit]:.{_DIGITS}g}"))
+    return shown, length_ms / _IN_MS[unit]
+
+
+def digits(value: float) -> str:
+    """A number of a column, whose heading has the unit, with three digits: ``21.6``, ``0.0312``, ``1,276``, ``0``."""
+    if not value or not isfinite(value):
+        return "0" if not value else str(value)
+    return number(value) if abs(value) < _TINY else _digits(value, _DIGITS)
 
 
 def tactic_text(tactic_id: int | None) -> str:

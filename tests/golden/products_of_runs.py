@@ -15,6 +15,7 @@ from tests.golden.inputs import FILES, opened, subject
 from tests.golden.text_of_figures import figure_text
 from tests.golden.text_of_pages import html_text
 from tests.golden.text_of_tables import cell, digest, lines_text, raw_table_text, table_text
+from tests.golden.text_of_terminals import WIDTHS, layout_text, screen_text
 from trtlens.charts import MissingData, charts_of_run
 from trtlens.commands.why import _print_findings as print_findings
 from trtlens.errors import TrtlensError
@@ -35,6 +36,10 @@ if TYPE_CHECKING:
 
 _PRINTED = frozenset({"small-build"})
 """Runs of which the goldens hold how a terminal shows each view."""
+_SCREENS: dict[str, tuple[str, ...]] = {
+    "h200/resnet50-fp16-traced": (), "h200/resnet50-int8-compared": ("accuracy", "pins"), "h200-dumps/overflowing_rms_norm-reference": ("overflow",),
+}  # fmt: skip
+"""Runs and views of which the goldens hold the first lines at 80 and 120 columns; no names for all views with rows."""
 
 
 class AbsentError(Exception):
@@ -48,6 +53,9 @@ def of_run(name: str) -> Iterator[tuple[str, Callable[[], str]]]:
     yield "summary.txt", lambda: say("parse", *files).text
     yield "tables.txt", lambda: _tables(run)
     yield from ((f"views/{view}.csv", partial(_view, view_of, view)) for view in VIEWS)
+    yield "terminal.txt", lambda: "".join(_layout(view, view_of) for view in VIEWS)
+    for width in WIDTHS[:2] if name in _SCREENS else ():
+        yield f"terminal-{width}.txt", partial(_screens, name, view_of, width)
     yield "findings.txt", lambda: printed(print_findings, view_of("findings").to_pylist()).text
     for number, layer in enumerate(_explained(view_of("layers")), 1):
         yield f"why-{number}.txt", partial(_why, layer, files)
@@ -67,6 +75,16 @@ def _view(view_of: Callable[[str], pa.Table], view: str) -> str:
     if not rows.num_rows:
         raise AbsentError(f"view {view}: no rows")
     return table_text(rows)
+
+
+def _layout(view: str, view_of: Callable[[str], pa.Table]) -> str:
+    rows = view_of(view)
+    return layout_text(VIEWS[view], rows) if rows.num_rows else ""
+
+
+def _screens(name: str, view_of: Callable[[str], pa.Table], width: int) -> str:
+    views = _SCREENS[name] or [view for view in VIEWS if view_of(view).num_rows]
+    return "\n".join(screen_text(VIEWS[view], view_of(view), width) for view in views)
 
 
 def _why(layer: str, files: Sequence[Path]) -> str:

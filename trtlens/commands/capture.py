@@ -24,7 +24,7 @@ from trtlens.commands.read import FormatOption, print_run
 from trtlens.commands.trtexec_files import asked_files, write_files
 from trtlens.commands.trtexec_line import TrtexecCommand
 from trtlens.errors import CaptureError, TrtlensError
-from trtlens.output import Format, print_table, visible, wrapped, write_table
+from trtlens.output import Format, layout, print_table, visible, wrapped, write_table
 from trtlens.quantities import duration, number
 from trtlens.runs.folders import check_folder
 from trtlens.runs.run_info import is_run
@@ -176,6 +176,7 @@ def _trace(engine: TimedEngine, recorder: Recorder) -> None:
 
 def _print_answer(built: BuiltRun, result: TimingResult | None) -> None:
     from trtlens.runs.run import open_run  # noqa: PLC0415
+    from trtlens.views import VIEWS  # noqa: PLC0415
 
     run = open_run(built.folder)
     print_run(run)
@@ -183,7 +184,7 @@ def _print_answer(built: BuiltRun, result: TimingResult | None) -> None:
         sys.stdout.write(f"\n{_latency(result)}\n")
     slowest = run.view("slowest")
     if slowest.num_rows:
-        write_table(slowest, Format.TABLE, title="slowest layers")
+        print_table(slowest, VIEWS["slowest"].layout, title="slowest layers")
     sys.stdout.write(f"run: {built.folder}   (trtlens show layers {built.folder})\n")
 
 
@@ -227,7 +228,7 @@ def _print_sweep(folders: list[tuple[Any, Path]]) -> None:
 
     from trtlens.capture.models.sweep import sweep_rows  # noqa: PLC0415
 
-    write_table(pa.Table.from_pylist(sweep_rows(folders)), Format.TABLE, title="time per sample against batch")
+    print_table(pa.Table.from_pylist(sweep_rows(folders)), title="time per sample against batch")
 
 
 def free_folder(model: Path) -> Path:
@@ -255,7 +256,7 @@ def doctor(
     if form is not Format.TABLE:
         write_table(rows, form)
         return
-    print_table(rows, columns=names[:-1])
+    print_table(rows, layout("item value state section", prose="value"))
     for finding in findings:
         if finding.advice is not None:
             lines = wrapped(f"{finding.item}: {finding.advice}", _ADVICE_INDENT)

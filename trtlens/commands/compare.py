@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import sys
-import textwrap
 from enum import Enum
 from typing import TYPE_CHECKING, Annotated, Any, Optional
 
@@ -13,7 +12,7 @@ import typer
 from trtlens.commands.layer_rows import LayerOption, MatchOption  # noqa: TC001  typer reads annotations at run time
 from trtlens.errors import TrtlensError
 from trtlens.layer_patterns import asked_pattern
-from trtlens.output import Format, console, print_table, visible, write_table
+from trtlens.output import Format, Layout, console, layout, print_table, visible, wrapped, write_table
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -29,7 +28,6 @@ if TYPE_CHECKING:
 _INDENT = 2
 _SPECIAL = re.compile(r"[\\`*_{}\[\]<>|#~&@]")
 """Characters that Markdown or the HTML in it would interpret: escaped by a backslash, ``@<>&`` by entities."""
-_PIPED_WIDTH = 110
 
 
 class CompareFormat(str, Enum):
@@ -149,7 +147,8 @@ def _list_quantities(form: CompareFormat) -> None:
     if form is CompareFormat.MARKDOWN:
         sys.stdout.write(markdown_table(headings, rows))
     else:
-        write_table(pa.table(dict(zip(headings, zip(*rows, strict=True), strict=True))), Format(form.value))
+        table = pa.table(dict(zip(headings, zip(*rows, strict=True), strict=True)))
+        write_table(table, Format(form.value), layout("quantity unit meaning", prose="meaning"))
 
 
 def _finish(outcomes: list[Outcome], *, strict: bool) -> None:
@@ -172,38 +171,36 @@ def _print(comparison: Comparison, *, regions: bool, top: int, whole: bool) -> N
     from trtlens.comparison.headlines import tell  # noqa: PLC0415
     from trtlens.comparison.result_tables import (  # noqa: PLC0415
         CHANGE_COLUMNS,
+        CHANGE_LAYOUT,
         change_columns,
         changes_shown,
         settings_table,
         side_by_side,
+        side_by_side_layout,
     )
 
     for section in tell(comparison) if whole else ():
         _print_section(section)
     rows, hidden = changes_shown(comparison, top)
     if rows:
-        print_table(CHANGE_COLUMNS.table(change_columns(comparison, rows)), title="Changes", columns=_CHANGE_COLUMNS)
+        print_table(CHANGE_COLUMNS.table(change_columns(comparison, rows)), CHANGE_LAYOUT, title="Changes")
     if hidden:
         sys.stdout.write(f"{hidden} more changes: --top 0 shows all\n\n")
     settings = settings_table(comparison)
     if whole and settings.num_rows:
-        print_table(settings, title="Settings that differ")
+        names = tuple(settings.column_names)
+        print_table(settings, Layout(names, "setting", prose=frozenset(names[1:])), title="Settings that differ")
     if regions:
-        print_table(side_by_side(comparison), title="Regions")
-
-
-_CHANGE_COLUMNS = ("run", "diff_ms", "words", "label", "region_diff_ms", "verdict")
+        print_table(side_by_side(comparison), side_by_side_layout(comparison), title="Regions")
 
 
 def _print_section(section: Section) -> None:
     from rich.text import Text  # noqa: PLC0415
 
     out = console()
-    width = max(out.width - _INDENT, 40) if sys.stdout.isatty() else _PIPED_WIDTH
     out.print(Text(visible(section.title), style="bold"))
     for sentence in section.sentences:
-        lines = textwrap.wrap(visible(sentence), width - _INDENT, break_long_words=False, break_on_hyphens=False)
-        for place, line in enumerate(lines):
+        for place, line in enumerate(wrapped(sentence, 2 * _INDENT)):
             out.print(Text(("- " if place == 0 else "  ").rjust(_INDENT + 2) + line))
     out.print()
 

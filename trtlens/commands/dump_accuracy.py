@@ -26,10 +26,6 @@ if TYPE_CHECKING:
 
 INPUT_FLAGS = tuple(flag for flag in TIMING_FLAGS if flag.name in ("seed", "load-inputs", "input"))
 
-_SHOWN = (
-    "tensor", "op", "verdict", "error", "error_added", "sqnr_db", "cosine_similarity", "max_abs_error", "deviation_ratio",
-    "ulp_p99", "new_nan", "new_inf", "layer", "precision", "unit", "time_ms", "reason",
-)  # fmt: skip
 _OVERFLOW_PARTS = (
     ("beyond FP16's largest number, 65504", {"overflow"}, True),
     ("too small for FP16, with nothing larger beside it or divided by", {"flushed", "subnormal"}, True),
@@ -38,9 +34,6 @@ _OVERFLOW_PARTS = (
     ("within FP16's range", {"near", "fits"}, False),
 )
 """Titles with the states of their rows, and whether these are harmful."""
-_OVERFLOW_SHOWN = (
-    "state", "kind", "tensor", "op", "largest", "smallest", "beyond_fp16", "subnormal_share", "flushed_share", "scale",
-)  # fmt: skip
 
 
 _ACCURACY_FLAGS = (
@@ -195,13 +188,14 @@ def _print_classic(errors: Errors, metric: int) -> None:
 
 def _print_rows(ours: Dump, one: _Compared, *, everything: bool) -> None:
     from trtlens.accuracy.summary import DIRECTIONS, chosen_rows, sentences  # noqa: PLC0415
+    from trtlens.views import VIEWS  # noqa: PLC0415
 
     rows = one.run.view("accuracy")
     chosen = one.errors.rows if everything else chosen_rows(one.errors.rows)
     wanted = {row["index"] for row in chosen}
     shown = rows.filter([index in wanted for index in rows["index"].to_pylist()])
     sys.stdout.write(f"{visible(one.dump.label)}\nagainst {visible(ours.label)}\n")
-    print_table(shown, columns=_SHOWN)
+    print_table(shown, VIEWS["accuracy"].layout)
     for sentence in sentences(one.errors):
         sys.stdout.write(visible(sentence) + "\n")
     sys.stderr.write(f"{DIRECTIONS}\n")
@@ -210,11 +204,13 @@ def _print_rows(ours: Dump, one: _Compared, *, everything: bool) -> None:
 
 
 def _print_pins(one: _Compared, flags: dict[str, Any]) -> None:
+    from trtlens.views import VIEWS  # noqa: PLC0415
+
     rows = _pins(one.run, flags)
     if not rows.num_rows:
         sys.stderr.write(f"{visible(one.name)}: no layer of reduced precision adds an error whose inputs are known\n")
         return
-    print_table(rows, title="layers to keep in FP32, the best first")
+    print_table(rows, VIEWS["pins"].layout, title="layers to keep in FP32, the best first")
     if rows["cost_ms"].null_count == rows.num_rows:
         sys.stderr.write("what they cost is not known: give --profile and --fp32-profile\n")
 
@@ -248,13 +244,15 @@ def overflow(
 
 def _print_overflow(run: Run, rows: pa.Table) -> None:
     """What overflows, what is too small, and what does no harm, each with what to do; then in one line how much of each."""
+    from trtlens.views import VIEWS  # noqa: PLC0415
+
     found = rows.to_pylist()
     counts = []
     for title, states, harmful in _OVERFLOW_PARTS:
         chosen = [row["state"] in states and row["harmful"] is harmful for row in found]
         counts.append(sum(chosen))
         if counts[-1]:
-            print_table(rows.filter(chosen), title=title, columns=_OVERFLOW_SHOWN)
+            print_table(rows.filter(chosen), VIEWS["overflow"].layout, title=title)
         for row in (
             row for row, is_chosen in zip(found, chosen, strict=True) if is_chosen and row["advice"] is not None
         ):

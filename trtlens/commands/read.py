@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Annotated, Optional
 import typer
 
 from trtlens.commands.layer_rows import LayerOption, MatchOption, fitting_rows
+from trtlens.commands.row_choice import ColumnsOption, RowChoice, SortOption, TopOption, WideOption
 from trtlens.errors import TrtlensError
 from trtlens.layer_patterns import asked_pattern
-from trtlens.output import Format, console, visible, write_table
+from trtlens.output import Format, console, layout, visible, write_table
 from trtlens.runs.folders import check_place, write_document
 
 if TYPE_CHECKING:
@@ -84,7 +85,7 @@ def opened_run(paths: list[str], build: int | None) -> Run:
 
 def _print_parsed(run: Run, form: Format, *, unread: bool) -> None:
     if unread:
-        write_table(run["reading"], form)
+        write_table(run["reading"], form, layout("kind lines examples file", stretches="file", prose="examples"))
     elif form is not Format.TABLE:
         write_table(run["builds"], form)
     else:
@@ -166,6 +167,10 @@ def show(
     build: BuildOption = None,
     layer: LayerOption = None,
     match: MatchOption = None,
+    columns: ColumnsOption = None,
+    sort: SortOption = None,
+    top: TopOption = None,
+    wide: WideOption = False,
     form: FormatOption = Format.TABLE,
     chart: Annotated[
         Optional[Path],  # noqa: UP045
@@ -183,6 +188,7 @@ def show(
             f"({_TABLE}layers for a table with the name of a view)"
         )
     pattern = asked_pattern(layer, match)
+    choice = RowChoice(columns, sort, top, wide)
     if chart is not None:
         if pattern is not None:
             raise TrtlensError("--chart draws all layers: leave out --layer and --match")
@@ -192,19 +198,20 @@ def show(
         _write_chart(opened, view, chart)
         return
     rows = opened.view(view) if table is None else opened[table]
-    if pattern is not None:
-        _write_fitting(rows, pattern, view, form)
-        return
-    if not rows.num_rows and form is Format.TABLE:
+    declared = VIEWS[view] if table is None else None
+    if form is Format.TABLE and not rows.num_rows:
         sys.stderr.write(f"{visible(opened.name)} has no rows for {view}{_why_empty(opened, view)}\n")
-    write_table(rows, form)
+    if pattern is not None:
+        rows = _fitting(rows, pattern, view, form)
+    rows = choice.rows(rows, declared.largest_first if declared is not None else None)
+    choice.write(rows, form, declared.layout if declared is not None else None)
 
 
-def _write_fitting(rows: pa.Table, pattern: LayerPattern, view: str, form: Format) -> None:
+def _fitting(rows: pa.Table, pattern: LayerPattern, view: str, form: Format) -> pa.Table:
     fitting = fitting_rows(rows, pattern, view)
-    if not fitting.num_rows and form is Format.TABLE:
+    if rows.num_rows and not fitting.num_rows and form is Format.TABLE:
         sys.stderr.write(visible(f"none of {rows.num_rows} rows of {view} fits {pattern.text!r}") + "\n")
-    write_table(fitting, form)
+    return fitting
 
 
 def _write_chart(run: Run, view: str, path: Path) -> None:
@@ -231,4 +238,4 @@ def views(form: FormatOption = Format.TABLE) -> None:
     from trtlens.views import VIEWS  # noqa: PLC0415
 
     rows = {"view": [view.name for view in VIEWS.values()], "question": [view.question for view in VIEWS.values()]}
-    write_table(pa.table(rows), form)
+    write_table(pa.table(rows), form, layout("view question", prose="question"))

@@ -12,7 +12,7 @@ from trtlens.commands.layer_rows import MatchOption  # noqa: TC001  typer reads 
 from trtlens.commands.read import BuildOption, FormatOption, opened_run
 from trtlens.errors import TrtlensError
 from trtlens.layer_patterns import REGEX_PREFIX
-from trtlens.output import Format, console, visible, wrapped, write_table
+from trtlens.output import Format, console, print_table, visible, wrapped, write_table
 from trtlens.quantities import seconds
 
 if TYPE_CHECKING:
@@ -54,6 +54,7 @@ def why(
 
     Also lists the alternatives that the tuner timed, with their times.
     """
+    from trtlens.explain.ranking import LAYOUT  # noqa: PLC0415
     from trtlens.views import why as view  # noqa: PLC0415
 
     if everything and match is not None:
@@ -68,7 +69,7 @@ def why(
         layer, paths = words[0], words[1:]
     run = opened_run(paths, build)
     if everything:
-        write_table(view.rank(run), form)
+        write_table(view.rank(run), form, LAYOUT)
     elif form is not Format.TABLE:
         write_table(view.table(run, layer), form)
     else:
@@ -76,12 +77,12 @@ def why(
 
 
 def _print_why(run: Run, layer: str) -> None:
-    from trtlens.explain.ranking import select  # noqa: PLC0415
+    from trtlens.explain.ranking import LAYOUT, select  # noqa: PLC0415
     from trtlens.views import why as view  # noqa: PLC0415
 
     count = sum(len(indices) for _, indices in select(run, layer))
     if count > _MOST_LAYERS:
-        write_table(view.rank(run, layer), Format.TABLE)
+        print_table(view.rank(run, layer), LAYOUT)
         sys.stderr.write(
             f"{visible(layer)!r} matches {count} layers: narrow it to read about one, or use --format json for all\n"
         )

@@ -8,6 +8,7 @@ import pyarrow as pa
 
 from trtlens.comparison.changes import SETTING, WHOLE_RUN, list_changes, main_cause
 from trtlens.comparison.settings import differing_settings
+from trtlens.output import Layout, layout
 from trtlens.tables.schema import declare
 
 if TYPE_CHECKING:
@@ -141,19 +142,29 @@ def side_by_side(comparison: Comparison) -> pa.Table:
         for column, values in columns.items():
             values.append(left.figures.time_ms if column == f"{comparison.names[left.entry.engine]} [ms]" else None)
         columns["nodes"][-1] = f"not aligned: {left.name}"
-    return pa.table({name: _array(name, values) for name, values in columns.items()})
+    return pa.table(list(columns.values()), pa.schema([_field(name) for name in columns]))
 
 
-def _array(name: str, values: list[Any]) -> pa.Array:
+def _field(name: str) -> pa.Field:
     if name.endswith("[ms]"):
-        return pa.array(values, pa.float64())
-    return pa.array(values, pa.int64() if name == "region" or name.endswith(" reformats") else pa.string())
+        return pa.field(name, pa.float64(), metadata={"unit": "ms"})
+    return pa.field(name, pa.int64() if name == "region" or name.endswith(" reformats") else pa.string())
+
+
+def side_by_side_layout(comparison: Comparison) -> Layout:
+    """The layout of `side_by_side`: nodes, then times, differences and verdicts of the runs, then what they compute in."""
+    others = [comparison.names[number] for number in comparison.others]
+    times = [f"{name} [ms]" for name in comparison.names]
+    judged = [f"{name} {what}" for name in others for what in ("diff [ms]", "verdict")]
+    rest = [f"{name} {what}" for what in ("precision", "reformats") for name in comparison.names]
+    return Layout(("nodes", *times, *judged, *rest, "region"), stretches="nodes")
 
 
 # -- changes ----------------------------------------------------------------------------------------------------------
 # What changed between the runs, and what did each change cost or save?
 
 
+CHANGE_LAYOUT = layout("label diff_ms words run region_diff_ms verdict", stretches="label", prose="words")
 CHANGE_COLUMNS = declare(
     "view changes", "one change from the baseline to another run", "run kind region label",
     """

@@ -9,6 +9,7 @@ from trtlens.errors import TrtlensError
 from trtlens.explain.precisions import ReformatOverhead
 from trtlens.explain.subject import Build, Subject
 from trtlens.layer_patterns import REGEX_PREFIX, listed, read_pattern
+from trtlens.output import layout
 from trtlens.tables.engine_layers import NO_WORK
 from trtlens.tables.schema import declare
 from trtlens.tuning.queries import best
@@ -40,6 +41,9 @@ COLUMNS = declare(
     lines | ints | | lines of the log: what runs, the fastest, the reformats
     """,
 )  # fmt: skip
+LAYOUT = layout(
+    "name regret_ms chosen_ms best_ms in_all_ms verdict precision unit reason index", stretches="name", prose="reason"
+)
 
 
 def ranking(run: Run, chosen: Iterable[tuple[int, list[int]]]) -> pa.Table:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     import pyarrow as pa
 
+    from trtlens.output import Layout
 
 NO_LAYERS = "no engine layers: the log ends before they are listed, or was not written at verbose level; keep the whole log of trtexec --verbose (or trtlens profile), or add the file of --exportLayerInfo"
 NO_REFORMATS = "no reformats: the engine has none, or the log lists no layers (they are printed at verbose level)"
@@ -29,6 +30,7 @@ class View:
         table: its function: takes a run, gives the rows.
         question: what it answers.
         place: place in the list of views, from 1.
+        layout: which of its columns a terminal shows.
         heading: heading of its table in the report; ``lead`` is the line below it.
         empty: why the view can be empty and how to get the data.
         largest_first: column by which the report sorts at first, largest first.
@@ -37,6 +39,7 @@ class View:
     table: Callable[..., pa.Table]
     question: str
     place: int
+    layout: Layout
     heading: str = ""
     lead: str = ""
     empty: str = ""

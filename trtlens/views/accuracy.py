@@ -8,6 +8,7 @@ import pandas as pd
 
 from trtlens.engine.tensor_layers import places_of_tensors
 from trtlens.engine.times import arrow, frame, layers_with_times
+from trtlens.output import layout
 from trtlens.tables.schema import declare
 from trtlens.views import View
 
@@ -89,6 +90,9 @@ VIEW = View(
     table,
     question="Which tensor goes wrong first, in which layer and precision, and how much error does each layer add?",
     place=16,
+    layout=layout(
+        "tensor verdict error error_added sqnr_db op precision layer time_ms reason", stretches="tensor", prose="reason"
+    ),
     heading="Compared tensors",
     empty="no tensors were compared in this run: dump the model with trtlens dump, then trtlens accuracy REFERENCE DUMP --profile RUN --keep stores the comparison in this run (without --profile: in the dump)",
 )

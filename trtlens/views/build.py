@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from typing import TYPE_CHECKING, Any
 
+from trtlens.output import Fold, layout
 from trtlens.tables.arrays import of_build
 from trtlens.tables.schema import declare
 from trtlens.tuning.combinations import NOT_SHOWN
@@ -195,6 +196,11 @@ VIEW = View(
     table,
     question="Where did the build's time go?",
     place=13,
+    layout=layout(
+        "kind name seconds percent tactics source",
+        stretches="name",
+        fold=Fold(("kind",), 10, frozenset({"layer"}), ("seconds", "percent", "tactics")),
+    ),
     heading="Parts, runners and layers of the build",
     empty="no durations: TensorRT prints them at info level, and trtexec and trtlens profile write time stamps before their lines; this log has neither",
 )

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from trtlens.findings import find
 from trtlens.findings.finding import COLUMNS, findings_table
+from trtlens.output import layout
 from trtlens.views import View
 
 if TYPE_CHECKING:
@@ -25,5 +26,6 @@ VIEW = View(
     table,
     question="What costs time, what puts accuracy at risk, and what should be checked next?",
     place=8,
+    layout=layout("severity code title at_stake_ms at_stake_s next_check", prose="title next_check"),
     empty="no findings: no rule applies, or the run holds too little data (a verbose log and a layer profile cover all rules)",
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from trtlens.output import Fold, layout
 from trtlens.tuning.kept_strategy import kept_rows
 from trtlens.views import View
 
@@ -22,5 +23,6 @@ VIEW = View(
     table,
     question="How did the builder change the network before tuning?",
     place=11,
+    layout=layout("sources kind result pass line", stretches="sources", fold=Fold(("build", "kind", "result"), 3)),
     empty="no fusions in the log: the builder prints them at verbose level, and Myelin prints none of its own",
 )

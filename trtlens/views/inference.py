@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from trtlens.engine.inference_parts import Part, inference_parts
 from trtlens.engine.kernel_times import has_layer_times
+from trtlens.output import layout
 from trtlens.tables.schema import declare
 from trtlens.views import View
 
@@ -55,6 +56,7 @@ VIEW = View(
     table,
     question="What is the time of one inference made of?",
     place=21,
+    layout=layout("part time_ms percent count stretch source note", prose="note"),
     heading="What an inference is made of",
     empty="neither layers nor kernels were timed in this run: trtlens profile times them, or add the file of trtexec --exportProfile",
 )

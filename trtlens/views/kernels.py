@@ -9,6 +9,7 @@ import pandas as pd
 from trtlens.engine.kernel_times import traced_builds
 from trtlens.engine.kernels_run import RanKernel, confirmed, kernels_run
 from trtlens.engine.times import arrow, layers_with_times, time_by, work_of
+from trtlens.output import layout
 from trtlens.tables.schema import declare
 from trtlens.views import NO_LAYERS, View
 from trtlens_parsers.kernels import read_kernel
@@ -78,5 +79,6 @@ VIEW = View(
     table,
     question="Which kernel families does the engine use?",
     place=5,
+    layout=layout("family operation precision unit layers time_ms time_percent kernels confirmed differing"),
     empty=NO_LAYERS,
 )

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from trtlens.engine.kernel_times import traced_builds
 from trtlens.engine.kernels_run import RanKernel, kernels_run
+from trtlens.output import Fold, layout
 from trtlens.tables.schema import declare
 from trtlens.views import View
 
@@ -75,6 +76,11 @@ VIEW = View(
     table,
     question="Which kernels ran, for which layer, for how long?",
     place=20,
+    layout=layout(
+        "layer time_ms percent kernel precision unit gap_ms launch",
+        stretches="layer",
+        fold=Fold(("kernel",), 2, sums=("time_ms", "percent", "gap_ms")),
+    ),
     heading="Kernels that ran",
     empty=(
         "no kernel was traced in this run: add the trace of trtlens, or nsys export --type sqlite, of the same engine "

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from trtlens.engine.inference_timing import inference_figures
 from trtlens.engine.times import arrow
+from trtlens.output import layout
 from trtlens.tables.schema import declare
 from trtlens.views import View
 
@@ -44,6 +45,7 @@ VIEW = View(
     table,
     question="How long does one inference take?",
     place=15,
+    layout=layout("metric value median p99 min max mean samples source p90 p95", unit_column="unit"),
     heading="Latency statistics",
     empty=(
         "no inference was timed in this run: trtlens profile times them; of trtexec add the file of --exportTimes, or the whole log, "

@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from trtlens.engine.times import arrow, frame, layers_with_times
+from trtlens.output import Fold, layout
+from trtlens.tables.engine_layers import NO_WORK
 from trtlens.tables.schema import declare
 from trtlens.tuning.wording import tensor_text
 from trtlens.views import NO_LAYERS, View
@@ -59,6 +61,11 @@ VIEW = View(
     table,
     question="Which layers does the engine run, in which precision, with which kernel, and for how long?",
     place=1,
+    layout=layout(
+        "name time_ms precision unit type kernel index",
+        stretches="name",
+        fold=Fold(("type",), 0, NO_WORK | {"MyelinReformat"}, ("time_ms",)),
+    ),
     heading="All layers",
     empty=NO_LAYERS,
     largest_first="time_ms",

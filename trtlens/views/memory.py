@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from trtlens.engine.times import arrow, frame
+from trtlens.output import Fold, layout
 from trtlens.tables.schema import declare
 from trtlens.tuning.kept_strategy import kept_rows
 from trtlens.views import View
@@ -43,6 +44,11 @@ VIEW = View(
     table,
     question="Which layers need memory besides their tensors?",
     place=12,
+    layout=layout(
+        "layer scratch_bytes device_persistent_bytes host_persistent_bytes",
+        stretches="layer",
+        fold=Fold(("scratch_bytes", "device_persistent_bytes"), 5, sums=("host_persistent_bytes",)),
+    ),
     heading="Layers that need memory",
     empty="no memory figures: a verbose log states totals and per-layer memory once an engine is finished",
 )

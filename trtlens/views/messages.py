@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import TYPE_CHECKING, Any
 
+from trtlens.output import layout
 from trtlens.tables.schema import declare
 from trtlens.views import View
 
@@ -60,6 +61,7 @@ VIEW = View(
     table,
     question="Which warnings and errors did the build print, and what do they mean?",
     place=14,
+    layout=layout("severity count text code line", prose="text", stretches="text"),
     heading="Messages of the build",
     empty="the build printed no warning, no error and no message with a known meaning",
 )

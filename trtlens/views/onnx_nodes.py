@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 from trtlens.engine.engine_graph import builds_with_layers
 from trtlens.engine.layer_nodes import METADATA
 from trtlens.engine.tensor_layers import held_nodes
+from trtlens.output import Fold, layout
+from trtlens.tables.engine_layers import NO_WORK
 from trtlens.tables.schema import declare
 from trtlens.views import NO_LAYERS, View
 
@@ -54,5 +56,6 @@ VIEW = View(
     table,
     question="Which ONNX nodes does each engine layer contain, and how is that known?",
     place=19,
+    layout=layout("name onnx_nodes known_by type index", stretches="name", fold=Fold(("type",), 0, NO_WORK)),
     empty=NO_LAYERS,
 )

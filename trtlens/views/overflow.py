@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from trtlens.accuracy.overflow import find_overflow, make_model
 from trtlens.accuracy.remedies import FITS, NEAR
+from trtlens.output import layout
 from trtlens.runs.captured_tables import dumped_tensors, onnx_nodes
 from trtlens.tables.schema import declare
 from trtlens.views import View
@@ -68,6 +69,9 @@ VIEW = View(
     table,
     question="Which tensors, weights and sums exceed the range of FP16, and which power of two scales them into it?",
     place=17,
+    layout=layout(
+        "tensor state kind largest smallest scale beyond_fp16 op flushed_share subnormal_share", stretches="tensor"
+    ),
     heading="Values outside the range of FP16",
     empty="no value ranges: trtlens dump of the FP32 model records them",
 )

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from trtlens.accuracy.summary import Pin, ranked
 from trtlens.engine.tensor_layers import fp32_times, held_nodes, places_of_tensors
 from trtlens.engine.times import layers_with_times
+from trtlens.output import layout
 from trtlens.tables.schema import declare
 from trtlens.views import View
 
@@ -119,6 +120,9 @@ VIEW = View(
     table,
     question="Which layers are worth keeping in FP32: how much error does each add for the time that it saves?",
     place=18,
+    layout=layout(
+        "layer precision error_added cost_ms error_per_ms flags time_ms fp32_ms rank", stretches="layer", prose="flags"
+    ),
     heading="Layers to keep in FP32",
     empty="no tensors were compared in this run: dump the model with trtlens dump, then trtlens accuracy REFERENCE DUMP --profile RUN --keep stores the comparison in this run (without --profile: in the dump)",
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from trtlens.engine.times import arrow, layers_with_times, time_by, work_of
+from trtlens.output import layout
 from trtlens.tables.schema import declare
 from trtlens.views import NO_LAYERS, View
 
@@ -40,5 +41,6 @@ VIEW = View(
     table,
     question="How many layers compute in each precision, and how much of the time do they take?",
     place=3,
+    layout=layout("work precision layers time_ms time_percent layers_percent"),
     empty=NO_LAYERS,
 )

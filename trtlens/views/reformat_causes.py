@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from trtlens.engine.engine_graph import builds_with_layers
 from trtlens.engine.reformat_causes import ADVICE, MEASURED, Reformat, ReformatReader
+from trtlens.output import Fold, layout
 from trtlens.tables.schema import declare
 from trtlens.views import NO_REFORMATS, View
 
@@ -88,5 +89,12 @@ VIEW = View(
     table,
     question="What do reformats cost in total, by cause and by part of the network?",
     place=10,
+    layout=layout(
+        "cause part reformats cost_ms percent untimed advice",
+        stretches="part",
+        prose="advice",
+        unnamed="all parts",
+        fold=Fold(("cause",), 5, sums=("reformats", "cost_ms", "percent", "untimed")),
+    ),
     empty=NO_REFORMATS,
 )

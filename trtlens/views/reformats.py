@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from trtlens.engine.engine_graph import builds_with_layers
 from trtlens.engine.reformat_causes import ADVICE, Reformat, ReformatReader
+from trtlens.output import Fold, layout
 from trtlens.tables.schema import declare
 from trtlens.tuning.wording import tensor_text
 from trtlens.views import NO_REFORMATS, View
@@ -88,6 +89,11 @@ VIEW = View(
     table,
     question="Which layers only change data type or layout, between which layers, at what cost, and why?",
     place=9,
+    layout=layout(
+        "name cost_ms kind cause before after index",
+        stretches="name",
+        fold=Fold(("kind", "cause"), 3, sums=("cost_ms",)),
+    ),
     heading="All reformats",
     empty=NO_REFORMATS,
     largest_first="cost_ms",

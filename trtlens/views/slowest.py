@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from trtlens.engine.times import arrow, layers_with_times, profiled_layers, share
+from trtlens.output import layout
 from trtlens.tables.schema import declare
 from trtlens.views import View
 
@@ -47,5 +48,6 @@ VIEW = View(
     table,
     question="Which layers take the most time?",
     place=2,
+    layout=layout("name time_ms percent precision unit kernel index", stretches="name"),
     empty="no layer has a time: trtlens profile times them, or add the file of trtexec --exportProfile (with --separateProfileRun)",
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from trtlens.engine.engine_graph import builds_with_layers, read_graph
+from trtlens.output import Fold, layout
 from trtlens.quantities import duration
 from trtlens.tables.arrays import known_true, of_build
 from trtlens.tables.engine_layers import NO_WORK
@@ -166,6 +167,12 @@ VIEW = View(
     table,
     question="Which tactic does each layer run, and what is the potential saving of the fastest tactic that was timed?",
     place=6,
+    layout=layout(
+        "name chosen_ms best_ms regret_ms regret_percent tried precision kernel best_kernel index",
+        stretches="name",
+        fold=Fold(("type",), 0, NO_WORK, ("measured_ms",)),
+        unnamed="all layers",
+    ),
     heading="Tactics",
     lead="Which tactic does each layer run, and what could the fastest tactic save?",
     empty="no tactics: this view needs the engine's layers and the tuner's times, both from a verbose log",

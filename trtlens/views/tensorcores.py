@@ -9,6 +9,7 @@ import pandas as pd
 from trtlens.engine.times import arrow, layers_with_times, time_by, work_of
 from trtlens.explain.subject import Build
 from trtlens.explain.tensor_cores import missed_tensor_core, why_on_cuda_cores
+from trtlens.output import layout
 from trtlens.tables.schema import declare
 from trtlens.tuning.queries import best
 from trtlens.views import NO_LAYERS, View
@@ -89,5 +90,11 @@ VIEW = View(
     table,
     question="What runs on tensor cores, what runs on CUDA cores although it could use tensor cores, and what would that save?",
     place=4,
+    layout=layout(
+        "unit name layers time_ms time_percent chosen_ms candidate_ms lost_ms reason",
+        stretches="name",
+        prose="reason",
+        unnamed="all layers",
+    ),
     empty=NO_LAYERS,
 )

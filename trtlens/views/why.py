@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from trtlens.explain.layer import explain
 from trtlens.explain.ranking import ranking, select
 from trtlens.explain.subject import COLUMNS, Build, statements_table
+from trtlens.output import Fold, layout
 from trtlens.views import NO_LAYERS, View
 
 if TYPE_CHECKING:
@@ -47,5 +48,11 @@ VIEW = View(
     table,
     question="Why was each layer's tactic chosen, and how long did the alternatives take?",
     place=7,
+    layout=layout(
+        "layer section text lines",
+        stretches="layer",
+        prose="text",
+        fold=Fold(("section", "layer_index"), 3, frozenset({"candidate"})),
+    ),
     empty=NO_LAYERS,
 )

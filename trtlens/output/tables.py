@@ -1,0 +1,160 @@
+"""Tables on a terminal: columns by importance, none below the width it needs, and no line wider than the terminal."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from itertools import zip_longest
+from typing import TYPE_CHECKING
+
+from trtlens.output.columns import ShownColumn, shown_column, worth_showing
+from trtlens.output.formats import Format, write_rows
+from trtlens.output.layout import Folded, Layout, folded
+from trtlens.output.text import cell_width, console, line_width, shorten, wrapped_at
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    import pyarrow as pa
+    from rich.text import Text
+
+PRECISION_COLOURS = {
+    "fp32": "#ff0000", "tf32": "#d94f4f", "fp16": "#ffa500", "bf16": "#c98a1b", "fp8": "#00bfff", "fp4": "#f4d03f",
+    "int8": "#76b900", "int4": "#cc66ff", "int32": "#a0a0a0", "int64": "#a0a0a0", "bool": "#a0a0a0",
+}  # fmt: skip
+"""NVIDIA's explorer's colours where it has one; tf32 and bf16 are darker kin of fp32 and fp16."""
+
+LEAST_NAME = 35
+"""Characters that a column of names has at least."""
+LEAST_TEXT = 24
+"""Characters that a column of other texts has at least, if they have as many."""
+_LEAST_PROSE = 30
+_GAP = "  "
+_BUILD = "build"
+"""The column that is shown first wherever it tells builds apart."""
+_NAMES = ("name", "layer", "tensor", "node", "kernel", "tactic_name", "text")
+"""Columns that may hold names, in a table that declares no layout; the first that it has stretches."""
+
+
+def write_table(table: pa.Table, form: Format, layout: Layout | None = None, *, title: str | None = None) -> None:
+    """Write rows to standard output: in a layout for people, or whole in a format for programs.
+
+    Raises:
+        TrtlensError: Parquet, which is binary, would go to a terminal.
+
+    """
+    if form is Format.TABLE:
+        print_table(table, layout, title=title)
+    else:
+        write_rows(table, form)
+
+
+def print_table(
+    table: pa.Table, layout: Layout | None = None, *, title: str | None = None, everything: bool = False
+) -> None:
+    """Print rows in columns that fit the terminal, or (``everything``) each column and row in full."""
+    out = console()
+    lines = table_lines(table, layout or plain_layout(table), None if everything else line_width())
+    if title is not None:
+        out.print(title, style="italic")
+    for line in lines:
+        out.print(line)
+    if not lines:
+        out.print("no rows")
+
+
+def left_out(table: pa.Table, layout: Layout) -> list[str]:
+    """Names of columns with values that the layout does not show at this width."""
+    shown = {column.name for column in columns_at(table, layout, line_width())[0]}
+    return [name for name in table.column_names if worth_showing(name, table) and name not in shown]
+
+
+def plain_layout(table: pa.Table) -> Layout:
+    """The layout of a table that declares none: its first columns, and its names stretch."""
+    return Layout(tuple(table.column_names), next((name for name in _NAMES if name in table.column_names), None))
+
+
+def table_lines(table: pa.Table, layout: Layout, width: int | None) -> list[Text]:
+    """Heading, rule and rows of a table in lines of at most ``width`` characters; None for every column in full."""
+    columns, widths = columns_at(table, layout, width)
+    if not columns:
+        return []
+    headings = [wrapped_at(column.heading, widths[column.name]) for column in columns]
+    most = max(map(len, headings))
+    heads = zip(*([""] * (most - len(lines)) + lines for lines in headings), strict=True)
+    lines = [_line(columns, cells, widths, style="bold") for cells in heads]
+    lines.append(_line(columns, ["─" * widths[column.name] for column in columns], widths, style="dim"))
+    for cells in zip(*(column.texts for column in columns), strict=True):
+        parts = [_cell_lines(text, column, layout, widths) for text, column in zip(cells, columns, strict=True)]
+        lines += [_line(columns, part, widths) for part in zip_longest(*parts, fillvalue="")]
+    return lines
+
+
+def _cell_lines(text: str, column: ShownColumn, layout: Layout, widths: Mapping[str, int]) -> list[str]:
+    width = widths[column.name]
+    if column.name in layout.prose:
+        return [shorten(line, width) for line in wrapped_at(text, width)]
+    return [shorten(text, width)]
+
+
+def _line(columns: Sequence[ShownColumn], cells: Sequence[str], widths: Mapping[str, int], style: str = "") -> Text:
+    from rich.text import Text  # noqa: PLC0415
+
+    line = Text(style=style, no_wrap=True)
+    for column, cell in zip(columns, cells, strict=True):
+        padding = " " * (widths[column.name] - cell_width(cell))
+        colour = PRECISION_COLOURS.get(cell, "") if column.name in {"precision", "dtype"} else ""
+        line.append(padding if column.is_number else "").append(cell, style=colour)
+        line.append(_GAP if column.is_number else padding + _GAP)
+    line.rstrip()
+    return line
+
+
+def columns_at(table: pa.Table, layout: Layout, width: int | None) -> tuple[list[ShownColumn], dict[str, int]]:
+    """The columns that are shown, in the table's order, and how wide each is."""
+    fold = layout.fold if width is not None else None
+    keys = () if fold is None else (*fold.by, *fold.sums)
+    rows = folded({name: table[name].to_pylist() for name in keys}, table.num_rows, fold)
+    wanted = table.column_names if width is None else dict.fromkeys((_BUILD, *layout.shown))
+    names = [name for name in wanted if name in table.column_names and worth_showing(name, table)]
+    units = None if layout.unit_column is None else table[layout.unit_column].to_pylist()
+    columns = {name: shown_column(table, name, rows, units) for name in names}
+    if layout.stretches in columns:
+        named = columns[layout.stretches]
+        columns[layout.stretches] = replace(named, texts=_named(named.texts, rows, layout.unnamed), is_number=False)
+    natural = {name: max(map(cell_width, (column.heading, *column.texts))) for name, column in columns.items()}
+    if width is None:
+        return list(columns.values()), natural
+    widths = fitted(
+        natural, {name: _least(column, layout) for name, column in columns.items()}, width, layout.stretches
+    )
+    return [columns[name] for name in table.column_names if name in widths], widths
+
+
+def _named(texts: Sequence[str], rows: Sequence[int | Folded], unnamed: str) -> list[str]:
+    return [row.text if isinstance(row, Folded) else text or unnamed for text, row in zip(texts, rows, strict=True)]
+
+
+def _least(column: ShownColumn, layout: Layout) -> int:
+    """Below this width a column is left out rather than cut."""
+    heading, cells = (max(map(cell_width, texts)) for texts in (column.heading.split(), column.texts))
+    if column.is_number:
+        return max(heading, cells)
+    least = (
+        LEAST_NAME if column.name == layout.stretches else _LEAST_PROSE if column.name in layout.prose else LEAST_TEXT
+    )
+    return max(heading, min(cells, least))
+
+
+def fitted(natural: Mapping[str, int], least: Mapping[str, int], width: int, first: str | None) -> dict[str, int]:
+    """Widths of the columns that fit, the most important of which come first: the least each, and the rest for ``first``, then by importance."""
+    widths: dict[str, int] = {}
+    room = width + len(_GAP)
+    for name, needed in least.items():
+        if needed + len(_GAP) <= room:
+            widths[name] = needed
+            room -= needed + len(_GAP)
+    for name in sorted(widths, key=lambda name: name != first):
+        more = min(room, natural[name] - widths[name])
+        widths[name] += more
+        room -= more
+    return widths
