@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -22,6 +23,7 @@ from tests.doubles.made_logs import (
     tactic,
 )
 from tests.doubles.made_runs import MadeLayer, MadeRun
+from tests.golden.inputs import opened
 from tests.test_findings import FLOAT_CONV, INT8_CONV, TF32_KERNEL, build, found, tuned
 from trtlens.engine.engine_graph import Node
 from trtlens.explain.tensor_cores import channels_of
@@ -156,3 +158,21 @@ def test_the_myelin_region_that_takes_longest_is_named() -> None:
         (row,) = (row for row in run.view("findings").to_pylist() if row["code"] == "myelin-hides-layers")
         assert "slow" in row["text"]
         assert "wide" not in row["text"]
+
+
+def test_layers_that_were_pinned_are_told_by_run_json() -> None:
+    """The ten convolutions that the pattern names run in TF32; the classifier does so of itself and is not among them; without the flag nothing is found."""
+    run = opened("h200/resnet50-fp16-pinned")
+    row = found(run)["layers-pinned"]
+    assert len(row["layers"]) == 10
+    assert all(name.startswith("/layer4") for name in row["layers"])
+    assert (row["at_stake_ms"], row["at_stake_low_ms"]) == (
+        None,
+        0.0,
+    )  # the GPU waits: a faster kernel may gain nothing
+    bare = replace(
+        run, info=replace(run.info, flags={"fp16": True, "layer_precision": {"match:(": "fp32", "Pad": "fp32"}})
+    )
+    assert "layers-pinned" not in found(bare)
+    operator = replace(run, info=replace(run.info, flags={"fp16": True, "layer_precision": {"Gemm": "fp32"}}))
+    assert found(operator)["layers-pinned"]["layers"] == ["/fc/Gemm"]
