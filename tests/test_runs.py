@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
 from pathlib import Path
 
 import pytest
 
 from tests.conftest import CAPTURES
+from tests.golden.inputs import FILES
 from trtlens import TABLES, VIEWS, Run, open_run
+from trtlens.runs.run import once
 from trtlens.runs.run_folders import keep_run
 
 FIXTURES = Path(__file__).parents[1] / "fixtures"
@@ -111,3 +115,35 @@ def test_the_units_of_the_captures() -> None:
         assert len(layers) in {53, 54}
         assert {row["unit"] for row in layers} == {expected}
         assert {row["precision"] for row in layers} == {precision}
+
+
+def test_a_question_is_answered_once_for_a_run() -> None:
+    """The same answer comes for the same run and arguments, another for others, and a run that is gone leaves nothing behind."""
+    asked: list[tuple[str, int, bool]] = []
+
+    @once
+    def ask(run: Run, number: int, *, twice: bool = False) -> list[Run]:
+        asked.append((run.name, number, twice))
+        return [run]
+
+    first, second = Run("first", {}), Run("second", {})
+    assert ask(first, 1) is ask(first, 1)
+    assert ask(first, 1) is not ask(first, 2)
+    assert ask(first, 1, twice=True) is ask(first, 1, twice=True)
+    assert ask(second, 1) == [second]
+    assert asked == [("first", 1, False), ("first", 2, False), ("first", 1, True), ("second", 1, False)]
+    gone = weakref.ref(first)
+    del first
+    gc.collect()
+    assert gone() is None
+
+
+def test_what_is_asked_again_is_not_changed_in_between() -> None:
+    """A view gives the same rows however many others were asked of its run before, and in whatever order."""
+    files = list(FILES["traces/myelin-region"])
+    forward, backward = open_run(files), open_run(files)
+    there = {name: forward.view(name) for name in VIEWS}
+    back = {name: backward.view(name) for name in [*VIEWS][::-1]}
+    for name, rows in there.items():
+        assert rows.equals(back[name]), name
+        assert forward.view(name).equals(rows), name

@@ -104,6 +104,8 @@ def number_of(row: dict[str, Any], key: str) -> float | None:
 
 def finite(value: Any, what: str) -> float | None:
     """The number that a value is; None for null and for what is not finite, or too large for a float."""
+    if type(value) is float:  # nearly all are
+        return value if math.isfinite(value) else None
     if value is None:
         return None
     if isinstance(value, bool) or not isinstance(value, (int, float)):

@@ -125,6 +125,8 @@ def lines_text(lines: Sequence[str]) -> str:
 
 def cell(value: Any) -> str:
     """A value with six significant digits; unknown is empty, and a text that is empty is two quotes."""
+    if isinstance(value, str):
+        return value or '""'
     if value is None:
         return ""
     if isinstance(value, bool):
@@ -133,7 +135,7 @@ def cell(value: Any) -> str:
         return _short(value)
     if isinstance(value, (list, tuple, dict)):
         return json.dumps(rounded(value), ensure_ascii=False)
-    return str(value) or '""'
+    return str(value)
 
 
 def _short(value: float) -> str:

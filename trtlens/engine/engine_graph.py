@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow.compute as pc
 
 from trtlens.engine.kernel_times import has_layer_times
+from trtlens.runs.run import once
 from trtlens.tables.arrays import known_true
 from trtlens.tables.engine_layers import EngineLayer, read_layers
 from trtlens.tuning.combination_matcher import boundary_of, innermost_first_of, read_combination
@@ -70,6 +71,7 @@ def builds_with_layers(run: Run) -> list[int]:
     return sorted(pc.unique(run["layers"]["build"]).to_pylist())
 
 
+@once
 def read_graph(run: Run, build: int) -> EngineGraph:
     """The engine of one build; without nodes where the log lists no layers."""
     one = run.build(build)

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from trtlens.engine.times import frame
+from trtlens.runs.run import once
 from trtlens.statistics import summarize
+from trtlens.tables.arrays import of_build
 
 if TYPE_CHECKING:
     from trtlens.runs.run import Run
@@ -44,6 +46,7 @@ class Timing:
         return self.enqueue_ms >= _WAITING_SHARE * self.inference_ms
 
 
+@once
 def read_timing(run: Run, build: int, *, cuda_graph: bool | None = None) -> Timing:
     """How the engine of one build was timed, by its samples and trtexec's summary; ``cuda_graph`` as the caller knows it."""
     rows = inference_figures(run)
@@ -51,9 +54,9 @@ def read_timing(run: Run, build: int, *, cuda_graph: bool | None = None) -> Timi
         {} if rows.empty else {row["metric"]: row for row in reversed(rows[rows["build"] == build].to_dict("records"))}
     )
     dry, samples = _dry(run, build)
-    told = [
-        row["line"] for row in run["messages"].to_pylist() if (row["build"], row["code"]) == (build, "enqueue-bound")
-    ]
+    messages = of_build(run["messages"], build)
+    codes = zip(messages["code"].to_pylist(), messages["line"].to_pylist(), strict=True)
+    told = [line for code, line in codes if code == "enqueue-bound"]
     return Timing(
         _typical(figures.get("gpu_compute_time")), _typical(figures.get("enqueue_time")),
         cuda_graph, dry, samples, told[0] if told else None,
@@ -70,9 +73,9 @@ def _typical(row: dict[str, Any] | None) -> float | None:
 
 def _dry(run: Run, build: int) -> tuple[int | None, int | None]:
     """Inferences that found the GPU idle, of how many."""
-    rows = run["run_times"].select(["build", "pass", "queue_dry"]).to_pylist()
-    known = [row["queue_dry"] for row in rows if (row["build"], row["pass"]) == (build, "timing")]
-    known = [dry for dry in known if dry is not None]
+    times = of_build(run["run_times"], build)
+    rows = zip(times["pass"].to_pylist(), times["queue_dry"].to_pylist(), strict=True)
+    known = [dry for kind, dry in rows if kind == "timing" and dry is not None]
     return (sum(known), len(known)) if known else (None, None)
 
 
@@ -89,6 +92,7 @@ _SAMPLED = {
 }  # fmt: skip
 
 
+@once
 def inference_figures(run: Run) -> pd.DataFrame:
     """Figures of whole inferences with their statistics: from the run's own samples, then those of trtexec's summary."""
     return pd.concat([_from_samples(frame(run["run_times"])), _from_summary(frame(run["performance"]))])

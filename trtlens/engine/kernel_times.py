@@ -10,6 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from trtlens.runs.run import once
 from trtlens.tables.arrays import array, filled, of_build, to_numpy
 from trtlens_parsers.kernel_trace import GRAPH, STREAM
 
@@ -99,6 +100,7 @@ def traced_builds(run: Tables) -> list[int]:
     return sorted(pc.unique(run["kernel_launches"]["build"]).to_pylist())
 
 
+@once
 def read_kernel_times(run: Run, build: int, source: str | None = None) -> KernelTimes | None:
     """The trace of a build: that of a CUDA graph where there is one, unless ``source`` names another; None without a trace."""
     rows = of_build(run["kernel_launches"], build).to_pylist()

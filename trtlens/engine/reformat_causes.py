@@ -10,14 +10,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from trtlens.engine.engine_graph import EngineGraph, Node, read_graph
+from trtlens.engine.engine_graph import read_graph
 from trtlens.engine.kernel_times import KERNELS
 from trtlens.engine.reformat_situation import Lookups, Situation
+from trtlens.runs.run import once
 from trtlens.tables.arrays import known_true, of_build
 from trtlens.tuning.combinations import decoded
 from trtlens.tuning.kept_strategy import kept_rows
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import pyarrow as pa
 
     from trtlens.engine.engine_graph import EngineGraph, Node
@@ -82,14 +85,19 @@ class Reformat:
     through_model: bool | None = None
 
 
-class ReformatReader:
+@once
+def read_reformats(run: Run, build: int) -> Sequence[Reformat]:
+    """Every reformat of one build's engine in execution order."""
+    return _ReformatReader(run, build).reformats()
+
+
+class _ReformatReader:
     """Reads the reformats of one build."""
 
-    def __init__(self, run: Run, build: int, graph: EngineGraph | None = None) -> None:
-        self.graph = graph or read_graph(run, build)
+    def __init__(self, run: Run, build: int) -> None:
+        self.graph = read_graph(run, build)
         self._lookups = Lookups(run, self.graph)
-        candidates = kept_rows(run, "reformat_candidates")
-        self._costs = ReformatCosts(of_build(candidates, build))
+        self._costs = read_costs(run, build)
         self._times = _candidate_times(run, build)
         self._traced = any(node.time_source == KERNELS for node in self.graph.nodes.values())
 
@@ -183,6 +191,12 @@ class Around:
     def lines(self) -> list[int]:
         """Lines of the tuner's times."""
         return [cost.line for cost in (*self.added, *self.removed) if cost.line is not None]
+
+
+@once
+def read_costs(run: Run, build: int) -> ReformatCosts:
+    """What the tuner timed reformats with in one build."""
+    return ReformatCosts(of_build(kept_rows(run, "reformat_candidates"), build))
 
 
 class ReformatCosts:

@@ -9,17 +9,15 @@ inference takes. Two clocks are never mixed within one build: a layer without a 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
-from weakref import WeakKeyDictionary
 
 import numpy as np
 import pandas as pd
 
 from trtlens.engine.kernel_times import KERNELS, read_kernel_times, traced_builds
+from trtlens.runs.run import once
 from trtlens.tables.engine_layers import NO_WORK
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     import numpy.typing as npt
     import pyarrow as pa
 
@@ -27,7 +25,6 @@ if TYPE_CHECKING:
     from trtlens.tables.schema import TableSpec
 
 SAMPLES = "samples"
-_JOINED: WeakKeyDictionary[Run, dict[bool, pd.DataFrame]] = WeakKeyDictionary()
 
 
 def frame(table: pa.Table) -> pd.DataFrame:
@@ -68,14 +65,12 @@ def layers_with_times(run: Run, *, profiled: bool = False) -> pd.DataFrame:
     occurrence: the n-th layer of a name takes the n-th time of that name. Where the profile has a name less or more often than
     the engine, its times stay null: which is whose cannot be told. They are joined once for a run; each call gives a frame of its own.
     """
-    joined = _JOINED.setdefault(run, {})
-    if profiled not in joined:
-        joined[profiled] = _join_times(run, traced=[] if profiled else traced_builds(run))
-    return joined[profiled].copy()
+    return _join_times(run, profiled=profiled).copy()
 
 
-def _join_times(run: Run, traced: Sequence[int]) -> pd.DataFrame:
-    layers = frame(run["layers"])
+@once
+def _join_times(run: Run, *, profiled: bool) -> pd.DataFrame:
+    layers, traced = frame(run["layers"]), [] if profiled else traced_builds(run)
     times = _times(run)
     times = times[~times["build"].isin(traced)]
     if times.empty:
@@ -175,7 +170,8 @@ def time_by(
     The share of the layers is of those ``within`` the same, that of the time of the build's; ``more`` are further sums.
     """
     groups = layers.groupby(keys, dropna=False)
-    rows = groups.agg(layers=("name", "size"), time_ms=("time_ms", lambda t: t.sum(min_count=1)), **more).reset_index()
+    rows = groups.agg(layers=("name", "size"), **more)
+    rows = rows.assign(time_ms=groups["time_ms"].sum(min_count=1)).reset_index()
     rows["layers_percent"] = share(rows, "layers", [*within])
     rows["time_percent"] = share(rows, "time_ms", ["build"])
     return rows.sort_values([*within, "time_ms", "layers"], ascending=[*(True for _ in within), False, False])
@@ -183,5 +179,5 @@ def time_by(
 
 def share(rows: pd.DataFrame, column: str, group: list[str]) -> pd.Series:
     """Percent of a column's sum within each group; null where the sum is 0 or unknown."""
-    total = rows.groupby(group)[column].transform(lambda values: values.sum(min_count=1))
+    total = rows.groupby(group)[column].transform("sum", min_count=1)
     return (100 * rows[column] / total.where(total > 0)).astype("Float64")

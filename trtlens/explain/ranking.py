@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from trtlens.errors import TrtlensError
 from trtlens.explain.precisions import ReformatOverhead
-from trtlens.explain.subject import Build, Subject
+from trtlens.explain.subject import Build, Subject, read_build
 from trtlens.layer_patterns import REGEX_PREFIX, listed, read_pattern
 from trtlens.output import layout
 from trtlens.tables.engine_layers import NO_WORK
@@ -48,7 +48,7 @@ LAYOUT = layout(
 
 def ranking(run: Run, chosen: Iterable[tuple[int, list[int]]]) -> pa.Table:
     """Layers of each build, those with the largest regret first, then those about which nothing is known."""
-    rows = [_row(number, Build(run, number), index_list) for number, index_list in chosen]
+    rows = [_row(number, read_build(run, number), index_list) for number, index_list in chosen]
     flat = [row for build_rows in rows for row in build_rows]
     flat.sort(
         key=lambda row: (-(row["regret_ms"] if row["regret_ms"] is not None else -1.0), row["build"], row["index"])

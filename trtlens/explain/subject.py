@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 from trtlens.engine.engine_graph import EngineGraph, Node, read_graph
 from trtlens.engine.kernels_run import RanKernel, kernels_run
-from trtlens.engine.reformat_causes import Reformat, ReformatCosts, ReformatReader
+from trtlens.engine.reformat_causes import Reformat, ReformatCosts, read_costs, read_reformats
 from trtlens.explain.flags import Flags
+from trtlens.runs.run import once
 from trtlens.tables.arrays import of_build
 from trtlens.tables.schema import declare
 from trtlens.tuning.kept_strategy import kept_rows
@@ -65,9 +66,8 @@ class Build:
         self.tuner = Tuner(run, number)
         self.flags = Flags(run, number, self.tuner)
         self._run = run
-        reformats, messages = kept_rows(run, "reformat_candidates"), kept_rows(run, "messages")
-        self.costs = ReformatCosts(of_build(reformats, number))
-        self._messages: list[dict[str, Any]] = of_build(messages, number).to_pylist()
+        self.costs = read_costs(run, number)
+        self._messages: list[dict[str, Any]] = of_build(kept_rows(run, "messages"), number).to_pylist()
 
     def subject(self, node: Node) -> Subject:
         """What is known of an engine layer; of one without a record, through the layer that is like it."""
@@ -100,8 +100,7 @@ class Build:
 
     @cached_property
     def _reformats(self) -> dict[int, Reformat]:
-        found = ReformatReader(self._run, self.number, self.graph).reformats()
-        return {reformat.node.index: reformat for reformat in found}
+        return {reformat.node.index: reformat for reformat in read_reformats(self._run, self.number)}
 
     def _about(self, node: Node) -> list[dict[str, Any]]:
         """Messages that name the layer or one of its tensors, in the order of the log."""
@@ -118,6 +117,10 @@ class Build:
                 if row[column] is not None:
                     naming[column, row[column]].append(place)
         return naming
+
+
+read_build = once(Build)
+"""One build of a run, made ready once."""
 
 
 # -- statements -------------------------------------------------------------------------------------------------------

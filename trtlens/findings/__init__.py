@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow.compute as pc
 
 from trtlens.errors import TrtlensError
-from trtlens.findings.engine import Engine
+from trtlens.findings.engine import Engine, read_engine
 from trtlens.findings.finding import BuildRule, Found, PairRule
 from trtlens.findings.pairs import Pair
 from trtlens.findings.rules import FINDINGS
@@ -40,7 +40,7 @@ def find(run: Run, against: Run | None = None) -> list[Found]:
     other = None if against is None else _last_build(against)
     found = []
     for number in _builds_with_rows(run):
-        engine = Engine(run, number)
+        engine = read_engine(run, number)
         findings = _of_build(engine) if other is None else _of_pair(Pair(engine, other))
         found += [Found(number, rule, finding) for rule, finding in findings if finding is not None]
     return found
@@ -77,7 +77,7 @@ def _of_pair(pair: Pair) -> list[tuple[Rule[Any], Finding | None]]:
 
 def _last_build(run: Run) -> Engine:
     builds = [row["build"] for row in run["builds"].to_pylist() if row["is_build"]] or [1]
-    return Engine(run, builds[-1])
+    return read_engine(run, builds[-1])
 
 
 def unlike(run: Run, against: Run) -> tuple[Mismatch, ...]:
@@ -96,7 +96,7 @@ def find_across(runs: Sequence[tuple[str, Run]]) -> list[tuple[int, Found]]:
     Pairs of different models, or without engine layers, are skipped.
     """
     engines = [
-        (place, name, Engine(run, number))
+        (place, name, read_engine(run, number))
         for place, (name, run) in enumerate(runs)
         for number in run["builds"]["build"].to_pylist()
     ]

@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 from trtlens.engine.inference_timing import Timing, read_timing
 from trtlens.engine.kernel_times import KERNELS, KernelTimes, read_kernel_times
-from trtlens.engine.reformat_causes import Reformat, ReformatReader
-from trtlens.explain.subject import Build, Subject
+from trtlens.engine.reformat_causes import Reformat, read_reformats
+from trtlens.explain.subject import Subject, read_build
 from trtlens.findings.estimates import Part
 from trtlens.findings.stakes import KERNEL_TRACE, LAYER_PROFILER, TUNER, Clock
 from trtlens.quantities import duration
+from trtlens.runs.run import once
 from trtlens.tables.arrays import of_build
 from trtlens.tables.engine_layers import NO_WORK
 from trtlens.tuning.kept_strategy import kept_rows
@@ -45,7 +46,7 @@ class Engine:
     def __init__(self, run: Run, number: int) -> None:
         self.run = run
         self.number = number
-        self._build = Build(run, number)
+        self._build = read_build(run, number)
         self.flags = self._build.flags
         self.tuner = self._build.tuner
 
@@ -74,9 +75,9 @@ class Engine:
         return {index: subject for index, subject in found.items() if subject.region is None}
 
     @cached_property
-    def reformats(self) -> list[Reformat]:
+    def reformats(self) -> Sequence[Reformat]:
         """The engine's reformats with cause and cost."""
-        return ReformatReader(self.run, self.number, self.graph).reformats()
+        return read_reformats(self.run, self.number)
 
     @cached_property
     def launched(self) -> list[Timed]:
@@ -237,6 +238,10 @@ class Engine:
         if len(times) < _FEWEST_COPIES:
             return None
         return times[len(times) // 2], len(times)
+
+
+read_engine = once(Engine)
+"""One build of a run, made ready for the rules once."""
 
 
 def _is_small(node: Node) -> bool:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import wraps
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -19,9 +20,12 @@ from trtlens.tables.arrays import array, of_build
 from trtlens.tables.schema import LazyTables
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 
     from trtlens.tables.schema import Tables
+
+_Asked = ParamSpec("_Asked")
+_Answer = TypeVar("_Answer")
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,6 +40,7 @@ class Run:
     tables: Mapping[str, pa.Table]
     path: Path | None = None
     info: RunInfo = field(default_factory=RunInfo)
+    _answers: dict[Hashable, Any] = field(default_factory=dict, init=False, repr=False)
 
     def __getitem__(self, table: str) -> pa.Table:
         """The Arrow table of that name; every declared table is there, without rows where nothing is known.
@@ -82,8 +87,7 @@ class Run:
         known = self.tables["builds"].column("build").to_pylist()
         if number not in known:
             raise TrtlensError(f"{self.name} has no build {number}: it has {listed_builds(known)}")
-        tables = LazyTables(self.tables, lambda name: build_rows(self.tables, name, number))
-        return Run(self.name, tables, self.path, self.info)
+        return _of_build(self, number)
 
     def _repr_html_(self) -> str:
         """What a notebook shows of the run."""
@@ -93,6 +97,25 @@ class Run:
     def __repr__(self) -> str:
         filled = ", ".join(f"{name} {table.num_rows}" for name, table in self.tables.items() if table.num_rows)
         return f"Run({self.name!r}: {filled or 'no rows'})"
+
+
+def once(
+    ask: Callable[Concatenate[Run, _Asked], _Answer],
+) -> Callable[Concatenate[Run, _Asked], _Answer]:
+    """The function, or class, made to answer once for each run and arguments; whoever takes the answer must not change it.
+
+    The run keeps the answers, so that they go when it goes.
+    """
+
+    @wraps(ask)
+    def known(run: Run, /, *arguments: _Asked.args, **options: _Asked.kwargs) -> _Answer:
+        key = (ask, arguments, *options.items())
+        if key not in run._answers:  # noqa: SLF001  the decorator of a run's own module
+            run._answers[key] = ask(run, *arguments, **options)  # noqa: SLF001
+        answer: _Answer = run._answers[key]  # noqa: SLF001
+        return answer
+
+    return known
 
 
 def open_run(paths: str | Path | Sequence[str | Path], *, build: int | None = None) -> Run:
@@ -113,6 +136,12 @@ def open_run(paths: str | Path | Sequence[str | Path], *, build: int | None = No
         tables, info = read_folder(Path(names[0]))
         return Run(name, tables, Path(names[0]), info)
     return Run(name, read_files(names, build))
+
+
+@once
+def _of_build(run: Run, number: int) -> Run:
+    tables = LazyTables(run.tables, lambda name: build_rows(run.tables, name, number))
+    return Run(run.name, tables, run.path, run.info)
 
 
 # -- rows of one build ------------------------------------------------------------------------------------------------

@@ -6,8 +6,8 @@ import re
 from collections import defaultdict
 from typing import TYPE_CHECKING
 
-from trtlens.engine.engine_graph import builds_with_layers
-from trtlens.engine.reformat_causes import ADVICE, MEASURED, Reformat, ReformatReader
+from trtlens.engine.engine_graph import builds_with_layers, read_graph
+from trtlens.engine.reformat_causes import ADVICE, MEASURED, Reformat, read_reformats
 from trtlens.output import Fold, layout
 from trtlens.tables.schema import declare
 from trtlens.views import NO_REFORMATS, View
@@ -45,11 +45,10 @@ def table(run: Run) -> pa.Table:
 
 
 def _build_rows(run: Run, build: int) -> list[dict[str, object]]:
-    reader = ReformatReader(run, build)
-    times = [node.time_ms for node in reader.graph.nodes.values() if node.time_ms is not None]
+    times = [node.time_ms for node in read_graph(run, build).nodes.values() if node.time_ms is not None]
     total = sum(times) or None
     causes: dict[str, list[Reformat]] = defaultdict(list)
-    for reformat in reader.reformats():
+    for reformat in read_reformats(run, build):
         causes[reformat.cause].append(reformat)
     rows: list[dict[str, object]] = []
     for cause, found in sorted(causes.items(), key=lambda item: -_cost(item[1])):

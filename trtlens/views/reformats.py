@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from trtlens.engine.engine_graph import builds_with_layers
-from trtlens.engine.reformat_causes import ADVICE, Reformat, ReformatReader
+from trtlens.engine.reformat_causes import ADVICE, Reformat, read_reformats
 from trtlens.output import Fold, layout
 from trtlens.tables.schema import declare
 from trtlens.tuning.wording import tensor_text
@@ -46,9 +46,7 @@ COLUMNS = declare(
 
 def table(run: Run) -> pa.Table:
     """Reformats in execution order with the tensors on both sides, the layers that make and read them, and their cause."""
-    found = [
-        (build, reformat) for build in builds_with_layers(run) for reformat in ReformatReader(run, build).reformats()
-    ]
+    found = [(build, reformat) for build in builds_with_layers(run) for reformat in read_reformats(run, build)]
     rows = [_row(build, reformat) for build, reformat in found]
     return COLUMNS.of_rows(rows)
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from trtlens.engine.times import arrow, layers_with_times, time_by, work_of
-from trtlens.explain.subject import Build
+from trtlens.explain.subject import read_build
 from trtlens.explain.tensor_cores import missed_tensor_core, why_on_cuda_cores
 from trtlens.output import layout
 from trtlens.tables.schema import declare
@@ -63,7 +63,7 @@ def table(run: Run) -> pa.Table:
 
 def _missed(run: Run, number: int, indices: Sequence[int]) -> list[dict[str, Any]]:
     """Those of the layers on CUDA cores that could run on tensor cores, with the best that the tuner timed for them there."""
-    build = Build(run, number)
+    build = read_build(run, number)
     rows = []
     for node in (build.graph.nodes[index] for index in indices):
         subject = build.subject(node)

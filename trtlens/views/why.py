@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from trtlens.explain.layer import explain
 from trtlens.explain.ranking import ranking, select
-from trtlens.explain.subject import COLUMNS, Build, statements_table
+from trtlens.explain.subject import COLUMNS, read_build, statements_table
 from trtlens.output import Fold, layout
 from trtlens.views import NO_LAYERS, View
 
@@ -27,7 +27,7 @@ def table(run: Run, layer: str = "*") -> pa.Table:
     """
     explained = []
     for number, indices in select(run, layer):
-        build = Build(run, number)
+        build = read_build(run, number)
         for index in indices:
             node = build.graph.nodes[index]
             explained.append((number, node.index, node.name, explain(build.subject(node), build.flags)))
