@@ -10,6 +10,7 @@ import typer
 from trtlens._version import VERSION
 from trtlens.commands import capture, compare, dump, kernel, read, report, trace, why
 from trtlens.commands import dump_accuracy as accuracy
+from trtlens.commands.help import WIDEST, Application, CommandGroup
 from trtlens.commands.process import exit_code
 from trtlens.runs.stops import STOPS
 
@@ -18,8 +19,10 @@ if TYPE_CHECKING:
 
 _DEBUG = "--debug"
 
-app = typer.Typer(
+app = Application(
     name="trtlens",
+    cls=CommandGroup,
+    context_settings={"max_content_width": WIDEST},
     help="Reads what TensorRT says while it builds: precision, tactics, reformats, memory and time, layer by layer.",
     no_args_is_help=True,
     add_completion=False,

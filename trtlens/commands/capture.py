@@ -74,7 +74,10 @@ def profile(
     no_trace: Annotated[bool, typer.Option("--no-trace", help="Do not trace kernels.")] = False,
     **flags: Any,
 ) -> None:
-    """Build an engine with a verbose logger, time it and its layers, trace its kernels, and keep the run."""
+    """Build an engine, time it, trace its kernels, and keep the run.
+
+    It also takes a line of trtexec as it is.
+    """
     from trtlens.capture.models.sweep import plan_engines  # noqa: PLC0415
     from trtlens.runs.run import open_run  # noqa: PLC0415
 
@@ -244,7 +247,7 @@ def doctor(
     ] = None,
     form: FormatOption = Format.TABLE,
 ) -> None:
-    """Say what this installation can and cannot do, and what to install."""
+    """Say what this installation can do, and what to install."""
     import pyarrow as pa  # noqa: PLC0415
 
     from trtlens.capture.backends.doctor import examine  # noqa: PLC0415

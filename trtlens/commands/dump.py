@@ -69,7 +69,10 @@ def dump(
     form: FormatOption = Format.TABLE,
     **flags: Any,
 ) -> None:
-    """Run a model with its layers' outputs kept, in TensorRT, or in ONNX Runtime on the CPU."""
+    """Run a model and keep its layers' outputs.
+
+    It runs in TensorRT, or in ONNX Runtime on the CPU.
+    """
     if flags["match"] is not None:
         if flags["mark"] != _BOUNDARIES:
             raise TrtlensError("--mark and --match exclude each other: give one of them")

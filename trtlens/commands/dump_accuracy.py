@@ -72,7 +72,10 @@ def accuracy(
     form: FormatOption = Format.TABLE,
     **flags: Any,
 ) -> None:
-    """Compare the tensors of runs with a reference, layer by layer, and say where and why they go wrong."""
+    """Compare tensors with a reference, layer by layer.
+
+    Says where runs go wrong, and why.
+    """
     from trtlens.accuracy.readers import open_dump  # noqa: PLC0415
 
     if flags["classic"] not in (None, 0, 1, 2) or flags["threshold"] < 0:
@@ -227,7 +230,10 @@ def overflow(
     form: FormatOption = Format.TABLE,
     **flags: Any,
 ) -> None:
-    """Say what FP16 would not hold of an FP32 run: tensors, weights, sums, and the power of two that helps."""
+    """Say what FP16 would not hold of an FP32 run.
+
+    Looks at tensors, weights and sums, and names the power of two that helps.
+    """
     from trtlens.runs.run import open_run  # noqa: PLC0415
 
     with tempfile.TemporaryDirectory() as place:

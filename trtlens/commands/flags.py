@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Optional
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 class Flag:
     """One option: ``kind`` is ``switch``, ``text``, ``texts`` (may be given several times), ``int`` or ``float``.
 
-    One that is ``rare`` is understood, and not listed in the help.
+    One that is ``rare`` is understood, and not listed in the help; ``group`` is the section of the help that lists it.
     """
 
     name: str
@@ -30,6 +30,7 @@ class Flag:
     help: str
     default: Any = None
     rare: bool = False
+    group: str | None = None
 
     @property
     def parameter(self) -> str:
@@ -45,7 +46,9 @@ class Flag:
         """The parameter from which typer makes the option."""
         switch = self.kind == "switch"
         shown = not switch and self.default is not None
-        option = typer.Option(*self.spellings, help=self.help, show_default=shown, hidden=self.rare)
+        option = typer.Option(
+            *self.spellings, help=self.help, show_default=shown, hidden=self.rare, rich_help_panel=self.group
+        )
         annotation: Any = bool if switch else Optional[_TYPES[self.kind]]  # noqa: UP045  typer, on Python 3.10
         default = False if switch else self.default
         return inspect.Parameter(
@@ -53,9 +56,14 @@ class Flag:
         )
 
 
+def _grouped(title: str, *flags: Flag) -> tuple[Flag, ...]:
+    return tuple(flag if flag.group else replace(flag, group=title) for flag in flags)
+
+
 _TYPES: dict[str, Any] = {"text": str, "texts": list[str], "int": int, "float": float}
 
-PRECISION_FLAGS = (
+PRECISION_FLAGS = _grouped(
+    "Precision",
     Flag("fp16", "switch", "Allow FP16 (or convert the model to FP16 where TensorRT has no such flag)."),
     Flag("bf16", "switch", "Allow BF16, likewise."),
     Flag("int8", "switch", "Allow INT8; give --calib-data, --calib, a Q/DQ model or --int8-ranges dummy."),
@@ -73,7 +81,8 @@ PRECISION_FLAGS = (
         "GLOB=TYPE, or match:REGEX=TYPE, over layer names or ONNX operator types; may be given several times.",
     ),
 )
-SHAPE_FLAGS = (
+SHAPE_FLAGS = _grouped(
+    "Shapes",
     Flag("minShapes", "text", "Smallest shapes of the optimization profile: input:1x3x224x224,..."),
     Flag("optShapes", "text", "Shapes to optimise for."),
     Flag("maxShapes", "text", "Largest shapes."),
@@ -103,7 +112,8 @@ RARE_BUILD_FLAGS = (
     Flag("adjustForDLA", "switch", "Rewrite layers so that DLA can run them.", rare=True),
     Flag("setPluginsToSerialize", "texts", "Plugin library to put into the engine.", rare=True),
 )
-BUILD_FLAGS = (
+BUILD_FLAGS = _grouped(
+    "Build",
     *PRECISION_FLAGS,
     *SHAPE_FLAGS,
     Flag("calib-data", "text", "Calibration data: an npz file or a folder of npy files."),
@@ -128,7 +138,8 @@ BUILD_FLAGS = (
     Flag("allowGPUFallback", "switch", "Let the GPU run layers that DLA cannot."),
     *RARE_BUILD_FLAGS,
 )
-TIMING_FLAGS = (
+TIMING_FLAGS = _grouped(
+    "Timing",
     Flag("warmUp", "float", "Warm up for this long [ms].", 200.0),
     Flag("duration", "float", "Time for at least this long [s].", 3.0),
     Flag("iterations", "int", "Time at least this many inferences.", 10),
@@ -142,7 +153,8 @@ TIMING_FLAGS = (
         "weightStreamingBudget", "text", "Weights that stay on the GPU: 512M, ...; of an engine that streams weights."
     ),
 )
-EXPORT_FLAGS = (
+EXPORT_FLAGS = _grouped(
+    "Files, as trtexec writes them",
     Flag("saveEngine", "text", "Copy the engine to this file."),
     Flag("exportTimes", "text", "Write the time of each inference as trtexec's JSON."),
     Flag("exportProfile", "text", "Write the time of each layer as trtexec's JSON."),

@@ -14,9 +14,10 @@ from trtlens.errors import TrtlensError
 from trtlens.layer_patterns import asked_pattern
 from trtlens.output import Format, console, layout, visible, write_table
 from trtlens.runs.folders import check_place, write_document
+from trtlens.suggestions import did_you_mean
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     import pyarrow as pa
     from rich.text import Text
@@ -183,10 +184,7 @@ def show(
 
     table = view.removeprefix(_TABLE) if view.startswith(_TABLE) or view not in VIEWS else None
     if table is not None and table not in TABLES:
-        raise TrtlensError(
-            f"there is no view {view!r}: choose one of {', '.join(VIEWS)}; or a table: {', '.join(TABLES)} "
-            f"({_TABLE}layers for a table with the name of a view)"
-        )
+        raise TrtlensError(_no_view(view, run, VIEWS, TABLES))
     pattern = asked_pattern(layer, match)
     choice = RowChoice(columns, sort, top, wide)
     if chart is not None:
@@ -205,6 +203,21 @@ def show(
         rows = _fitting(rows, pattern, view, form)
     rows = choice.rows(rows, declared.largest_first if declared is not None else None)
     choice.write(rows, form, declared.layout if declared is not None else None)
+
+
+def _no_view(word: str, run: list[str], views: Iterable[str], tables: Iterable[str]) -> str:
+    """What to say of a word that names no view and no table: a file stands there, another name is meant, or all names."""
+    second = next((name for name in run if name in {*views, *tables}), None)
+    if second is not None:
+        paths = " ".join([word, *(name for name in run if name != second)])
+        return f"there is no view {word!r}, and the view comes first: trtlens show {second} {paths}"
+    hint = did_you_mean(word.removeprefix(_TABLE), [*views, *tables])
+    if hint:
+        return f"there is no view {word!r}: {hint}trtlens views lists them"
+    return (
+        f"there is no view {word!r}: choose one of {', '.join(views)}; or a table: {', '.join(tables)} "
+        f"({_TABLE}layers for a table with the name of a view)"
+    )
 
 
 def _fitting(rows: pa.Table, pattern: LayerPattern, view: str, form: Format) -> pa.Table:

@@ -10,6 +10,7 @@ import typer
 
 from trtlens.errors import TrtlensError
 from trtlens.output import Format, left_out, plain_layout, print_table, wrapped, write_table
+from trtlens.suggestions import did_you_mean
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -82,7 +83,8 @@ class RowChoice:
 
 def _known(table: pa.Table, name: str) -> str:
     if name not in table.column_names:
-        raise TrtlensError(f"there is no column {name!r}: choose from {', '.join(table.column_names)}")
+        hint = did_you_mean(name, table.column_names)
+        raise TrtlensError(f"there is no column {name!r}: {hint}choose from {', '.join(table.column_names)}")
     return name
 
 

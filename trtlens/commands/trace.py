@@ -46,7 +46,7 @@ def trace(
     force: Annotated[bool, typer.Option("--force", help="Replace traces, or the run that the folder holds.")] = False,
     **flags: Any,
 ) -> None:
-    """Trace an engine that is there already: which kernels ran, for which layer, for how long.
+    """Trace an engine that is there: which kernels ran, how long.
 
     The traces of a run are put into it; of a serialized engine a new run is made. A run that was timed from a CUDA graph is traced
     from one as well.

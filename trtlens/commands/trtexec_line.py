@@ -11,8 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from typer.core import TyperCommand
-
+from trtlens.commands.help import Command
 from trtlens.commands.trtexec_flags import BY_NAME, NOTHING, REFUSED
 from trtlens.errors import TrtlensError
 from trtlens.output import visible
@@ -20,7 +19,7 @@ from trtlens.output import visible
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from trtlens.commands.trtexec_flags import TrtexecFlag
+from trtlens.commands.trtexec_flags import TrtexecFlag
 
 _MODEL, _ENGINE = "onnx", "loadEngine"
 _PATHS = ("saveEngine", "exportTimes", "exportProfile", "exportLayerInfo", "timingCacheFile", "calib")
@@ -28,7 +27,7 @@ _INT8 = ("--int8", "--best")
 _RANGES = ("--calib", "--calib-data", "--int8-ranges")
 
 
-class TrtexecCommand(TyperCommand):
+class TrtexecCommand(Command):
     """A command that also takes the line of trtexec."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:

@@ -11,13 +11,13 @@ from __future__ import annotations
 import operator
 import re
 from dataclasses import dataclass
-from difflib import get_close_matches
 from math import isfinite
 from typing import TYPE_CHECKING
 
 from trtlens.comparison.quantities import QUANTITIES, Reading, read_quantity
 from trtlens.comparison.same_work import MODEL
 from trtlens.errors import TrtlensError
+from trtlens.suggestions import did_you_mean
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -81,8 +81,7 @@ def read_check(text: str) -> Check:
         raise TrtlensError(f"{text!r} is no condition: write QUANTITY OPERATOR LIMIT, for example {_EXAMPLES}")
     quantity = QUANTITIES.get(match["name"])
     if quantity is None:
-        close = get_close_matches(match["name"], QUANTITIES, 3)
-        hint = f"did you mean {' or '.join(close)}? " if close else ""
+        hint = did_you_mean(match["name"], QUANTITIES)
         raise TrtlensError(
             f"there is no quantity {match['name']!r}: {hint}trtlens compare --list-quantities lists them"
         )

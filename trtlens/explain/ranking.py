@@ -10,6 +10,7 @@ from trtlens.explain.precisions import ReformatOverhead
 from trtlens.explain.subject import Build, Subject, read_build
 from trtlens.layer_patterns import REGEX_PREFIX, listed, read_pattern
 from trtlens.output import layout
+from trtlens.suggestions import did_you_mean
 from trtlens.tables.engine_layers import NO_WORK
 from trtlens.tables.schema import declare
 from trtlens.tuning.queries import best
@@ -94,6 +95,7 @@ def _of(subject: Subject) -> dict[str, Any]:
 
 
 _EVERYTHING = "*"
+_LONGEST_NAME = 1000
 
 
 def select(run: Run, text: str) -> list[tuple[int, list[int]]]:
@@ -150,4 +152,5 @@ def _hint(text: str, names: list[str]) -> str:
     """Layers that share a word with the text, else the first ones."""
     words = [word.lower() for word in re.split(r"[^A-Za-z0-9]+", text[:200]) if len(word) > 1]
     near = [name for name in names if any(word in name.lower() for word in words)] or names
-    return f"layers are called {listed(near)}"
+    parts = dict.fromkeys(part for name in names for part in re.split(r"[^A-Za-z0-9_.]+", name[:_LONGEST_NAME]) if part)
+    return f"{did_you_mean(text, parts)}layers are called {listed(near)}"
