@@ -149,8 +149,10 @@ def _without_layers(run: Run) -> str:
 
 
 def _hint(text: str, names: list[str]) -> str:
-    """Layers that share a word with the text, else the first ones."""
+    """Layers that share a word with the text, else those with a part that is near it, else the first ones."""
     words = [word.lower() for word in re.split(r"[^A-Za-z0-9]+", text[:200]) if len(word) > 1]
-    near = [name for name in names if any(word in name.lower() for word in words)] or names
+    near = [name for name in names if any(word in name.lower() for word in words)]
+    if near:
+        return f"layers are called {listed(near)}"
     parts = dict.fromkeys(part for name in names for part in re.split(r"[^A-Za-z0-9_.]+", name[:_LONGEST_NAME]) if part)
-    return f"{did_you_mean(text, parts)}layers are called {listed(near)}"
+    return f"{did_you_mean(text, parts)}layers are called {listed(names)}"
