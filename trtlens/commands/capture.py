@@ -61,7 +61,7 @@ def profile(
     ] = None,
     batches: Annotated[
         Optional[str],  # noqa: UP045
-        typer.Option("--batches", help="Batch sizes, one engine each: 1,2,4,8,16."),
+        typer.Option("--batches", help="Batch sizes, one engine each: 1,2,4,8,16; --shapes gives the other extents."),
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Replace a run that the folder already holds.")] = False,
     no_timing: Annotated[bool, typer.Option("--skipInference", "--skip-inference", help="Build only.")] = False,
@@ -98,7 +98,9 @@ def profile(
         for note in write_files(files, open_run(folder), built.engine_path, built.layers_path) if files else ():
             sys.stderr.write(f"{visible(note)}\n")
     if len(folders) > 1:
-        _print_sweep(folders)
+        from trtlens.commands.sweep import print_sweep  # noqa: PLC0415  its table needs pyarrow
+
+        print_sweep(folders)
 
 
 def build_engine(model: Path, out: Path, given: dict[str, Any], *, force: bool) -> BuiltRun:
@@ -224,14 +226,6 @@ def _print_failure(out: Path) -> None:
         sys.stderr.write(f"{visible(ending.text)}{lines}\n")
         sys.stderr.write(f"next: {visible(ending.next_check)}\n" if ending.next_check else "")
     sys.stderr.write(f"the log so far is in {out}: trtlens show messages {out}\n")
-
-
-def _print_sweep(folders: list[tuple[Any, Path]]) -> None:
-    import pyarrow as pa  # noqa: PLC0415
-
-    from trtlens.capture.models.sweep import sweep_rows  # noqa: PLC0415
-
-    print_table(pa.Table.from_pylist(sweep_rows(folders)), title="time per sample against batch")
 
 
 def free_folder(model: Path) -> Path:

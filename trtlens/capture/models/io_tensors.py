@@ -271,8 +271,10 @@ def onnx_axes(info: Any) -> tuple[str | None, ...]:
     return tuple(dim.dim_param or None for dim in info.type.tensor_type.shape.dim)
 
 
-def require_shapes(inputs: Iterable[DynamicInput]) -> None:
+def require_shapes(inputs: Iterable[DynamicInput], *, batches: bool = False) -> None:
     """Ask for the shapes of inputs that were given none, unless a batch is all that they lack.
+
+    With `batches` the line is to be added to `--batches`, which gives the batch.
 
     Raises:
         TrtlensError: the inputs with the names of their axes, and a line to copy.
@@ -284,8 +286,8 @@ def require_shapes(inputs: Iterable[DynamicInput]) -> None:
     line = ",".join(one.flag() for one in lacking)
     words = list(dict.fromkeys(word for one in lacking for word in one.unknown()))
     raise TrtlensError(
-        f"{_joined([str(one) for one in lacking])} in the model, and no shape was given: give --shapes {line}"
-        + (f", with numbers for {_joined(words)}" if words else "")
+        f"{_joined([str(one) for one in lacking])} in the model, and no shape was given: "
+        f"{'add' if batches else 'give'} --shapes {line}" + (f", with numbers for {_joined(words)}" if words else "")
     )
 
 

@@ -1,17 +1,21 @@
-"""Several engines of one model: one for each set of shapes or batch size, and their times side by side."""
+"""Several engines of one model: one for each set of shapes or batch size."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from trtlens.capture.models.io_tensors import DynamicInput, onnx_axes, require_shapes, shape_text
 from trtlens.capture.models.model import fed_inputs, load_onnx, onnx_extents
+from trtlens.capture.spelling import parse_shapes
 from trtlens.errors import TrtlensError
-from trtlens.runs.run_info import read_info
+from trtlens.layer_patterns import lookup
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
+
+    from trtlens.capture.models.io_tensors import Shape
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,10 +30,15 @@ class PlannedEngine:
 def plan_engines(model: Path, shapes: Sequence[str], batches: str | None) -> list[PlannedEngine]:
     """The engines that `--shapes` (several times) or `--batches` ask for; one without a label otherwise.
 
-    Raises TrtlensError where both are given, a batch is no number, or the model's inputs have no dynamic batch.
+    With `--batches` one `--shapes` gives the extents besides the batch.
+
+    Raises:
+        TrtlensError: several sets of shapes with batches, a batch that is no number, inputs without a dynamic batch, or
+            other extents that are not known.
+
     """
-    if shapes and batches:
-        raise TrtlensError("--shapes and --batches exclude each other: give one of them")
+    if len(shapes) > 1 and batches:
+        raise TrtlensError("--batches takes the extents besides the batch from one --shapes: give it once")
     if batches is None:
         return [
             PlannedEngine(text, f"shapes-{number}" if len(shapes) > 1 else None)
@@ -37,10 +46,15 @@ def plan_engines(model: Path, shapes: Sequence[str], batches: str | None) -> lis
         ]
     sizes = [_batch(part) for part in batches.split(",")]
     graph = load_onnx(model, "to read the model's inputs", weights=False)
-    inputs = {info.name: onnx_extents(info) for info in fed_inputs(graph)}
-    if not any(dims and dims[0] < 0 for dims in inputs.values()):
+    inputs = [DynamicInput(info.name, onnx_extents(info), onnx_axes(info)) for info in fed_inputs(graph)]
+    batched = [one for one in inputs if one.extents and one.extents[0] < 0]
+    if not batched:
         raise TrtlensError(f"no input of {model} has a dynamic batch: export the model with one, or give one --shapes")
-    return [PlannedEngine(_shapes_text(inputs, size), f"batch-{size}", size) for size in sizes]
+    given = parse_shapes(shapes[0]) if shapes else {}
+    require_shapes((one for one in inputs if -1 in one.extents and lookup(given, one.name) is None), batches=True)
+    known = {one.name: lookup(given, one.name) or one.extents for one in inputs if -1 in one.extents}
+    names = {one.name for one in batched}
+    return [PlannedEngine(_shapes_text(known, names, size), f"batch-{size}", size) for size in sizes]
 
 
 def _batch(text: str) -> int:
@@ -49,20 +63,9 @@ def _batch(text: str) -> int:
     return int(text)
 
 
-def _shapes_text(inputs: dict[str, tuple[int, ...]], batch: int) -> str:
-    unknown = [name for name, dims in inputs.items() if -1 in dims[1:]]
-    if unknown:
-        raise TrtlensError(f"input {unknown[0]} has dynamic dimensions besides its batch: give --shapes instead")
-    dynamic = {name: dims for name, dims in inputs.items() if dims and dims[0] < 0}
-    return ",".join(f"{name}:{'x'.join(map(str, (batch, *dims[1:])))}" for name, dims in dynamic.items())
-
-
-def sweep_rows(engines: Sequence[tuple[PlannedEngine, Path]]) -> list[dict[str, Any]]:
-    """One row an engine: its shapes, its median GPU time, and that time per sample; null where it was not timed."""
-    rows = []
-    for engine, folder in engines:
-        timings = read_info(folder).timings
-        median = timings[-1].gpu_median_ms if timings else None
-        per_sample = None if median is None or engine.batch is None else median / engine.batch
-        rows.append({"shapes": engine.shapes, "gpu_ms": median, "per_sample_ms": per_sample, "run": str(folder)})
-    return rows
+def _shapes_text(known: dict[str, Shape], batched: set[str], size: int) -> str:
+    shapes = {name: (size, *shape[1:]) if name in batched else shape for name, shape in known.items()}
+    return ",".join(
+        f"'{name}':{shape_text(shape)}" if "," in name else f"{name}:{shape_text(shape)}"
+        for name, shape in shapes.items()
+    )
