@@ -12,9 +12,14 @@ import pytest
 
 from tests.doubles.made_logs import run_of
 from trtlens import open_run
+from trtlens.charts import CHARTS
 from trtlens.errors import TrtlensError
+from trtlens.report.overview import card
+from trtlens.report.subject import read_subject
+from trtlens.report.trace_events import trace_json
 from trtlens.runs.ingest import Document, join_documents
 from trtlens.runs.run import Run
+from trtlens.summary import summarise
 from trtlens_parsers.errors import FormatError
 from trtlens_parsers.inspector import read_inspector
 from trtlens_parsers.kernel_trace import Execution, KernelLaunch, read_kernel_trace, trace_of
@@ -298,3 +303,51 @@ def test_a_graph_takes_its_layers_from_the_stream(copies: tuple[bool, bool]) -> 
     told = {row["kernel"]: (row["layer"], row["layer_from"]) for row in rows}
     assert (told["a"], told["b"]) == (("one", "stream"), ("three", "stream"))
     assert told.get("copied") == {(True, True): ("two", "stream"), (False, True): ("two", "order")}.get(copies)
+
+
+@pytest.mark.parametrize("inferences", [1, 10])
+def test_the_exported_trace_shows_gaps_between_kernels_and_layers_above(inferences: int) -> None:
+    """So many inferences of the fixture made by hand: in each, kernels that run and gaps between them are the time from first start to last end."""
+    run = open_run(H200.parent / "traces" / "myelin-region")
+    events = [one for one in json.loads(trace_json(run, inferences))["traceEvents"] if one["pid"] == 3]
+    threads = {one["tid"]: one["args"]["name"] for one in events if one["name"] == "thread_name"}
+    assert list(threads.values())[:2] == ["layers", "gaps: no kernel runs"]
+    slices: dict[str, list[Any]] = {name: [] for name in threads.values()}
+    for one in events:
+        if one["ph"] == "X":
+            slices[threads[one["tid"]]].append((one["ts"], one["ts"] + one["dur"]))
+    kernels = sorted(span for name, spans in slices.items() if name.startswith("kernels") for span in spans)
+    assert len(kernels) == 10 * inferences
+    first = sorted(kernels)[:10]
+    whole = max(end for _, end in first) - first[0][0]
+    idle = sum(end - start for start, end in slices["gaps: no kernel runs"]) / inferences
+    covered, end = 0.0, 0.0
+    for start, stop in first:
+        covered, end = covered + max(stop - max(start, end), 0.0), max(end, stop)
+    if inferences == 1:
+        assert covered + idle == pytest.approx(whole)
+        assert idle > 0
+    layers = [(start - 0.001, stop + 0.001) for start, stop in slices["layers"]]  # the file has four decimals
+    assert all(any(a <= start and stop <= b for a, b in layers) for start, stop in kernels)
+
+
+@pytest.mark.parametrize(
+    ("name", "clock"), [(TRACED[0], "kernel trace"), ("resnet50-fp16", "layer profiler, 1.61 times an inference")]
+)
+def test_the_clock_is_said_with_its_stretch(name: str, clock: str) -> None:
+    """What run.json noted of the profile when it was captured stands neither in the summary nor in the report; what holds of the run does."""
+    run = open_run(H200 / name)
+    assert any("read layer times as shares" in note for note in run.info.notes)
+    (summary,) = summarise(run)
+    assert not [note for note in summary.notes if "add up to" in note]
+    told = {fact.label: fact.value for fact in summary.facts}
+    assert ("layer times" in told) is (clock != "kernel trace")
+    assert told.get("layer times", clock).endswith(
+        clock.partition(", ")[2] + ": read them as shares" if "," in clock else clock
+    )
+    page = card(read_subject(run), 0, None)
+    assert "read layer times as shares" not in page
+    assert f"share of the time of the layers ({clock})" in page
+    figure = CHARTS["timeline"].draw_from(run.view("layers"))
+    assert figure.layout.yaxis.title.text == f"time [µs], {clock.partition(',')[0]}"
+    assert f"({clock.partition(',')[0]})" in figure.data[0].hovertext[0]

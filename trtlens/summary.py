@@ -55,7 +55,7 @@ def summarise(run: Run) -> list[BuildSummary]:
     rows = run["builds"].to_pylist()
     telling = [row for row in rows if row["is_build"] or row["command"] or _tells(run.build(row["build"]))]
     shown = [_summarise(run.build(row["build"]), row, read_ending(run, row["build"])) for row in telling or rows[:1]]
-    shown[-1] = replace(shown[-1], notes=(*reading_notes(run), *run.info.notes))
+    shown[-1] = replace(shown[-1], notes=(*reading_notes(run), *_captured(run)))
     unknown = not_understood(run)
     if unknown is not None:
         shown[0] = replace(shown[0], facts=(Fact("log", f"not understood: {unknown}"), *shown[0].facts))
@@ -75,7 +75,7 @@ def _summarise(run: Run, build: dict[str, Any], ending: Ending | None) -> BuildS
     facts = [
         *_ended(ending),
         *_lines(build), *_outcome(build), *_layers(run, build, ending), *_tuning(run), *_time(build), *_memory(build),
-        *_measured(run), *_traced(run, build["build"]), *_latency(run),
+        *_measured(run), *_traced(run, build["build"]), *_profiled(run, build["build"]), *_latency(run),
     ]  # fmt: skip
     return BuildSummary(build["build"], ", ".join(part for part in parts if part), tuple(facts), _messages(run))
 
@@ -94,6 +94,28 @@ def _traced(run: Run, build: int) -> list[Fact]:
     text = f"{launches} from {where} take {duration(traced.kernels_ms)} (median of {counted(traced.inferences, 'inference', 'inferences')})"
     unplaced = sum(row["layer"] is None for row in traced.launches)
     return [Fact("kernels", f"{text}; {unplaced} of them of no known layer" if unplaced else text)]
+
+
+def _profiled(run: Run, build: int) -> list[Fact]:
+    """What the layers add up to, where they were profiled and not traced."""
+    if run["kernel_launches"].num_rows or not (run["layer_times"].num_rows or run["layer_profile"].num_rows):
+        return []
+    from trtlens.engine.inference_parts import inference_parts  # noqa: PLC0415  pandas: a log without times does without
+
+    layers = next((part for part in inference_parts(run, build) if part.part == "layers"), None)
+    if layers is None or layers.time_ms is None:
+        return []
+    stretch = f", {layers.stretch:.2f} times an inference: read them as shares" if layers.stretch else ""
+    return [Fact("layer times", f"add up to {duration(layers.time_ms)} by the layer profiler{stretch}")]
+
+
+def _captured(run: Run) -> list[str]:
+    """What ``run.json`` notes of a run that was captured."""
+    if not run.info.notes:
+        return []
+    from trtlens.engine.clocks import notes_of  # noqa: PLC0415  pandas, as above
+
+    return notes_of(run)
 
 
 def _ended(ending: Ending | None) -> list[Fact]:

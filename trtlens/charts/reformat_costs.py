@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import plotly.graph_objects as go
 
@@ -12,6 +12,8 @@ from trtlens.quantities import duration
 from trtlens.views import VIEWS
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import pyarrow as pa
 
 
@@ -35,8 +37,14 @@ def chart(table: pa.Table) -> go.Figure:
     )  # fmt: skip
     return figure(
         [bar], height=110 + 34 * len(rows), bargap=0.3, yaxis={"autorange": "reversed"},
-        xaxis={"title": {"text": "cost [µs]" if timed else "reformats (no costs are known)"}, "rangemode": "tozero"},
+        xaxis={"title": {"text": f"cost [µs]{_by(rows)}" if timed else "reformats (no costs are known)"}, "rangemode": "tozero"},
     )  # fmt: skip
+
+
+def _by(rows: Sequence[dict[str, Any]]) -> str:
+    """The clock of all costs, if they have one."""
+    clocks = {row["cost_from"] for row in rows if row["cost_from"]}
+    return f", {clocks.pop()}" if len(clocks) == 1 else ""
 
 
 def _count(reformats: int) -> str:

@@ -49,7 +49,7 @@ def chart(run: Run) -> go.Figure:
     return figure(
         traces, height=450, margin={"b": 96},
         xaxis=log_axis("operations per byte (inputs, outputs and weights moved once)", dtick=1),
-        yaxis=log_axis("achieved [10¹² operations/s]", nticks=4),
+        yaxis=log_axis(f"achieved [10¹² operations/s], {work[0].clock}", nticks=4),
         annotations=[{
             "text": note, "xref": "paper", "yref": "paper", "x": 0, "y": 0, "yshift": -56, "xanchor": "left", "yanchor": "top",
             "showarrow": False, "align": "left",
@@ -63,7 +63,7 @@ def _points(precision: str, work: Sequence[LayerWork]) -> go.Scatter:
         marker={"color": colour(precision), "symbol": SYMBOLS.get(precision, "circle"), "size": 9, "opacity": 0.85,
                 "line": {"width": 1, "color": "rgba(120,130,140,0.7)"}},
         customdata=[one.index for one in work],
-        hovertext=[f"<b>{plain(one.name)}</b><br>{number(one.operations / 1e9)} G operations, {byte_size(one.bytes)}, {duration(one.time_ms)}"
+        hovertext=[f"<b>{plain(one.name)}</b><br>{number(one.operations / 1e9)} G operations, {byte_size(one.bytes)}, {duration(one.time_ms)} ({one.clock})"
                    for one in work],
         hovertemplate="%{hovertext}<br>%{x:.1f} operations/byte<br>%{y:.2f}·10¹² operations/s<extra></extra>",
     )  # fmt: skip

@@ -68,6 +68,12 @@ def export(
     run: Annotated[str, typer.Argument(help=_RUN_HELP)],
     out: Annotated[Path, typer.Option("--out", "-o", help="The file to write.")],
     to: Annotated[Target, typer.Option("--to", help="The format to write.")] = Target.PERFETTO,
+    inferences: Annotated[
+        int,
+        typer.Option(
+            "--inferences", min=1, max=1000, help="So many traced inferences in a row; 1 is the one of median length."
+        ),
+    ] = 1,
 ) -> None:
     """Write a trace of a run for another tool.
 
@@ -77,7 +83,7 @@ def export(
     from trtlens.report.trace_events import trace_json  # noqa: PLC0415
 
     (subject,) = _open([run])
-    write_document(out, trace_json(subject.run))
+    write_document(out, trace_json(subject.run, inferences))
     sys.stderr.write(f"{to.value} trace written to {out}\n")
 
 

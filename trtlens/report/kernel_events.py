@@ -10,6 +10,7 @@ import numpy as np
 from trtlens.engine.kernel_times import KernelTimes, read_kernel_times, traced_builds
 from trtlens.engine.kernels_run import kernels_run
 from trtlens.output import visible
+from trtlens.tuning.wording import counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -19,11 +20,9 @@ if TYPE_CHECKING:
     from trtlens.engine.kernels_run import RanKernel
     from trtlens.runs.run import Run
 
-_ONE, _WINDOW = 3, 4
-_LAYERS = 0
-_FIRST_STREAM = 1
-WINDOW = 10
-"""Inferences of the window."""
+_PROCESS = 3
+_LAYERS, _GAPS = 0, 1
+_FIRST_STREAM = 2
 _US_PER_MS = 1000
 _NO_STARTS = "measured lengths, laid end to end: the trace has no starts"
 
@@ -46,21 +45,19 @@ def slice_event(
     }  # fmt: skip
 
 
-def kernel_events(run: Run) -> list[dict[str, Any]]:
-    """One inference and a window of ten of the last build that was traced; nothing where none was."""
+def kernel_events(run: Run, inferences: int = 1) -> list[dict[str, Any]]:
+    """So many inferences of the last build that was traced, around the one of median length; nothing where none was."""
     builds = traced_builds(run)
     traced = read_kernel_times(run, builds[-1]) if builds else None
     if traced is None:
         return []
     ran = kernels_run(run, builds[-1])
     typical = _typical(traced)
-    first = max(0, min(typical - WINDOW // 2, traced.inferences - WINDOW))
-    window = range(first, min(first + WINDOW, traced.inferences))
+    first = max(0, min(typical - inferences // 2, traced.inferences - inferences))
+    window = range(first, min(first + inferences, traced.inferences))
     placed = "where they ran" if traced.start_ms is not None else _NO_STARTS
-    return [
-        *_process(_ONE, f"one inference: kernels {placed} ({traced.source})", traced, ran, [typical]),
-        *_process(_WINDOW, f"{len(window)} inferences: kernels {placed} ({traced.source})", traced, ran, window),
-    ]
+    count = counted(len(window), "inference", "inferences")
+    return list(_process(_PROCESS, f"{count}: kernels {placed} ({traced.source})", traced, ran, window))
 
 
 def _typical(traced: KernelTimes) -> int:
@@ -76,12 +73,14 @@ def _process(
     threads = {stream: _FIRST_STREAM + place for place, stream in enumerate(streams)}
     yield name_event("process_name", process, 0, name)
     yield name_event("thread_name", process, _LAYERS, "layers")
+    yield name_event("thread_name", process, _GAPS, "gaps: no kernel runs")
     for stream, thread in threads.items():
         yield name_event("thread_name", process, thread, f"kernels of stream {stream}")
     lengths = traced.duration_ms[:, list(inferences)]
     starts = _starts(traced, inferences)
     for column, inference in enumerate(inferences):
         yield from _layers(process, traced, starts[:, column], lengths[:, column])
+        yield from _gaps(process, traced, starts[:, column], inference)
         for one, start, length in zip(ran, starts[:, column], lengths[:, column], strict=True):
             args = {**_told(one), "inference": inference}
             yield slice_event(
@@ -112,6 +111,18 @@ def _layers(
         start, end = float(starts[own].min()), float((starts[own] + lengths[own]).max())
         args = {"index": traced.launches[own[0]]["layer_index"], "kernels": len(own)}
         yield slice_event(process, _LAYERS, _US_PER_MS * start, _US_PER_MS * (end - start), layer, args)
+
+
+def _gaps(
+    process: int, traced: KernelTimes, starts: npt.NDArray[np.float64], inference: int
+) -> Iterator[dict[str, Any]]:
+    """A slice for each time within an inference in which nothing runs; none where the trace has no starts."""
+    if traced.gap_ms is None:
+        return
+    for start, gap, row in zip(starts, traced.gap_ms[:, inference], traced.launches, strict=True):
+        if gap > 0:  # nan before the first launch
+            before = {"before": row["kernel"], "layer": row["layer"]}
+            yield slice_event(process, _GAPS, _US_PER_MS * float(start - gap), _US_PER_MS * float(gap), "gap", before)
 
 
 def _told(one: RanKernel) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from trtlens.comparison.inference_latency import compare_latency, factor
 from trtlens.comparison.same_work import INPUTS, batches, model_of
 from trtlens.comparison.times import NO_DIFFERENCE
 from trtlens.engine.build_ending import FINISHED, read_ending
+from trtlens.engine.clocks import notes_of, stretch_text
 from trtlens.engine.inference_timing import summarize_samples
 from trtlens.engine.stated_figures import stated_figure
 from trtlens.engine.times import profiled_layers
@@ -98,7 +99,7 @@ def _state(subject: Subject) -> str:
         ending = read_ending(subject.run, facts["build"])
         notes += [f"no engine: {ending.text}"] if ending is not None and ending.state != FINISHED else []
         notes += [f"the list of layers is incomplete: {facts['layers_note']}"] if facts.get("layers_note") else []
-    notes += [*info.errors[:2], *info.notes]
+    notes += [*info.errors[:2], *notes_of(subject.run)]
     return (
         '<ul class="notes">' + "".join(f"<li>{text(shorten(note, _LONGEST_NOTE))}</li>" for note in notes) + "</ul>"
         if notes
@@ -185,7 +186,9 @@ def _shares(subject: Subject) -> str:
         *by_precision(kind for kind in weights if kind != "reformats"),
         *(["reformats"] if "reformats" in weights else []),
     ]
+    clock = stretch_text(subject.run, subject.facts["build"]) if timed else None
     what = "time of the layers" if timed else "layers that launch a kernel (this run has no layer times)"
+    what += f" ({clock})" if clock else ""
     parts = [(kind, weights[kind], f"p-{kind}") for kind in order]
     moved = counted(counts["reformats"], "reformat", "reformats") if counts.get("reformats") else "no reformats"
     return f"<h4>Compute precision, share of the {what}</h4>{_bar(parts, timed=timed)}{_units(subject, moved)}"

@@ -1,6 +1,6 @@
 """A run as a trace that ui.perfetto.dev and chrome://tracing open: Trace Event Format, JSON, times in microseconds.
 
-Where kernels were traced: one inference, the one of median length, and a window of ten, each a process with the layers above
+Where kernels were traced: the inference of median length, or a window of several around it, with the layers above
 the kernels on their streams, where they ran (`trtlens.report.kernel_events`). Else the engine's layers, one thread a stream, laid
 end to end in execution order. Then the tuner's candidates in the order of the log under the layer that they were timed
 for. What is no record of a real execution has measured lengths and no measured places, and the process's name says so.
@@ -34,14 +34,14 @@ _NOTHING = (
 _TOLD = ("type", "precision", "unit", "inputs", "outputs", "kernel", "line")
 
 
-def trace_json(run: Run) -> str:
-    """The trace of a run with one build.
+def trace_json(run: Run, inferences: int = 1) -> str:
+    """The trace of a run with one build, of that many traced inferences in a row.
 
     Raises:
         TrtlensError: the run holds no times at all.
 
     """
-    kernels = kernel_events(run)
+    kernels = kernel_events(run, inferences)
     slices = [*(() if kernels else _layer_slices(run)), *_candidate_slices(run)]
     if not slices and not kernels:
         raise TrtlensError(f"{run.name}: {_NOTHING}")

@@ -6,8 +6,9 @@ import re
 from collections import defaultdict
 from typing import TYPE_CHECKING
 
+from trtlens.engine.clocks import clock_name
 from trtlens.engine.engine_graph import builds_with_layers, read_graph
-from trtlens.engine.reformat_causes import ADVICE, MEASURED, Reformat, read_reformats
+from trtlens.engine.reformat_causes import ADVICE, MEASURED, TUNER, Reformat, read_reformats
 from trtlens.output import Fold, layout
 from trtlens.tables.schema import declare
 from trtlens.views import NO_REFORMATS, View
@@ -30,6 +31,7 @@ COLUMNS = declare(
     cost_ms | float | ms | their total cost: measured times, else the tuner's; null where none is known
     measured | int | | reformats whose measured time is in the cost
     untimed | int | | reformats without a time, which the cost leaves out
+    cost_from | text | | clock of the cost: kernel trace, layer profiler, tuner, or two of them; null where no cost is known
     percent | float | % | share of the measured time of all layers; null without a profile
     advice | text | | what can be done about it; null in the rows of a part
     """,
@@ -74,12 +76,20 @@ def _cost(found: Sequence[Reformat]) -> float:
     return sum(reformat.cost_ms or 0.0 for reformat in found)
 
 
+def _clocks(found: Sequence[Reformat]) -> str | None:
+    """The clocks of the costs that are more than nothing."""
+    timed = [r for r in found if r.cost_ms]
+    measured = {clock_name(r.node.time_source) for r in timed if r.cost_source == MEASURED and r.node.time_source}
+    tuned = {TUNER for r in timed if r.cost_source == TUNER}
+    return " and ".join(sorted(measured) + sorted(tuned)) or None
+
+
 def _row(build: int, cause: str, part: str | None, found: Sequence[Reformat], total: float | None) -> dict[str, object]:
     measured = [r for r in found if r.cost_source == MEASURED]
     known = [r.cost_ms for r in found if r.cost_ms is not None]
     return {
         "build": build, "cause": cause, "part": part, "reformats": len(found), "cost_ms": sum(known) if known else None,
-        "measured": len(measured), "untimed": len(found) - len(known),
+        "measured": len(measured), "untimed": len(found) - len(known), "cost_from": _clocks(found),
         "percent": 100 * sum(r.cost_ms or 0.0 for r in measured) / total if total and measured else None, "advice": None,
     }  # fmt: skip
 

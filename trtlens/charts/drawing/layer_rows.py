@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from trtlens.charts.drawing.chart import MissingData
 from trtlens.charts.drawing.style import UNKNOWN, plain
+from trtlens.engine.clocks import clock_name
 from trtlens.engine.times import frame, work_of
 from trtlens.quantities import duration
 from trtlens.views import VIEWS
@@ -33,12 +34,15 @@ def running_layers(table: pa.Table) -> pd.DataFrame:
     timed = layers["time_ms"].notna().any()
     layers["weight"] = layers["time_ms"].fillna(0.0).astype(float) if timed else 1.0
     layers.attrs["timed"] = bool(timed)
-    layers["hover"] = [_hover(row) for row in layers.to_dict("records")]
+    sources = layers["time_source"].dropna().unique().tolist()
+    layers.attrs["clock"] = clock_name(sources[0]) if timed and sources else None
+    layers["hover"] = [_hover(row, layers.attrs["clock"]) for row in layers.to_dict("records")]
     return layers
 
 
-def _hover(row: dict[str, Any]) -> str:
-    time = "no time" if row["time_ms"] != row["time_ms"] or _absent(row["time_ms"]) else duration(row["time_ms"])
+def _hover(row: dict[str, Any], clock: str | None) -> str:
+    unknown = row["time_ms"] != row["time_ms"] or _absent(row["time_ms"])
+    time = "no time" if unknown else f"{duration(row['time_ms'])} ({clock})" if clock else duration(row["time_ms"])
     parts = [
         f"<b>{plain(row['name'])}</b>",
         f"{plain(row['type'])}, {row['shown']}, {_text(row['unit'], 'core type unknown')}",

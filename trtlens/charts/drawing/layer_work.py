@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from math import isfinite, prod
 from typing import TYPE_CHECKING, Any
 
+from trtlens.engine.clocks import clock_name
 from trtlens.engine.times import layers_with_times
 from trtlens_parsers.data_types import CHOSEN_TYPES, DTYPE_BITS, read_dtype
 from trtlens_parsers.errors import FormatError
@@ -33,6 +34,7 @@ class LayerWork:
     precision: str | None
     unit: str | None
     time_ms: float
+    clock: str
     operations: float
     bytes: float
 
@@ -66,7 +68,7 @@ def _timed_rows(run: Run) -> list[dict[str, Any]]:
         return []
     layers = layers_with_times(run)
     layers = layers[layers["time_ms"].notna() & layers["parameters"].notna()]
-    columns = ["build", "index", "name", "type", "precision", "unit", "time_ms", "parameters"]
+    columns = ["build", "index", "name", "type", "precision", "unit", "time_ms", "time_source", "parameters"]
     return [
         {str(k): v for k, v in row.items()}
         for row in layers[columns].astype(object).where(layers[columns].notna(), None).to_dict("records")
@@ -92,7 +94,14 @@ def _work(row: dict[str, Any], tensors: Sequence[dict[str, Any]]) -> LayerWork |
     if not counted or kept is None or not isfinite(counted):
         return None
     return LayerWork(
-        row["index"], row["name"], row["precision"], row["unit"], float(row["time_ms"]), counted, sum(sizes) + kept
+        row["index"],
+        row["name"],
+        row["precision"],
+        row["unit"],
+        float(row["time_ms"]),
+        clock_name(row["time_source"]),
+        counted,
+        sum(sizes) + kept,
     )
 
 

@@ -22,6 +22,7 @@ class Tree:
     """Nodes in the order of first use; the parent of a top node is the empty text."""
 
     timed: bool
+    clock: str | None
     ids: list[str] = field(default_factory=list)
     labels: list[str] = field(default_factory=list)
     parents: list[str] = field(default_factory=list)
@@ -35,10 +36,11 @@ class Tree:
     def trace(self) -> dict[str, Any]:
         """What treemap and sunburst have in common; customdata is the kernel of a leaf."""
         texts = [self._text(value, count) for value, count in zip(self.values, self.layers, strict=True)]
+        by = f" ({self.clock})" if self.clock else ""
         return {
             "ids": self.ids, "labels": self.labels, "parents": self.parents, "values": self.values, "text": texts,
             "customdata": self.kernels, "branchvalues": "total", "marker": fills(self.precisions, self.depths), "sort": False,
-            "hovertext": self.names, "hovertemplate": "<b>%{hovertext}</b><br>%{text}<br>%{percentRoot:.1%} of all<extra></extra>",
+            "hovertext": self.names, "hovertemplate": f"<b>%{{hovertext}}</b><br>%{{text}}<br>%{{percentRoot:.1%}} of all{by}<extra></extra>",
         }  # fmt: skip
 
     def _text(self, value: float, count: int) -> str:
@@ -55,7 +57,7 @@ def read_tree(table: pa.Table) -> Tree:
     """
     layers = running_layers(table)
     layers["kernel"] = layers["kernel"].fillna(_NO_KERNEL)
-    tree = Tree(layers.attrs["timed"])
+    tree = Tree(layers.attrs["timed"], layers.attrs["clock"])
     places: dict[str, int] = {}
     groups = layers.groupby(["shown", "type", "kernel"], sort=False, dropna=False)["weight"].agg(["sum", "size"])
     groups = groups[groups["sum"] > 0].sort_values("sum", ascending=False, kind="stable")
