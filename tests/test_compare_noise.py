@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 import pytest
 
 from tests.doubles.made_runs import MadeRun, chain
+from tests.golden.inputs import opened
 from trtlens.comparison import compare_runs
+from trtlens.comparison.changes import list_changes
 from trtlens.comparison.times import (
     FASTER,
     NO_DIFFERENCE,
@@ -14,6 +21,11 @@ from trtlens.comparison.times import (
     judge_summary,
 )
 from trtlens.statistics import influence, standard_error, timer_error
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from trtlens.runs.run import Run
 
 LAYERS = chain(*(f"conv{number}" for number in range(200)))
 
@@ -130,3 +142,41 @@ def test_a_tactic_change_within_noise_is_told_as_such() -> None:
     assert (whole.kind, whole.verdict) == (ALL_LAYERS, NO_DIFFERENCE)
     assert (change.kind, change.before, change.after) == ("tactic", "kernel_a", "kernel_b")
     assert change.verdict == NO_DIFFERENCE
+
+
+def captured_again(run: Run, factor: Callable[[int], float]) -> Run:
+    """Another capture of the same engine: each launch takes so many times as long."""
+    samples = run["kernel_samples"]
+    rows = zip(samples["launch"].to_pylist(), samples["duration_ns"].to_pylist(), strict=True)
+    times = pa.array([round(factor(launch) * time) for launch, time in rows], pa.int64())
+    place = samples.schema.get_field_index("duration_ns")
+    return replace(
+        run, tables={**run.tables, "kernel_samples": samples.set_column(place, samples.schema.field(place), times)}
+    )
+
+
+@pytest.mark.parametrize("name", ["resnet50-fp16-folded-traced", "resnet50-fp16-traced"])
+def test_two_traces_of_one_engine_do_not_differ(name: str) -> None:
+    """Launches that scatter by 4 %, or all take longer; and the two captures of the fixture, one from a graph and one from a stream."""
+    run = opened(f"h200/{name}")
+    stream = replace(run, tables={
+        **run.tables, **{table: run[table].filter(pc.equal(run[table]["source"].cast("string"), "stream")) for table in ("kernel_launches", "kernel_samples")}
+    })  # fmt: skip
+    scattered = captured_again(run, lambda launch: 1.04 if launch % 2 else 0.96)
+    for other in (stream, scattered, captured_again(run, lambda _: 1.015)):
+        found = list_changes(compare_runs([run, other]))
+        assert {change.verdict for change in found} <= {NO_DIFFERENCE}, found
+        assert {change.region for change in found} == {None}
+    longer = compare_runs([run, captured_again(run, lambda _: 1.04)]).rows
+    assert {row.cells[1].difference.verdict for row in longer if row.cells[1].difference} == {NO_DIFFERENCE}
+
+
+def test_a_kernel_that_takes_a_tenth_more_is_seen_in_a_trace() -> None:
+    """Of layers of 6 µs and more a tenth is above both limits."""
+    run = opened("h200/resnet50-fp16-folded-traced")
+    rows = compare_runs([run, captured_again(run, lambda _: 1.1)]).rows
+    known = [
+        cell for row in rows if (cell := row.cells[1]).difference is not None and (cell.figures.time_ms or 0) > 0.006
+    ]
+    assert {cell.difference.verdict for cell in known if cell.difference} == {SLOWER}
+    assert len(known) > 40

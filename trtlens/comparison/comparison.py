@@ -108,7 +108,9 @@ class Comparison:
         """Every region with its figures, in topological order."""
         regions = self.alignment.regions
         errors = [
-            measure.errors_ms([region.layers[number] for region in regions]) if self.judged_on == "samples" else None
+            measure.errors_ms([region.layers[number] for region in regions], whole=True)
+            if self.judged_on == "samples"
+            else None
             for number, measure in enumerate(self.measures)
         ]
         rows = []

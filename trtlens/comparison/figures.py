@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from trtlens.comparison.times import TUNER
+from trtlens.comparison.times import TUNER, capture_error
+from trtlens.engine.kernel_times import KERNELS
 from trtlens.statistics import influence, standard_error, timer_error
 from trtlens.tuning.kept_strategy import kept_rows
 
@@ -102,15 +103,25 @@ class Measure:
         """Sum of the known times of these layers."""
         return sum(self._known_ms[position] for position in positions)
 
-    def errors_ms(self, groups: Sequence[Sequence[int]]) -> npt.NDArray[np.float64] | None:
-        """Standard error of the time of each group of layers, that of the timer included; None without samples."""
+    def errors_ms(self, groups: Sequence[Sequence[int]], *, whole: bool = False) -> npt.NDArray[np.float64] | None:
+        """Standard error of the time of each group of layers, that of the clock included; None without samples.
+
+        ``whole`` is said of groups that are a region each, whose layers a capture may all lengthen alike.
+        """
         if self._moved is None:
             return None
         moved = np.zeros((len(groups), self._moved.shape[1]))
         numbers = np.repeat(np.arange(len(groups)), [len(group) for group in groups])
         np.add.at(moved, numbers, self._moved[[position for group in groups for position in group]])
-        timer = np.array([timer_error(self._timed(group)) for group in groups])
-        return np.asarray(np.hypot(standard_error(moved), timer), np.float64)
+        apart = np.array([self._apart(group, whole=whole) for group in groups])
+        return np.asarray(np.hypot(standard_error(moved), apart), np.float64)
+
+    def _apart(self, group: Sequence[int], *, whole: bool) -> float:
+        """What no number of samples averages out: of a profile the timer's error, of a trace what lies between two captures."""
+        if self._source != KERNELS:
+            return timer_error(self._timed(group))
+        times = [self._known_ms[position] for position in group]
+        return capture_error([sum(times)] if whole else times)
 
     def _timed(self, positions: Iterable[int]) -> int:
         return sum(self._known_ms[position] > 0 for position in positions)
