@@ -5,8 +5,11 @@ The files are made here by the documented schemas; no capture of these programs 
 
 from __future__ import annotations
 
+import gzip
 import json
+import os
 import sqlite3
+import threading
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -184,6 +187,21 @@ def test_damaged_databases_are_refused(tmp_path: Path) -> None:
         connection.execute("UPDATE CUPTI_ACTIVITY_KIND_KERNEL SET start = 'never', streamId = x'00', gridX = 1e300")
     with pytest.raises(TrtlensError):
         open_run(odd)
+
+
+def test_a_database_that_is_no_plain_file_says_what_to_give(tmp_path: Path) -> None:
+    """Compressed, or through a pipe: SQLite reads neither, and the message says so."""
+    data = database(tmp_path / "capture.sqlite").read_bytes()
+    (tmp_path / "capture.sqlite.gz").write_bytes(gzip.compress(data))
+    with pytest.raises(TrtlensError, match=r"that is compressed: .* give the file that nsys export wrote"):
+        open_run(tmp_path / "capture.sqlite.gz")
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    writer = threading.Thread(target=pipe.write_bytes, args=(data[:4096],))
+    writer.start()
+    with pytest.raises(TrtlensError, match="that comes through a pipe"):
+        open_run(pipe)
+    writer.join()
 
 
 @pytest.mark.parametrize("graph", [False, True])

@@ -27,7 +27,7 @@ _DATABASE = b"SQLite format 3\0"
 _FOREIGN = (
     (b"\x89PNG", "a picture"), (b"\xff\xd8\xff", "a picture"), (b"GIF8", "a picture"), (b"%PDF", "a PDF"),
     (b"PK\x03\x04", "a zip archive"), (b"ptrt", "a serialized TensorRT engine"), (b"ftrt", "a serialized TensorRT engine"),
-    (b"\x7fELF", "a program"), (b"PAR1", "a Parquet file"), (_DATABASE, "a database (of Nsight Systems?) that is compressed or piped"),
+    (b"\x7fELF", "a program"), (b"PAR1", "a Parquet file"),
     *((magic, "a compressed file inside a compressed one") for magic in (b"\x1f\x8b", b"\xfd7zXZ\x00", b"\x28\xb5\x2f\xfd")),
 )  # fmt: skip
 
@@ -140,6 +140,12 @@ def _chunks(stream: IO[bytes]) -> Iterator[bytes]:
 
 def _checked(path: str, chunks: Iterator[bytes]) -> Iterator[bytes]:
     first = next(chunks, b"")
+    if first.startswith(_DATABASE):
+        given = "comes through a pipe" if path == STDIN or not Path(path).is_file() else "is compressed"
+        raise TrtlensError(
+            f"{path} is a database (of Nsight Systems?) that {given}: a database is read from its file alone, so give the file that nsys export "
+            "wrote, decompressed"
+        )
     for magic, what in _FOREIGN:
         if first.startswith(magic):
             raise TrtlensError(f"{path} is {what}, not a log: give what trtexec --verbose printed")
