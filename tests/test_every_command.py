@@ -8,18 +8,21 @@ public logs it takes the smallest, which are the oddest: excerpts, cut, of old r
 from __future__ import annotations
 
 import os
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.golden.commands import Said, kept_open, say
-from tests.golden.inputs import FILES
+from tests.golden.commands import Said, say
+from tests.golden.inputs import FILES, read_once
+from trtlens.runs.run import open_run
 from trtlens.views import VIEWS
 
 if TYPE_CHECKING:
     from collections.abc import Collection
     from pathlib import Path
 
+_open_again = lru_cache(4)(open_run)
 _EVERYTHING = os.environ.get("TRTLENS_SMOKE") == "all"
 _LARGE_BYTES = 20_000
 _PUBLIC, _REPORTED = 16, 4
@@ -43,7 +46,7 @@ def _wrong_endings(run: str, other: str, folder: Path, left_out: Collection[str]
         ["report", run, "-o", folder / "report.html"],
         ["export", run, "-o", folder / "trace.json"],
     ]
-    with kept_open():
+    with read_once(_open_again):
         said = [(words, say(*words)) for words in commands if _EVERYTHING or words[0] not in left_out]
     return [f"{words}: exit code {one.code}: {one.err[-500:]}" for words, one in said if not _ends_well(one)]
 

@@ -3,23 +3,18 @@
 from __future__ import annotations
 
 import io
-from contextlib import contextmanager, redirect_stderr, redirect_stdout
-from functools import cache, lru_cache
-from pathlib import Path
+from contextlib import redirect_stderr, redirect_stdout
+from functools import cache
 from typing import TYPE_CHECKING, Any, NamedTuple
-from unittest.mock import patch
 
 from typer.main import get_command
 
 from tests.conftest import FIXTURES
 from trtlens.cli import app
 from trtlens.errors import TrtlensError
-from trtlens.runs.run import Run, open_run
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
-
-    import pyarrow as pa
+    from collections.abc import Callable
 
 
 class Said(NamedTuple):
@@ -57,33 +52,3 @@ def printed(act: Callable[..., Any], *arguments: Any, **options: Any) -> Said:
             err.write(f"trtlens: {error}\n")
             code = error.exit_code
     return Said(code, out.getvalue(), err.getvalue())
-
-
-class _KeptRun(Run):
-    """A run that makes each of its views once."""
-
-    def view(self, name: str, **options: Any) -> pa.Table:
-        """The table of a view."""
-        if options:
-            return super().view(name, **options)
-        kept: dict[str, pa.Table] = self.__dict__.setdefault("_kept_views", {})
-        if name not in kept:
-            kept[name] = super().view(name)
-        return kept[name]
-
-
-@lru_cache(4)
-def _read(files: tuple[str, ...], build: int | None) -> Run:
-    run = open_run(files, build=build)
-    return _KeptRun(run.name, run.tables, run.path, run.info)
-
-
-@contextmanager
-def kept_open() -> Iterator[None]:
-    """Within it the commands read each log once, and make each of its views once."""
-
-    def known(paths: str | Path | Sequence[str | Path], *, build: int | None = None) -> Run:
-        return _read(tuple(map(str, (paths,) if isinstance(paths, (str, Path)) else paths)), build)
-
-    with patch("trtlens.runs.run.open_run", known), patch("trtlens.comparison.arguments.open_run", known):
-        yield

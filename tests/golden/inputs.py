@@ -14,7 +14,7 @@ from trtlens.report.subject import Subject, read_subject
 from trtlens.runs.run import Run, open_run
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 _IN_PAIRS_ALONE = re.compile(
     r"h200/(mobilenet-batch-(1|32)|resnet50-(int8|fp32|fp16)|encoder-fp32)|alignment/(?!releases/).*"
 )
@@ -100,14 +100,14 @@ def subject(name: str) -> Subject:
 
 
 @contextmanager
-def read_once() -> Iterator[None]:
+def read_once(open_other: Callable[..., Run] = open_run) -> Iterator[None]:
     """Within it the commands too take runs that were read before instead of reading their files again."""
     by_files = {tuple(map(str, files)): name for name, files in FILES.items()}
 
     def known(paths: str | Path | Sequence[str | Path], *, build: int | None = None) -> Run:
         files = (paths,) if isinstance(paths, (str, Path)) else paths
         name = by_files.get(tuple(map(str, files)))
-        return opened(name) if name and build is None else open_run(paths, build=build)
+        return opened(name) if name and build is None else open_other(tuple(map(str, files)), build=build)
 
     with patch("trtlens.runs.run.open_run", known), patch("trtlens.comparison.arguments.open_run", known):
         yield

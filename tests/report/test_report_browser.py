@@ -19,17 +19,26 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 _PATIENCE_S = 20.0
+_ESCAPE = "\ue00c"
 
 
 class Page:
     """A page in the browser, with the few things that tests do to it."""
 
-    def __init__(self, browser: Any, path: Path) -> None:
+    def __init__(self, browser: Any, address: str) -> None:
         self.browser = browser
         browser.get_log("browser")
         self.resize(1600)
-        browser.get(path.as_uri())
+        browser.get(address)
         self.until("document.documentElement.dataset.loaded === 'yes'")
+
+    def settle(self) -> None:
+        """Nothing picked, the first run shown, the console read: what tests that take over a page start from."""
+        self.resize(1600)
+        self.browser.find_element("css selector", "body").send_keys(_ESCAPE)
+        self.until("document.getElementById('panel').hidden")
+        self.run("document.querySelector('.switch button[data-run=\"0\"]')?.click()")
+        self.browser.get_log("browser")
 
     def run(self, script: str) -> Any:
         """What a script returns."""
@@ -78,19 +87,28 @@ class Page:
 
 
 @pytest.fixture(scope="module")
-def opened(browser: Any, tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Page]:
-    """Opens the report of two captured runs, or of the hostile one."""
+def opened(browser: Any, tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Page]:
+    """Gives the report of two captured runs, as the test before left it unless ``fresh``, or opens another one."""
     folder = tmp_path_factory.mktemp("reports")
     (folder / "two.html").write_text(page_of_two(), "utf-8")
     (folder / "hostile.html").write_text(hostile_page(), "utf-8")
     untimed = Path(__file__).parents[2] / "fixtures" / "resnet50-h200" / "fp16"
     (folder / "untimed.html").write_text(render([read_subject(open_run(untimed / "verbose.log.xz"))]), "utf-8")
-    return lambda name: Page(browser, folder / f"{name}.html")
+    pages: list[Page] = []
+
+    def give(name: str = "two", *, fresh: bool = False) -> Page:
+        address = (folder / f"{name}.html").as_uri()
+        if fresh or not pages or not pages[-1].run("location.href").startswith(address):
+            pages[:] = [Page(browser, address)]
+        pages[-1].settle()
+        return pages[-1]
+
+    return give
 
 
-def test_every_chart_is_drawn_without_a_complaint(opened: Callable[[str], Page]) -> None:
+def test_every_chart_is_drawn_without_a_complaint(opened: Callable[..., Page]) -> None:
     """Scrolling through draws each chart that the run has data for, none wider than the window; the console stays empty."""
-    page = opened("two")
+    page = opened(fresh=True)
     drawn = page.draw_all()
     assert len(drawn) == 14
     for name, state, shown in drawn:
@@ -108,24 +126,9 @@ def test_every_chart_is_drawn_without_a_complaint(opened: Callable[[str], Page])
     assert page.errors() == []
 
 
-def test_a_chart_page_draws_under_its_policy(browser: Any, tmp_path: Path) -> None:
-    """A chart that stands alone is drawn by the scripts that its policy names, and by no other."""
-    figure = CHARTS["candidates"].draw(hostile_run())
-    page = chart_page(figure)
-    injected = page.replace("<body>", "<body><script>window.injected = 1</script>", 1)
-    (tmp_path / "chart.html").write_text(injected, "utf-8")
-    browser.get_log("browser")
-    browser.get((tmp_path / "chart.html").as_uri())
-    assert browser.execute_script("return document.querySelectorAll('#chart svg.main-svg').length") > 0
-    assert browser.execute_script("return window.injected") is None
-    told = [entry["message"] for entry in browser.get_log("browser") if entry["level"] in {"SEVERE", "WARNING"}]
-    assert len(told) == 1
-    assert "Content Security Policy" in told[0]
-
-
-def test_what_is_absent_is_said_once(opened: Callable[[str], Page]) -> None:
+def test_what_is_absent_is_said_once(opened: Callable[..., Page]) -> None:
     """The places without data are hidden, and one sentence names them all with the way to the data."""
-    page = opened("two")
+    page = opened()
     together, overflow = page.absent("accuracy")
     assert together.startswith(
         "Error along the network, Error against time, Compared tensors, Layers to keep in FP32: No tensors"
@@ -141,18 +144,9 @@ def test_what_is_absent_is_said_once(opened: Callable[[str], Page]) -> None:
     assert [told.partition(":")[0] for told in page.absent("layers")] == ["Kernels that ran"]
 
 
-def test_a_run_without_times_is_read_by_its_layers(opened: Callable[[str], Page]) -> None:
-    """The caption of the areas speaks of layers and not of time, and what needs times is named as absent."""
-    page = opened("untimed")
-    page.show("#chart-treemap")
-    assert "numbers of layers" in page.run("document.querySelector('#chart-treemap .reading').textContent")
-    assert page.absent("layers")[0].startswith("Roofline: No timings in this run")
-    assert page.errors() == []
-
-
-def test_the_slowest_layer_stands_first(opened: Callable[[str], Page]) -> None:
+def test_the_slowest_layer_stands_first(opened: Callable[..., Page]) -> None:
     """The table of layers opens with the largest time on top, and goes back to the engine's order by its index."""
-    page = opened("two")
+    page = opened(fresh=True)
     page.show("#table-layers")
     heading = "document.querySelector('#table-layers th[aria-sort=descending] button').textContent"
     assert page.run(heading).startswith("time")
@@ -168,9 +162,9 @@ def test_the_slowest_layer_stands_first(opened: Callable[[str], Page]) -> None:
     assert indices == sorted(indices)
 
 
-def test_a_picked_layer_is_shown_everywhere(opened: Callable[[str], Page]) -> None:
+def test_a_picked_layer_is_shown_everywhere(opened: Callable[..., Page]) -> None:
     """Picking a row by keyboard opens the panel, marks the row and the bar, redraws the candidates, and makes a link."""
-    page = opened("two")
+    page = opened()
     page.show("#chart-timeline")
     page.show("#chart-candidates")
     before = page.run("document.querySelector('#chart-candidates .gtitle').textContent")
@@ -191,7 +185,7 @@ def test_a_picked_layer_is_shown_everywhere(opened: Callable[[str], Page]) -> No
     page.until(f"document.querySelector('#chart-candidates .gtitle').textContent !== {before!r}")
     link = page.run("location.hash")
     assert link.startswith("#layer-0-")
-    page.browser.find_element("css selector", "body").send_keys("\ue00c")
+    page.browser.find_element("css selector", "body").send_keys(_ESCAPE)
     page.until("document.getElementById('panel').hidden")
     page.run(f"location.hash = {link!r}")
     page.until("!document.getElementById('panel').hidden")
@@ -200,9 +194,9 @@ def test_a_picked_layer_is_shown_everywhere(opened: Callable[[str], Page]) -> No
     assert page.errors() == []
 
 
-def test_a_changed_region_picks_a_layer_of_its_run(opened: Callable[[str], Page]) -> None:
+def test_a_changed_region_picks_a_layer_of_its_run(opened: Callable[..., Page]) -> None:
     """A row of what changed shows the run that it is of, with the layer that computes the region picked, and is marked."""
-    page = opened("two")
+    page = opened()
     page.show("#table-changes")  # its first rows are about whole runs and pick nothing
     page.run(
         "[...document.querySelectorAll('#table-changes tbody tr[data-row]')]"
@@ -216,9 +210,9 @@ def test_a_changed_region_picks_a_layer_of_its_run(opened: Callable[[str], Page]
     assert page.errors() == []
 
 
-def test_a_bar_picks_its_layer(opened: Callable[[str], Page]) -> None:
+def test_a_bar_picks_its_layer(opened: Callable[..., Page]) -> None:
     """A click on a bar of the timeline opens the panel of that bar's layer."""
-    page = opened("two")
+    page = opened()
     page.show("#chart-timeline")
     from selenium.webdriver import ActionChains
 
@@ -229,9 +223,9 @@ def test_a_bar_picks_its_layer(opened: Callable[[str], Page]) -> None:
     assert page.errors() == []
 
 
-def test_tables_filter_sort_and_stay_small(opened: Callable[[str], Page]) -> None:
+def test_tables_filter_sort_and_stay_small(opened: Callable[..., Page]) -> None:
     """A comparison in a filter and a click on a heading do what they say over 11,114 rows, with few rows in the document."""
-    page = opened("two")
+    page = opened()
     page.show("#table-candidates")
     times = "[...document.querySelectorAll('#table-candidates tbody tr[data-row]')].map(r => Number(r.cells[3].textContent))"
     page.browser.find_element("css selector", "#table-candidates input[aria-label='Filter time']").send_keys("< 0.01")
@@ -249,9 +243,9 @@ def test_tables_filter_sort_and_stay_small(opened: Callable[[str], Page]) -> Non
     )
 
 
-def test_another_run_and_another_theme(opened: Callable[[str], Page]) -> None:
+def test_another_run_and_another_theme(opened: Callable[..., Page]) -> None:
     """The switch shows the other run's data, the theme changes page and figures, both without a complaint."""
-    page = opened("two")
+    page = opened()
     page.show("#chart-timeline")
     before = page.run("document.querySelector('#chart-timeline .legend').textContent")
     page.browser.find_element("css selector", ".switch button[data-run='1']").click()
@@ -266,7 +260,7 @@ def test_another_run_and_another_theme(opened: Callable[[str], Page]) -> None:
     assert page.errors() == []
 
 
-def test_hostile_names_show_as_text_and_run_nothing(opened: Callable[[str], Page]) -> None:
+def test_hostile_names_show_as_text_and_run_nothing(opened: Callable[..., Page]) -> None:
     """With every chart drawn, every table filled and every layer picked the canary is silent and names read as they are."""
     page = opened("hostile")
     page.draw_all()
@@ -287,3 +281,27 @@ def test_hostile_names_show_as_text_and_run_nothing(opened: Callable[[str], Page
     assert page.run("document.body.textContent.includes('\\u202e')") is False
     assert page.run("document.querySelector('.card h3').textContent") == NAMES[0]
     assert page.errors() == []
+
+
+def test_a_run_without_times_is_read_by_its_layers(opened: Callable[..., Page]) -> None:
+    """The caption of the areas speaks of layers and not of time, and what needs times is named as absent."""
+    page = opened("untimed")
+    page.show("#chart-treemap")
+    assert "numbers of layers" in page.run("document.querySelector('#chart-treemap .reading').textContent")
+    assert page.absent("layers")[0].startswith("Roofline: No timings in this run")
+    assert page.errors() == []
+
+
+def test_a_chart_page_draws_under_its_policy(browser: Any, tmp_path: Path) -> None:
+    """A chart that stands alone is drawn by the scripts that its policy names, and by no other."""
+    figure = CHARTS["candidates"].draw(hostile_run())
+    page = chart_page(figure)
+    injected = page.replace("<body>", "<body><script>window.injected = 1</script>", 1)
+    (tmp_path / "chart.html").write_text(injected, "utf-8")
+    browser.get_log("browser")
+    browser.get((tmp_path / "chart.html").as_uri())
+    assert browser.execute_script("return document.querySelectorAll('#chart svg.main-svg').length") > 0
+    assert browser.execute_script("return window.injected") is None
+    told = [entry["message"] for entry in browser.get_log("browser") if entry["level"] in {"SEVERE", "WARNING"}]
+    assert len(told) == 1
+    assert "Content Security Policy" in told[0]

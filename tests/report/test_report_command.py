@@ -14,9 +14,9 @@ from typer.testing import CliRunner
 
 from tests.conftest import FIXTURES, capture_files
 from tests.golden.commands import say
+from tests.golden.inputs import opened
 from tests.report.hostile_run import hostile_run
 from tests.report.large_runs import H200, captured
-from trtlens import open_run
 from trtlens.charts import CHARTS, MissingData, charts_of_run
 from trtlens.charts.drawing.style import with_title
 from trtlens.cli import app
@@ -107,7 +107,7 @@ def test_charts_become_images(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     assert all(path.read_text("utf-8").startswith("<svg") for path in svg.iterdir())
     for name, chart in drawn.items():
         size = struct.unpack(">II", (png / f"1-verbose.log-{name}.png").read_bytes()[16:24])
-        assert size == (2400, 2 * with_title(chart.draw(open_run(SMALL)), "title").layout.height), name
+        assert size == (2400, 2 * with_title(chart.draw(opened("small-build")), "title").layout.height), name
 
 
 _PNG = b"\x89PNG\r\n\x1a\n" + bytes(25)
@@ -141,7 +141,7 @@ def test_every_chart_with_data_becomes_an_image(tmp_path: Path, monkeypatch: pyt
 
 def _is_drawn(chart: Chart) -> bool:
     try:
-        chart.draw(open_run(SMALL))
+        chart.draw(opened("small-build"))
     except MissingData:
         return False
     return True

@@ -1,8 +1,8 @@
-"""One run as the report shows it: one of its builds, with views computed once."""
+"""One run as the report shows it: one of its builds, and the run's views."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -19,13 +19,10 @@ class Subject:
     run: Run
     build: int | None
     builds: tuple[int, ...]
-    _views: dict[str, pa.Table] = field(default_factory=dict, repr=False)
 
     def view(self, name: str) -> pa.Table:
-        """The table of a view, made once."""
-        if name not in self._views:
-            self._views[name] = self.run.view(name)
-        return self._views[name]
+        """The table of a view."""
+        return self.run.view(name)
 
     def source(self, reads: str) -> Any:
         """What a chart reads: a view's table, or the run."""

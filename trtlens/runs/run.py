@@ -56,7 +56,7 @@ class Run:
         return iter(self.tables)
 
     def view(self, name: str, **options: Any) -> pa.Table:
-        """The table of a view, such as ``layers`` or ``reformats``; `trtlens.VIEWS` lists them.
+        """The table of a view, such as ``layers`` or ``reformats``, made once; `trtlens.VIEWS` lists them.
 
         Raises:
             TrtlensError: no view of that name exists.
@@ -65,8 +65,7 @@ class Run:
         views = import_module("trtlens.views").VIEWS
         if name not in views:
             raise TrtlensError(f"there is no view {name!r}: choose one of {', '.join(views)}")
-        table: pa.Table = views[name].table(self, **options)
-        return table
+        return _view(self, name, **options)
 
     def show(self, name: str, **options: Any) -> Any:
         """A view as a notebook displays it, with its chart: a `trtlens.notebook.ShownView`.
@@ -136,6 +135,12 @@ def open_run(paths: str | Path | Sequence[str | Path], *, build: int | None = No
         tables, info = read_folder(Path(names[0]))
         return Run(name, tables, Path(names[0]), info)
     return Run(name, read_files(names, build))
+
+
+@once
+def _view(run: Run, /, name: str, **options: Any) -> pa.Table:
+    table: pa.Table = import_module("trtlens.views").VIEWS[name].table(run, **options)
+    return table
 
 
 @once

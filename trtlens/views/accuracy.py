@@ -56,6 +56,8 @@ def table(run: Run) -> pa.Table:
 
     Tensors that only the reference has stand in the table ``tensor_errors``.
     """
+    if not run["tensor_errors"].num_rows:
+        return COLUMNS.empty()
     errors = frame(run["tensor_errors"])
     errors = errors[errors["status"] != "missing"].copy()
     places = [_places(run, build, errors[errors["build"] == build]) for build in errors["build"].unique().tolist()]

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from typing import TYPE_CHECKING
 
-from trtlens.engine.times import arrow, frame, layers_with_times
+from trtlens.engine.times import arrow, layers_with_times
 from trtlens.output import Fold, layout
 from trtlens.tables.engine_layers import NO_WORK
 from trtlens.tables.schema import declare
@@ -38,6 +39,7 @@ COLUMNS = declare(
     line | int | | line of the log
     """,
 )  # fmt: skip
+_KEY = ("direction", "build", "layer_index")
 _TEXT = ("dtype", "format", "vector_width", "dims")
 
 
@@ -46,15 +48,21 @@ def table(run: Run) -> pa.Table:
     if not run["layers"].num_rows:
         return COLUMNS.empty()
     layers = layers_with_times(run)
-    tensors = frame(run["layer_tensors"])
-    tensors["text"] = [
-        tensor_text(*row) for row in zip(*(run["layer_tensors"][name].to_pylist() for name in _TEXT), strict=True)
-    ]
+    texts = _tensors_by_layer(run["layer_tensors"])
     for direction in ("input", "output"):
-        own = tensors[tensors["direction"] == direction].groupby(["build", "layer_index"])["text"].agg(", ".join)
-        layers = layers.join(own.rename(f"{direction}s"), on=["build", "index"])
+        own = [texts.get((direction, *key)) for key in zip(layers["build"], layers["index"], strict=True)]
+        layers[f"{direction}s"] = [None if names is None else ", ".join(names) for names in own]
     layers = layers.rename(columns={"tactic_name": "kernel"}).sort_values(["build", "index"])
     return arrow(layers, COLUMNS)
+
+
+def _tensors_by_layer(tensors: pa.Table) -> dict[tuple[str, int, int], list[str]]:
+    """Texts of the tensors by direction, build and layer."""
+    columns = (tensors[name].to_pylist() for name in (*_KEY, *_TEXT))
+    found: dict[tuple[str, int, int], list[str]] = defaultdict(list)
+    for direction, build, layer, *form in zip(*columns, strict=True):
+        found[direction, build, layer].append(tensor_text(*form))
+    return found
 
 
 VIEW = View(

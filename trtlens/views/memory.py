@@ -33,6 +33,8 @@ _SIZES = ["scratch_bytes", "device_persistent_bytes", "host_persistent_bytes"]
 
 def table(run: Run) -> pa.Table:
     """Layers of the strategy that was kept by scratch, then by persistent memory; those without a line need none or are not stated."""
+    if not run["memory"].num_rows:
+        return COLUMNS.empty()
     rows = frame(kept_rows(run, "memory"))
     rows = rows[(rows[_SIZES].fillna(0) > 0).any(axis=1)]
     by = ["build", "strategy", "profile", *_SIZES, "line"]
