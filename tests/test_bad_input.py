@@ -52,7 +52,7 @@ def test_a_file_that_grows_without_bound_is_refused(
     """A few kilobytes that decompress to gigabytes are refused when the bound is passed, not read to their end."""
     monkeypatch.setattr(sources, "_LARGEST_UNDOUBTED", 2**20)
     path = tmp_path / "build.log"
-    path.write_bytes(compress(b"[V] [TRT] x\n" * 2**18))
+    path.write_bytes(compress((b"[V] [TRT] " + b"x" * 20_000 + b"\n") * 2**8))
     with pytest.raises(TrtlensError, match=r"over \d(\.\d+)? MiB, more than 500 times its size"):
         open_run(path)
 
