@@ -8,15 +8,18 @@ from trtlens._version import VERSION
 
 if TYPE_CHECKING:
     from trtlens.errors import TrtlensError
+    from trtlens.fleet.fleet import Fleet, open_fleet
     from trtlens.runs.run import Run, open_run
     from trtlens.tables.declarations import TABLES
     from trtlens.views import VIEWS
 
 __version__ = VERSION
 
-__all__ = ["TABLES", "VIEWS", "Run", "TrtlensError", "__version__", "open_run"]
+__all__ = ["TABLES", "VIEWS", "Fleet", "Run", "TrtlensError", "__version__", "open_fleet", "open_run"]
 
 _HOMES = {
+    "Fleet": "trtlens.fleet.fleet",
+    "open_fleet": "trtlens.fleet.fleet",
     "Run": "trtlens.runs.run",
     "open_run": "trtlens.runs.run",
     "TABLES": "trtlens.tables.declarations",

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Optional
 import typer
 
 from trtlens._version import VERSION
-from trtlens.commands import capture, compare, dump, kernel, read, report, trace, why
+from trtlens.commands import capture, compare, dump, fleet, kernel, read, report, trace, why
 from trtlens.commands import dump_accuracy as accuracy
 from trtlens.commands.help import WIDEST, Application, CommandGroup
 from trtlens.commands.process import exit_code
@@ -38,6 +38,7 @@ why.register(app)
 dump.register(app)
 accuracy.register(app)
 report.register(app)
+fleet.register(app)
 
 
 def _print_version(value: bool) -> None:

@@ -1,0 +1,86 @@
+"""The questions that a fleet answers: one ``.sql`` file each, whose head says what it asks and what its columns mean.
+
+    -- Which kernels fall to FP32?
+    -- place 3
+    -- chart bar trt share_percent precision          (kind, x, y, colour)
+    -- column share_percent | % | share of the layers
+    SELECT ...
+
+``macros.sql`` holds what several of them share.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_COLUMN = re.compile(r"^-- column (?P<name>\w+) \|(?P<unit>[^|\n]*)\| (?P<doc>.+)$", re.MULTILINE)
+_CHART = re.compile(r"^-- chart (?P<kind>bar|line) (?P<x>\w+) (?P<y>\w+)(?: (?P<colour>\w+))?$", re.MULTILINE)
+_PLACE = re.compile(r"^-- place (\d{1,3})$", re.MULTILINE)
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """One question: its SQL, the unit and the meaning of each column, and what its chart draws (kind, x, y, colour)."""
+
+    name: str
+    text: str
+    place: int
+    sql: str
+    columns: Mapping[str, tuple[str, str]]
+    chart: tuple[str, str, str, str | None] | None
+
+    def declared(self, rows: pa.Table) -> pa.Table:
+        """The rows with units and meanings in their schema."""
+        fields = [field.with_metadata(self._metadata(field.name)) for field in rows.schema]
+        return rows.cast(pa.schema(fields))
+
+    def _metadata(self, column: str) -> dict[str, str]:
+        unit, doc = self.columns[column]
+        return {"doc": doc, **({"unit": unit} if unit else {})}
+
+
+def _read(name: str, sql: str) -> Question:
+    place, chart = _PLACE.search(sql), _CHART.search(sql)
+    assert place is not None  # noqa: S101  a test reads every question
+    columns = {match["name"]: (match["unit"].strip(), match["doc"]) for match in _COLUMN.finditer(sql)}
+    drawn = (chart["kind"], chart["x"], chart["y"], chart["colour"]) if chart else None
+    return Question(name, sql.partition("\n")[0].removeprefix("-- "), int(place[1]), sql, columns, drawn)
+
+
+@cache
+def _texts() -> dict[str, str]:
+    found = (file for file in files(__package__).iterdir() if file.name.endswith(".sql"))
+    return {file.name.removesuffix(".sql"): file.read_text("utf-8") for file in found}
+
+
+class _Questions(Mapping[str, Question]):
+    def __getitem__(self, name: str) -> Question:
+        return self._all()[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._all())
+
+    def __len__(self) -> int:
+        return len(self._all())
+
+    @staticmethod
+    @cache
+    def _all() -> dict[str, Question]:
+        read = [_read(name, sql) for name, sql in _texts().items() if name != "macros"]
+        return {one.name: one for one in sorted(read, key=lambda one: one.place)}
+
+
+QUESTIONS: Mapping[str, Question] = _Questions()
+"""Every question by name, in the order of their places."""
+MACROS = _texts()["macros"]
+"""SQL that stands before each question's."""
