@@ -23,6 +23,10 @@ if TYPE_CHECKING:
 
 PROGRAM: Any = typer.main.get_command(app)
 COMMANDS: dict[str, Any] = {name: one for name, one in PROGRAM.commands.items() if not one.hidden}
+INNER: dict[str, Any] = {
+    f"{name} {inner}": one for name, group in COMMANDS.items() for inner, one in getattr(group, "commands", {}).items()
+}
+"""Commands of a command, by both words."""
 
 
 def help_of(name: str, width: int, monkeypatch: pytest.MonkeyPatch) -> str:
@@ -30,7 +34,8 @@ def help_of(name: str, width: int, monkeypatch: pytest.MonkeyPatch) -> str:
     monkeypatch.setenv("COLUMNS", str(width))
     context = PROGRAM.make_context("trtlens", ["views"])
     if name:
-        context = COMMANDS[name].context_class(COMMANDS[name], info_name=name, parent=context)
+        command = (COMMANDS | INNER)[name]
+        context = command.context_class(command, info_name=name, parent=context)
     return str(context.get_help())
 
 
@@ -38,7 +43,7 @@ def test_every_command_has_a_group_and_examples() -> None:
     """Each command stands in one group, and ends its help with examples."""
     grouped = [name for names in GROUPS.values() for name in names]
     assert sorted(grouped) == sorted(set(grouped)) == sorted(COMMANDS)
-    assert sorted(EXAMPLES) == sorted(COMMANDS)
+    assert sorted(EXAMPLES) == sorted(COMMANDS | INNER)
 
 
 @pytest.mark.parametrize("line", [line for lines in EXAMPLES.values() for line in lines])
@@ -50,13 +55,15 @@ def test_an_example_is_a_line_of_its_command(line: str) -> None:
     context = PROGRAM.make_context("trtlens", words)
     name, command, rest = PROGRAM.resolve_command(context, words)
     assert name in COMMANDS
+    if rest and f"{name} {rest[0]}" in INNER:
+        command, name, rest = INNER[f"{name} {rest[0]}"], rest[0], rest[1:]
     command.make_context(name, rest, parent=context)
 
 
 @pytest.mark.parametrize("width", [80, 100, 200])
 def test_help_fits_the_terminal(width: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """Lines are as wide as the terminal up to 100, but for examples; summaries stand on one line whole; no word is cut."""
-    for name in ("", *COMMANDS):
+    for name in ("", *COMMANDS, *INNER):
         text, _, examples = help_of(name, width, monkeypatch).partition("Examples:\n")
         assert examples
         assert max(map(len, text.split("\n"))) <= min(width, WIDEST)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Optional
 
 import typer
 
+from trtlens.commands.help import Application, Subcommands
 from trtlens.commands.read import FormatOption  # noqa: TC001  typer reads it at run time
 from trtlens.errors import TrtlensError
 from trtlens.output import Format, visible, write_table
@@ -27,9 +28,10 @@ _MANY_BATCHES = 64
 _SECONDS_BETWEEN = 5.0
 FleetArgument = Annotated[str, typer.Argument(help="The fleet: a folder, or an address such as s3://bucket/fleet.")]
 
-commands = typer.Typer(
+commands = Application(
     name="fleet",
-    help="Many runs in one dataset: add logs, ask questions, find steps (needs the extra fleet).",
+    cls=Subcommands,
+    help="Keep many runs in one dataset, and ask it questions.",
     no_args_is_help=True,
     rich_markup_mode=None,
 )

@@ -23,6 +23,7 @@ GROUPS = {
     "Explain": ("why", "findings", "overflow"),
     "Compare": ("compare", "accuracy"),
     "Build": ("profile", "trace", "dump"),
+    "Many runs": ("fleet",),
     "Share": ("report", "export"),
     "Set up": ("doctor",),
 }
@@ -70,6 +71,24 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
         "trtlens dump model.onnx --fp16 -o fp16-dump",
         "trtlens dump model.onnx --list",
     ),
+    "fleet": (
+        "trtlens fleet add 'ci/**/*.log*' --to fleet",
+        "trtlens fleet ask regressions fleet",
+        "trtlens fleet COMMAND --help                   # options and examples of a command",
+    ),
+    "fleet add": (
+        "trtlens fleet add 'ci/**/*.log*' artifacts.zip --to fleet --label machine=ci-7",
+        "trtlens fleet add s3://bucket/logs --to fleet --path-labels '{machine}/{date}/*.log'",
+        "trtlens fleet add logs --to fleet --scheduler tcp://host:8786",
+    ),
+    "fleet ask": ("trtlens fleet ask regressions fleet", "trtlens fleet ask precision fleet --chart precision.html"),
+    "fleet questions": ("trtlens fleet questions",),
+    "fleet sql": ('trtlens fleet sql "SELECT gpu, median(latency_ms) FROM engines GROUP BY gpu" fleet',),
+    "fleet shell": ("trtlens fleet shell fleet", "trtlens fleet shell fleet --format csv < queries.sql"),
+    "fleet check": ("trtlens fleet check fleet --fail-on 'regressions: step_percent > 3 and latest'",),
+    "fleet report": ("trtlens fleet report fleet -o fleet.html",),
+    "fleet compact": ("trtlens fleet compact fleet",),
+    "fleet refresh": ("trtlens fleet refresh fleet",),
     "report": (
         "trtlens report fp16 int8 -o report.html",
         "trtlens report build.log,layers.json,times.json -o report.html",
@@ -97,7 +116,15 @@ class Command(TyperCommand):
 
     def format_epilog(self, ctx: Any, formatter: Any) -> None:
         """Write the examples, whose lines are never broken."""
-        _write_examples(formatter, EXAMPLES.get(ctx.info_name or "", ()))
+        _write_examples(formatter, EXAMPLES.get(ctx.command_path.partition(" ")[2], ()))
+
+
+class Subcommands(TyperGroup):
+    """A command of commands, whose help ends with examples."""
+
+    def format_epilog(self, ctx: Any, formatter: Any) -> None:
+        """Write the examples, whose lines are never broken."""
+        _write_examples(formatter, EXAMPLES.get(ctx.command_path.partition(" ")[2], ()))
 
 
 class CommandGroup(TyperGroup):
