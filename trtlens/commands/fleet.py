@@ -13,7 +13,7 @@ import typer
 from trtlens.commands.help import Application, Subcommands
 from trtlens.commands.read import FormatOption  # noqa: TC001  typer reads it at run time
 from trtlens.errors import TrtlensError
-from trtlens.output import Format, visible, write_table
+from trtlens.output import Format, Layout, visible, write_table
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -26,23 +26,25 @@ if TYPE_CHECKING:
 _MOST_NAMED = 5
 _MANY_BATCHES = 64
 _SECONDS_BETWEEN = 5.0
+_STRETCHING = ("settings", "example", "reason", "runner")
+"""Columns of questions that are cut where the terminal is narrow; the first that an answer has."""
 FleetArgument = Annotated[str, typer.Argument(help="The fleet: a folder, or an address such as s3://bucket/fleet.")]
-
-commands = Application(
-    name="fleet",
-    cls=Subcommands,
-    help="Keep many runs in one dataset, and ask it questions.",
-    no_args_is_help=True,
-    rich_markup_mode=None,
-)
 
 
 def register(app: typer.Typer) -> None:
     """Add the commands to the application."""
+    commands = Application(
+        name="fleet",
+        cls=Subcommands,
+        help="Keep many runs in one dataset, and ask it questions.",
+        no_args_is_help=True,
+        rich_markup_mode=None,
+    )
+    for command in (add, ask, questions, sql, shell, check, report, compact, refresh):
+        commands.command()(command)
     app.add_typer(commands)
 
 
-@commands.command()
 def add(
     paths: Annotated[
         list[str],
@@ -125,7 +127,6 @@ def _tell(added: Added, to: str) -> None:
         sys.stderr.write(f"  {visible(text)}\n")
 
 
-@commands.command()
 def ask(
     question: Annotated[str, typer.Argument(help="The question; `trtlens fleet questions` lists them.")],
     fleet: FleetArgument,
@@ -140,7 +141,7 @@ def ask(
 
     rows = open_fleet(fleet).ask(question)
     if chart is None:
-        write_table(rows, form)
+        _write(question, rows, form)
         return
     from trtlens.fleet.page import chart as drawn  # noqa: PLC0415
     from trtlens.report.chart_page import chart_page  # noqa: PLC0415
@@ -150,7 +151,15 @@ def ask(
     sys.stderr.write(f"chart written to {chart}\n")
 
 
-@commands.command()
+def _write(question: str, rows: pa.Table, form: Format) -> None:
+    """Write an answer; where a terminal is narrow, what the question's chart draws stays longest."""
+    from trtlens.fleet.questions import QUESTIONS  # noqa: PLC0415
+
+    drawn = [name for name in (QUESTIONS[question].chart or ())[1:] if name is not None]
+    stretches = next((name for name in _STRETCHING if name in rows.column_names), None)
+    write_table(rows, form, Layout(tuple(dict.fromkeys([*drawn, *rows.column_names])), stretches))
+
+
 def questions(form: FormatOption = Format.TABLE) -> None:
     """List the questions."""
     import pyarrow as pa  # noqa: PLC0415
@@ -161,7 +170,6 @@ def questions(form: FormatOption = Format.TABLE) -> None:
     write_table(pa.table(rows), form)
 
 
-@commands.command()
 def sql(
     query: Annotated[
         str, typer.Argument(help="A query in DuckDB's SQL; tables are those of docs/tables.md, with run_id.")
@@ -175,7 +183,6 @@ def sql(
     write_table(open_fleet(fleet).sql(query), form)
 
 
-@commands.command()
 def shell(fleet: FleetArgument, form: FormatOption = Format.TABLE) -> None:
     """Ask query after query: each ends with a semicolon; .tables, .columns TABLE and .quit are known too."""
     from trtlens.fleet.fleet import ask_duckdb, open_fleet  # noqa: PLC0415
@@ -216,7 +223,6 @@ def _described(command: str) -> pa.Table:
     })  # fmt: skip
 
 
-@commands.command()
 def check(
     fleet: FleetArgument,
     fail_on: Annotated[
@@ -239,7 +245,7 @@ def check(
         judged = judge(condition, rows)
         if judged.breaches:
             failed = True
-            write_table(rows.take(list(judged.breaches)), form, title=condition.text if form is Format.TABLE else None)
+            _write(condition.question, rows.take(list(judged.breaches)), form)
         unknown = f", {judged.unknown:,} unknown, not judged" if judged.unknown else ""
         state = f"breach: {len(judged.breaches):,} rows" if judged.breaches else "passed"
         sys.stderr.write(f"{state}{unknown}: {visible(condition.text)}\n")
@@ -247,7 +253,6 @@ def check(
         raise typer.Exit(1)
 
 
-@commands.command()
 def report(
     fleet: FleetArgument,
     out: Annotated[Path, typer.Option("--out", "-o", help="The HTML file to write.")],
@@ -262,7 +267,6 @@ def report(
     sys.stderr.write(f"report written to {out}\n")
 
 
-@commands.command()
 def compact(fleet: FleetArgument) -> None:
     """Merge small batches, and remove what killed writers and earlier merges left more than a day ago."""
     from trtlens.fleet.store import Place  # noqa: PLC0415
@@ -272,7 +276,6 @@ def compact(fleet: FleetArgument) -> None:
     sys.stderr.write(f"{done.before:,} batches are {done.after:,} now; {done.removed:,} old files removed\n")
 
 
-@commands.command()
 def refresh(fleet: FleetArgument) -> None:
     """Read the logs again that an older trtlens read."""
     from trtlens.fleet.store import Place  # noqa: PLC0415

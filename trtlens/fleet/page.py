@@ -11,7 +11,7 @@ import plotly.graph_objects as go
 from trtlens.charts.drawing.style import BLUE, GREY, ORANGE, figure, log_axis, plain, with_title
 from trtlens.errors import TrtlensError
 from trtlens.fleet.questions import MACROS, QUESTIONS
-from trtlens.output import cell_text, heading, shorten, visible, worth_showing
+from trtlens.output import shorten, shown_column, visible, worth_showing
 from trtlens.report.chart_page import chart_page
 
 if TYPE_CHECKING:
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from plotly.graph_objects import Figure
 
     from trtlens.fleet.fleet import Fleet
+    from trtlens.fleet.questions import Question
 
 _MOST_SERIES = 24
 _MOST_ROWS = 200
@@ -54,10 +55,15 @@ def chart(question: str, rows: pa.Table) -> Figure:
         for group in dict.fromkeys(row[colour] if colour else None for row in shown)
     ]
     titles: dict[str, Any] = {
-        "xaxis": {"title": {"text": heading(across, rows)}},
-        "yaxis": {"title": {"text": heading(up, rows)}},
+        f"{axis}axis": {"title": {"text": _axis(asked, column)}} for axis, column in (("x", across), ("y", up))
     }
     return with_title(figure(bars, barmode="group", showlegend=colour is not None, **titles), asked.text)
+
+
+def _axis(asked: Question, column: str) -> str:
+    unit, _ = asked.columns[column]
+    stem = column.removesuffix(f"_{unit}").removesuffix("_percent").replace("_", " ")
+    return f"{stem} [{unit}]" if unit else stem
 
 
 def _bars(group: Any, rows: Sequence[Mapping[str, Any]], across: str, up: str) -> go.Bar:
@@ -123,13 +129,12 @@ def _step_size(firsts: Mapping[str, Mapping[str, Any]]) -> Callable[[Mapping[str
 
 def _section(name: str, rows: pa.Table) -> str:
     shown = rows.slice(0, _MOST_ROWS)
-    names = [column for column in rows.column_names if worth_showing(column, shown)]
-    heads = "".join(f"<th>{html.escape(heading(column, rows))}</th>" for column in names)
+    places = range(shown.num_rows)
+    columns = [shown_column(shown, column, places) for column in rows.column_names if worth_showing(column, shown)]
+    heads = "".join(f"<th>{html.escape(column.heading)}</th>" for column in columns)
     cells = "".join(
-        "<tr>"
-        + "".join(f"<td>{html.escape(shorten(cell_text(column, row[column]), 90))}</td>" for column in names)
-        + "</tr>"
-        for row in shown.select(names).to_pylist()
+        "<tr>" + "".join(f"<td>{html.escape(shorten(column.texts[place], 90))}</td>" for column in columns) + "</tr>"
+        for place in places
     )
     more = f"<p>{rows.num_rows - _MOST_ROWS:,} more: trtlens fleet ask {name}</p>" if rows.num_rows > _MOST_ROWS else ""
     body = f'<div class="rows"><table><tr>{heads}</tr>{cells}</table></div>{more}' if rows.num_rows else "<p>none</p>"
