@@ -85,6 +85,11 @@ def number(value: float) -> str:
     return f"{mantissa}e{int(exponent)}" if power else text
 
 
+def percent(value: float) -> str:
+    """A share in percent with three digits: ``33.8 %``, ``0.0774 %``, ``100 %``."""
+    return f"{digits(value) if value < 100 else f'{value:.0f}'} %"
+
+
 def column_unit(unit: str, values: Sequence[float]) -> tuple[str, float]:
     """One unit for a column of times or sizes, by its largest value, and what a value is divided by; others keep theirs."""
     most = max((abs(value) for value in values if isfinite(value)), default=0.0)

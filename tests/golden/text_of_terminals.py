@@ -21,7 +21,7 @@ _MOST_LINES = 12
 
 def layout_text(view: View, rows: pa.Table) -> str:
     """A view's answer, and which columns each width shows; fails where one does not fit."""
-    told = [f"[{view.name}]"]
+    told = [f"[{view.name}]", *view.answers(rows)]
     for width in WIDTHS:
         check_fit(rows.slice(0, _MOST_ROWS), view.layout, width)
         columns, _ = columns_at(rows, view.layout, width)

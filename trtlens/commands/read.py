@@ -12,7 +12,7 @@ from trtlens.commands.layer_rows import LayerOption, MatchOption, fitting_rows
 from trtlens.commands.row_choice import ColumnsOption, RowChoice, SortOption, TopOption, WideOption
 from trtlens.errors import TrtlensError
 from trtlens.layer_patterns import asked_pattern
-from trtlens.output import Format, console, layout, visible, write_table
+from trtlens.output import Format, console, layout, visible, wrapped, write_table
 from trtlens.runs.folders import check_place, write_document
 from trtlens.suggestions import did_you_mean
 
@@ -32,6 +32,8 @@ BuildOption = Annotated[
     typer.Option("--build", help="Only this build of a log with several, from 1."),
 ]
 _TABLE = "table:"
+_MOST_BUILDS = 4
+"""Builds of which a view says its answer before its rows."""
 _SEVERITY_STYLES = {"internal error": "bold red", "error": "bold red", "warning": "yellow"}
 
 
@@ -197,10 +199,13 @@ def show(
         return
     rows = opened.view(view) if table is None else opened[table]
     declared = VIEWS[view] if table is None else None
-    if form is Format.TABLE and not rows.num_rows:
+    is_shown = form is Format.TABLE
+    if is_shown and not rows.num_rows:
         sys.stderr.write(f"{visible(opened.name)} has no rows for {view}{_why_empty(opened, view)}\n")
     if pattern is not None:
         rows = _fitting(rows, pattern, view, form)
+    elif is_shown and declared is not None:
+        print_answers(declared.answers(rows))
     rows = choice.rows(rows, declared.largest_first if declared is not None else None)
     choice.write(rows, form, declared.layout if declared is not None else None)
 
@@ -218,6 +223,16 @@ def _no_view(word: str, run: list[str], views: Iterable[str], tables: Iterable[s
         f"there is no view {word!r}: choose one of {', '.join(views)}; or a table: {', '.join(tables)} "
         f"({_TABLE}layers for a table with the name of a view)"
     )
+
+
+def print_answers(answers: list[str]) -> None:
+    """Print what a table's rows say in a sentence for each build, before the rows."""
+    more = len(answers) - _MOST_BUILDS
+    shown = [*answers[:_MOST_BUILDS], *([f"{more} more builds: --build N shows one"] if more > 0 else [])]
+    out = console()
+    for line in [line for text in shown for line in wrapped(text)]:
+        out.print(line, style="bold")
+    out.print()
 
 
 def _fitting(rows: pa.Table, pattern: LayerPattern, view: str, form: Format) -> pa.Table:

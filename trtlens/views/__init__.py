@@ -6,12 +6,12 @@ Every module here is a view; views never import one another: what two of them sh
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from trtlens.discovery import Declarations
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     import pyarrow as pa
 
@@ -30,6 +30,7 @@ class View:
         table: its function: takes a run, gives the rows.
         question: what it answers.
         place: place in the list of views, from 1.
+        answer: the answer to the question in a sentence with its numbers, from the rows of one build.
         layout: which of its columns a terminal shows.
         heading: heading of its table in the report; ``lead`` is the line below it.
         empty: why the view can be empty and how to get the data.
@@ -39,6 +40,7 @@ class View:
     table: Callable[..., pa.Table]
     question: str
     place: int
+    answer: Callable[[Sequence[dict[str, Any]]], str]
     layout: Layout
     heading: str = ""
     lead: str = ""
@@ -49,6 +51,14 @@ class View:
     def name(self) -> str:
         """Name of the view: its module's."""
         return self.table.__module__.rpartition(".")[2]
+
+    def answers(self, rows: pa.Table) -> list[str]:
+        """The answer to the question for each build of the rows, with its number where there are several; of many the first."""
+        found = {
+            build: [row for row in rows.to_pylist() if row["build"] == build]
+            for build in rows["build"].unique().to_pylist()
+        }
+        return [(f"build {build}: " if len(found) > 1 else "") + self.answer(own) for build, own in found.items()]
 
 
 VIEWS: Mapping[str, View] = Declarations(__name__, __path__, "VIEW", View, lambda view: view.place)

@@ -2,6 +2,15 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from typing import TYPE_CHECKING, Any
+
+from trtlens.tuning.wording import counted
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
 from typing import TYPE_CHECKING
 
 import pandas as pd
@@ -88,9 +97,25 @@ def _no_places() -> pd.DataFrame:
     return pd.DataFrame({"layer_index": pd.array([], dtype="Int64"), "joined_by": pd.array([], dtype="string")})
 
 
+def _answer(rows: Sequence[dict[str, Any]]) -> str:
+    """The first tensor that goes wrong, with its layer, precision and cause; or that none does."""
+    verdicts = Counter(row["verdict"] for row in rows if row["verdict"] is not None)
+    first = next((row for row in rows if row["first_wrong"]), None)
+    if first is None:
+        return f"None of {counted(sum(verdicts.values()), 'compared tensor', 'compared tensors')} goes wrong"
+    where = (
+        f", made by {first['layer']}" + (f" in {first['precision']}" if first["precision"] else "")
+        if first["layer"]
+        else ""
+    )
+    cause = f": {first['cause']}" if first["cause"] else ""
+    return f"{first['tensor']} is the first that is {first['verdict']}{where}{cause}; {verdicts['wrong']} of {sum(verdicts.values())} are wrong, {verdicts['suspect']} suspect"
+
+
 VIEW = View(
     table,
     question="Which tensor goes wrong first, in which layer and precision, and how much error does each layer add?",
+    answer=_answer,
     place=16,
     layout=layout(
         "tensor verdict error error_added sqnr_db op precision layer time_ms reason", stretches="tensor", prose="reason"

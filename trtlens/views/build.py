@@ -2,8 +2,17 @@
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
 from typing import TYPE_CHECKING, Any
+
+from trtlens.quantities import percent
+from trtlens.quantities import seconds as in_seconds
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+from collections import Counter, defaultdict
+from typing import TYPE_CHECKING
 
 from trtlens.output import Fold, layout
 from trtlens.tables.arrays import of_build
@@ -192,9 +201,26 @@ def _cache(run: Run, build: int, tuning: Sequence[dict[str, Any]], source: str) 
     }]  # fmt: skip
 
 
+def _answer(rows: Sequence[dict[str, Any]]) -> str:
+    """How long the build took, its longest part, and the layer that was tuned the longest."""
+    total = next((row for row in rows if row["kind"] == "total"), None)
+    parts = [row for row in rows if row["kind"] == _PART]
+    tuned = [row for row in rows if row["kind"] == "layer"]
+    told = []
+    if total is not None and parts:
+        longest = max(parts, key=lambda row: row["seconds"])
+        told.append(
+            f"{in_seconds(total['seconds'])} of build time, {longest['name']} {percent(longest['percent'])} of it ({in_seconds(longest['seconds'])})"
+        )
+    if tuned and tuned[0]["seconds"]:
+        told.append(f"tuning {tuned[0]['name']} took the longest, {in_seconds(tuned[0]['seconds'])}")
+    return "; ".join(told) or f"{rows[0]['name']}: {in_seconds(rows[0]['seconds'])}"
+
+
 VIEW = View(
     table,
     question="Where did the build's time go?",
+    answer=_answer,
     place=13,
     layout=layout(
         "kind name seconds percent tactics source",

@@ -2,6 +2,14 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+
+from trtlens.findings.stakes import stake_text
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
 from typing import TYPE_CHECKING
 
 from trtlens.findings import find
@@ -22,9 +30,18 @@ def table(run: Run, against: Run | None = None) -> pa.Table:
     return findings_table(find(run, against))
 
 
+def _answer(rows: Sequence[dict[str, Any]]) -> str:
+    """The finding that leads, and how many there are."""
+    first = rows[0]
+    stake = stake_text(first["at_stake_low_ms"], first["at_stake_ms"], first["at_stake_high_ms"])
+    more = f"; {len(rows) - 1} more" if len(rows) > 1 else ""
+    return f"{first['title']}{f': {stake} of an inference at stake' if stake else ''}{more}"
+
+
 VIEW = View(
     table,
     question="What costs time, what puts accuracy at risk, and what should be checked next?",
+    answer=_answer,
     place=8,
     layout=layout("severity code title at_stake_ms at_stake_s next_check", prose="title next_check"),
     empty="no findings: no rule applies, or the run holds too little data (a verbose log and a layer profile cover all rules)",

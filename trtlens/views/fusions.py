@@ -2,6 +2,15 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from typing import TYPE_CHECKING, Any
+
+from trtlens.tuning.wording import counted
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
 from typing import TYPE_CHECKING
 
 from trtlens.output import Fold, layout
@@ -19,9 +28,16 @@ def table(run: Run) -> pa.Table:
     return kept_rows(run, "fusions").sort_by([("build", "ascending"), ("line", "ascending")])
 
 
+def _answer(rows: Sequence[dict[str, Any]]) -> str:
+    """How many changes of each kind the builder made."""
+    kinds = Counter(row["kind"] for row in rows).most_common()
+    return f"{counted(len(rows), 'change', 'changes')} of the network: {', '.join(f'{count} {kind}' for kind, count in kinds)}"
+
+
 VIEW = View(
     table,
     question="How did the builder change the network before tuning?",
+    answer=_answer,
     place=11,
     layout=layout("sources kind result pass line", stretches="sources", fold=Fold(("build", "kind", "result"), 3)),
     empty="no fusions in the log: the builder prints them at verbose level, and Myelin prints none of its own",

@@ -2,6 +2,14 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+
+from trtlens.quantities import duration, percent
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
 from typing import TYPE_CHECKING
 
 from trtlens.engine.inference_parts import Part, inference_parts
@@ -52,9 +60,26 @@ def _percent(part: Part, parts: Sequence[Part]) -> float | None:
     return None if part.part == "layers" or part.time_ms is None or not whole_ms else 100 * part.time_ms / whole_ms
 
 
+def _answer(rows: Sequence[dict[str, Any]]) -> str:
+    """What an inference takes, and its parts; of layers that the profiler times, how many times as long they are."""
+    whole, parts = rows[-1], rows[:-1]
+    if whole["part"] != "inference" or whole["time_ms"] is None:
+        told = [f"{row['part']} take {duration(row['time_ms'])}" for row in rows if row["time_ms"] is not None]
+        return f"No inference was timed; {', '.join(told)}"
+    told = [f"{row['part']} {duration(row['time_ms'])}{_share(row)}" for row in parts if row["time_ms"] is not None]
+    return f"An inference takes {duration(whole['time_ms'])}: {', '.join(told)}"
+
+
+def _share(row: dict[str, Any]) -> str:
+    if row["percent"] is not None:
+        return f" ({percent(row['percent'])})"
+    return f" by the layer profiler, {row['stretch']:.3g} times an inference" if row["stretch"] is not None else ""
+
+
 VIEW = View(
     table,
     question="What is the time of one inference made of?",
+    answer=_answer,
     place=21,
     layout=layout("part time_ms percent count stretch source note", prose="note"),
     heading="What an inference is made of",

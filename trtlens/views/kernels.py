@@ -2,6 +2,15 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+
+from trtlens.quantities import percent
+from trtlens.tuning.wording import counted
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
 from typing import TYPE_CHECKING
 
 import pandas as pd
@@ -75,9 +84,27 @@ def _ran(run: Run, layers: pd.DataFrame) -> pd.DataFrame:
     return found.astype({"confirmed": "Int64", "differing": "Int64"})
 
 
+def _answer(rows: Sequence[dict[str, Any]]) -> str:
+    """The kernels that take the most time, else those of the most layers, and whether a trace confirms them."""
+    first = rows[0]
+    named = [row for row in rows if row["family"] is not None]
+    first = named[0] if named else first
+    what = " ".join(filter(None, (first["precision"], first["family"], first["operation"]))) or "unknown"
+    share = first["layers_percent"] if first["time_percent"] is None else first["time_percent"]
+    text = f"{what} kernels run in {counted(first['layers'], 'layer', 'layers')}, {percent(share)} of the {'layers' if first['time_percent'] is None else 'time'}"
+    differing = sum(row["differing"] or 0 for row in rows)
+    confirmed = sum(row["confirmed"] or 0 for row in rows)
+    return (
+        f"{text}; the trace confirms {confirmed} stated kernels, {differing} layers ran others"
+        if confirmed or differing
+        else text
+    )
+
+
 VIEW = View(
     table,
     question="Which kernel families does the engine use?",
+    answer=_answer,
     place=5,
     layout=layout("family operation precision unit layers time_ms time_percent kernels confirmed differing"),
     empty=NO_LAYERS,

@@ -4,6 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from trtlens.quantities import duration
+from trtlens.tuning.wording import counted
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+from typing import TYPE_CHECKING
+
 from trtlens.engine.kernel_times import traced_builds
 from trtlens.engine.kernels_run import RanKernel, kernels_run
 from trtlens.output import Fold, layout
@@ -72,9 +81,20 @@ def _row(one: RanKernel, build: int, total: float, nodes: list[str] | None) -> d
     }  # fmt: skip
 
 
+def _answer(rows: Sequence[dict[str, Any]]) -> str:
+    """How many launches there are, what they take, and which takes the most."""
+    longest = max(rows, key=lambda row: row["time_ms"])
+    text = f"{counted(len(rows), 'launch takes', 'launches take')} {duration(sum(row['time_ms'] for row in rows))}"
+    place = f" of {longest['layer']}" if longest["layer"] else ""
+    unplaced = sum(row["layer"] is None for row in rows)
+    known = f"; {unplaced} of no known layer" if unplaced else ""
+    return f"{text}, the longest {longest['kernel']}{place}: {duration(longest['time_ms'])}{known}"
+
+
 VIEW = View(
     table,
     question="Which kernels ran, for which layer, for how long?",
+    answer=_answer,
     place=20,
     layout=layout(
         "layer time_ms percent kernel precision unit gap_ms launch",

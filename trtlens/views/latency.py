@@ -2,6 +2,14 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+
+from trtlens.quantities import duration, number
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
 from typing import TYPE_CHECKING
 
 from trtlens.engine.inference_timing import inference_figures
@@ -16,6 +24,11 @@ if TYPE_CHECKING:
     from trtlens.runs.run import Run
 
 STATISTICS = ("value", "median", "mean", "min", "max", "p90", "p95", "p99")
+_TOLD = (
+    ("gpu_compute_time", "An inference takes"),
+    ("throughput", "throughput"),
+    ("latency", "latency"),
+)
 COLUMNS = declare(
     "view latency", "one latency metric with its statistics", "build metric source",
     """
@@ -41,9 +54,27 @@ def table(run: Run) -> pa.Table:
     return arrow(inference_figures(run), COLUMNS)
 
 
+def _answer(rows: Sequence[dict[str, Any]]) -> str:
+    """GPU time of an inference, its tail, and the throughput."""
+    figures = {row["metric"]: row for row in reversed(rows)}
+    told = [_figure(label, figures[metric]) for metric, label in _TOLD if metric in figures]
+    return "; ".join(filter(None, told)) or f"{rows[0]['metric']} is {_value(rows[0])}"
+
+
+def _figure(label: str, row: dict[str, Any]) -> str:
+    tail = f" (99 % within {duration(row['p99'])})" if row["p99"] is not None and row["unit"] == "ms" else ""
+    return f"{label} {_value(row)}{tail}"
+
+
+def _value(row: dict[str, Any]) -> str:
+    value = next(row[name] for name in STATISTICS if row[name] is not None)
+    return duration(value) if row["unit"] == "ms" else f"{number(value)} {row['unit']}"
+
+
 VIEW = View(
     table,
     question="How long does one inference take?",
+    answer=_answer,
     place=15,
     layout=layout("metric value median p99 min max mean samples source p90 p95", unit_column="unit"),
     heading="Latency statistics",

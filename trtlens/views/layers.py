@@ -6,6 +6,22 @@ from collections import defaultdict
 from typing import TYPE_CHECKING
 
 from trtlens.engine.times import arrow, layers_with_times
+
+
+from collections import Counter
+from typing import TYPE_CHECKING, Any
+
+from trtlens.quantities import duration
+from trtlens.tuning.wording import counted
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+from typing import TYPE_CHECKING
+
+from trtlens.engine.kernel_times import KERNELS
+from trtlens.engine.times import arrow, layers_with_times
 from trtlens.output import Fold, layout
 from trtlens.tables.engine_layers import NO_WORK
 from trtlens.tables.schema import declare
@@ -65,9 +81,29 @@ def _tensors_by_layer(tensors: pa.Table) -> dict[tuple[str, int, int], list[str]
     return found
 
 
+def _answer(rows: Sequence[dict[str, Any]]) -> str:
+    """How many layers there are, what they do and compute in, and which takes the most time."""
+    own = [row for row in rows if row["type"] not in NO_WORK]
+    working = [row["precision"] or "an unknown precision" for row in own if not row["is_reformat"]]
+    within = ", ".join(f"{count} in {name}" for name, count in Counter(working).most_common())
+    told = [
+        f"{len(working)} compute" + (f" ({within})" if within else ""),
+        counted(len(own) - len(working), "reformat", "reformats"),
+        f"{len(rows) - len(own)} launch nothing",
+    ]
+    text = f"{counted(len(rows), 'layer', 'layers')}: {', '.join(part for part in told if not part.startswith('0 '))}"
+    timed = [row for row in rows if row["time_ms"] is not None]
+    if not timed:
+        return f"{text}; no layer was timed"
+    slowest, total = max(timed, key=lambda row: row["time_ms"]), duration(sum(row["time_ms"] for row in timed))
+    clock = "the kernel trace" if slowest["time_source"] == KERNELS else "the layer profiler"
+    return f"{text}; they take {total} by {clock}, {slowest['name']} the most with {duration(slowest['time_ms'])}"
+
+
 VIEW = View(
     table,
     question="Which layers does the engine run, in which precision, with which kernel, and for how long?",
+    answer=_answer,
     place=1,
     layout=layout(
         "name time_ms precision unit type kernel index",

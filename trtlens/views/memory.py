@@ -2,6 +2,14 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+
+from trtlens.quantities import byte_size
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
 from typing import TYPE_CHECKING
 
 from trtlens.engine.times import arrow, frame
@@ -42,9 +50,26 @@ def table(run: Run) -> pa.Table:
     return arrow(rows, COLUMNS)
 
 
+def _answer(rows: Sequence[dict[str, Any]]) -> str:
+    """The layer that needs the most scratch memory, and what all keep."""
+    most = max(rows, key=lambda row: row["scratch_bytes"] or 0)
+    scratch = most["scratch_bytes"] or 0
+    text = (
+        f"{most['layer']} needs the most scratch memory, {byte_size(scratch)}"
+        if scratch
+        else "No layer needs scratch memory"
+    )
+    if len({row["profile"] for row in rows}) > 1:
+        return text
+    kept = {where: sum(row[f"{where}_persistent_bytes"] or 0 for row in rows) for where in ("device", "host")}
+    told = " and ".join(f"{byte_size(size)} of {where} memory" for where, size in kept.items() if size)
+    return f"{text}; the layers keep {told}" if told else text
+
+
 VIEW = View(
     table,
     question="Which layers need memory besides their tensors?",
+    answer=_answer,
     place=12,
     layout=layout(
         "layer scratch_bytes device_persistent_bytes host_persistent_bytes",

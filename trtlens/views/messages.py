@@ -2,8 +2,17 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter
 from typing import TYPE_CHECKING, Any
+
+from trtlens.tuning.wording import counted
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+from collections import defaultdict
+from typing import TYPE_CHECKING
 
 from trtlens.output import layout
 from trtlens.tables.schema import declare
@@ -57,9 +66,27 @@ def _distinct(rows: Sequence[dict[str, Any]], column: str) -> list[str] | None:
     return list(dict.fromkeys(row[column] for row in rows if row[column] is not None)) or None
 
 
+def _answer(rows: Sequence[dict[str, Any]]) -> str:
+    """How many errors and warnings there are, and the first of the most severe."""
+    counts = Counter({"error": 0, "warning": 0})
+    for row in rows:
+        counts[str(row["severity"]).removeprefix("internal ")] += row["count"]
+    told = [counted(counts[one], one, f"{one}s") for one in ("error", "warning") if counts[one]]
+    text = (
+        " and ".join(told) or f"No error and no warning, {counted(counts.total(), 'other message', 'other messages')}"
+    )
+    first = rows[0]
+    return (
+        f"{text}; first (line {first['line']}): {first['text'].split(chr(10), 1)[0]}"
+        if first["severity"] in _RANK
+        else text
+    )
+
+
 VIEW = View(
     table,
     question="Which warnings and errors did the build print, and what do they mean?",
+    answer=_answer,
     place=14,
     layout=layout("severity count text code line", prose="text", stretches="text"),
     heading="Messages of the build",

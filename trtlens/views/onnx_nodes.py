@@ -2,6 +2,14 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+
+from trtlens.tuning.wording import counted
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
 from typing import TYPE_CHECKING
 
 from trtlens.engine.engine_graph import builds_with_layers
@@ -52,9 +60,19 @@ def _rows(run: Run, build: int) -> list[dict[str, object]]:
     return rows
 
 
+def _answer(rows: Sequence[dict[str, Any]]) -> str:
+    """How many nodes are known to be in how many layers."""
+    held = [row["onnx_nodes"] for row in rows if row["onnx_nodes"]]
+    nodes = len({node for own in held for node in own})
+    most = max(rows, key=lambda row: len(row["onnx_nodes"] or ()))
+    text = f"{counted(nodes, 'ONNX node', 'ONNX nodes')} in {len(held)} of {counted(len(rows), 'layer', 'layers')}"
+    return f"{text}; {most['name']} holds the most, {len(most['onnx_nodes'])}" if held else text
+
+
 VIEW = View(
     table,
     question="Which ONNX nodes does each engine layer contain, and how is that known?",
+    answer=_answer,
     place=19,
     layout=layout("name onnx_nodes known_by type index", stretches="name", fold=Fold(("type",), 0, NO_WORK)),
     empty=NO_LAYERS,

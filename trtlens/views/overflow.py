@@ -4,6 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from trtlens.quantities import number
+from trtlens.tuning.wording import counted
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+from typing import TYPE_CHECKING
+
 from trtlens.accuracy.overflow import find_overflow, make_model
 from trtlens.accuracy.remedies import FITS, NEAR
 from trtlens.output import layout
@@ -65,9 +74,20 @@ def _rows(run: Run, build: int, *, everything: bool) -> list[dict[str, Any]]:
     ]  # fmt: skip
 
 
+def _answer(rows: Sequence[dict[str, Any]]) -> str:
+    """How many ranges harm in FP16, and the first of them with what helps."""
+    harmful = [row for row in rows if row["harmful"]]
+    if not harmful:
+        return f"Nothing overflows FP16, and none of {counted(len(rows), 'range', 'ranges')} with small values or masks harms a result"
+    first = harmful[0]
+    advice = f": {first['advice']}" if first["advice"] else ""
+    return f"{counted(len(harmful), 'range', 'ranges')} would harm a result in FP16, first {first['tensor']} ({first['state']}, largest {number(first['largest'])}){advice}"
+
+
 VIEW = View(
     table,
     question="Which tensors, weights and sums exceed the range of FP16, and which power of two scales them into it?",
+    answer=_answer,
     place=17,
     layout=layout(
         "tensor state kind largest smallest scale beyond_fp16 op flushed_share subnormal_share", stretches="tensor"

@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
+
+from trtlens.quantities import signed_duration
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+from typing import TYPE_CHECKING, TypeVar
 
 from trtlens.accuracy.summary import Pin, ranked
 from trtlens.engine.tensor_layers import fp32_times, held_nodes, places_of_tensors
@@ -116,9 +124,17 @@ def _pin(
     )
 
 
+def _answer(rows: Sequence[dict[str, Any]]) -> str:
+    """The layer that is most worth keeping in FP32, with the options to copy."""
+    first = rows[0]
+    cost = "at a cost that is not known" if first["cost_ms"] is None else f"at {signed_duration(first['cost_ms'])}"
+    return f"Keep {first['layer']} in FP32 first, {cost}: `{first['flags']}`"
+
+
 VIEW = View(
     table,
     question="Which layers are worth keeping in FP32: how much error does each add for the time that it saves?",
+    answer=_answer,
     place=18,
     layout=layout(
         "layer precision error_added cost_ms error_per_ms flags time_ms fp32_ms rank", stretches="layer", prose="flags"

@@ -2,6 +2,15 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+
+from trtlens.quantities import percent
+from trtlens.tuning.wording import counted
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
 from typing import TYPE_CHECKING
 
 from trtlens.engine.times import arrow, layers_with_times, time_by, work_of
@@ -37,9 +46,26 @@ def table(run: Run) -> pa.Table:
     return arrow(time_by(layers, ["build", "work", "precision"], within=("build", "work")), COLUMNS)
 
 
+def _answer(rows: Sequence[dict[str, Any]]) -> str:
+    """What computes in each precision, by time where there is one, and what reformats take."""
+    working = [row for row in rows if row["work"] == "compute"]
+    told = [f"{(row['precision'] or 'unknown').upper()} {_size(row)}" for row in working]
+    moved = [row for row in rows if row["work"] == "reformat"]
+    layers = sum(row["layers"] for row in moved)
+    times = [row["time_percent"] for row in moved if row["time_percent"] is not None]
+    rest = f"; {counted(layers, 'reformat', 'reformats')}" + (f" {percent(sum(times))} of the time" if times else "")
+    return f"Computing layers: {', '.join(told) or 'none'}{rest if moved else '; no reformats'}"
+
+
+def _size(row: dict[str, Any]) -> str:
+    layers = counted(row["layers"], "layer", "layers")
+    return layers if row["time_percent"] is None else f"{layers}, {percent(row['time_percent'])} of the time"
+
+
 VIEW = View(
     table,
     question="How many layers compute in each precision, and how much of the time do they take?",
+    answer=_answer,
     place=3,
     layout=layout("work precision layers time_ms time_percent layers_percent"),
     empty=NO_LAYERS,

@@ -2,6 +2,15 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+
+from trtlens.quantities import duration
+from trtlens.tuning.wording import counted
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
 import re
 from collections import defaultdict
 from typing import TYPE_CHECKING
@@ -94,9 +103,19 @@ def _row(build: int, cause: str, part: str | None, found: Sequence[Reformat], to
     }  # fmt: skip
 
 
+def _answer(rows: Sequence[dict[str, Any]]) -> str:
+    """What all reformats cost, and the cause of the most cost with its advice."""
+    causes = [row for row in rows if row["part"] is None]
+    known = [row["cost_ms"] for row in causes if row["cost_ms"] is not None]
+    text = counted(sum(row["reformats"] for row in causes), "reformat", "reformats")
+    text += f" cost {duration(sum(known))}" if known else "; what they cost is not known"
+    return f"{text}; {causes[0]['cause']} ({causes[0]['reformats']}){' costs the most' if known else ''}: {causes[0]['advice']}"
+
+
 VIEW = View(
     table,
     question="What do reformats cost in total, by cause and by part of the network?",
+    answer=_answer,
     place=10,
     layout=layout(
         "cause part reformats cost_ms percent untimed advice",

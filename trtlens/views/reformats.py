@@ -2,6 +2,16 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from typing import TYPE_CHECKING, Any
+
+from trtlens.quantities import duration
+from trtlens.tuning.wording import counted
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
 from typing import TYPE_CHECKING
 
 from trtlens.engine.engine_graph import builds_with_layers
@@ -83,9 +93,27 @@ def _padded(source: Tensor | None, target: Tensor | None) -> int | None:
     return -(-channels // width) * width
 
 
+def _answer(rows: Sequence[dict[str, Any]]) -> str:
+    """How many there are, what they cost, and the cause of the most cost."""
+    causes = Counter(dict.fromkeys(sorted({row["cause"] for row in rows}), 0.0))
+    for row in rows:
+        causes[row["cause"]] += row["cost_ms"] or 0.0
+    known = [row["cost_ms"] for row in rows if row["cost_ms"] is not None]
+    text = counted(len(rows), "reformat", "reformats")
+    if known and not sum(known):
+        return f"{text}, which cost nothing: no kernel is launched for them"
+    if not known:
+        return f"{text}; what they cost is not known: no layer was timed"
+    cause, cost = causes.most_common(1)[0]
+    of = sum(row["cause"] == cause for row in rows)
+    untimed = f" without {len(rows) - len(known)} that have no time" if len(known) < len(rows) else ""
+    return f"{text} cost {duration(sum(known))}{untimed}, the most of it {of} of the cause {cause!r} ({duration(cost)})"
+
+
 VIEW = View(
     table,
     question="Which layers only change data type or layout, between which layers, at what cost, and why?",
+    answer=_answer,
     place=9,
     layout=layout(
         "name cost_ms kind cause before after index",

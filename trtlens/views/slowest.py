@@ -2,6 +2,14 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+
+from trtlens.quantities import duration, percent
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
 from typing import TYPE_CHECKING
 
 from trtlens.engine.times import arrow, layers_with_times, profiled_layers, share
@@ -44,9 +52,18 @@ def table(run: Run) -> pa.Table:
     return arrow(layers.groupby("build").head(MOST).rename(columns={"tactic_name": "kernel"}), COLUMNS)
 
 
+def _answer(rows: Sequence[dict[str, Any]]) -> str:
+    """The slowest layer, and what all of these take."""
+    first = rows[0]
+    text = f"{first['name']} takes the most, {duration(first['time_ms'])} ({percent(first['percent'])} of all layers)"
+    together = f"the {len(rows)} slowest take {duration(sum(row['time_ms'] for row in rows))}"
+    return f"{text}; {together} ({percent(sum(row['percent'] for row in rows))})" if len(rows) > 1 else text
+
+
 VIEW = View(
     table,
     question="Which layers take the most time?",
+    answer=_answer,
     place=2,
     layout=layout("name time_ms percent precision unit kernel index", stretches="name"),
     empty="no layer has a time: trtlens profile times them, or add the file of trtexec --exportProfile (with --separateProfileRun)",

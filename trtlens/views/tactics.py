@@ -4,6 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from trtlens.quantities import percent
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+from typing import TYPE_CHECKING
+
 from trtlens.engine.engine_graph import builds_with_layers, read_graph
 from trtlens.output import Fold, layout
 from trtlens.quantities import duration
@@ -163,9 +171,19 @@ def _sums(build: int, rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     return sums
 
 
+def _answer(rows: Sequence[dict[str, Any]]) -> str:
+    """What the tuner's times of the tactics that run add up to, and what the fastest in any format would save."""
+    sums = next((row for row in rows if row["name"] is None), None)
+    if sums is None or sums["chosen_ms"] is None or sums["regret_ms"] is None:
+        return "The log has no time of the tactics that run"
+    text = f"The tactics that run take {duration(sums['chosen_ms'])} by the tuner's times ({sums['record']})"
+    return f"{text}; the fastest in any format would save {duration(sums['regret_ms'])} ({percent(sums['regret_percent'] or 0.0)}), before the reformats that they would need"
+
+
 VIEW = View(
     table,
     question="Which tactic does each layer run, and what is the potential saving of the fastest tactic that was timed?",
+    answer=_answer,
     place=6,
     layout=layout(
         "name chosen_ms best_ms regret_ms regret_percent tried precision kernel best_kernel index",

@@ -4,6 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from trtlens.quantities import duration, percent
+from trtlens.tuning.wording import counted
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+from typing import TYPE_CHECKING
+
 import pandas as pd
 
 from trtlens.engine.times import arrow, layers_with_times, time_by, work_of
@@ -86,9 +95,28 @@ def _row(number: int, subject: Subject) -> dict[str, Any]:
     return row | ({"lost_ms": missed.saved_ms} if missed is not None else {})
 
 
+def _answer(rows: Sequence[dict[str, Any]]) -> str:
+    """How much runs on tensor cores, and what could and does not."""
+    groups = [row for row in rows if row["layers"] is not None]
+    told = [row for row in groups if row["unit"] == TENSOR_CORE]
+    unknown = sum(row["layers"] for row in groups if row["unit"] is None)
+    known = sum(row["layers"] for row in groups) - unknown
+    if not known:
+        return f"Of none of {counted(unknown, 'computing layer', 'computing layers')} it is known whether it runs on tensor cores"
+    text = f"{sum(row['layers'] for row in told)} of {counted(known, 'computing layer runs', 'computing layers run')} on tensor cores"
+    share = sum(row["time_percent"] for row in told if row["time_percent"] is not None)
+    text += f", {percent(share)} of the time of all that compute" if share else ""
+    text += f"; of {unknown} more it is not known" if unknown else ""
+    missed = len(rows) - len(groups)
+    lost = [row["lost_ms"] for row in rows if row["lost_ms"] is not None and row["lost_ms"] > 0]
+    saving = f", which would save {duration(sum(lost))} by the tuner's times" if lost else ""
+    return f"{text}; {counted(missed, 'layer', 'layers') if missed else 'none'} on CUDA cores could{saving}"
+
+
 VIEW = View(
     table,
     question="What runs on tensor cores, what runs on CUDA cores although it could use tensor cores, and what would that save?",
+    answer=_answer,
     place=4,
     layout=layout(
         "unit name layers time_ms time_percent chosen_ms candidate_ms lost_ms reason",

@@ -2,6 +2,14 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+
+from trtlens.tuning.wording import counted
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
 from typing import TYPE_CHECKING
 
 from trtlens.explain.layer import explain
@@ -44,9 +52,16 @@ def rank(run: Run, layer: str = "*") -> pa.Table:
     return ranking(run, select(run, layer))
 
 
+def _answer(rows: Sequence[dict[str, Any]]) -> str:
+    """How many layers are explained, and how to read about one."""
+    layers = len({row["layer_index"] for row in rows})
+    return f"{counted(layers, 'layer is', 'layers are')} explained here; trtlens why LAYER RUN tells of one, trtlens why --all RUN ranks them"
+
+
 VIEW = View(
     table,
     question="Why was each layer's tactic chosen, and how long did the alternatives take?",
+    answer=_answer,
     place=7,
     layout=layout(
         "layer section text lines",
