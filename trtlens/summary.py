@@ -11,9 +11,12 @@ import pyarrow.compute as pc
 
 from trtlens.engine.build_ending import FAILED, FINISHED, MIXED, NOT_SHOWN, not_understood, read_ending, reading_notes
 from trtlens.engine.stated_figures import stated_figure
+from trtlens.layer_patterns import listed
+from trtlens.output import layout
 from trtlens.quantities import byte_size, duration, number, seconds, whole_seconds
 from trtlens.tables.arrays import array, to_numpy
 from trtlens.tables.engine_layers import NO_WORK
+from trtlens.tables.schema import declare
 from trtlens.tuning.kept_strategy import kept_rows
 from trtlens.tuning.wording import counted
 
@@ -23,8 +26,9 @@ if TYPE_CHECKING:
     from trtlens.engine.build_ending import Ending
     from trtlens.engine.stated_figures import Figure
     from trtlens.runs.run import Run
+    from trtlens.statistics import Statistics
 
-_SHOWN_MESSAGES = 6
+_SHOWN_MESSAGES = 3
 _FIGURES = (("gpu_compute_time", "GPU compute"), ("throughput", "throughput"))
 _SECOND_LINES = frozenset({"advice"})
 _FRAMES = ("--- Begin node ---", "--- End node ---")
@@ -41,13 +45,40 @@ class Fact:
 
 @dataclass(frozen=True, slots=True)
 class BuildSummary:
-    """The facts of one build in the order in which they are shown, and the messages that matter."""
+    """What is to be said of one build: the answer in a sentence, then what it is, its facts, and the messages that matter.
+
+    ``is_calibration`` is true for the network that TensorRT calibrates INT8 with; ``row`` holds the facts as a row of `BUILDS`.
+    """
 
     build: int
+    answer: str
     title: str
     facts: tuple[Fact, ...]
     messages: tuple[tuple[str, str, int, str], ...]
+    row: dict[str, Any]
     notes: tuple[str, ...] = ()
+    is_calibration: bool = False
+
+
+BUILDS = declare(
+    "builds of a log", "one build, or loaded engine", "build",
+    """
+    build | int | | number of the build
+    engine | text | | why there is no engine; empty for one that was built
+    allowed | text | | precisions that the build was allowed
+    layers | int | | layers of the engine
+    compute_in | text | | what the layers that compute run in
+    reformats | int | | reformats
+    built_s | float | s | what the build took
+    inference_ms | float | ms | median time of an inference on the GPU
+    tensorrt | text | | version
+    gpu | text | | GPU
+    lines | text | | lines of the log
+    """,
+)  # fmt: skip
+BUILDS_LAYOUT = layout(
+    "build inference_ms layers compute_in built_s engine reformats allowed tensorrt gpu lines", prose="engine"
+)
 
 
 def summarise(run: Run) -> list[BuildSummary]:
@@ -62,6 +93,25 @@ def summarise(run: Run) -> list[BuildSummary]:
     return shown
 
 
+def builds_table(summaries: Sequence[BuildSummary]) -> pa.Table:
+    """A row for each of several builds."""
+    return BUILDS.of_rows([summary.row for summary in summaries])
+
+
+def answer_of_builds(summaries: Sequence[BuildSummary]) -> str:
+    """How many builds there are, which gave no engine, and between which times their inferences lie."""
+    failed = [str(one.build) for one in summaries if one.row["engine"] is not None and one.row["layers"] is None]
+    timed = sorted((one.row["inference_ms"], one.build) for one in summaries if one.row["inference_ms"] is not None)
+    text = f"{len(summaries)} builds"
+    text += f"; of {listed(failed)} no engine is known" if failed else ""
+    if not timed:
+        return f"{text}; no inference was timed"
+    fastest, slowest = timed[0], timed[-1]
+    if len(timed) == 1 or duration(fastest[0]) == duration(slowest[0]):
+        return f"{text}; an inference takes {duration(fastest[0])}{f' (build {fastest[1]})' if len(timed) == 1 else ''}"
+    return f"{text}; an inference takes from {duration(fastest[0])} (build {fastest[1]}) to {duration(slowest[0])} (build {slowest[1]})"
+
+
 def _tells(run: Run) -> bool:
     return any(
         run[name].num_rows
@@ -71,13 +121,66 @@ def _tells(run: Run) -> bool:
 
 def _summarise(run: Run, build: dict[str, Any], ending: Ending | None) -> BuildSummary:
     version = build["tensorrt_version"] or "version not stated"
-    parts = [f"TensorRT {version}", build["gpu"], f"via {build['wrapper']}" if build["wrapper"] else None]
+    row = _row(run, build, ending)
+    lines = f"lines {row['lines']}" if row["lines"] else None
+    parts = [f"TensorRT {version}", build["gpu"], f"via {build['wrapper']}" if build["wrapper"] else None, lines]
     facts = [
-        *_ended(ending),
-        *_lines(build), *_outcome(build), *_layers(run, build, ending), *_tuning(run), *_time(build), *_memory(build),
+        *_outcome(build, ending), *_layers(run, build, ending), *_time(run, build), *_memory(build),
         *_measured(run), *_traced(run, build["build"]), *_profiled(run, build["build"]), *_latency(run),
     ]  # fmt: skip
-    return BuildSummary(build["build"], ", ".join(part for part in parts if part), tuple(facts), _messages(run))
+    return BuildSummary(
+        build["build"], _answer(run, row, ending), ", ".join(part for part in parts if part), tuple(facts), _messages(run), row,
+        is_calibration=bool(build["is_calibration"]),
+    )  # fmt: skip
+
+
+def _row(run: Run, build: dict[str, Any], ending: Ending | None) -> dict[str, Any]:
+    layers = run["layers"].select(["type", "precision", "is_reformat"]).to_pylist() if _is_told(ending) else []
+    working = [row for row in layers if row["type"] not in NO_WORK and not row["is_reformat"]]
+    return {
+        "build": build["build"], "tensorrt": build["tensorrt_version"], "gpu": build["gpu"], "allowed": build["precision_flags"],
+        "engine": ending.text if ending is not None and ending.state != FINISHED else None,
+        "layers": len(layers) or build["layer_count"], "compute_in": _counted(working, "precision") or None,
+        "reformats": sum(bool(row["is_reformat"]) for row in layers) if layers else None, "built_s": _built_s(build),
+        "inference_ms": _inference_ms(run), "lines": f"{build['first_line']:,} to {build['last_line']:,}" if build["last_line"] else None,
+    }  # fmt: skip
+
+
+def _answer(run: Run, row: dict[str, Any], ending: Ending | None) -> str:
+    """Why there is no engine; else what an inference takes and what leads the findings; else what was built."""
+    if ending is not None and ending.state not in {FINISHED, NOT_SHOWN}:
+        return _sentence(f"{ending.text}; {ending.next_check}" if ending.next_check else ending.text)
+    if row["inference_ms"] is not None:
+        return f"{duration(row['inference_ms'])} an inference{_first_finding(run, row['build'])}"
+    layers = f"an engine of {counted(row['layers'], 'layer', 'layers')}" if row["layers"] else "an engine"
+    compute = f": {row['compute_in']} compute" if row["compute_in"] else ""
+    moved = f", {counted(row['reformats'], 'reformat', 'reformats')}" if row["reformats"] else ""
+    took = f", built in {seconds(row['built_s'])}" if row["built_s"] is not None else ""
+    return _sentence(f"{layers}{compute}{moved}{took}; no inference was timed")
+
+
+def _sentence(text: str) -> str:
+    return text[:1].upper() + text[1:]
+
+
+def _first_finding(run: Run, build: int) -> str:
+    """What the first finding has at stake, where it has any."""
+    from trtlens.findings import find  # noqa: PLC0415  pandas: a log without times does without
+    from trtlens.findings.stakes import stake_text  # noqa: PLC0415
+
+    for found in find(run):
+        stake = found.finding.stake
+        told = (
+            stake_text(stake.low_ms, stake.time_ms, stake.high_ms) if found.build == build and stake is not None else ""
+        )
+        if told:
+            return f"; {found.finding.title}: {told} at stake, trtlens findings says how to gain it"
+    return ""
+
+
+def _is_told(ending: Ending | None) -> bool:
+    """Whether what the log says of layers is to be believed: of two mixed builds nothing is."""
+    return ending is None or ending.state != MIXED
 
 
 def _traced(run: Run, build: int) -> list[Fact]:
@@ -118,31 +221,22 @@ def _captured(run: Run) -> list[str]:
     return notes_of(run)
 
 
-def _ended(ending: Ending | None) -> list[Fact]:
-    """Why there is no engine: the first fact of a build."""
-    if ending is None or ending.state == FINISHED:
-        return []
-    if ending.state == MIXED:
-        return [Fact("engine", f"{ending.text}; {ending.next_check}")]
-    return [Fact("engine", ending.text if ending.state == NOT_SHOWN else f"none: {ending.text}")]
-
-
-def _lines(build: dict[str, Any]) -> list[Fact]:
-    """The build's lines of the log; nothing for a run without a log."""
-    return [Fact("lines", f"{build['first_line']:,} to {build['last_line']:,}")] if build["last_line"] else []
-
-
-def _outcome(build: dict[str, Any]) -> list[Fact]:
+def _outcome(build: dict[str, Any], ending: Ending | None) -> list[Fact]:
+    """What is not known of the engine's making, and what the build was allowed."""
+    unknown = [Fact("engine", ending.text)] if ending is not None and ending.state == NOT_SHOWN else []
     if not build["is_build"]:
         loaded = "loaded, not built here" if build["loaded_line"] is not None else "neither built nor loaded here"
-        return [Fact("engine", loaded)]
+        return [*unknown, Fact("engine", loaded)]
     if build["is_calibration"]:
-        return [Fact("engine", "the network that TensorRT calibrates INT8 with; the engine is the next build")]
-    return [Fact("allowed", build["precision_flags"])] if build["precision_flags"] else []
+        return [
+            *unknown,
+            Fact("engine", "the network that TensorRT calibrates INT8 with; the engine is the next build"),
+        ]
+    return [*unknown, *([Fact("allowed", build["precision_flags"])] if build["precision_flags"] else [])]
 
 
 def _layers(run: Run, build: dict[str, Any], ending: Ending | None) -> list[Fact]:
-    if ending is not None and ending.state == MIXED:
+    if not _is_told(ending):
         return []
     layers = run["layers"].select(["type", "precision", "unit", "is_reformat", "reformat_kind"]).to_pylist()
     if not layers:
@@ -153,11 +247,10 @@ def _layers(run: Run, build: dict[str, Any], ending: Ending | None) -> list[Fact
     facts = [Fact("layers", f"{len(layers)}: {_counted(layers, 'type')}{unread}{cut}")]
     working = [row for row in layers if row["type"] not in NO_WORK and not row["is_reformat"]]
     if working:
-        facts.append(Fact("compute in", _counted(working, "precision", 6)))
-    if any(row["unit"] is not None for row in working):
-        facts.append(Fact("run on", _counted(working, "unit", 3)))
+        units = f"; {_counted(working, 'unit')}" if any(row["unit"] is not None for row in working) else ""
+        facts.append(Fact("compute in", f"{_counted(working, 'precision')}{units}"))
     moved = [row for row in layers if row["is_reformat"]]
-    kinds = f": {_counted(moved, 'reformat_kind', 4)}" if moved else ""
+    kinds = f": {_counted(moved, 'reformat_kind')}" if moved else ""
     return [*facts, Fact("reformats", f"{len(moved)}{kinds}")]
 
 
@@ -175,34 +268,41 @@ def _unlisted(run: Run, build: dict[str, Any], ending: Ending | None) -> str:
     return f"{known}not listed in the log (they are at verbose level)"
 
 
-def _tuning(run: Run) -> list[Fact]:
+def _time(run: Run, build: dict[str, Any]) -> list[Fact]:
+    """What the build took, and what the tuner did in it."""
+    parts = []
+    if _built_s(build) is not None:
+        stated = build["engine_built_s"] is not None
+        parts.append(
+            seconds(build["engine_built_s"]) if stated else f"{whole_seconds(_built_s(build))} by the time stamps"
+        )
+    if build["is_build"] and build["tactic_selection_s"] is not None:
+        parts.append(f"tactic selection {seconds(build['tactic_selection_s'])}")
+    told = "; ".join(part for part in (", ".join(parts), _tuned(run)) if part)
+    return [Fact("build", told)] if told else []
+
+
+def _built_s(build: dict[str, Any]) -> float | None:
+    """What the build took, as TensorRT states it, else by the time stamps."""
+    if not build["is_build"] or build["engine_built_s"] is not None:
+        return build["engine_built_s"] if build["is_build"] else None
+    took = build["finished_s"] - build["started_s"] if build["started_s"] is not None else 0.0
+    return took if took > 0 else None
+
+
+def _tuned(run: Run) -> str:
     runners = run["runners"].select(["is_reformat", "tactics", "timed", "layer"])
-    if not runners.num_rows:
-        return []
     tried = runners.filter(pc.invert(runners["is_reformat"]))
     total = pc.sum(tried["tactics"]).as_py()
     if not total:
-        return []
+        return ""
     timed = pc.sum(tried["timed"]).as_py()
     moves = pc.sum(runners["timed"]).as_py() - timed
-    layers = pc.count_distinct(tried["layer"].cast("string")).as_py()
+    layers = counted(pc.count_distinct(tried["layer"].cast("string")).as_py(), "layer", "layers")
     rest = f", {total - timed:,} without a time" if total > timed else ""
-    return [
-        Fact("tactics", f"{timed:,} timed{rest}, for {layers} layers" + (f"; {moves:,} for reformats" if moves else ""))
-    ]
-
-
-def _time(build: dict[str, Any]) -> list[Fact]:
-    if not build["is_build"]:
-        return []
-    parts = []
-    if build["engine_built_s"] is not None:
-        parts.append(seconds(build["engine_built_s"]))
-    elif build["started_s"] is not None and build["finished_s"] > build["started_s"]:
-        parts.append(f"{whole_seconds(build['finished_s'] - build['started_s'])} by the time stamps")
-    if build["tactic_selection_s"] is not None:
-        parts.append(f"tactic selection {seconds(build['tactic_selection_s'])}")
-    return [Fact("build time", ", ".join(parts))] if parts else []
+    return f"{counted(timed, 'tactic', 'tactics')} timed{rest}, for {layers}" + (
+        f"; {moves:,} for reformats" if moves else ""
+    )
 
 
 def _memory(build: dict[str, Any]) -> list[Fact]:
@@ -220,15 +320,27 @@ def _figure(figure: Figure) -> str:
     return duration(figure.value) if figure.unit == "ms" else f"{number(figure.value)} {figure.unit}"
 
 
-def _measured(run: Run) -> list[Fact]:
-    """Median GPU time of the run's own samples of queued inferences."""
+def _inference_ms(run: Run) -> float | None:
+    """Median GPU time of the run's own samples, else what trtexec states."""
+    found = _samples(run)
+    if found is not None:
+        return found.median_ms
+    stated = stated_figure(run, "gpu_compute_time")
+    return stated.value if stated is not None and stated.unit == "ms" else None
+
+
+def _samples(run: Run) -> Statistics | None:
+    """GPU times of the run's own queued inferences."""
     from trtlens.statistics import summarize  # noqa: PLC0415  numpy: a log without samples does without
 
     if not run["run_times"].num_rows:
-        return []
+        return None
     times = run["run_times"].filter(pc.not_equal(run["run_times"]["pass"], array(["latency"], pa.string())[0]))
-    times = times.filter(times["gpu_ms"].is_valid())
-    found = summarize(to_numpy(times["gpu_ms"]), to_numpy(times["process"].fill_null(0))) if times.num_rows else None
+    return summarize(to_numpy(times["gpu_ms"].drop_null())) if times.num_rows else None
+
+
+def _measured(run: Run) -> list[Fact]:
+    found = _samples(run)
     if found is None:
         return []
     told = f"{duration(found.median_ms)} median ({found.interval}), p99 {duration(found.p99_ms)}"
@@ -271,8 +383,6 @@ def _first_line(row: dict[str, Any]) -> str:
     return str(row["text"]).split("\n", 1)[0]
 
 
-def _counted(rows: Sequence[dict[str, Any]], column: str, most: int | None = None) -> str:
+def _counted(rows: Sequence[dict[str, Any]], column: str) -> str:
     counts = Counter(row[column] for row in rows).most_common()
-    shown = [f"{count} {'unknown' if value is None else value}" for value, count in counts[:most]]
-    rest = sum(count for _, count in counts[most:]) if most is not None else 0
-    return ", ".join(shown) + (f", {rest} other" if rest else "")
+    return ", ".join(f"{count} {'unknown' if value is None else value}" for value, count in counts)

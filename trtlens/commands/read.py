@@ -12,15 +12,14 @@ from trtlens.commands.layer_rows import LayerOption, MatchOption, fitting_rows
 from trtlens.commands.row_choice import ColumnsOption, RowChoice, SortOption, TopOption, WideOption
 from trtlens.errors import TrtlensError
 from trtlens.layer_patterns import asked_pattern
-from trtlens.output import Format, console, layout, visible, wrapped, write_table
+from trtlens.output import Format, console, layout, print_table, visible, wrapped, write_table
 from trtlens.runs.folders import check_place, write_document
 from trtlens.suggestions import did_you_mean
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Sequence
 
     import pyarrow as pa
-    from rich.text import Text
 
     from trtlens.layer_patterns import LayerPattern
     from trtlens.runs.run import Run
@@ -34,6 +33,8 @@ BuildOption = Annotated[
 _TABLE = "table:"
 _MOST_BUILDS = 4
 """Builds of which a view says its answer before its rows."""
+_LABEL = 13
+_MORE = " …"
 _SEVERITY_STYLES = {"internal error": "bold red", "error": "bold red", "warning": "yellow"}
 
 
@@ -96,32 +97,43 @@ def _print_parsed(run: Run, form: Format, *, unread: bool) -> None:
 
 
 def print_run(run: Run) -> None:
-    """Print a summary of each build of a run, and on stderr how to get what is missing."""
-    from rich.console import Group  # noqa: PLC0415
-
-    from trtlens.summary import summarise  # noqa: PLC0415
+    """Print what a run says at a glance: of one build a few lines, of several a table; and on stderr how to get what is missing."""
+    from trtlens.summary import BUILDS_LAYOUT, answer_of_builds, builds_table, summarise  # noqa: PLC0415
 
     summaries = summarise(run)
-    console().print(Group(*(line for summary in summaries for line in _lines_of(summary, len(summaries)))))
+    engines = [one for one in summaries if not one.is_calibration] or summaries
+    if len(engines) == 1:
+        _print_build(engines[0], [one for one in summaries if one is not engines[0]])
+    else:
+        print_answers([answer_of_builds(engines)])
+        print_table(builds_table(engines), BUILDS_LAYOUT)
+        sys.stderr.write(f"trtlens parse --build {engines[-1].build} says more of one build\n")
+    for note in summaries[-1].notes:
+        _print_fact("note", note)
     _print_notes(run)
 
 
-def _lines_of(summary: BuildSummary, builds: int) -> Iterator[Text]:
-    """The lines of one of so many builds."""
+def _print_build(summary: BuildSummary, calibrations: Sequence[BuildSummary]) -> None:
+    """The answer, what was built on what, the facts, and the messages that matter."""
+    out = console()
+    for line in wrapped(summary.answer):
+        out.print(line, style="bold")
+    out.print("\n".join(wrapped(summary.title)))
+    for one in calibrations:
+        _print_fact("calibration", f"build {one.build}, lines {one.row['lines']}")
+    for fact in summary.facts:
+        _print_fact(fact.label, fact.value)
+    for severity, code, count, text in summary.messages:
+        first, *more = wrapped(f"{code}{f' x{count}' if count > 1 else ''}  {text}", _LABEL + len(_MORE))
+        _print_fact(severity, f"{first}{_MORE if more else ''}", _SEVERITY_STYLES.get(severity, ""))
+
+
+def _print_fact(label: str, text: str, style: str = "") -> None:
+    """A label and its text, in lines of the terminal's width."""
     from rich.text import Text  # noqa: PLC0415
 
-    head = f"build {summary.build} of {builds}: " if builds > 1 else ""
-    yield Text(visible(head + summary.title), style="bold")
-    for fact in summary.facts:
-        yield Text(f"  {fact.label:<12} {visible(fact.value)}")
-    for severity, code, count, text in summary.messages:
-        style = _SEVERITY_STYLES.get(severity, "")
-        line = Text(f"  {severity:<12} ", style=style, overflow="ellipsis", no_wrap=True)
-        line.append(f"{code}" + (f" x{count}" if count > 1 else ""), style="bold")
-        line.append(f"  {visible(text)}", style="default")
-        yield line
-    for note in summary.notes:
-        yield Text(f"  note         {visible(note)}")
+    for number, line in enumerate(wrapped(text, _LABEL)):
+        console().print(Text.assemble((f"{'' if number else label:<{_LABEL}}", style), line))
 
 
 def _print_notes(run: Run) -> None:

@@ -9,19 +9,18 @@ from typing import TYPE_CHECKING, Annotated, Any, Optional
 import typer
 
 from trtlens.commands.layer_rows import MatchOption  # noqa: TC001  typer reads annotations at run time
-from trtlens.commands.read import BuildOption, FormatOption, opened_run
+from trtlens.commands.read import BuildOption, FormatOption, opened_run, print_answers
 from trtlens.errors import TrtlensError
 from trtlens.layer_patterns import REGEX_PREFIX
 from trtlens.output import Format, console, print_table, visible, wrapped, write_table
 from trtlens.quantities import seconds
 
 if TYPE_CHECKING:
+    import pyarrow as pa
     from rich.console import Console
 
     from trtlens.runs.run import Run
 
-_MOST_LAYERS = 6
-"""Layers explained in full on a terminal; more are ranked in a table instead."""
 _MOST_CANDIDATES = 12
 _MOST_LINES = 6
 _LABEL = 12
@@ -54,7 +53,6 @@ def why(
 
     Also lists the alternatives that the tuner timed, with their times.
     """
-    from trtlens.explain.ranking import LAYOUT  # noqa: PLC0415
     from trtlens.views import why as view  # noqa: PLC0415
 
     if everything and match is not None:
@@ -69,23 +67,33 @@ def why(
         layer, paths = words[0], words[1:]
     run = opened_run(paths, build)
     if everything:
-        write_table(view.rank(run), form, LAYOUT)
+        _write_ranking(view.rank(run), form)
     elif form is not Format.TABLE:
         write_table(view.table(run, layer), form)
     else:
         _print_why(run, layer)
 
 
+def _write_ranking(rows: pa.Table, form: Format) -> None:
+    from trtlens.explain.ranking import LAYOUT, ranking_answer  # noqa: PLC0415
+
+    if form is Format.TABLE and rows.num_rows:
+        print_answers([ranking_answer(rows.to_pylist())])
+    write_table(rows, form, LAYOUT)
+
+
 def _print_why(run: Run, layer: str) -> None:
+    """One layer (of each build) in sentences, several as a list to choose from."""
     from trtlens.explain.ranking import LAYOUT, select  # noqa: PLC0415
     from trtlens.views import why as view  # noqa: PLC0415
 
-    count = sum(len(indices) for _, indices in select(run, layer))
-    if count > _MOST_LAYERS:
-        print_table(view.rank(run, layer), LAYOUT)
-        sys.stderr.write(
-            f"{visible(layer)!r} matches {count} layers: narrow it to read about one, or use --format json for all\n"
+    found = select(run, layer)
+    if any(len(indices) > 1 for _, indices in found):
+        count = sum(len(indices) for _, indices in found)
+        print_answers(
+            [f"{layer!r} fits {count} layers: give the name of one to read why, or use --format json for all"]
         )
+        print_table(view.rank(run, layer), LAYOUT)
         return
     out = console()
     rows = view.table(run, layer).to_pylist()
@@ -119,7 +127,7 @@ def _print_sentence(out: Console, label: str, text: str, lines: list[int]) -> No
     from rich.text import Text  # noqa: PLC0415
 
     indent = len(text) - len(text.lstrip())
-    for number, part in enumerate(wrapped(f"{text.strip()}{_where(lines)}", _LABEL + 2 + indent)):
+    for number, part in enumerate(wrapped(f"{text.strip()}{_where(lines)}", _LABEL + 2 + indent, whole=True)):
         head = label if number == 0 else ""
         out.print(Text.assemble((f"  {head:<{_LABEL - 2}}", "bold"), " " * indent, part), soft_wrap=True)
 

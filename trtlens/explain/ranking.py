@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from typing import TYPE_CHECKING, Any
 
+from trtlens.engine.tensor_layers import held_nodes
 from trtlens.errors import TrtlensError
 from trtlens.explain.precisions import ReformatOverhead
 from trtlens.explain.subject import Build, Subject, read_build
@@ -14,10 +16,10 @@ from trtlens.suggestions import did_you_mean
 from trtlens.tables.engine_layers import NO_WORK
 from trtlens.tables.schema import declare
 from trtlens.tuning.queries import best
-from trtlens.tuning.wording import combination_text
+from trtlens.tuning.wording import combination_text, counted
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping, Sequence
 
     import pyarrow as pa
 
@@ -42,6 +44,13 @@ COLUMNS = declare(
     lines | ints | | lines of the log: what runs, the fastest, the reformats
     """,
 )  # fmt: skip
+_VERDICTS = {
+    "fastest": "run the fastest that was timed",
+    "reformats": "a slower one, since the fastest would need reformats that cost as much",
+    "unexplained": "a slower one for no reason that the log shows",
+    "unknown": "a slower one, the reformats for the fastest having no time",
+    None: "without a time of what runs",
+}
 LAYOUT = layout(
     "name regret_ms chosen_ms best_ms in_all_ms verdict precision unit reason index", stretches="name", prose="reason"
 )
@@ -55,6 +64,13 @@ def ranking(run: Run, chosen: Iterable[tuple[int, list[int]]]) -> pa.Table:
         key=lambda row: (-(row["regret_ms"] if row["regret_ms"] is not None else -1.0), row["build"], row["index"])
     )
     return COLUMNS.of_rows(flat)
+
+
+def ranking_answer(rows: Sequence[Mapping[str, Any]]) -> str:
+    """For how many layers what runs is the fastest that was timed, and why it is not for the others."""
+    counts = Counter(row["verdict"] for row in rows)
+    told = [f"{counts[verdict]} {meaning}" for verdict, meaning in _VERDICTS.items() if counts[verdict]]
+    return f"{counted(len(rows), 'layer', 'layers')}: {', '.join(told)}"
 
 
 def _row(number: int, build: Build, indices: Iterable[int]) -> list[dict[str, Any]]:
@@ -96,12 +112,15 @@ def _of(subject: Subject) -> dict[str, Any]:
 
 _EVERYTHING = "*"
 _LONGEST_NAME = 1000
+_PATH = re.compile(r"[/\s+]+")
+"""What parts a layer's name into the parts of its nodes' paths."""
 
 
 def select(run: Run, text: str) -> list[tuple[int, list[int]]]:
-    """Indices of the layers of each build that the text means; whole names win over globs, and globs over parts.
+    """Indices of the layers of each build that the text means.
 
-    A text that begins with ``match:`` is a regular expression.
+    The whole name of a layer wins over that of an ONNX node, then come globs, parts of a name's path (``conv1`` of
+    ``/layer1/conv1/Conv``), and parts of a name. A text that begins with ``match:`` is a regular expression.
 
     Raises:
         TrtlensError: no layer is meant, or the run lists no layers.
@@ -115,16 +134,9 @@ def select(run: Run, text: str) -> list[tuple[int, list[int]]]:
         return []
     if not names:
         raise TrtlensError(_without_layers(run))
-    is_pattern = text.startswith(REGEX_PREFIX) or set(text) & set("*?")
-    pattern = read_pattern(text, ignore_case=True) if is_pattern else None
-    fitting = [row for row in names if pattern is not None and pattern.fits(row[2])]
-    holding = [row for row in names if text.lower() in row[2].lower()]
-    for found in (
-        [row for row in names if row[2] == text],
-        [row for row in fitting if row[3] not in NO_WORK],
-        [row for row in holding if row[3] not in NO_WORK],
-        holding,
-    ):
+    working = [row for row in names if row[3] not in NO_WORK]
+    for find in (_named, _holding_node, _fitting, _on_path, _holding):
+        found = find(run, working, text) or (find(run, names, text) if find in {_named, _holding} else [])
         if found:
             return _by_build(found)
     if text == _EVERYTHING:
@@ -132,7 +144,43 @@ def select(run: Run, text: str) -> list[tuple[int, list[int]]]:
     raise TrtlensError(f"no layer's name is, matches or holds {text!r}: {_hint(text, [row[2] for row in names])}")
 
 
-def _by_build(rows: list[tuple[int, int, str, str]]) -> list[tuple[int, list[int]]]:
+_Named = tuple[int, int, str, str]
+"""Build, index, name and type of a layer."""
+
+
+def _named(_: Run, layers: Sequence[_Named], text: str) -> list[_Named]:
+    return [row for row in layers if row[2] == text]
+
+
+def _holding_node(run: Run, layers: Sequence[_Named], text: str) -> list[_Named]:
+    """Layers that contain the ONNX node of that name; a reformat beside one bears its name and contains none."""
+    if set(text) & set("*?") or text.startswith(REGEX_PREFIX):
+        return []
+    found = {
+        (build, layer.index)
+        for build in {row[0] for row in layers}
+        for layer, held in held_nodes(run, build)
+        if text in held.nodes and not layer.is_reformat
+    }
+    return [row for row in layers if row[:2] in found]
+
+
+def _fitting(_: Run, layers: Sequence[_Named], text: str) -> list[_Named]:
+    if not (text.startswith(REGEX_PREFIX) or set(text) & set("*?")):
+        return []
+    pattern = read_pattern(text, ignore_case=True)
+    return [row for row in layers if pattern.fits(row[2])]
+
+
+def _on_path(_: Run, layers: Sequence[_Named], text: str) -> list[_Named]:
+    return [row for row in layers if text.lower() in _PATH.split(row[2].lower())]
+
+
+def _holding(_: Run, layers: Sequence[_Named], text: str) -> list[_Named]:
+    return [row for row in layers if text.lower() in row[2].lower()]
+
+
+def _by_build(rows: Sequence[_Named]) -> list[tuple[int, list[int]]]:
     builds: dict[int, list[int]] = {}
     for build, index, _, _ in rows:
         builds.setdefault(build, []).append(index)

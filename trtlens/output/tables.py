@@ -92,7 +92,7 @@ def table_lines(table: pa.Table, layout: Layout, width: int | None) -> list[Text
 def _cell_lines(text: str, column: ShownColumn, layout: Layout, widths: Mapping[str, int]) -> list[str]:
     width = widths[column.name]
     if column.name in layout.prose:
-        return [shorten(line, width) for line in wrapped_at(text, width)]
+        return wrapped_at(text, width)
     return [shorten(text, width)]
 
 

@@ -79,14 +79,23 @@ def console(stream: IO[str] | None = None) -> Console:
     )
 
 
-def wrapped(text: str, used: int = 0) -> list[str]:
-    """Prose in lines that fit next to ``used`` characters, broken at spaces, and never within a `command`."""
-    width = min(line_width(), PIPE_WIDTH) - used
-    return wrapped_at(text, max(width, _NARROWEST))
+def wrapped(text: str, used: int = 0, *, whole: bool = False) -> list[str]:
+    """Prose in lines that fit next to ``used`` characters, broken at spaces.
+
+    A `command` is never broken, and stands in a line of its own if it is longer; so does any word with ``whole``, else it is cut
+    in its middle.
+    """
+    width = max(min(line_width(), PIPE_WIDTH) - used, _NARROWEST)
+    lines = _lines(text, width)
+    return lines if whole else [line if "`" in line else shorten(line, width) for line in lines]
 
 
 def wrapped_at(text: str, width: int) -> list[str]:
-    """Prose in lines of a width; a word or a `command` that is longer has a line of its own."""
+    """Prose in lines of a width, broken at spaces; a word that is longer is cut in its middle."""
+    return [shorten(line, width) for line in _lines(text, width)]
+
+
+def _lines(text: str, width: int) -> list[str]:
     whole = _COMMAND.sub(lambda match: match[0].replace(" ", _NO_BREAK), visible(text))
     lines = textwrap.wrap(whole, width, break_long_words=False, break_on_hyphens=False)
     return [line.replace(_NO_BREAK, " ") for line in lines] or [""]
