@@ -98,15 +98,17 @@ def _print_parsed(run: Run, form: Format, *, unread: bool) -> None:
 
 def print_run(run: Run) -> None:
     """Print what a run says at a glance: of one build a few lines, of several a table; and on stderr how to get what is missing."""
-    from trtlens.summary import BUILDS_LAYOUT, answer_of_builds, builds_table, summarise  # noqa: PLC0415
+    from trtlens.summary import summarise  # noqa: PLC0415
+    from trtlens.summary.builds import BUILDS_LAYOUT, answer_of_builds, builds_table  # noqa: PLC0415
 
     summaries = summarise(run)
     engines = [one for one in summaries if not one.is_calibration] or summaries
     if len(engines) == 1:
         _print_build(engines[0], [one for one in summaries if one is not engines[0]])
     else:
-        print_answers([answer_of_builds(engines)])
-        print_table(builds_table(engines), BUILDS_LAYOUT)
+        rows = [one.row for one in engines]
+        print_answers([answer_of_builds(rows)])
+        print_table(builds_table(rows), BUILDS_LAYOUT)
         sys.stderr.write(f"trtlens parse --build {engines[-1].build} says more of one build\n")
     for note in summaries[-1].notes:
         _print_fact("note", note)
