@@ -202,7 +202,7 @@ def test_a_notebook_shows_a_view() -> None:
     html = shown._repr_html_()
     assert "Which layers take the most time?" in html
     assert html.count("<tr>") == 11
-    assert 'title="median time of one execution, else the mean">time [ms]' in html
+    assert 'title="median time of one execution, else the mean">time [µs]' in html
     assert len(shown.chart().data) >= 2
     hostile = hostile_run().show("layers")._repr_html_()
     assert "<script" not in hostile

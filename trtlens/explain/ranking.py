@@ -6,7 +6,6 @@ import re
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
-from trtlens.engine.tensor_layers import held_nodes
 from trtlens.errors import TrtlensError
 from trtlens.explain.precisions import ReformatOverhead
 from trtlens.explain.subject import Build, Subject, read_build
@@ -156,6 +155,8 @@ def _holding_node(run: Run, layers: Sequence[_Named], text: str) -> list[_Named]
     """Layers that contain the ONNX node of that name; a reformat beside one bears its name and contains none."""
     if set(text) & set("*?") or text.startswith(REGEX_PREFIX):
         return []
+    from trtlens.engine.tensor_layers import held_nodes  # noqa: PLC0415  pandas: the name of a layer does without
+
     found = {
         (build, layer.index)
         for build in {row[0] for row in layers}

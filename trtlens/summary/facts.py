@@ -126,12 +126,10 @@ def _unlisted(run: Run, build: dict[str, Any], ending: Ending | None) -> str:
 
 def _time(run: Run, build: dict[str, Any]) -> list[Fact]:
     """What the build took, and what the tuner did in it."""
-    parts = []
-    if built_s(build) is not None:
+    parts, took = [], built_s(build)
+    if took is not None:
         stated = build["engine_built_s"] is not None
-        parts.append(
-            seconds(build["engine_built_s"]) if stated else f"{whole_seconds(built_s(build))} by the time stamps"
-        )
+        parts.append(seconds(took) if stated else f"{whole_seconds(took)} by the time stamps")
     if build["is_build"] and build["tactic_selection_s"] is not None:
         parts.append(f"tactic selection {seconds(build['tactic_selection_s'])}")
     told = "; ".join(part for part in (", ".join(parts), _tuned(run)) if part)

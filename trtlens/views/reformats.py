@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from trtlens.quantities import duration
@@ -95,16 +94,16 @@ def _padded(source: Tensor | None, target: Tensor | None) -> int | None:
 
 def _answer(rows: Sequence[dict[str, Any]]) -> str:
     """How many there are, what they cost, and the cause of the most cost."""
-    causes = Counter(dict.fromkeys(sorted({row["cause"] for row in rows}), 0.0))
+    causes: dict[str, float] = {}
     for row in rows:
-        causes[row["cause"]] += row["cost_ms"] or 0.0
+        causes[row["cause"]] = causes.get(row["cause"], 0.0) + (row["cost_ms"] or 0.0)
     known = [row["cost_ms"] for row in rows if row["cost_ms"] is not None]
     text = counted(len(rows), "reformat", "reformats")
     if known and not sum(known):
         return f"{text}, which cost nothing: no kernel is launched for them"
     if not known:
         return f"{text}; what they cost is not known: no layer was timed"
-    cause, cost = causes.most_common(1)[0]
+    cause, cost = max(causes.items(), key=lambda item: item[1])
     of = sum(row["cause"] == cause for row in rows)
     untimed = f" without {len(rows) - len(known)} that have no time" if len(known) < len(rows) else ""
     return f"{text} cost {duration(sum(known))}{untimed}, the most of it {of} of the cause {cause!r} ({duration(cost)})"
