@@ -5,23 +5,18 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
-from trtlens.tuning.wording import counted
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-
-from typing import TYPE_CHECKING
-
 import pandas as pd
 
 from trtlens.engine.tensor_layers import places_of_tensors
 from trtlens.engine.times import arrow, frame, layers_with_times
 from trtlens.output import layout
 from trtlens.tables.schema import declare
+from trtlens.tuning.wording import counted
 from trtlens.views import View
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import pyarrow as pa
 
     from trtlens.runs.run import Run

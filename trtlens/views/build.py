@@ -2,19 +2,12 @@
 
 from __future__ import annotations
 
+from collections import Counter, defaultdict
 from typing import TYPE_CHECKING, Any
 
+from trtlens.output import Fold, layout
 from trtlens.quantities import percent
 from trtlens.quantities import seconds as in_seconds
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-
-from collections import Counter, defaultdict
-from typing import TYPE_CHECKING
-
-from trtlens.output import Fold, layout
 from trtlens.tables.arrays import of_build
 from trtlens.tables.schema import declare
 from trtlens.tuning.combinations import NOT_SHOWN

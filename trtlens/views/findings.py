@@ -4,20 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from trtlens.findings.stakes import stake_text
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-
-from typing import TYPE_CHECKING
-
 from trtlens.findings import find
 from trtlens.findings.finding import COLUMNS, findings_table
+from trtlens.findings.stakes import stake_text
 from trtlens.output import layout
 from trtlens.views import View
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import pyarrow as pa
 
     from trtlens.runs.run import Run

@@ -5,19 +5,14 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
+from trtlens.output import Fold, layout
+from trtlens.tuning.kept_strategy import kept_rows
 from trtlens.tuning.wording import counted
+from trtlens.views import View
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-
-from typing import TYPE_CHECKING
-
-from trtlens.output import Fold, layout
-from trtlens.tuning.kept_strategy import kept_rows
-from trtlens.views import View
-
-if TYPE_CHECKING:
     import pyarrow as pa
 
     from trtlens.runs.run import Run

@@ -4,17 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from trtlens.quantities import duration, percent
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-
-from typing import TYPE_CHECKING
-
 from trtlens.engine.inference_parts import Part, inference_parts
 from trtlens.engine.kernel_times import has_layer_times
 from trtlens.output import layout
+from trtlens.quantities import duration, percent
 from trtlens.tables.schema import declare
 from trtlens.views import View
 

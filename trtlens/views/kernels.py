@@ -4,26 +4,21 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from trtlens.quantities import percent
-from trtlens.tuning.wording import counted
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-
-from typing import TYPE_CHECKING
-
 import pandas as pd
 
 from trtlens.engine.kernel_times import traced_builds
 from trtlens.engine.kernels_run import RanKernel, confirmed, kernels_run
 from trtlens.engine.times import arrow, layers_with_times, time_by, work_of
 from trtlens.output import layout
+from trtlens.quantities import percent
 from trtlens.tables.schema import declare
+from trtlens.tuning.wording import counted
 from trtlens.views import NO_LAYERS, View
 from trtlens_parsers.kernels import read_kernel
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import pyarrow as pa
 
     from trtlens.runs.run import Run

@@ -4,22 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from trtlens.engine.kernel_times import traced_builds
+from trtlens.engine.kernels_run import RanKernel, kernels_run
+from trtlens.output import Fold, layout
 from trtlens.quantities import duration
+from trtlens.tables.schema import declare
 from trtlens.tuning.wording import counted
+from trtlens.views import View
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-
-from typing import TYPE_CHECKING
-
-from trtlens.engine.kernel_times import traced_builds
-from trtlens.engine.kernels_run import RanKernel, kernels_run
-from trtlens.output import Fold, layout
-from trtlens.tables.schema import declare
-from trtlens.views import View
-
-if TYPE_CHECKING:
     import pyarrow as pa
 
     from trtlens.runs.run import Run

@@ -4,21 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from trtlens.quantities import duration, number
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-
-from typing import TYPE_CHECKING
-
 from trtlens.engine.inference_timing import inference_figures
 from trtlens.engine.times import arrow
 from trtlens.output import layout
+from trtlens.quantities import duration, number
 from trtlens.tables.schema import declare
 from trtlens.views import View
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import pyarrow as pa
 
     from trtlens.runs.run import Run

@@ -2,33 +2,21 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from typing import TYPE_CHECKING
-
-from trtlens.engine.times import arrow, layers_with_times
-
-
-from collections import Counter
+from collections import Counter, defaultdict
 from typing import TYPE_CHECKING, Any
 
+from trtlens.engine.clocks import clock_name
+from trtlens.engine.times import arrow, layers_with_times
+from trtlens.output import Fold, layout
 from trtlens.quantities import duration
-from trtlens.tuning.wording import counted
+from trtlens.tables.engine_layers import NO_WORK
+from trtlens.tables.schema import declare
+from trtlens.tuning.wording import counted, tensor_text
+from trtlens.views import NO_LAYERS, View
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-
-from typing import TYPE_CHECKING
-
-from trtlens.engine.kernel_times import KERNELS
-from trtlens.engine.times import arrow, layers_with_times
-from trtlens.output import Fold, layout
-from trtlens.tables.engine_layers import NO_WORK
-from trtlens.tables.schema import declare
-from trtlens.tuning.wording import tensor_text
-from trtlens.views import NO_LAYERS, View
-
-if TYPE_CHECKING:
     import pyarrow as pa
 
     from trtlens.runs.run import Run
@@ -96,8 +84,7 @@ def _answer(rows: Sequence[dict[str, Any]]) -> str:
     if not timed:
         return f"{text}; no layer was timed"
     slowest, total = max(timed, key=lambda row: row["time_ms"]), duration(sum(row["time_ms"] for row in timed))
-    clock = "the kernel trace" if slowest["time_source"] == KERNELS else "the layer profiler"
-    return f"{text}; they take {total} by {clock}, {slowest['name']} the most with {duration(slowest['time_ms'])}"
+    return f"{text}; they take {total} by the {clock_name(slowest['time_source'])}, {slowest['name']} the most with {duration(slowest['time_ms'])}"
 
 
 VIEW = View(

@@ -4,21 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from trtlens.quantities import byte_size
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-
-from typing import TYPE_CHECKING
-
 from trtlens.engine.times import arrow, frame
 from trtlens.output import Fold, layout
+from trtlens.quantities import byte_size
 from trtlens.tables.schema import declare
 from trtlens.tuning.kept_strategy import kept_rows
 from trtlens.views import View
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import pyarrow as pa
 
     from trtlens.runs.run import Run

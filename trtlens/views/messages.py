@@ -2,20 +2,12 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from typing import TYPE_CHECKING, Any
-
-from trtlens.tuning.wording import counted
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-
-from collections import defaultdict
-from typing import TYPE_CHECKING
 
 from trtlens.output import layout
 from trtlens.tables.schema import declare
+from trtlens.tuning.wording import counted
 from trtlens.views import View
 
 if TYPE_CHECKING:

@@ -4,23 +4,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from trtlens.tuning.wording import counted
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-
-from typing import TYPE_CHECKING
-
 from trtlens.engine.engine_graph import builds_with_layers
 from trtlens.engine.layer_nodes import METADATA
 from trtlens.engine.tensor_layers import held_nodes
 from trtlens.output import Fold, layout
 from trtlens.tables.engine_layers import NO_WORK
 from trtlens.tables.schema import declare
+from trtlens.tuning.wording import counted
 from trtlens.views import NO_LAYERS, View
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import pyarrow as pa
 
     from trtlens.runs.run import Run

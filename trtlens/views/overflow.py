@@ -4,23 +4,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from trtlens.accuracy.overflow import find_overflow, make_model
+from trtlens.accuracy.remedies import FITS, NEAR
+from trtlens.output import layout
 from trtlens.quantities import number
+from trtlens.runs.captured_tables import dumped_tensors, onnx_nodes
+from trtlens.tables.schema import declare
 from trtlens.tuning.wording import counted
+from trtlens.views import View
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-
-from typing import TYPE_CHECKING
-
-from trtlens.accuracy.overflow import find_overflow, make_model
-from trtlens.accuracy.remedies import FITS, NEAR
-from trtlens.output import layout
-from trtlens.runs.captured_tables import dumped_tensors, onnx_nodes
-from trtlens.tables.schema import declare
-from trtlens.views import View
-
-if TYPE_CHECKING:
     import pyarrow as pa
 
     from trtlens.runs.run import Run

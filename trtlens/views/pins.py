@@ -2,25 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
-from trtlens.quantities import signed_duration
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from trtlens.accuracy.summary import Pin, ranked
 from trtlens.engine.tensor_layers import fp32_times, held_nodes, places_of_tensors
 from trtlens.engine.times import layers_with_times
 from trtlens.output import layout
+from trtlens.quantities import signed_duration
 from trtlens.tables.schema import declare
 from trtlens.views import View
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
     import pyarrow as pa
 

@@ -4,21 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from trtlens.engine.times import arrow, layers_with_times, time_by, work_of
+from trtlens.output import layout
 from trtlens.quantities import percent
+from trtlens.tables.schema import declare
 from trtlens.tuning.wording import counted
+from trtlens.views import NO_LAYERS, View
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-
-from typing import TYPE_CHECKING
-
-from trtlens.engine.times import arrow, layers_with_times, time_by, work_of
-from trtlens.output import layout
-from trtlens.tables.schema import declare
-from trtlens.views import NO_LAYERS, View
-
-if TYPE_CHECKING:
     import pyarrow as pa
 
     from trtlens.runs.run import Run

@@ -2,24 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
-from trtlens.quantities import duration
-from trtlens.tuning.wording import counted
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-
 import re
 from collections import defaultdict
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from trtlens.engine.clocks import clock_name
 from trtlens.engine.engine_graph import builds_with_layers, read_graph
 from trtlens.engine.reformat_causes import ADVICE, MEASURED, TUNER, Reformat, read_reformats
 from trtlens.output import Fold, layout
+from trtlens.quantities import duration
 from trtlens.tables.schema import declare
+from trtlens.tuning.wording import counted
 from trtlens.views import NO_REFORMATS, View
 
 if TYPE_CHECKING:

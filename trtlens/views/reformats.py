@@ -4,23 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from trtlens.engine.engine_graph import builds_with_layers
+from trtlens.engine.reformat_causes import ADVICE, Reformat, read_reformats
+from trtlens.output import Fold, layout
 from trtlens.quantities import duration
-from trtlens.tuning.wording import counted
+from trtlens.tables.schema import declare
+from trtlens.tuning.wording import counted, tensor_text
+from trtlens.views import NO_REFORMATS, View
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-
-from typing import TYPE_CHECKING
-
-from trtlens.engine.engine_graph import builds_with_layers
-from trtlens.engine.reformat_causes import ADVICE, Reformat, read_reformats
-from trtlens.output import Fold, layout
-from trtlens.tables.schema import declare
-from trtlens.tuning.wording import tensor_text
-from trtlens.views import NO_REFORMATS, View
-
-if TYPE_CHECKING:
     import pyarrow as pa
 
     from trtlens.runs.run import Run

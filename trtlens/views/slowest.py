@@ -4,20 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from trtlens.quantities import duration, percent
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-
-from typing import TYPE_CHECKING
-
 from trtlens.engine.times import arrow, layers_with_times, profiled_layers, share
 from trtlens.output import layout
+from trtlens.quantities import duration, percent
 from trtlens.tables.schema import declare
 from trtlens.views import View
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import pyarrow as pa
 
     from trtlens.runs.run import Run

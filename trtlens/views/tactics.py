@@ -4,17 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from trtlens.quantities import percent
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-
-from typing import TYPE_CHECKING
-
 from trtlens.engine.engine_graph import builds_with_layers, read_graph
 from trtlens.output import Fold, layout
-from trtlens.quantities import duration
+from trtlens.quantities import duration, percent
 from trtlens.tables.arrays import known_true, of_build
 from trtlens.tables.engine_layers import NO_WORK
 from trtlens.tables.schema import declare

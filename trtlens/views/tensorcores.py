@@ -4,23 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from trtlens.quantities import duration, percent
-from trtlens.tuning.wording import counted
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-
-from typing import TYPE_CHECKING
-
 import pandas as pd
 
 from trtlens.engine.times import arrow, layers_with_times, time_by, work_of
 from trtlens.explain.subject import read_build
 from trtlens.explain.tensor_cores import missed_tensor_core, why_on_cuda_cores
 from trtlens.output import layout
+from trtlens.quantities import duration, percent
 from trtlens.tables.schema import declare
 from trtlens.tuning.queries import best
+from trtlens.tuning.wording import counted
 from trtlens.views import NO_LAYERS, View
 from trtlens_parsers.kernels import CUDA_CORE, TENSOR_CORE
 

@@ -4,21 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from trtlens.tuning.wording import counted
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-
-from typing import TYPE_CHECKING
-
 from trtlens.explain.layer import explain
 from trtlens.explain.ranking import ranking, select
 from trtlens.explain.subject import COLUMNS, read_build, statements_table
 from trtlens.output import Fold, layout
+from trtlens.tuning.wording import counted
 from trtlens.views import NO_LAYERS, View
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import pyarrow as pa
 
     from trtlens.runs.run import Run
