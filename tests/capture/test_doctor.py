@@ -244,7 +244,8 @@ def test_rtx_does_not_run_on_a_data_centre_gpu() -> None:
 @pytest.mark.parametrize(
     ("package", "lost"),
     [
-        ("cuda-bindings", {"time engines", "calibrate INT8", "dump tensors"}),
+        ("cuda-bindings", {"time engines", "trace kernels", "calibrate INT8", "dump tensors"}),
+        ("cupti-python", {"trace kernels"}),
         ("nvidia-ml-py", {"record clocks"}),
         ("onnx", {"quantize models to INT8", "convert models to FP16"}),
         ("onnxruntime", {"compute reference outputs"}),

@@ -749,7 +749,7 @@ def test_other_processes_are_told(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> 
     """Another process on the GPU is in the times."""
     monkeypatch.setattr(rig.nvml, "nvmlDeviceGetComputeRunningProcesses", lambda _: [1, 2])
 
-    assert any(note.startswith("2 processes use this GPU") for note in rig.time().notes)
+    assert any(note.startswith("1 other process used this GPU") for note in rig.time().notes)
 
 
 def test_few_samples_are_told(rig: Rig) -> None:

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass, field
 from enum import IntEnum
 from types import SimpleNamespace
@@ -28,8 +29,12 @@ class _Kind(IntEnum):
 
 
 class _Flag(IntEnum):
+    """cupti-python 13.0 names no MARKER_END."""
+
     MARKER_START = 2
-    MARKER_END = 4
+
+
+_MARKER_END = 4
 
 
 @dataclass
@@ -43,6 +48,7 @@ class VirtualCupti:
         ("fc", "gemm", 2000),
     )
     refusal: str | None = None
+    lacks: str | None = None
     enabled: list[int] = field(default_factory=list)
     ActivityKind = _Kind
     ActivityFlag = _Flag
@@ -70,7 +76,12 @@ class VirtualCupti:
         happened, self._read = self.gpu.log[self._read :], len(self.gpu.log)
         for event in happened:
             if event in {"launch", "graph launch"}:
-                self._taken(self._launch(from_graph=event == "graph launch"))
+                self._give(self._launch(from_graph=event == "graph launch"))
+
+    def _give(self, records: list[Any]) -> None:
+        """CUPTI drops what a callback raises."""
+        with suppress(Exception):
+            self._taken(records)
 
     def _launch(self, *, from_graph: bool) -> list[Any]:
         outer = [] if from_graph else self._range("ExecutionContext::enqueue")
@@ -94,14 +105,16 @@ class VirtualCupti:
             return SimpleNamespace(kind=_Kind.MEMCPY, copy_kind=8, **common)
         grid = {"grid_x": 4, "grid_y": 2, "grid_z": 1, "block_x": 128, "block_y": 1, "block_z": 1}
         memory = {"registers_per_thread": 90, "static_shared_memory": 16, "dynamic_shared_memory": 1024}
-        return SimpleNamespace(kind=_Kind.CONCURRENT_KERNEL, name=kernel, **grid, **memory, **common)
+        known = {**grid, **memory, **common}
+        known.pop(self.lacks or "", None)
+        return SimpleNamespace(kind=_Kind.CONCURRENT_KERNEL, name=kernel, **known)
 
     def _range(self, name: str) -> list[Any]:
         identifier = self._number()
         start = SimpleNamespace(
             kind=_Kind.MARKER, id=identifier, flags_=_Flag.MARKER_START, name=name, timestamp=self._tick()
         )
-        return [start, SimpleNamespace(kind=_Kind.MARKER, id=identifier, flags_=_Flag.MARKER_END, name=None)]
+        return [start, SimpleNamespace(kind=_Kind.MARKER, id=identifier, flags_=_MARKER_END, name=None)]
 
     def _closed(self, end: Any) -> Any:
         end.timestamp = self._tick()

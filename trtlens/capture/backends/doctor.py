@@ -177,14 +177,18 @@ def _file_finding(found: FileVersion, tensorrt: Backend | None) -> Finding:
 # -- packages and abilities ------------------------------------------------------------------------------------------
 
 
+_OF_CUDA = frozenset({"cuda-bindings", "cupti-python"})
+"""Packages whose version is that of the CUDA that they need."""
+
+
 def _package_finding(name: str, found: str | None, gpus: tuple[GpuIdentity, ...]) -> Finding:
     if found is None:
         package = next(package for package in PACKAGES if package.name == name)
         return Finding("packages", name, None, "missing", f"`pip install {name}` {package.purpose}")
     version = found or "installed, version unknown"
     cuda = gpus[0].cuda if gpus else None
-    if name == "cuda-bindings" and found and cuda and _major(found) > _major(cuda):
-        advice = f"the driver serves CUDA {cuda}: `pip install 'cuda-bindings<{_major(cuda) + 1}'`"
+    if name in _OF_CUDA and found and cuda and _major(found) > _major(cuda):
+        advice = f"the driver serves CUDA {cuda}: `pip install '{name}<{_major(cuda) + 1}'`"
         return Finding("packages", name, version, "warning", advice)
     return Finding("packages", name, version, "ok")
 

@@ -55,6 +55,10 @@ def abilities(found: Installation) -> tuple[Ability, ...]:
         Ability("build with TensorRT", _missing(*_tensorrt(found), *_gpu(found))),
         Ability("build with TensorRT-RTX, no GPU needed", _missing(*_rtx(found))),
         Ability("time engines", _missing(*_running(found), *_package(found, "cuda-bindings"))),
+        Ability(
+            "trace kernels",
+            _missing(*_running(found), *_package(found, "cuda-bindings"), *_package(found, "cupti-python")),
+        ),
         Ability("record clocks", _missing(*_gpu(found), *_package(found, "nvidia-ml-py"))),
         Ability("calibrate INT8", _calibration(found)),
         Ability("quantize models to INT8", _missing(*_package(found, "onnx"), *_quantizer(found))),
@@ -129,6 +133,7 @@ class Package:
 
 PACKAGES = (
     Package("cuda-bindings", "cuda.bindings", "times engines, calibrates and dumps tensors", ("cuda-python",)),
+    Package("cupti-python", "cupti", "traces the kernels that ran"),
     Package("nvidia-ml-py", "pynvml", "records clocks, power and throttling", ("pynvml",)),
     Package("onnx", "onnx", "reads and converts models"),
     Package("onnxconverter-common", "onnxconverter_common", "converts models to FP16"),

@@ -7,6 +7,7 @@ inferences unless told `--noDataTransfers`. passes.py says what is run, timing_r
 from __future__ import annotations
 
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from trtlens.capture.backends.cuda import load_cuda
@@ -61,16 +62,22 @@ def time_engine(
 
 
 def measure_engine(
-    engine_path: Path, backend: Backend, options: TimingOptions, *, instruments: Instruments | None = None
+    engine_path: Path,
+    backend: Backend,
+    options: TimingOptions,
+    *,
+    instruments: Instruments | None = None,
+    own_processes: int = 1,
 ) -> TimingResult:
-    """Time an engine file and write nothing; raises as `time_engine` does."""
+    """Time an engine file and write nothing; raises as `time_engine` does. `own_processes` on the GPU are no strangers."""
     with (
         opened(engine_path, backend, options, instruments) as (session, tools),
         bound(session, options) as (context, bindings, chosen),
     ):
         passes = PassRunner(session.backend.trt, context, session.stream, options, tools).run()
         header = _header(session, options, chosen, passes)
-        return _gather(session, passes, tools, header=header, output_shapes=bindings.output_shapes)
+        result = _gather(session, passes, tools, header=header, output_shapes=bindings.output_shapes)
+        return replace(result, notes=(*result.notes, *sharing_notes(result.limits, own=own_processes)))
 
 
 def measure_layers(
@@ -163,7 +170,6 @@ def _gather(
     notes = [*session.notes, *passes.notes]
     notes += sample_notes(timing, gpu, enqueue, cuda_graph=passes.cuda_graph)
     notes += clock_notes(passes.reading(BEFORE_TIMING), passes.reading(AFTER_TIMING))
-    notes += sharing_notes(limits)
     if reason is not None:
         notes.append(f"clocks and throttling are unknown: {reason}")
     result = TimingResult(

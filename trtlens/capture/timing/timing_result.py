@@ -18,6 +18,7 @@ import numpy as np
 from trtlens.capture.recorder import write_whole
 from trtlens.quantities import durations, interval
 from trtlens.statistics import FEWEST_SAMPLES, UNSTEADY_PERCENT, by_process, find_drift, summarize
+from trtlens.tuning.wording import counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -214,10 +215,11 @@ def clock_notes(before: GpuReading | None, after: GpuReading | None) -> Iterator
         yield f"the GPU was throttled ({', '.join(reasons)}): the times are not those of its full clocks"
 
 
-def sharing_notes(limits: GpuLimits | None) -> Iterator[str]:
-    """A note where other processes use the same GPU."""
-    if limits is not None and limits.processes is not None and limits.processes > 1:
-        yield f"{limits.processes} processes use this GPU: what the others do is in the times"
+def sharing_notes(limits: GpuLimits | None, *, own: int) -> Iterator[str]:
+    """A note where other processes than our `own` ones use the same GPU; NVML's numbers of processes are not those of a container."""
+    if limits is not None and limits.processes is not None and limits.processes > own:
+        others = counted(limits.processes - own, "other process", "other processes")
+        yield f"{others} used this GPU: what they did is in the times"
 
 
 def layer_notes(layers: LayerTimes, ratio: float | None, *, verbosity: str) -> Iterator[str]:

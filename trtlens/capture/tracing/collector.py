@@ -31,6 +31,8 @@ RECORDED = (KERNEL, COPY, FILL)
 
 _INJECTION = "NVTX_INJECTION64_PATH"
 _KINDS = ("CONCURRENT_KERNEL", "MEMCPY", "MEMSET", "RUNTIME", "DRIVER", "MARKER")
+_MARKER_START, _MARKER_END = 1 << 1, 1 << 2
+"""CUPTI_ACTIVITY_FLAG_MARKER_START and _END, of which cupti-python 13.0 names the first alone."""
 _BUFFER_BYTES = 8 << 20
 _MAPS = Path("/proc/self/maps")
 
@@ -51,6 +53,7 @@ class Collector:
             cupti.ActivityKind.DRIVER: self._read_call,
             cupti.ActivityKind.MARKER: self._read_marker,
         }
+        self._keeps = False
         self._forget()
 
     def __enter__(self) -> Self:
@@ -67,13 +70,17 @@ class Collector:
             self._cupti.activity_disable(getattr(self._cupti.ActivityKind, kind))
 
     def begin(self) -> None:
-        """Forget what was recorded so far; the GPU must be idle."""
+        """Drop what was recorded so far; the GPU must be idle."""
         self._cupti.activity_flush_all(0)
         self._forget()
+        self._keeps = True
 
     def executions(self) -> Sequence[Execution]:
         """What ran since `begin`, in launch order; the GPU must be idle."""
         self._cupti.activity_flush_all(0)
+        self._keeps = False
+        if self._failure is not None:
+            raise self._failure
         return executions_of(self._events, self._calls, self._ranges)
 
     def _forget(self) -> None:
@@ -81,13 +88,19 @@ class Collector:
         self._calls: list[ApiCall] = []
         self._ranges: list[RangeEvent] = []
         self._opened: dict[int, tuple[int, str]] = {}
+        self._failure: Exception | None = None
 
     def _take(self, records: Sequence[Any]) -> None:
-        """Copy what is needed: the records end with their buffer."""
-        for record in records:
-            read = self._readers.get(record.kind)
-            if read is not None:
-                read(record)
+        """Copy what is needed: the records end with their buffer. CUPTI drops what is raised here."""
+        if not self._keeps:
+            return
+        try:
+            for record in records:
+                read = self._readers.get(record.kind)
+                if read is not None:
+                    read(record)
+        except Exception as error:  # noqa: BLE001  it is raised where the records are asked for
+            self._failure = error
 
     def _read_kernel(self, record: Any) -> None:
         grid = (record.grid_x, record.grid_y, record.grid_z)
@@ -117,10 +130,9 @@ class Collector:
 
     def _read_marker(self, record: Any) -> None:
         """The name stands on the record of a range's start alone; only the thread that enqueues opens ranges."""
-        flags = self._cupti.ActivityFlag
-        if record.flags_ & flags.MARKER_START:
+        if record.flags_ & _MARKER_START:
             self._opened[record.id] = (record.timestamp, record.name or "")
-        elif record.flags_ & flags.MARKER_END and record.id in self._opened:
+        elif record.flags_ & _MARKER_END and record.id in self._opened:
             start, name = self._opened.pop(record.id)
             self._ranges.append(RangeEvent(None, start, record.timestamp, name))
 

@@ -31,7 +31,9 @@ TRACE_FILES = {STREAM: "kernels-stream.jsonl.gz", GRAPH: "kernels-graph.jsonl.gz
 """The file of a run that each trace is kept in."""
 
 _WARM_UP = 20
-_INFERENCES = 100
+_INFERENCES = 50
+_TO_MATCH = 10
+"""Inferences from a stream that only tell which layers the graph's kernels belong to: each record takes the host its time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,23 +76,26 @@ def trace_engine(engine: TimedEngine, backend: Any, cupti: Any, instruments: Ins
         def finish() -> None:
             tools.cuda.synchronize(session.stream)
 
-        traces = [_traced(collector, STREAM, launch, finish)]
-        if not engine.options.cuda_graph:
+        graphed = engine.options.cuda_graph
+        traces = [_traced(collector, STREAM, launch, finish, _TO_MATCH if graphed else _INFERENCES)]
+        if not graphed:
             return Traced(tuple(traces))
         try:
             with graph_launcher(tools.cuda, session.stream, launch) as launch_graph:
-                traces.append(_traced(collector, GRAPH, launch_graph, finish))
+                traces.append(_traced(collector, GRAPH, launch_graph, finish, _INFERENCES))
         except CaptureError as error:
             return Traced(tuple(traces), f"kernels were traced from a stream alone: {error.message}")
     return Traced(tuple(traces))
 
 
-def _traced(collector: Collector, source: str, launch: Callable[[], bool], finish: Callable[[], None]) -> KernelTrace:
+def _traced(
+    collector: Collector, source: str, launch: Callable[[], bool], finish: Callable[[], None], inferences: int
+) -> KernelTrace:
     """Inferences back to back, as they are timed, after some that do not count."""
     _repeat(launch, _WARM_UP)
     finish()
     collector.begin()
-    _repeat(launch, _INFERENCES)
+    _repeat(launch, inferences)
     finish()
     try:
         trace = trace_of(collector_name(), RECORDED, collector.executions())
