@@ -65,6 +65,8 @@ class VirtualCupti:
     def activity_enable(self, kind: int) -> None:
         if self.refusal is not None:
             raise CuptiError(self.refusal)
+        if not self.enabled:
+            self._read = len(self.gpu.log)
         self.enabled.append(kind)
 
     def activity_disable(self, kind: int) -> None:

@@ -51,7 +51,7 @@ def time_in_processes(engine: TimedEngine, out: Path, *, processes: int, progres
     for number in range(1, processes + 1):
         progress("Timing", number, steps, f"process {number} of {processes}")
         try:
-            timed.append(in_own_process("timed the engine", _measure, _alone(engine, latency=not timed)))
+            timed.append(in_own_process("timed the engine", measure_alone, _alone(engine, latency=not timed)))
         except CaptureError as error:
             if number == processes and not timed:
                 raise
@@ -68,7 +68,8 @@ def _alone(engine: TimedEngine, *, latency: bool) -> TimedEngine:
     return replace(engine, options=options if latency else replace(options, latency_iterations=0))
 
 
-def _measure(engine: TimedEngine) -> TimingResult:
+def measure_alone(engine: TimedEngine) -> TimingResult:
+    """Time an engine in this process, which another one of ours started and waits for."""
     return measure_engine(engine.path, find_backend(engine.library), engine.options, own_processes=_OWN)
 
 

@@ -38,10 +38,7 @@ _MAPS = Path("/proc/self/maps")
 
 
 class Collector:
-    """Records while it is open; `cupti` is the module, one collector for one process.
-
-    Raises CaptureError, with CUPTI's own words, where it refuses to record.
-    """
+    """Records from the first `begin` until it is closed; `cupti` is the module, one collector for one process."""
 
     def __init__(self, cupti: Any) -> None:
         self._cupti = cupti
@@ -53,27 +50,35 @@ class Collector:
             cupti.ActivityKind.DRIVER: self._read_call,
             cupti.ActivityKind.MARKER: self._read_marker,
         }
+        self._enabled: list[Any] = []
         self._keeps = False
         self._forget()
 
     def __enter__(self) -> Self:
-        try:
-            self._cupti.activity_register_callbacks(lambda: (_BUFFER_BYTES, 0), self._take)
-            for kind in _KINDS:
-                self._cupti.activity_enable(getattr(self._cupti.ActivityKind, kind))
-        except Exception as error:  # cupti-python's error has no base of its own to name
-            raise CaptureError(f"CUPTI does not record ({error}): {_REFUSALS}") from error
         return self
 
     def __exit__(self, *_: object) -> None:
-        for kind in _KINDS:
-            self._cupti.activity_disable(getattr(self._cupti.ActivityKind, kind))
+        for kind in self._enabled:
+            self._cupti.activity_disable(kind)
 
     def begin(self) -> None:
-        """Drop what was recorded so far; the GPU must be idle."""
-        self._cupti.activity_flush_all(0)
+        """Drop what was recorded so far; the GPU must be idle. Raises CaptureError, with CUPTI's own words, where it refuses to record."""
+        if self._enabled:
+            self._cupti.activity_flush_all(0)
+        else:
+            self._enable()
         self._forget()
         self._keeps = True
+
+    def _enable(self) -> None:
+        try:
+            self._cupti.activity_register_callbacks(lambda: (_BUFFER_BYTES, 0), self._take)
+            for name in _KINDS:
+                kind = getattr(self._cupti.ActivityKind, name)
+                self._cupti.activity_enable(kind)
+                self._enabled.append(kind)
+        except Exception as error:  # cupti-python's error has no base of its own to name
+            raise CaptureError(f"CUPTI does not record ({error}): {_REFUSALS}") from error
 
     def executions(self) -> Sequence[Execution]:
         """What ran since `begin`, in launch order; the GPU must be idle."""
