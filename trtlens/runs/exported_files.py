@@ -17,13 +17,14 @@ from trtlens_parsers.errors import FormatError
 from trtlens_parsers.exports import LayerTimes, ProfileExport, TimesExport, read_export, recognise
 from trtlens_parsers.inspector import InspectorRecord, read_inspector
 from trtlens_parsers.kernel_trace import KernelTrace, read_kernel_trace, recognise_trace
+from trtlens_parsers.ncu_csv import KernelCounters, read_counters, recognise_counters
 from trtlens_parsers.nsight_csv import read_gpu_trace, recognise_gpu_trace
 from trtlens_parsers.records import Build, EngineLayer, Log
 from trtlens_parsers.text import decode_bytes
 from trtlens_parsers.torch_trace import read_torch_trace, recognise_torch
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
 _LARGEST_BYTES = 256 << 20
 """A document's size: `--exportTimes` of 800,000 inferences."""
@@ -38,20 +39,30 @@ Export = (
     | DumpIndex
     | SavedComparison
     | KernelTrace
+    | KernelCounters
 )
 
 
-_TRACES = {
+_PROFILERS: dict[str, Callable[[str], KernelTrace | KernelCounters]] = {
     "kernel_trace": read_kernel_trace, "torch_trace": read_torch_trace, "gpu_trace": read_gpu_trace, "kernel_sums": read_gpu_trace,
+    "ncu": read_counters,
 }  # fmt: skip
-"""Readers of kernel traces by kind."""
+"""Readers of what profilers of kernels write, by kind."""
 
 
 def kind_of(head: str) -> str | None:
     """Kind of a document by its beginning, ``inspector`` also for the inspector's one-line text; None for a log."""
     if head.startswith("Layers:"):
         return "inspector"
-    tellers = (recognise_trace, recognise_captured, recognise_index, recognise, recognise_torch, recognise_gpu_trace)
+    tellers = (
+        recognise_trace,
+        recognise_captured,
+        recognise_index,
+        recognise,
+        recognise_torch,
+        recognise_gpu_trace,
+        recognise_counters,
+    )
     return next((kind for teller in tellers if (kind := teller(head)) is not None), None)
 
 
@@ -66,8 +77,8 @@ def read_json(path: str, kind: str, chunks: Iterable[bytes]) -> Export:
     try:
         if kind == "inspector":
             return read_inspector(text)
-        if kind in _TRACES:
-            return _TRACES[kind](text)
+        if kind in _PROFILERS:
+            return _PROFILERS[kind](text)
         if kind in ("dump", "accuracy"):
             return read_saved(text, kind)
         return read_captured(text, kind) if kind in CAPTURED_KINDS else read_export(text, kind)

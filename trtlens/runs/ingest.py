@@ -17,6 +17,7 @@ from trtlens.tables.declarations import TABLES
 from trtlens.tables.schema import LazyTables
 from trtlens_parsers.kernel_trace import KernelTrace
 from trtlens_parsers.log import LogReader
+from trtlens_parsers.ncu_csv import KernelCounters
 from trtlens_parsers.records import Log
 from trtlens_parsers.text import decode_bytes, sniff_encoding
 
@@ -31,8 +32,8 @@ _CHOICE_TABLES = frozenset({"candidates", "combinations", "tuned_layers"})
 """Tables that say what the engine chose."""
 _NO_LOG = re.compile(r"[\ufeff \t\r\n]*(?:\{|\[\s*[\[{\]\"]|Layers:)")
 """How a JSON document and the inspector's one-line text begin; a log's line begins otherwise."""
-_REPORT = re.compile(r'^"?(?:Start|Time) ?[(:][^\n,]*,"?(?:Duration|Total Time)', re.MULTILINE)
-"""The heading of a report of nsys stats."""
+_REPORT = re.compile(r'^(?:"?(?:Start|Time) ?[(:][^\n,]*,"?(?:Duration|Total Time)|"ID","Process ID",)', re.MULTILINE)
+"""The heading of a report of nsys stats, or of ncu."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,6 +148,11 @@ def _log_and_exports(log: Log, exports: Sequence[Export], file: str, build: int 
         from trtlens.runs.kernel_tables import kernel_tables  # noqa: PLC0415  few runs are traced
 
         tables |= kernel_tables(traces, tables["layers"], number)
+    counters = [export for export in exports if isinstance(export, KernelCounters)]
+    if counters:
+        from trtlens.runs.counter_table import counter_table  # noqa: PLC0415  fewer still are profiled so
+
+        tables["kernel_counters"] = counter_table(counters, tables["layers"], tables.get("kernel_launches"), number)
     return tables
 
 

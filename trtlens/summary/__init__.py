@@ -52,7 +52,15 @@ def summarise(run: Run) -> list[BuildSummary]:
 def _tells(run: Run) -> bool:
     return any(
         run[name].num_rows
-        for name in ("layers", "messages", "performance", "layer_profile", "layer_times", "kernel_launches")
+        for name in (
+            "layers",
+            "messages",
+            "performance",
+            "layer_profile",
+            "layer_times",
+            "kernel_launches",
+            "kernel_counters",
+        )
     )
 
 

@@ -39,7 +39,7 @@ def facts_of(run: Run, build: dict[str, Any], ending: Ending | None) -> list[Fac
     """What is known of one build, in the order in which it is shown."""
     return [
         *_outcome(build, ending), *_layers(run, build, ending), *_time(run, build), *_memory(build),
-        *_measured(run), *_traced(run, build["build"]), *_profiled(run, build["build"]), *_latency(run),
+        *_measured(run), *_traced(run, build["build"]), *_profiled(run, build["build"]), *_counters(run), *_latency(run),
     ]  # fmt: skip
 
 
@@ -62,6 +62,12 @@ def _traced(run: Run, build: int) -> list[Fact]:
     text = f"{launches} from {where} take {duration(traced.kernels_ms)} (median of {counted(traced.inferences, 'inference', 'inferences')})"
     unplaced = sum(row["layer"] is None for row in traced.launches)
     return [Fact("kernels", f"{text}; {unplaced} of them of no known layer" if unplaced else text)]
+
+
+def _counters(run: Run) -> list[Fact]:
+    """How many launches Nsight Compute profiled."""
+    launches = pc.count_distinct(run["kernel_counters"]["launch"]).as_py()
+    return [Fact("counters", f"of {counted(launches, 'launch', 'launches')}, by Nsight Compute")] if launches else []
 
 
 def _profiled(run: Run, build: int) -> list[Fact]:

@@ -480,6 +480,20 @@ _SPECS = (
         """,
     ),
     declare(
+        "kernel_counters", "one hardware counter of one launch that Nsight Compute profiled", "build launch metric",
+        """
+        build | int | | number of the build, from 1
+        launch | int | | place among the launches that were profiled (ncu's ID); ncu runs each launch alone, and may leave launches out
+        kernel | text | | kernel as ncu names it
+        metric | label | | metric: of tensor cores, of device memory, or the kernel's time
+        value | float | | value, bytes and nanoseconds in these units
+        metric_unit | label | | bytes, ns, or ncu's unit (inst, cycle, %)
+        stream | int | | id of the CUDA stream
+        grid | ints | | thread blocks: x, y, z
+        block | ints | | threads of a block: x, y, z
+        """,
+    ),
+    declare(
         "run_times", "one whole inference", "build pass iteration",
         """
         build | int | | number of the build, from 1

@@ -8,6 +8,7 @@ import pandas as pd
 
 from trtlens.engine.kernel_times import traced_builds
 from trtlens.engine.kernels_run import RanKernel, confirmed, kernels_run
+from trtlens.engine.tensor_use import TensorUse
 from trtlens.engine.times import arrow, layers_with_times, time_by, work_of
 from trtlens.output import layout
 from trtlens.quantities import percent
@@ -40,6 +41,8 @@ COLUMNS = declare(
     confirmed | int | | layers of which a trace holds the kernel that the engine states; null without a trace, and where no kernel is stated
     differing | int | | layers that were traced without it: another kernel ran; null likewise
     ran | texts | | kernels that ran in these layers instead
+    counted | int | | layers of whose kernel Nsight Compute counted whether it used tensor cores; null without such a file
+    tensor_used | int | | those of them whose kernel used tensor cores, beside what its name says (unit); null likewise
     """,
 )  # fmt: skip
 
@@ -54,12 +57,28 @@ def table(run: Run) -> pa.Table:
     for column in ("family", "operation"):
         layers[column] = layers["tactic_name"].map({name: getattr(k, column) for name, k in kernels.items()})
     layers = layers.join(_ran(run, layers))
+    layers["used"] = _used(run, layers)
     rows = time_by(
         layers, ["build", "family", "operation", "precision", "unit"], kernels=("tactic_name", "nunique"),
         confirmed=("confirmed", lambda known: known.sum(min_count=1)), differing=("differing", lambda known: known.sum(min_count=1)),
         ran=("ran", lambda names: sorted({name for own in names.dropna() for name in own}) or None),
+        counted=("used", lambda known: known.count() or None), tensor_used=("used", lambda known: known.sum(min_count=1)),
     )  # fmt: skip
     return arrow(rows, COLUMNS)
+
+
+def _used(run: Run, layers: pd.DataFrame) -> pd.Series:
+    """1 for layers whose kernel used tensor cores as counted, 0 for those whose kernel did not, null where nothing tells it."""
+    uses = {build: TensorUse(run, build) for build in layers["build"].unique()}
+    found = [
+        uses[build].of(stated)
+        for build, stated in zip(
+            layers["build"],
+            layers["tactic_name"].astype(object).where(layers["tactic_name"].notna(), None),
+            strict=True,
+        )
+    ]
+    return pd.Series([None if used is None else int(used) for used in found], index=layers.index, dtype="Int64")
 
 
 def _ran(run: Run, layers: pd.DataFrame) -> pd.DataFrame:
@@ -101,6 +120,8 @@ VIEW = View(
     question="Which kernel families does the engine use?",
     answer=_answer,
     place=5,
-    layout=layout("family operation precision unit layers time_ms time_percent kernels confirmed differing"),
+    layout=layout(
+        "family operation precision unit layers time_ms time_percent kernels confirmed differing counted tensor_used"
+    ),
     empty=NO_LAYERS,
 )
