@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
+from tests.conftest import FIXTURES
 from tests.golden.commands import say
 from tests.golden.inputs import FILES, opened
 from trtlens import VIEWS
 from trtlens.commands.kernel import sentence
 from trtlens.errors import TrtlensError
 from trtlens.explain.ranking import select
+from trtlens.runs.arguments import read_arguments
 from trtlens_parsers.kernels import read_kernel
 
 pytestmark = pytest.mark.usefixtures("fixtures_read_once")
@@ -111,3 +115,41 @@ def test_a_kernel_is_told_in_english() -> None:
     assert "core type         tensor core" in lines
     assert not any(line.startswith("cluster") for line in lines)
     assert sentence(read_kernel("foo")).startswith("A kernel; whether it uses tensor cores is not known: ")
+
+
+LOG = FILES["releases/8.2-two-builds"][0]
+CAPTURE = tuple(FILES["resnet50-h200/fp16"])
+
+
+@pytest.mark.parametrize(
+    ("texts", "runs"),
+    [
+        ((LOG,), [1]),
+        (CAPTURE, [3]),
+        ((CAPTURE[1], CAPTURE[0], CAPTURE[2]), [3]),
+        ((*CAPTURE, LOG), [3, 1]),
+        ((LOG, *FILES["h200/refused"], CAPTURE[1]), [1, 1, 1]),
+        ((CAPTURE[1], FILES["resnet50-h200/int8"][1]), [1, 1]),
+        ((f"{CAPTURE[0]},{CAPTURE[1]}", CAPTURE[2]), [2, 1]),
+        ((f"{LOG}@2", f"{LOG}@1"), [1, 1]),
+    ],
+)
+def test_files_are_grouped_into_runs_in_one_way(texts: tuple[object, ...], runs: list[int]) -> None:
+    """A log or a folder begins a run, a JSON file belongs to the run before it, else to the log behind it; two of a kind are two runs."""
+    assert [len(argument.paths) for argument in read_arguments([str(text) for text in texts])] == runs
+
+
+def test_every_command_groups_files_alike() -> None:
+    """Commands about one run refuse several with their names; parse lists them, and says of what it cannot read why."""
+    done = say("show", "layers", LOG, *CAPTURE)
+    assert done.code == 2
+    assert "these files are 2 runs" in done.err
+    assert say("show", "layers", f"{LOG}@2").out.startswith("3 layers: 1 compute (1 in int8)")
+    listed = say("parse", LOG, FILES["small-build"][0], FIXTURES / "traces" / "README.md").out
+    assert listed.startswith("4 builds; of README.md no engine is known; an inference takes 60.0 µs in each of 2")
+    rows = json.loads(say("parse", LOG, FILES["small-build"][0], "--format", "json").out)
+    assert [(row["run"], row["build"]) for row in rows] == [
+        ("8.2-two-builds", 1),
+        ("8.2-two-builds", 2),
+        ("verbose", 1),
+    ]

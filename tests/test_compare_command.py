@@ -16,9 +16,9 @@ from hypothesis import strategies as st
 from tests.conftest import FIXTURES, capture_files
 from trtlens.cli import main
 from trtlens.commands.compare import escape, markdown_table
-from trtlens.comparison.arguments import read_argument, run_names
 from trtlens.comparison.quantities import QUANTITIES
 from trtlens.comparison.result_tables import CHANGE_COLUMNS, REGION_COLUMNS
+from trtlens.runs.arguments import read_argument, run_names
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -22,7 +22,7 @@ from trtlens.runs.stops import STOPS
 
 SMALL = Path(__file__).parents[1] / "fixtures" / "small-build" / "verbose.log"
 _BUG = (
-    "import sys, trtlens.comparison.arguments as a, trtlens.runs.run as r\n"
+    "import sys, trtlens.runs.arguments as a, trtlens.runs.run as r\n"
     "def broken(*_, **__): raise ERROR\n"
     "a.open_run = r.open_run = broken\n"
     "from trtlens.__main__ import main; sys.argv[0] = 'trtlens'; main()"

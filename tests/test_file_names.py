@@ -11,7 +11,7 @@ import pytest
 
 from trtlens import open_run
 from trtlens.accuracy.readers import open_dump
-from trtlens.comparison.arguments import read_argument, run_names
+from trtlens.runs.arguments import read_argument, run_names
 from trtlens.runs.sources import path_text
 from trtlens.tables.arrays import array
 

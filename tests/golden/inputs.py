@@ -109,5 +109,5 @@ def read_once(open_other: Callable[..., Run] = open_run) -> Iterator[None]:
         name = by_files.get(tuple(map(str, files)))
         return opened(name) if name and build is None else open_other(tuple(map(str, files)), build=build)
 
-    with patch("trtlens.runs.run.open_run", known), patch("trtlens.comparison.arguments.open_run", known):
+    with patch("trtlens.runs.run.open_run", known), patch("trtlens.runs.arguments.open_run", known):
         yield

@@ -19,11 +19,11 @@ if TYPE_CHECKING:
 
     import pyarrow as pa
 
-    from trtlens.comparison.arguments import RunArgument
     from trtlens.comparison.changes import ChangeRow
     from trtlens.comparison.comparison import Comparison
     from trtlens.comparison.gate import Outcome
     from trtlens.comparison.headlines import Section
+    from trtlens.runs.arguments import RunArgument
 
 _INDENT = 2
 _SPECIAL = re.compile(r"[\\`*_{}\[\]<>|#~&@]")
@@ -110,9 +110,9 @@ def compare(
 
 def _compare(texts: list[str], baseline: str | None) -> Comparison:
     from trtlens.comparison import compare_runs  # noqa: PLC0415
-    from trtlens.comparison.arguments import read_argument, run_names  # noqa: PLC0415
+    from trtlens.runs.arguments import read_arguments, run_names  # noqa: PLC0415
 
-    arguments = [read_argument(text) for text in texts]
+    arguments = read_arguments(texts)
     names = run_names(arguments)
     place = 0 if baseline is None else _place(baseline, arguments, names)
     opened = [argument.open() for argument in arguments]

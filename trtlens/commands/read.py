@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from pathlib import Path  # noqa: TC003  typer reads it at run time
 from typing import TYPE_CHECKING, Annotated, Optional
 
@@ -11,7 +12,7 @@ import typer
 from trtlens.commands.layer_rows import LayerOption, MatchOption, fitting_rows
 from trtlens.commands.row_choice import ColumnsOption, RowChoice, SortOption, TopOption, WideOption
 from trtlens.errors import TrtlensError
-from trtlens.layer_patterns import asked_pattern
+from trtlens.layer_patterns import asked_pattern, listed
 from trtlens.output import Format, console, layout, print_table, visible, wrapped, write_table
 from trtlens.runs.folders import check_place, write_document
 from trtlens.suggestions import did_you_mean
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from trtlens.layer_patterns import LayerPattern
+    from trtlens.runs.arguments import RunArgument
     from trtlens.runs.run import Run
     from trtlens.summary import BuildSummary
 
@@ -62,29 +64,66 @@ def parse(
     force: Annotated[bool, typer.Option("--force", help="Replace a run that the folder already contains.")] = False,
     form: FormatOption = Format.TABLE,
 ) -> None:
-    """Summarise the builds in a log.
+    """Summarise the builds in a log, or in several.
 
-    JSON files of the same run are read with it.
+    JSON files of the same run are read with the log before them.
     """
     if out is not None:
         from trtlens.runs.run_folders import keep_run  # noqa: PLC0415
 
         keep_run(files, out, build=build, force=force)
         sys.stderr.write(f"run saved in {visible(str(out))}\n")
-    _print_parsed(opened_run(files if out is None else [str(out)], build), form, unread=unread)
+        files = [str(out)]
+    from trtlens.runs.arguments import read_arguments  # noqa: PLC0415
+
+    arguments = read_arguments(files)
+    if len(arguments) > 1 and not unread:
+        _parse_several(arguments, build, form)
+    else:
+        _print_parsed(opened_run(files, build), form, unread=unread)
 
 
 def opened_run(paths: list[str], build: int | None) -> Run:
-    """A run, or one build of it, which the JSON files then describe.
+    """The one run that arguments name, or one build of it, which the JSON files then describe.
 
     Raises:
-        TrtlensError: a file cannot be read, or there is no such build.
+        TrtlensError: a file cannot be read, there is no such build, or several runs are named.
 
     """
-    from trtlens.runs.run import open_run  # noqa: PLC0415
+    from trtlens.runs.arguments import read_arguments, run_names  # noqa: PLC0415
 
-    run = open_run(paths, build=build)
-    return run if build is None else run.build(build)
+    arguments = read_arguments(paths)
+    if len(arguments) > 1:
+        raise TrtlensError(
+            f"these files are {len(arguments)} runs ({listed(run_names(arguments))}): give one; trtlens parse lists several, compare and "
+            "report take them beside one another"
+        )
+    return _of_build(arguments[0], build)
+
+
+def _of_build(argument: RunArgument, build: int | None) -> Run:
+    number = build if build is not None else argument.build
+    run = replace(argument, build=number).open()
+    return run if number is None else run.build(number)
+
+
+def _parse_several(arguments: Sequence[RunArgument], build: int | None, form: Format) -> None:
+    """A row for each build of several runs; of one that cannot be read why."""
+    from trtlens.runs.arguments import run_names  # noqa: PLC0415
+    from trtlens.summary import summarise  # noqa: PLC0415
+    from trtlens.summary.builds import BUILDS_LAYOUT, answer_of_builds, builds_table, unread_row  # noqa: PLC0415
+
+    rows = []
+    for name, argument in zip(run_names(arguments), arguments, strict=True):
+        try:
+            summaries = summarise(_of_build(argument, build))
+        except TrtlensError as error:
+            rows.append(unread_row(name, str(error)))
+            continue
+        rows += [{**one.row, "run": name} for one in summaries if not one.is_calibration]
+    if form is Format.TABLE:
+        print_answers([answer_of_builds(rows)])
+    write_table(builds_table(rows), form, BUILDS_LAYOUT)
 
 
 def _print_parsed(run: Run, form: Format, *, unread: bool) -> None:

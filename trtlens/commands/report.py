@@ -88,10 +88,10 @@ def export(
 
 
 def _open(texts: Sequence[str]) -> list[Subject]:
-    from trtlens.comparison.arguments import read_argument, run_names  # noqa: PLC0415
     from trtlens.report.subject import read_subject  # noqa: PLC0415
+    from trtlens.runs.arguments import read_arguments, run_names  # noqa: PLC0415
 
-    arguments = [read_argument(text) for text in texts]
+    arguments = read_arguments(texts)
     # A single run keeps its own name: names that tell runs apart are for several.
     names = run_names(arguments) if len(arguments) > 1 else [None]
     return [read_subject(one.open(), name, one.build) for one, name in zip(arguments, names, strict=True)]

@@ -185,7 +185,7 @@ def _note_unlike(run: Run, other: Run) -> None:
 
 
 def _second_run(text: str) -> Run:
-    from trtlens.comparison.arguments import read_argument  # noqa: PLC0415
+    from trtlens.runs.arguments import read_argument  # noqa: PLC0415
 
     argument = read_argument(text)
     run = argument.open()

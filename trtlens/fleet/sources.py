@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path, PurePath
 from typing import IO, TYPE_CHECKING
 
-from trtlens.comparison.arguments import read_argument
 from trtlens.errors import TrtlensError, reason
 from trtlens.fleet.store import is_url, remote_of
+from trtlens.runs.arguments import read_argument
 from trtlens.runs.run_info import is_run
 
 if TYPE_CHECKING:

@@ -32,6 +32,7 @@ _CHOICE_TABLES = frozenset({"candidates", "combinations", "tuned_layers"})
 """Tables that say what the engine chose."""
 _NO_LOG = re.compile(r"[\ufeff \t\r\n]*(?:\{|\[\s*[\[{\]\"]|Layers:)")
 """How a JSON document and the inspector's one-line text begin; a log's line begins otherwise."""
+_DATABASE = "database"
 _REPORT = re.compile(r'^(?:"?(?:Start|Time) ?[(:][^\n,]*,"?(?:Duration|Total Time)|"ID","Process ID",)', re.MULTILINE)
 """The heading of a report of nsys stats, or of ncu."""
 
@@ -57,9 +58,23 @@ def read_document(path: str) -> Document:
         return Document(path, read_database(path))
     chunks = read_chunks(path)
     head = next(chunks)
-    kind = _export_kind(decode_bytes(head[:65536])) if sniff_encoding(head) == "utf-8" else None
+    kind = _kind_of(head)
     chunks = chain([head], chunks)
     return Document(path, _read_log(path, chunks) if kind is None else _read_export(path, kind, chunks))
+
+
+def export_kind(path: str) -> str | None:
+    """Kind of a JSON document, a trace or the inspector's text by its beginning; None for a log.
+
+    Raises:
+        TrtlensError: the file cannot be read.
+
+    """
+    return _DATABASE if is_database(path) else _kind_of(next(read_chunks(path)))
+
+
+def _kind_of(head: bytes) -> str | None:
+    return _export_kind(decode_bytes(head[:65536])) if sniff_encoding(head) == "utf-8" else None
 
 
 def _export_kind(head: str) -> str | None:

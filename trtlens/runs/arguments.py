@@ -8,6 +8,7 @@ from pathlib import Path, PurePath
 from typing import TYPE_CHECKING
 
 from trtlens.errors import TrtlensError
+from trtlens.runs.ingest import export_kind
 from trtlens.runs.run import open_run
 from trtlens.runs.sources import path_text
 
@@ -53,6 +54,47 @@ def read_argument(text: str) -> RunArgument:
     if not paths:
         raise TrtlensError(f"{text!r} names no run: give a run folder, a log, or files of one run joined by commas")
     return RunArgument(text, paths, build)
+
+
+def read_arguments(texts: Sequence[str]) -> list[RunArgument]:
+    """The runs that arguments name, in their order.
+
+    A log, a run folder, or files joined by commas begin a run; a JSON file or a trace belongs to the run before it (else to the log
+    behind it), unless that has one of its kind already: two files of ``--exportLayerInfo`` are two engines.
+
+    Raises:
+        TrtlensError: an argument names no file, or one that cannot be read.
+
+    """
+    found: list[RunArgument] = []
+    kinds: set[str | None] = set()
+    for text in texts:
+        argument = read_argument(text)
+        kind = _kind(argument) if len(texts) > 1 else _RUN
+        if found and kind not in kinds and _RUN not in kinds and kind != _RUN:
+            found[-1] = _joined(found[-1], argument, kind)
+            kinds.add(kind)
+        else:
+            found.append(argument)
+            kinds = {kind}
+    return found
+
+
+_RUN, _LOG = "run", None
+
+
+def _joined(first: RunArgument, second: RunArgument, kind: str | None) -> RunArgument:
+    """A run with one more file; it is named after its log."""
+    paths = (*first.paths, *second.paths) if kind is not _LOG else (*second.paths, *first.paths)
+    return RunArgument(second.text if kind is _LOG else first.text, paths, first.build or second.build)
+
+
+def _kind(argument: RunArgument) -> str | None:
+    """Kind of an export, `_LOG` of a log, `_RUN` of what is a run by itself: a folder, or several files."""
+    if len(argument.paths) > 1 or Path(argument.paths[0]).is_dir():
+        return _RUN
+    path = argument.paths[0]
+    return export_kind(path) if Path(path).is_file() else _LOG  # a pipe is read once
 
 
 def run_names(arguments: Sequence[RunArgument]) -> list[str]:
