@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from typing import TYPE_CHECKING, Annotated, Optional
 
@@ -17,7 +18,7 @@ from trtlens.runs.stops import STOPS
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-_DEBUG = "--debug"
+_DEBUG, _NO_COLOR = "--debug", "--no-color"
 
 app = Application(
     name="trtlens",
@@ -54,13 +55,19 @@ def options(
         typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and exit."),
     ] = None,
     debug: Annotated[bool, typer.Option(_DEBUG, help="Print the traceback of an error.")] = False,
+    no_color: Annotated[
+        bool, typer.Option(_NO_COLOR, help="Print without colours, as with NO_COLOR in the environment.")
+    ] = False,
 ) -> None:
     """Reads what TensorRT says while it builds: precision, tactics, reformats, memory and time, layer by layer."""
 
 
 def main() -> None:
     """Run the command line and leave the process with its exit code."""
-    arguments, debug = _without_debug(sys.argv[1:])
+    arguments, debug = _without(_DEBUG, sys.argv[1:])
+    arguments, is_plain = _without(_NO_COLOR, arguments)
+    if is_plain:
+        os.environ["NO_COLOR"] = "1"
     try:
         code = _run(arguments)
         sys.stdout.flush()
@@ -69,10 +76,10 @@ def main() -> None:
     sys.exit(code)
 
 
-def _without_debug(arguments: Sequence[str]) -> tuple[list[str], bool]:
-    """The arguments without ``--debug``, which may stand before or behind the command, and whether it was there."""
+def _without(flag: str, arguments: Sequence[str]) -> tuple[list[str], bool]:
+    """The arguments without a flag that may stand before or behind the command, and whether it was there."""
     end = arguments.index("--") if "--" in arguments else len(arguments)
-    kept = [text for text in arguments[:end] if text != _DEBUG]
+    kept = [text for text in arguments[:end] if text != flag]
     return [*kept, *arguments[end:]], len(kept) < end
 
 
