@@ -6,6 +6,7 @@ import io
 import json
 import lzma
 import re
+import sys
 import tempfile
 import zipfile
 from contextlib import redirect_stderr, redirect_stdout
@@ -18,6 +19,10 @@ import onnx
 import typer
 
 from trtlens.cli import app
+
+sys.path.append(str(Path(__file__).parents[1]))
+
+from tests.doubles.made_captures import KERNELS, LAYERS, RANGES, database, report, trace_events, trace_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -176,6 +181,52 @@ def kept_run() -> tuple[list[bytes], bytes]:
 def table_seeds() -> list[bytes]:
     """Parquet files, each behind its name."""
     return kept_run()[0]
+
+
+@cache
+def trace_seeds() -> list[bytes]:
+    """Traces in the form that trtlens writes: one made by hand, and one of the engine of `made_engines`, from a stream and from a graph."""
+    whole = (FIXTURES / "traces" / "myelin-region" / "kernels-graph.jsonl").read_bytes()
+    launches = [
+        {"kernel": kernel, "range": name, "stream": 7, "grid": [8, 2, 1]}
+        for kernel, name in zip(KERNELS, RANGES, strict=True)
+    ]
+    times = [{"start_ns": [9 * n for n in range(4)], "duration_ns": [8, 7, 6, 5]} for _ in range(3)]
+    made = []
+    for source in ("stream", "graph"):
+        rows = [{"format": 1, "kernel_trace": source, "kinds": ["kernel"]}, *launches, *times]
+        made.append("".join(json.dumps(row) + "\n" for row in rows).encode())
+    return [whole, *made]
+
+
+def torch_seeds() -> list[bytes]:
+    """Traces of Torch, from a stream and from a graph."""
+    return [trace_text(trace_events(graph=graph)).encode() for graph in (False, True)]
+
+
+def report_seeds() -> list[bytes]:
+    """Reports of nsys, of launches and of sums, and files of ncu."""
+    sums = b"Time (%),Total Time (ns),Instances,Name\n99.0,100,2,k\n"
+    counters = (FIXTURES / "traces" / "counters" / "counters.csv").read_bytes()
+    details = (
+        b'"ID","Process ID","Kernel Name","Stream","Metric Name","Metric Unit","Metric Value"\n'
+        b'"0","1","sm80_x","7","sm__inst_executed_pipe_tensor.sum","inst","1,024"\n"1","1","k","7","dram__bytes.sum","Mbyte","1.5"\n'
+    )
+    return [*(report(graph=graph).encode() for graph in (False, True)), sums, counters, details]
+
+
+@cache
+def database_seeds() -> list[bytes]:
+    """Exports of Nsight Systems."""
+    with tempfile.TemporaryDirectory() as folder:
+        paths = [database(Path(folder, f"{graph}.sqlite"), graph=graph) for graph in (False, True)]
+        return [path.read_bytes() for path in paths]
+
+
+@cache
+def made_engines() -> list[bytes]:
+    """The inspector's files of the engines that these captures are of."""
+    return [json.dumps(LAYERS).encode(), (FIXTURES / "traces" / "counters" / "layers.json").read_bytes()]
 
 
 def check_seeds() -> list[bytes]:

@@ -89,6 +89,38 @@ def read_run_file(suffix: str, *companions: str) -> Callable[[bytes, Path, Rando
     return read
 
 
+def read_capture(suffix: str) -> Callable[[bytes, Path, Random], None]:
+    """Reads what a profiler of kernels writes, mostly beside the layers of its engine: tables, views, findings, exports."""
+
+    def read(data: bytes, place: Path, random: Random) -> None:
+        path = place / f"input{suffix}"
+        path.write_bytes(data)
+        paths = [path]
+        if random.random() < 0.8:
+            paths.append(place / "layers.json")
+            paths[-1].write_bytes(random.choice(fuzz_seeds.made_engines()))
+        if random.random() < 0.3:
+            run_command(
+                "export", ",".join(map(str, paths)), "-o", place / "trace.json", "--inferences", random.choice((1, 10))
+            )
+        elif random.random() < 0.5:
+            names = (
+                "kernels_run",
+                "kernels",
+                "inference",
+                "layers",
+                "findings",
+                "kernel_launches",
+                "kernel_samples",
+                "kernel_counters",
+            )
+            run_command("show", random.choice(names), *paths, "--format", random.choice(("json", "csv", "table")))
+        else:
+            _ask(paths, random, place)
+
+    return read
+
+
 def read_run_json(data: bytes, place: Path, random: Random) -> None:
     """A run folder with a whole log and this `run.json`."""
     (place / "run.json").write_bytes(data)
@@ -193,6 +225,10 @@ READERS = (
     Reader("arrays", ".npz", 20, fuzz_seeds.array_seeds, mutations.change_npz, read_arrays),
     Reader("dumps", ".json", 10, json_seeds("dumps/polygraphy.json", "dumps/exported-*.json", "dumps/*/tensor_summary.json"), mutations.change_json, read_dump),
     Reader("onnx", ".onnx", 10, fuzz_seeds.model_seeds, mutations.change_model, read_model),
+    Reader("traces", ".jsonl", 15, fuzz_seeds.trace_seeds, mutations.change_bytes, read_capture(".jsonl")),
+    Reader("torch", ".json", 10, fuzz_seeds.torch_seeds, mutations.change_json, read_capture(".json")),
+    Reader("reports", ".csv", 15, fuzz_seeds.report_seeds, mutations.change_bytes, read_capture(".csv")),
+    Reader("databases", ".sqlite", 10, fuzz_seeds.database_seeds, mutations.change_bytes, read_capture(".sqlite")),
     Reader("cache", ".cache", 5, fuzz_seeds.cache_seeds, mutations.change_json, read_cache),
     Reader("gate", ".txt", 5, fuzz_seeds.check_seeds, mutations.change_bytes, read_condition),
 )  # fmt: skip
