@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Optional
 import typer
 
 from trtlens._version import VERSION
-from trtlens.commands import capture, compare, dump, fleet, kernel, read, report, trace, why
+from trtlens.commands import capture, compare, dump, fleet, kernel, read, report, trace, watch, why
 from trtlens.commands import dump_accuracy as accuracy
 from trtlens.commands.help import WIDEST, Application, CommandGroup
 from trtlens.commands.process import exit_code
@@ -31,6 +31,7 @@ app = Application(
     rich_markup_mode=None,  # help in plain text needs no rich, whose import takes longer than all the rest
 )
 read.register(app)
+watch.register(app)
 kernel.register(app)
 capture.register(app)
 trace.register(app)

@@ -112,7 +112,7 @@ def build_engine(model: Path, out: Path, given: dict[str, Any], *, force: bool) 
     options = parse_options(given)
     backend = find_backend()
     source = model / "engine.plan" if is_run(model) else model
-    with telling(out), shown_progress() as progress:
+    with telling(out), shown_progress(out / "verbose.log") as progress:
         return build_run(source, out, options, progress=progress, backend=backend, force=force)
 
 

@@ -22,7 +22,7 @@ GROUPS = {
     "Read": ("parse", "show", "views", "kernel"),
     "Explain": ("why", "findings", "overflow"),
     "Compare": ("compare", "accuracy"),
-    "Build": ("profile", "trace", "dump"),
+    "Build": ("profile", "watch", "trace", "dump"),
     "Many runs": ("fleet",),
     "Share": ("report", "export"),
     "Set up": ("doctor",),
@@ -64,6 +64,11 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
         "trtlens profile model.onnx --int8 --calib-data images.npz -o int8",
         "trtlens profile --onnx=model.onnx --saveEngine=model.plan --fp16 --verbose   # a line of trtexec",
         "trtlens profile model.plan                     # time an engine that is there",
+    ),
+    "watch": (
+        "trtlens watch build.log",
+        "trtexec --onnx=model.onnx --verbose 2>&1 | trtlens watch - --tee build.log",
+        "trtlens watch model.trtlens                    # a run that trtlens profile is making",
     ),
     "trace": ("trtlens trace run", "trtlens trace model.plan -o traced"),
     "dump": (

@@ -1,0 +1,87 @@
+"""A few lines that are drawn over and over at the end of a terminal; elsewhere one line each 10 s."""
+
+from __future__ import annotations
+
+import os
+import time
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, TextIO
+
+from trtlens.output import shorten, visible
+from trtlens.output.text import wrapped_at
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+_REDRAW_S = 0.5
+_SPARSE_S = 10.0
+_UP, _CLEAR = "\x1b[{}F", "\x1b[J"
+_WIDTH = 80
+
+
+@dataclass(slots=True)
+class Live:
+    """Lines that change, on a stream; on one that is no terminal the first of them, at times.
+
+    `clock` counts seconds.
+    """
+
+    stream: TextIO
+    clock: Callable[[], float] = time.monotonic
+    _drawn: int = 0
+    _last_s: float = field(default=float("-inf"))
+
+    def __post_init__(self) -> None:
+        """Outside of a terminal the first line comes after a while, so that short work prints none."""
+        if not self.stream.isatty():
+            self._last_s = self.clock()
+
+    @property
+    def is_due(self) -> bool:
+        """Whether it is time to draw again."""
+        return self.clock() - self._last_s >= (_REDRAW_S if self.stream.isatty() else _SPARSE_S)
+
+    def draw(self, lines: Sequence[str], sentence: str) -> None:
+        """Put the lines in place of those drawn before; outside of a terminal print the sentence."""
+        self._last_s = self.clock()
+        if not self.stream.isatty():
+            self.stream.write(f"{visible(sentence)}\n")
+        else:
+            width = self._width()
+            cut = [shorten(visible(line), width - 1) for line in lines]
+            self.stream.write(self._start() + "".join(f"{line}\n" for line in cut))
+            self._drawn = len(cut)
+        self.stream.flush()
+
+    def say(self, line: str) -> None:
+        """Print a line that stays, above those that change; on a terminal it is wrapped at blanks."""
+        lines = wrapped_at(line, self._width() - 1) if self.stream.isatty() else [visible(line)]
+        self.stream.write(self._start() + "".join(f"{text}\n" for text in lines))
+        self._drawn = 0
+        self._last_s = float("-inf") if self.stream.isatty() else self._last_s
+        self.stream.flush()
+
+    def clear(self) -> None:
+        """Take the lines away."""
+        self.stream.write(self._start())
+        self._drawn = 0
+        self.stream.flush()
+
+    def _start(self) -> str:
+        return _UP.format(self._drawn) + _CLEAR if self._drawn else ""
+
+    def _width(self) -> int:
+        try:
+            return os.get_terminal_size(self.stream.fileno()).columns or _WIDTH
+        except OSError:
+            return _WIDTH
+
+
+def clock_text(time_s: float) -> str:
+    """A time as one reads it off a clock: ``45 s``, ``2 min 05 s``, ``1 h 02 min``."""
+    seconds = round(time_s)
+    if seconds < 60:
+        return f"{seconds} s"
+    if seconds < 3600:
+        return f"{seconds // 60} min {seconds % 60:02d} s"
+    return f"{seconds // 3600} h {seconds % 3600 // 60:02d} min"
