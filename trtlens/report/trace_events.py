@@ -31,6 +31,10 @@ _NOTHING = (
     "nothing to export: the run has neither layer times nor timed candidates; use a verbose log, or a run of "
     "trtlens profile"
 )
+_CANDIDATE = (
+    "layer", "time_ms", "precision", "unit", "input_formats", "output_formats", "runner", "line", "tactic_id", "chosen",
+    "tactic_name",
+)  # fmt: skip
 _TOLD = ("type", "precision", "unit", "inputs", "outputs", "kernel", "line")
 
 
@@ -56,7 +60,7 @@ def trace_json(run: Run, inferences: int = 1) -> str:
             else []
         ),
     ]
-    events = ",\n".join(json.dumps(one, allow_nan=False) for one in (*named, *slices))
+    events = ",\n".join(map(json.JSONEncoder(allow_nan=False).encode, (*named, *slices)))
     return f'{{"displayTimeUnit": "ns", "otherData": {{"generator": "{GENERATOR}", "run": {json.dumps(visible(run.name))}}}, "traceEvents": [\n{events}\n]}}\n'
 
 
@@ -77,7 +81,8 @@ def _layer_slices(run: Run) -> Iterator[dict[str, Any]]:
 
 def _candidate_slices(run: Run) -> Iterator[dict[str, Any]]:
     """A slice a layer, for as long as its candidates take in a row, and within it a slice each."""
-    timed = run["candidates"].filter(pc.is_valid(run["candidates"]["time_ms"])).to_pylist()
+    candidates = run["candidates"].select(_CANDIDATE)
+    timed = candidates.filter(pc.is_valid(candidates["time_ms"])).to_pylist()
     start = 0.0
     for layer, group in groupby(timed, key=itemgetter("layer")):
         rows = list(group)

@@ -20,6 +20,8 @@ _HEAVY_SHARE = 0.5
 
 def finding(engine: Engine) -> Finding | None:
     """The layer, with the runner that took longest."""
+    if engine.flags.timing_cache is not None:
+        return None
     table = engine.run["runners"].select(
         ["build", "layer", "is_reformat", "runner", "tactics", "profiling_s", "stamps_s", "line"]
     )
@@ -32,8 +34,6 @@ def finding(engine: Engine) -> Finding | None:
             spent[row["layer"]] += row[column] or 0.0
     total = sum(row[column] or 0.0 for row in rows)
     layer = max(spent, key=lambda name: spent[name], default=None)
-    if engine.flags.timing_cache is not None:
-        return None
     if layer is None or len(spent) < 2 or spent[layer] < max(_FEWEST_S, _LARGE_SHARE * total):
         return None
     own = [row for row in rows if row["layer"] == layer]
