@@ -9,7 +9,8 @@ from trtlens.charts import chart_of_view
 from trtlens.charts.drawing.style import with_title
 from trtlens.errors import TrtlensError
 from trtlens.output import shown_column, worth_showing
-from trtlens.report.overview import card, precision_styles, text
+from trtlens.report.markup import text
+from trtlens.report.overview import card, precision_styles
 from trtlens.report.subject import read_subject
 from trtlens.views import VIEWS
 

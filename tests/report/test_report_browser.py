@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tests.conftest import FIXTURES
 from tests.report.hostile_run import NAMES, hostile_run
 from tests.report.large_runs import hostile_page, page_of_two
 from trtlens import open_run
 from trtlens.charts import CHARTS
-from trtlens.report import read_subject, render
+from trtlens.report import overview, read_subject, render
 from trtlens.report.chart_page import chart_page
 
 if TYPE_CHECKING:
@@ -305,3 +306,21 @@ def test_a_chart_page_draws_under_its_policy(browser: Any, tmp_path: Path) -> No
     told = [entry["message"] for entry in browser.get_log("browser") if entry["level"] in {"SEVERE", "WARNING"}]
     assert len(told) == 1
     assert "Content Security Policy" in told[0]
+
+
+def test_a_region_is_a_bar_that_opens_into_its_kernels(browser: Any, tmp_path: Path) -> None:
+    """Closed it shows its own bar alone; a click shows those of its kernels, and no script is needed for it."""
+    subject = read_subject(open_run(FIXTURES / "traces" / "myelin-region"))
+    style = (Path(overview.__file__).parent / "assets" / "page.css").read_text("utf-8")
+    path = tmp_path / "card.html"
+    path.write_text(
+        f"<!DOCTYPE html><meta charset=utf-8><style>{style}{overview.precision_styles()}</style>{overview.card(subject, 0, None)}",
+        "utf-8",
+    )
+    browser.get(path.as_uri())
+    shown = "return [...document.querySelectorAll('.region')[0].querySelectorAll('.bar span')].filter((one) => one.checkVisibility()).length"
+    assert browser.execute_script(shown) == 1
+    browser.find_element("css selector", ".region summary").click()
+    assert browser.execute_script(shown) == 7
+    widths = "return [...document.querySelectorAll('.region')[0].querySelectorAll('li .bar span')].map((one) => one.offsetWidth / one.parentNode.offsetWidth)"
+    assert browser.execute_script(widths)[0] == pytest.approx(0.61, abs=0.01)

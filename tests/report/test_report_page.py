@@ -22,6 +22,7 @@ from trtlens.charts import CHARTS, charts_of_run
 from trtlens.report import read_subject, render
 from trtlens.report.encoding import encode_table, pack, to_json
 from trtlens.report.payload import thin_candidates
+from trtlens.report.region_bars import region_bars
 from trtlens.report.sections import CHANGED, SECTIONS
 from trtlens.runs.run import Run, open_run
 from trtlens.runs.run_info import info_of
@@ -250,3 +251,23 @@ def test_each_chart_has_one_section() -> None:
     """Sections show their own charts alone, and together all of a run's and of a comparison's."""
     shown = [chart.name for section in (*SECTIONS, CHANGED) for chart in section.charts]
     assert sorted(shown) == sorted(CHARTS)
+
+
+def test_bars_of_layers_hold_their_kernels_by_time() -> None:
+    """Of a layer of twenty kernels sixteen have bars, the rest one; of layers of one kernel there is no bar; names are text."""
+    rows = [
+        {"layer_index": 1, "launch": n, "layer": "<b>region", "kernel": f"<i>k{n}", "time_ms": 0.001 * (n + 1), "gap_ms": None, "precision": None,
+         "family": None, "operation": None, "operations": None, "unit": None, "sm": None}
+        for n in range(20)
+    ]  # fmt: skip
+    single = {**rows[0], "layer_index": 2, "layer": "single", "time_ms": 0.09}
+    html = region_bars([*rows, single, {**single, "layer_index": None}])
+    assert html.count("<details") == 1
+    assert html.count("<li>") == 17
+    assert "&lt;b&gt;region" in html
+    assert "<i>" not in html
+    assert "single" not in html
+    assert "210 µs, 54 %" in html
+    assert re.findall(r"k\d+", unescape(re.sub(r"<[^>]+>", " ", html)))[0] == "k19"
+    assert "4 more kernels" in html
+    assert region_bars([single]) == ""

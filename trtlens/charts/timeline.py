@@ -48,7 +48,7 @@ def chart(table: pa.Table) -> go.Figure:
         traces, height=340, barmode="overlay",
         xaxis={"title": {"text": "layers in execution order, without those that launch nothing"}, "showgrid": False,
                "range": [-1, len(layers)]},
-        yaxis={"title": {"text": f"time [µs], {layers.attrs['clock']}" if timed else "no layer times: all bars are equal"}, "showticklabels": timed},
+        yaxis={"title": {"text": f"time [µs]{layers.attrs['by']}" if timed else "no layer times: all bars are equal"}, "showticklabels": timed},
     )  # fmt: skip
 
 

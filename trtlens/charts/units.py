@@ -45,7 +45,7 @@ def chart(table: pa.Table) -> go.Figure:
         ))  # fmt: skip
     return figure(
         traces, meta={} if timed else {"reading": _BY_LAYERS}, height=300, barmode="stack", bargap=0.35,
-        xaxis={"title": {"text": f"share of the time [%], {layers.attrs['clock']}" if timed else "share of the layers [%]"}, "rangemode": "tozero"},
+        xaxis={"title": {"text": f"share of the time [%]{layers.attrs['by']}" if timed else "share of the layers [%]"}, "rangemode": "tozero"},
         yaxis={"categoryorder": "array", "categoryarray": [row for row in _ROWS if row in set(layers["row"])]},
     )  # fmt: skip
 

@@ -10,7 +10,7 @@ from trtlens.findings.finding import SEVERITIES, findings_table
 from trtlens.findings.rules import FINDINGS
 from trtlens.findings.stakes import stake_text
 from trtlens.quantities import seconds
-from trtlens.report.overview import text
+from trtlens.report.markup import text
 from trtlens.views import VIEWS
 
 if TYPE_CHECKING:

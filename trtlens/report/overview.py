@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from html import escape
 from typing import TYPE_CHECKING, Any
 
 from trtlens.charts.drawing.style import by_precision, colour
@@ -15,8 +14,10 @@ from trtlens.engine.clocks import notes_of, stretch_text
 from trtlens.engine.inference_timing import summarize_samples
 from trtlens.engine.stated_figures import stated_figure
 from trtlens.engine.times import profiled_layers
-from trtlens.output import shorten, visible
+from trtlens.output import shorten
 from trtlens.quantities import duration, signed_duration
+from trtlens.report.markup import text
+from trtlens.report.region_bars import region_bars
 from trtlens.tuning.wording import counted
 
 if TYPE_CHECKING:
@@ -50,11 +51,6 @@ _RATES = "batch size divided by the median GPU time, because inferences of two b
 _UNIT_LOOKS = {"tensor core": "unit-tensor", "cuda core": "unit-cuda"}
 
 
-def text(value: object) -> str:
-    """Any text as HTML that shows it letter by letter."""
-    return escape(visible(str(value)))
-
-
 def card(subject: Subject, place: int, baseline: Subject | None, unlike: Sequence[Mismatch] = ()) -> str:
     """One run: what it is, its latency (against the baseline's), and its time by precision, core type and reformats.
 
@@ -63,7 +59,7 @@ def card(subject: Subject, place: int, baseline: Subject | None, unlike: Sequenc
     against = "" if baseline is None else _against(subject, baseline, unlike)
     return (
         f'<article class="card" data-run="{place}"><h3>{text(subject.name)}</h3>{_latency(subject)}{against}{_identity(subject)}'
-        f"{_shares(subject)}{_state(subject)}</article>"
+        f"{_shares(subject)}{region_bars(subject.view('kernels_run').to_pylist())}{_state(subject)}</article>"
     )
 
 

@@ -15,7 +15,8 @@ from trtlens._version import VERSION
 from trtlens.report.chart_page import content_policy
 from trtlens.report.encoding import pack, to_json
 from trtlens.report.finding_list import findings
-from trtlens.report.overview import card, precision_styles, text
+from trtlens.report.markup import text
+from trtlens.report.overview import card, precision_styles
 from trtlens.report.payload import Compared, compare, comparison_data, page_data, run_data
 from trtlens.report.sections import CHANGED, SECTIONS, navigation, section_html
 from trtlens.runs.folders import GENERATOR

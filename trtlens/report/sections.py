@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from trtlens.charts import CHARTS
 from trtlens.charts.candidates import NO_TUNING
 from trtlens.charts.drawing.chart import SECTIONS as TITLES
-from trtlens.report.overview import text
+from trtlens.report.markup import text
 from trtlens.views import VIEWS
 
 if TYPE_CHECKING:

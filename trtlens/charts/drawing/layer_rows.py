@@ -36,6 +36,7 @@ def running_layers(table: pa.Table) -> pd.DataFrame:
     layers.attrs["timed"] = bool(timed)
     sources = layers["time_source"].dropna().unique().tolist()
     layers.attrs["clock"] = clock_name(sources[0]) if timed and sources else None
+    layers.attrs["by"] = f", {layers.attrs['clock']}" if layers.attrs["clock"] else ""
     layers["hover"] = [_hover(row, layers.attrs["clock"]) for row in layers.to_dict("records")]
     return layers
 
