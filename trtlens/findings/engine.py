@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -121,25 +120,25 @@ class Engine:
         time_ms = self.known(node)
         return [] if time_ms is None or not chosen_ms else [Part(time_ms, (chosen_ms - other_ms) / chosen_ms)]
 
+    def kernel_parts(self, launches: Iterable[RanKernel]) -> list[Part]:
+        """What traced launches take, with the gaps before them."""
+        return [Part(one.median_ms, 1.0, self._gap(one)) for one in launches]
+
     def _part(self, node: Node, time_ms: float) -> Part:
-        return Part(time_ms, 1.0, self._gaps.get(node.index, 0.0) if self._gaps else None)
+        own = [gap for one in self.ran if one.layer_index == node.index and (gap := self._gap(one)) is not None]
+        return Part(time_ms, 1.0, sum(own) if own else None)
+
+    def _gap(self, one: RanKernel) -> float | None:
+        """The gap before a launch: none before the first, None where the trace does not tell where gaps are."""
+        return None if self._gaps_left is None else self._gaps_left * max(one.gap_ms or 0.0, 0.0)
 
     @cached_property
-    def _gaps(self) -> dict[int, float]:
-        """Gaps before the kernels of each layer, by its index: those of the trace, of which an inference that was timed may have less.
-
-        Nothing where the trace does not tell where they are.
-        """
-        gaps = [(one.layer_index, max(one.gap_ms, 0.0)) for one in self.ran if one.gap_ms is not None]
-        traced, clock = sum(gap for _, gap in gaps), self.clock
+    def _gaps_left(self) -> float | None:
+        """Share of the trace's gaps that an inference has which was timed: launches are slower while they are traced."""
+        traced, clock = sum(max(one.gap_ms or 0.0, 0.0) for one in self.ran), self.clock
         if not traced or clock.inference_ms is None or clock.busy_ms is None:
-            return {}
-        left = min(max(clock.inference_ms - clock.busy_ms, 0.0) / traced, 1.0)
-        found: dict[int, float] = defaultdict(float)
-        for index, gap in gaps:
-            if index is not None:
-                found[index] += left * gap
-        return dict(found)
+            return None
+        return min(max(clock.inference_ms - clock.busy_ms, 0.0) / traced, 1.0)
 
     @cached_property
     def is_profiled(self) -> bool:

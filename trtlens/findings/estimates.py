@@ -67,7 +67,8 @@ def by_kernels(parts: Sequence[Part], gaps_ms: float | None, launches: int, unti
     known = [part.share * part.gap_ms for part in parts if part.gap_ms is not None]
     if len(known) == len(parts) and not untimed:
         gap = min(sum(known), gaps_ms)
-        return Estimate(spent, spent + gap, spent + gap, f"{text} and {duration(gap)} of gaps before these kernels")
+        before = f" and {duration(gap)} of gaps before these kernels" if gap else ""
+        return Estimate(spent, spent + gap, spent + gap, text + before)
     gap = gaps_ms * min((len(parts) + untimed) / launches, 1.0)
     text = f"{text} and {duration(gap)} of the {duration(gaps_ms)} between all kernels, all of it at most"
     return Estimate(spent, spent + gap, spent + gaps_ms, text)

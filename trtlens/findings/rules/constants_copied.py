@@ -66,11 +66,7 @@ def _beside_copies(engine: Engine, found: Sequence[Reformat]) -> _Consequences:
         return _Consequences()
     quantized = sum(precision == "int8" for precision in computing.values())
     slow = [node for index, node in readers.items() if computing[index] in {"fp32", "tf32"}]
-    padding = [
-        Part(one.median_ms, 1.0, one.gap_ms)
-        for one in engine.ran
-        if one.layer_index in readers and _PADDING in one.kernel
-    ]
+    padding = engine.kernel_parts(one for one in engine.ran if one.layer_index in readers and _PADDING in one.kernel)
     evidence = []
     if padding:
         evidence.append(
