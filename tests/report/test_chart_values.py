@@ -130,3 +130,22 @@ def test_shares_are_those_of_the_time_where_any_layer_has_one() -> None:
     layers = [MadeLayer("a"), MadeLayer("b", precision="int8", unit="cuda core")]
     texts = [card(read_subject(MadeRun(layers, profile=profile).run()), 0, None) for profile in ({"a": 0.5}, None)]
     assert [text.count("share of the time of the layers") for text in texts] == [2, 0]
+
+
+def test_charts_of_differences_name_their_clock() -> None:
+    """By samples of the layer profiler: at the axis of the whole and at that of the regions."""
+    times = np.full((2, 20), 0.05)
+    comparison = compare_runs(
+        [MadeRun(chain("a", "b"), by * times).run(name) for name, by in (("one", 1.0), ("two", 1.5))]
+    )
+    assert (
+        CHARTS["waterfall"]
+        .draw_from(comparison, 1)
+        .layout.yaxis.title.text.startswith("sum of the layers [µs], layer profiler")
+    )
+    assert CHARTS["regions"].draw_from(comparison, 1).layout.yaxis.title.text.endswith("<br>by the layer profiler")
+    drawn = accuracy_time.chart(rows_of(accuracy.COLUMNS, {
+        "build": 1, "index": 0, "tensor": "t", "layer": "a", "precision": "fp16", "error": 0.5, "error_added": 0.5, "time_ms": 0.002, "layer_index": 0,
+        "time_source": "kernels",
+    }))  # fmt: skip
+    assert drawn.layout.xaxis.title.text == "time of the layer [µs], kernel trace"

@@ -11,6 +11,7 @@ import plotly.graph_objects as go
 from trtlens.charts.drawing.chart import Chart, MissingData
 from trtlens.charts.drawing.layer_rows import NO_TIMES
 from trtlens.charts.drawing.style import GREY, SYMBOLS, colour, figure, log_axis, of_precisions, plain
+from trtlens.engine.clocks import clock_name
 from trtlens.quantities import duration
 from trtlens.views import VIEWS
 
@@ -38,8 +39,10 @@ def chart(table: pa.Table) -> go.Figure:
     if not rows:
         raise MissingData(f"no compared tensor that adds error comes from a layer with a time: {NO_TIMES}")
     traces = [_points(*group) for group in of_precisions(rows, itemgetter("precision")).items()]
+    clocks = {clock_name(row["time_source"]) for row in rows if row["time_source"]}
+    by = f", {clocks.pop()}" if len(clocks) == 1 else ""
     return figure(
-        traces, annotations=_names(rows), height=360, showlegend=True, xaxis=log_axis("time of the layer [µs]"),
+        traces, annotations=_names(rows), height=360, showlegend=True, xaxis=log_axis(f"time of the layer [µs]{by}"),
         yaxis=log_axis("error that it adds", nticks=4),
     )  # fmt: skip
 

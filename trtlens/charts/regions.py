@@ -11,7 +11,8 @@ from trtlens.charts.drawing.chart import Chart, MissingData
 from trtlens.charts.drawing.style import BLUE, GREY, ORANGE, figure, plain, stripes
 from trtlens.charts.waterfall import NO_COMMON_TIMES
 from trtlens.comparison.figures import COMPUTE
-from trtlens.comparison.times import FASTER, NO_DIFFERENCE, SLOWER
+from trtlens.comparison.times import FASTER, NO_DIFFERENCE, SLOWER, TUNER
+from trtlens.engine.clocks import clock_name
 from trtlens.quantities import duration
 
 if TYPE_CHECKING:
@@ -55,8 +56,10 @@ def chart(comparison: Comparison, number: int) -> go.Figure:
 
 
 def _stretched(comparison: Comparison, number: int) -> str:
-    """Note at the axis if the layers' differences are not parts of an inference's."""
-    return "" if comparison.adds_up[number] is not False else "<br>by the layers' clock, not an inference's"
+    """Note at the axis: the clock, and if the layers' differences are not parts of an inference's."""
+    source = comparison.times[0].source
+    clock = "by the tuner" if source in {None, TUNER} else f"by the {clock_name(source)}"
+    return f"<br>{clock}" + ("" if comparison.adds_up[number] is not False else ", not an inference's")
 
 
 def main_layer(row: Row, comparison: Comparison, number: int) -> int | None:

@@ -9,6 +9,8 @@ import plotly.graph_objects as go
 from trtlens.charts.drawing.chart import Chart, MissingData
 from trtlens.charts.drawing.style import BLUE, GREY, ORANGE, figure, plain
 from trtlens.comparison.figures import split_difference
+from trtlens.comparison.times import TUNER
+from trtlens.engine.clocks import clock_name
 from trtlens.quantities import duration, signed_duration
 
 if TYPE_CHECKING:
@@ -16,7 +18,6 @@ if TYPE_CHECKING:
     from trtlens.comparison.figures import Part
 
 _WORDS = {"conversion": "reformats and casts", "constant": "copies of constants"}
-_SUMS = ("sum of the layers [µs]", "sum of the tuner's times [µs]")
 NO_COMMON_TIMES = "the runs have no times of one kind in common: profile both with trtlens profile, or add --exportProfile files of both"
 
 
@@ -56,7 +57,10 @@ def chart(comparison: Comparison, number: int) -> go.Figure:
 
 def _sums(comparison: Comparison, number: int) -> str:
     """Axis title: what the steps are sums of, with a note if they do not add up to the inference's difference."""
-    named = _SUMS[comparison.judged_on == "tuner"]
+    source = comparison.times[0].source
+    named = (
+        "sum of the tuner's times [µs]" if source in {None, TUNER} else f"sum of the layers [µs], {clock_name(source)}"
+    )
     return named if comparison.adds_up[number] is not False else f"{named}<br>not the inference's difference"
 
 

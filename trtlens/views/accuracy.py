@@ -44,6 +44,7 @@ COLUMNS = declare(
     precision | text | | what that layer computes in
     unit | text | | core type: tensor core or cuda core
     time_ms | float | ms | time of that layer
+    time_source | text | | kernels (of a trace); of the layer profiler, which stretches layers: samples, profile table or export
     joined_by | text | | how the layer was found: tensor, metadata, name or tensors
     cause | text | | what made the error
     advice | text | | what to do about it
@@ -67,7 +68,7 @@ def table(run: Run) -> pa.Table:
     places = [_places(run, build, errors[errors["build"] == build]) for build in errors["build"].unique().tolist()]
     errors = errors.join(pd.concat(places) if places else _no_places())
     layers = layers_with_times(run).rename(columns={"index": "layer_index", "name": "layer"})
-    columns = ["build", "layer_index", "layer", "precision", "unit", "time_ms"]
+    columns = ["build", "layer_index", "layer", "precision", "unit", "time_ms", "time_source"]
     errors = errors.merge(layers[columns], on=["build", "layer_index"], how="left", validate="many_to_one")
     return arrow(errors.sort_values(["build", "index"]), COLUMNS)
 
