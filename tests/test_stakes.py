@@ -93,6 +93,9 @@ def test_a_trace_predicts_what_folding_gained() -> None:
     row = rows("resnet50-fp16-traced")["constants-copied"]
     assert row["at_stake_low_ms"] < gained < row["at_stake_high_ms"] < 2 * gained
     assert row["at_stake_ms"] == pytest.approx(gained, rel=0.3)
+    launches, untimed = 90, 15
+    gaps = inference_ms("resnet50-fp16-traced") - 0.5086935
+    assert row["at_stake_ms"] == pytest.approx(0.0322565 + gaps * 47 / (launches + untimed), abs=1e-6)
 
 
 def test_a_profile_predicts_what_the_trace_of_its_engine_does() -> None:
@@ -175,7 +178,10 @@ def test_a_trace_says_what_a_cuda_graph_would_gain() -> None:
 def test_a_gpu_that_waits_gains_by_launches() -> None:
     """Half of the launches are half of an inference; faster kernels may gain nothing."""
     clock = Clock(LAYER_PROFILER, 1.0, 1.0, 10, waits=True)
-    assert clock.stake([Part(0.02)] * 5, REMOVED).time_ms == 0.5
+    stake = clock.stake([Part(0.02)] * 5, REMOVED)
+    assert stake.time_ms == 0.5
+    assert stake.low_ms == pytest.approx(0.7 * 0.1 / 3.5 - 0.02 * 0.5)
+    assert stake.high_ms == pytest.approx(1.3 * 0.5 + 0.02 * 0.5)
     faster = clock.stake([Part(0.1)], FASTER)
     assert (faster.low_ms, faster.time_ms) == (0.0, None)
 
@@ -192,7 +198,19 @@ def test_gaps_before_kernels_that_go_are_gained_too() -> None:
 
 def test_times_without_an_inference_stand_as_they_are() -> None:
     """The sum is the bound; nothing is known of layers without a time."""
-    assert Clock(TUNER, 1.0, None).stake([Part(0.5)], REMOVED).time_ms == 0.5
+    stake = Clock(TUNER, 1.0, None).stake([Part(0.5)], REMOVED)
+    assert (stake.low_ms, stake.time_ms, stake.high_ms) == (0.4, 0.5, 0.55)
+    shorter = Clock(TUNER, 2.0, 1.0).stake([Part(1.0, 0.5)], FASTER)
+    assert (shorter.low_ms, shorter.time_ms) == (0.0, 0.25)
+    whole = Clock(LAYER_PROFILER, 0.7, 1.0, 2).stake([Part(0.35)], BOUND)
+    assert (whole.low_ms, whole.time_ms, whole.high_ms) == (0.0, None, 0.35)
+    profiled = Clock(LAYER_PROFILER, 0.7, None, 2).stake([Part(0.35)], REMOVED)
+    assert [profiled.low_ms, profiled.time_ms, profiled.high_ms] == pytest.approx([0.1, 0.35, 0.35])
+    halved = Clock(LAYER_PROFILER, 1.2, 1.0, 2).stake([Part(0.6)], HALVED)
+    assert [halved.low_ms, halved.time_ms] == pytest.approx([0.0, 0.25])
+    long = Clock(LAYER_PROFILER, 1.2, 1.0, 2).stake([Part(1.0)], REMOVED)
+    assert long.low_ms == pytest.approx(1 / 1.2 - 0.02 * 0.1)
+    assert halved.high_ms == pytest.approx(0.6 - 2 / 3 * 0.1 + 0.02 * 0.75)
     assert Clock(TUNER, 1.0, None).stake([Part(3.0)], REMOVED).time_ms == 1.0
     assert Clock(TUNER, None, 1.0).stake([Part(0.5)]).basis == NO_TIMES
     assert Clock(TUNER, 1.0, 1.0).stake([]).time_ms is None
