@@ -45,6 +45,8 @@ def measure(times: int) -> None:
         commands = {
             "import pyarrow.compute": [sys.executable, "-c", "import pyarrow.compute"],
             "trtlens --help": [*TRTLENS, "--help"],
+            "completion of a view": [*TRTLENS, "__complete", "zsh", "1", "show", "tens"],
+            "completion of a layer": [*TRTLENS, "__complete", "zsh", "1", "why", "/layer4", str(log)],
             f"trtlens parse, {size / 1e6:.0f} MB": [*TRTLENS, "parse", str(log)],
             "trtlens why, 30,000 candidates": [*TRTLENS, "why", _LAYER, str(long_build)],
         }

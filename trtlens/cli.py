@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Optional
 import typer
 
 from trtlens._version import VERSION
-from trtlens.commands import capture, compare, dump, fleet, kernel, read, report, trace, watch, why
+from trtlens.commands import capture, compare, completion, dump, fleet, kernel, read, report, trace, watch, why
 from trtlens.commands import dump_accuracy as accuracy
 from trtlens.commands.help import WIDEST, Application, CommandGroup
 from trtlens.commands.process import exit_code
@@ -33,6 +33,7 @@ app = Application(
 read.register(app)
 watch.register(app)
 kernel.register(app)
+completion.register(app)
 capture.register(app)
 trace.register(app)
 compare.register(app)

@@ -25,7 +25,7 @@ GROUPS = {
     "Build": ("profile", "watch", "trace", "dump"),
     "Many runs": ("fleet",),
     "Share": ("report", "export"),
-    "Set up": ("doctor",),
+    "Set up": ("doctor", "completion"),
 }
 """The commands by what they are for; one that stands in no group comes last."""
 _REST = "More"
@@ -99,6 +99,11 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
         "trtlens report build.log,layers.json,times.json -o report.html",
     ),
     "export": ("trtlens export run --to perfetto -o trace.json",),
+    "completion": (
+        "trtlens completion bash > ~/.local/share/bash-completion/completions/trtlens",
+        "trtlens completion zsh > ~/.zfunc/_trtlens     # with fpath+=~/.zfunc before compinit in ~/.zshrc",
+        "trtlens completion fish > ~/.config/fish/completions/trtlens.fish",
+    ),
     "doctor": ("trtlens doctor", "trtlens doctor /usr/lib/x86_64-linux-gnu/libnvinfer.so.10"),
 }
 
@@ -140,7 +145,7 @@ class CommandGroup(TyperGroup):
         width = max(map(len, self.list_commands(ctx)), default=0)
         for title, names in self._groups(ctx):
             with formatter.section(title):
-                formatter.write_dl([(name.ljust(width), _summary(self.commands[name].help)) for name in names])
+                formatter.write_dl([(name.ljust(width), summary(self.commands[name].help)) for name in names])
 
     def format_epilog(self, ctx: Any, formatter: Any) -> None:  # noqa: ARG002  click passes both
         """Write how to begin."""
@@ -188,7 +193,8 @@ def _first_spelling(names: str, spellings: Sequence[str]) -> str:
     return names
 
 
-def _summary(text: str | None) -> str:
+def summary(text: str | None) -> str:
+    """The first paragraph of a help, in one line."""
     return " ".join((text or "").partition("\n\n")[0].split())
 
 
