@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -50,6 +51,19 @@ def test_the_docs_list_every_question() -> None:
     text = (Path(__file__).parents[2] / "docs" / "fleet.md").read_text()
     listed = [line for line in text.splitlines() if line.startswith("| `")]
     assert listed == [f"| `{name}` | {question.text} |" for name, question in QUESTIONS.items()]
+
+
+def test_the_notebook_runs(series: Fleet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each cell, in a folder with a fleet."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "fleet").symlink_to(series.place.root)
+    cells = json.loads((Path(__file__).parents[2] / "docs" / "fleet.ipynb").read_text())["cells"]
+    names: dict[str, Any] = {}
+    for cell in cells:
+        if cell["cell_type"] == "code":
+            exec("".join(cell["source"]), names)  # noqa: S102  our own notebook
+    assert len(names["engines"]) == 20
+    assert len(names["firsts"]) == 1
 
 
 def test_answers_are_those_of_the_planted_runs(series: Fleet) -> None:
