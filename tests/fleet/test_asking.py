@@ -118,6 +118,14 @@ def test_several_steps_of_one_series_are_told_apart(series: Fleet) -> None:
     assert steps_of(np.array([[1.0, 1, 1, 2, 2, 2, 2]]), series) == []
 
 
+def test_times_of_microseconds_have_steps_too(series: Fleet) -> None:
+    """A step of two microseconds in forty is found; one that the timer cannot tell is none, however steady the values are."""
+    noise = np.exp(np.random.default_rng(5).normal(0, 0.01, 40))
+    [step] = steps_of((np.repeat([0.040, 0.042], 20) * noise)[None], series)
+    assert step["step_percent"] == pytest.approx(5, abs=1)
+    assert steps_of(np.repeat([0.0051, 0.0056], 20)[None], series) == []
+
+
 def test_conditions_judge_known_values_only(series: Fleet) -> None:
     """A row is a breach if all its terms are met, unknown if one is not known and no other says no."""
     rows = pa.table({"step_percent": [4.0, 2.0, None, None], "latest": [True, True, True, False]})

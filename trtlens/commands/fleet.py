@@ -80,7 +80,7 @@ def add(
     from trtlens.fleet.batches import Adding  # noqa: PLC0415  they load pyarrow and pandas
     from trtlens.fleet.filling import Workers, absolute, fill  # noqa: PLC0415
     from trtlens.fleet.sources import find_sources, read_labels  # noqa: PLC0415
-    from trtlens.fleet.store import Place, is_url, read_manifest  # noqa: PLC0415
+    from trtlens.fleet.store import Place, is_url  # noqa: PLC0415
 
     adding = Adding(read_labels(label or []), path_labels, raw)
     sources = absolute(find_sources(paths))
@@ -88,7 +88,7 @@ def add(
     with _shown(sources) as report:
         added = fill(place, sources, adding, Workers(scheduler, processes), report)
     _tell(added, to)
-    batches = len(read_manifest(place).batches)
+    batches = len(place.names("batches"))
     if batches > _MANY_BATCHES:
         sys.stderr.write(
             f"{batches:,} batches: questions are answered faster after trtlens fleet compact {visible(to)}\n"

@@ -22,7 +22,7 @@ import pyarrow.parquet as pq
 
 from trtlens._version import VERSION
 from trtlens.errors import TrtlensError
-from trtlens.fleet.facts import engine_rows, layer_rows
+from trtlens.fleet.facts import engine_rows, layer_rows, runner_rows
 from trtlens.fleet.sources import labels_of_path, opened_archives, unreadable
 from trtlens.fleet.store import FORMAT, Batch, DataFile, name_batch, read_manifest
 from trtlens.fleet.tables import FLEET_TABLES
@@ -171,6 +171,7 @@ def _tables_of(run: Run, labels: Mapping[str, str]) -> dict[tuple[str, str], pa.
     tables = {name: run[name] for name in TABLES if run[name].num_rows}
     tables["engines"] = _own_table("engines", engine_rows(run, labels))
     tables["engine_layers"] = _own_table("engine_layers", layer_rows(run))
+    tables["tried_runners"] = _own_table("tried_runners", runner_rows(run))
     builds = run["builds"].select(["build", "run", "tensorrt_version"]).to_pylist()
     by_version: dict[str, list[Mapping[str, Any]]] = defaultdict(list)
     for row in builds:

@@ -15,7 +15,6 @@ import numpy as np
 from trtlens.comparison.alignment import align
 from trtlens.comparison.same_work import model_of
 from trtlens.engine.built_engine import read_engine
-from trtlens.engine.times import layers_with_times
 from trtlens.tables.engine_layers import NO_WORK, read_layers
 
 if TYPE_CHECKING:
@@ -188,6 +187,22 @@ def _started(run: Run) -> float | None:
     return (moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)).timestamp()
 
 
+def runner_rows(run: Run) -> list[dict[str, Any]]:
+    """A row of the table `tried_runners` for each runner of each build of a run, without its id."""
+    summed = ("tactics", "timed", "profiling_s", "stamps_s")
+    keys = ["build", "runner", "is_reformat"]
+    groups = (
+        run["runners"]
+        .select([*keys, *summed])
+        .group_by(keys)
+        .aggregate([*((name, "sum") for name in summed), ([], "count_all")])
+    )
+    return [
+        {**{key: row[key] for key in keys}, **{name: row[f"{name}_sum"] for name in summed}, "blocks": row["count_all"]}
+        for row in groups.to_pylist()
+    ]
+
+
 # -- layers -----------------------------------------------------------------------------------------------------------
 
 
@@ -226,6 +241,8 @@ def _regions(run: Run, build: int) -> dict[int, tuple[str, int]]:
 def _times(run: Run) -> dict[tuple[int, int], tuple[float, str]]:
     if not any(run[name].num_rows for name in _TIME_TABLES):
         return {}
+    from trtlens.engine.times import layers_with_times  # noqa: PLC0415  pandas takes longer than most logs, and few have times
+
     rows = layers_with_times(run)[["build", "index", "type", "time_ms", "time_source"]]
     rows = rows[rows["time_ms"].notna() & ~rows["type"].isin(NO_WORK)]
     columns = (rows[name].tolist() for name in rows.columns)

@@ -24,8 +24,6 @@ _SQL_TYPES = {
     "int": "BIGINT", "uint": "UBIGINT", "float": "DOUBLE", "bool": "BOOLEAN", "text": "VARCHAR", "label": "VARCHAR",
     "texts": "VARCHAR[]", "ints": "BIGINT[]",
 }  # fmt: skip
-_MEMORY = "400MB"
-"""What DuckDB keeps in memory before it writes to disk."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,7 +78,7 @@ class Fleet:
             import duckdb  # noqa: PLC0415  reading a log needs none
         except ImportError as error:
             raise TrtlensError(f"DuckDB is not installed ({error}): pip install 'trtlens[fleet]'") from error
-        connection = duckdb.connect(config={"memory_limit": _MEMORY})
+        connection = duckdb.connect()
         if is_url(self.place.root):
             connection.register_filesystem(self.place.remote())
         lost = [(batch, run) for batch, runs in self.manifest.superseded.items() for run in sorted(runs)]

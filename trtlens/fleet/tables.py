@@ -1,4 +1,4 @@
-"""The tables of a fleet: those of a run, each row with its run, and three that only a fleet has."""
+"""The tables of a fleet: those of a run, each row with its run, and four that only a fleet has."""
 
 from __future__ import annotations
 
@@ -81,6 +81,19 @@ _SPECS = (
         time_ms | float | ms | time of one execution, of one clock within a build
         time_source | label | | what measured it: kernels, samples, profile table, export; null without a time
         tuner_ms | float | ms | the tuner's time for the tactic that the engine runs
+        """,
+    ),
+    declare(
+        "tried_runners", "one runner of one build: sums over the rows of `runners`", "run_id build runner is_reformat",
+        """
+        build | int | | number of the build in the log, from 1
+        runner | label | | runner, as TensorRT names it
+        is_reformat | bool | | whether reformats were timed
+        blocks | int | | layers or reformats in one format combination that it was tried for
+        tactics | int | | tactics that the log names
+        timed | int | | tactics with a time
+        profiling_s | float | s | seconds of profiling, as TensorRT states them (8.6 on)
+        stamps_s | float | s | seconds by the log's time stamps; null without stamps
         """,
     ),
 )  # fmt: skip

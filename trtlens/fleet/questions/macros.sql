@@ -14,32 +14,49 @@ SELECT *,
 FROM engines
 WHERE is_calibration IS DISTINCT FROM true;
 
--- How many standard errors of a normal value the two sides of a split differ by: Student's t of (a, k] and (k, b], from the sums `s`
--- and the sums of squares `q` up to each place. Times are printed with a resolution, so that equal ones do not lack all noise.
-CREATE OR REPLACE TEMP MACRO split_z(s, q, a, k, b, middle) AS normal_of_t(
-    ((s[b + 1] - s[k + 1]) / (b - k) - (s[k + 1] - s[a + 1]) / (k - a)) / greatest(
-        sqrt((greatest(q[k + 1] - q[a + 1] - (s[k + 1] - s[a + 1]) ** 2 / (k - a), 0)
-            + greatest(q[b + 1] - q[k + 1] - (s[b + 1] - s[k + 1]) ** 2 / (b - k), 0)) / (b - a - 2) * (1 / (k - a) + 1 / (b - k))),
-        0.0005 / middle),
-    b - a - 2);
+-- How many standard errors of a normal value two sides differ by: Student's t of their sums, sums of squares and lengths. CUDA events
+-- tell times apart by 0.0005 ms: the variance that this leaves in one value of the size `middle` is added.
+CREATE OR REPLACE TEMP MACRO sides_z(s1, q1, s2, q2, n1, n2, middle) AS normal_of_t(
+    (s2 / n2 - s1 / n1) / sqrt(((greatest(q1 - s1 ** 2 / n1, 0) + greatest(q2 - s2 ** 2 / n2, 0)) / (n1 + n2 - 2)
+        + (0.0005 / middle) ** 2 / 12) * (1 / n1 + 1 / n2)),
+    n1 + n2 - 2);
 
--- Steps in series of positive values: binary segmentation on logarithms. `points` names a relation of series, moment, run_id and value.
+-- The same of the runs (a, k] and (k, b] of a series, from the sums `s` and the sums of squares `q` up to each place.
+CREATE OR REPLACE TEMP MACRO split_z(s, q, a, k, b, middle) AS
+    sides_z(s[k + 1] - s[a + 1], q[k + 1] - q[a + 1], s[b + 1] - s[k + 1], q[b + 1] - q[k + 1], k - a, b - k, middle);
+
+-- Steps in series of positive times in ms: binary segmentation on logarithms. `points` names a relation of series, moment, run_id and value.
 -- A split counts whose sides, of 4 runs at least, differ by more than 4.6 standard errors; they reach to the ends of the segment, or
--- 12 runs far, so that short steps are seen too. In the end each place is looked for again between its neighbours.
+-- 12 runs far, so that short steps are seen too. In the end each place is looked for again between its neighbours. Most series have no
+-- split at all: `promising` leaves them out early, with a little to spare. A difference that the timer cannot show is no step.
 CREATE OR REPLACE TEMP MACRO steps(points) AS TABLE
 WITH RECURSIVE numbered AS (
-    SELECT series, moment, run_id, value, ln(value) - avg(ln(value)) OVER (PARTITION BY series) AS x,
+    SELECT series, moment, run_id, value, avg(ln(value)) OVER (PARTITION BY series) AS centre, ln(value) - centre AS x,
         row_number() OVER (PARTITION BY series ORDER BY moment, run_id) AS i
     FROM query_table(points) WHERE value > 0
 ),
-summed AS (
-    SELECT series, i, moment, run_id, value, sum(x) OVER w AS s, sum(x * x) OVER w AS q
+summed AS MATERIALIZED (
+    SELECT series, i, moment, run_id, value, centre, sum(x) OVER w AS s, sum(x * x) OVER w AS q
     FROM numbered WINDOW w AS (PARTITION BY series ORDER BY i)
 ),
-lists AS (
-    SELECT series, count(*) AS n, list_concat([0.0], list(s ORDER BY i)) AS s, list_concat([0.0], list(q ORDER BY i)) AS q,
-        median(value) AS middle
-    FROM summed GROUP BY series HAVING count(*) >= 8
+promising AS MATERIALIZED (
+    SELECT series, max(k) AS length, median(value) AS middle
+    FROM (
+        SELECT series, i AS k, value, s, q, max(i) OVER whole AS n, last_value(s) OVER whole AS s_n, last_value(q) OVER whole AS q_n,
+            lag(s, 12, 0.0) OVER (PARTITION BY series ORDER BY i) AS s_a, lag(q, 12, 0.0) OVER (PARTITION BY series ORDER BY i) AS q_a,
+            lead(s, 12) OVER (PARTITION BY series ORDER BY i) AS s_b, lead(q, 12) OVER (PARTITION BY series ORDER BY i) AS q_b
+        FROM summed
+        WINDOW whole AS (PARTITION BY series ORDER BY i ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING)
+    )
+    GROUP BY series
+    HAVING max(n) >= 8 AND max(CASE WHEN k >= 4 AND k <= n - 4 THEN greatest(
+        sides_z(s, q, s_n - s, q_n - q, k, n - k, value),
+        sides_z(s - s_a, q - q_a, coalesce(s_b, s_n) - s, coalesce(q_b, q_n) - q, least(k, 12), least(n - k, 12), value)) END) > 4.6 * 0.9
+),
+lists AS MATERIALIZED (
+    SELECT series, any_value(length) AS n, list_concat([0.0], list(s ORDER BY i)) AS s, list_concat([0.0], list(q ORDER BY i)) AS q,
+        any_value(middle) AS middle, any_value(centre) AS centre, list(run_id ORDER BY i) AS runs, list(moment ORDER BY i) AS moments
+    FROM summed JOIN promising USING (series) GROUP BY series
 ),
 segments AS (
     SELECT series, 0::BIGINT AS low, n AS high FROM lists
@@ -68,20 +85,19 @@ placed AS (
     ) JOIN lists USING (series)
     GROUP BY series, first_k
 ),
+parts AS (
+    SELECT series, low, lead(low, 1, n) OVER (PARTITION BY series ORDER BY low) AS high
+    FROM (SELECT series, low FROM placed UNION ALL SELECT DISTINCT series, 0 FROM placed) JOIN lists USING (series)
+),
 levels AS (
-    SELECT part.series, low, high, exp(avg(ln(value))) AS level, count(*) AS runs, stddev_samp(ln(value)) AS noise
-    FROM (
-        SELECT series, low, lead(low, 1, n) OVER (PARTITION BY series ORDER BY low) AS high
-        FROM (SELECT series, low FROM placed UNION ALL SELECT DISTINCT series, 0 FROM placed) JOIN lists USING (series)
-    ) AS part
-    JOIN summed ON summed.series = part.series AND i > low AND i <= high
-    GROUP BY part.series, low, high
+    SELECT series, low, high, high - low AS own_runs, s[high + 1] - s[low + 1] AS total, exp(total / own_runs + centre) AS level,
+        sqrt(greatest(q[high + 1] - q[low + 1] - total ** 2 / own_runs, 0) / (own_runs - 1)) AS noise
+    FROM parts JOIN lists USING (series)
 )
 SELECT later.series, earlier.level AS before, later.level AS after, 100 * (later.level / earlier.level - 1) AS step_percent,
-    100 * greatest(earlier.noise, later.noise) AS noise_percent, earlier.runs AS runs_before, later.runs AS runs_after,
-    last.run_id AS last_run, first.run_id AS first_run, first.moment AS moment,
-    later.high = max(later.high) OVER (PARTITION BY later.series) AS latest
+    100 * greatest(earlier.noise, later.noise) AS noise_percent, earlier.own_runs AS runs_before, later.own_runs AS runs_after,
+    runs[later.low] AS last_run, runs[later.low + 1] AS first_run, moments[later.low + 1] AS moment, later.high = n AS latest
 FROM levels later
 JOIN levels earlier ON earlier.series = later.series AND earlier.high = later.low
-JOIN summed last ON last.series = later.series AND last.i = later.low
-JOIN summed first ON first.series = later.series AND first.i = later.low + 1;
+JOIN lists ON lists.series = later.series
+WHERE abs(later.level - earlier.level) > 0.00055;

@@ -16,7 +16,7 @@
 -- column version_after | | TensorRT of the first run behind it
 -- column last_run | | last run before it
 -- column first_run | | first run behind it
-CREATE OR REPLACE TEMP VIEW latencies AS
+CREATE OR REPLACE TEMP TABLE latencies AS
 SELECT series, run_id, when_s AS moment, latency_ms AS value FROM timed_engines() WHERE left_out IS NULL;
 
 WITH found AS (FROM steps('latencies')),

@@ -10,4 +10,4 @@
 -- column share_percent | % | share of that version's seconds
 SELECT trt, runner, count(DISTINCT run_id) AS runs, sum(tactics) AS tactics, sum(timed) AS timed, sum(profiling_s) AS profiling_s,
     100 * sum(profiling_s) / sum(sum(profiling_s)) OVER (PARTITION BY trt) AS share_percent
-FROM runners GROUP BY trt, runner ORDER BY trt, profiling_s DESC NULLS LAST, tactics DESC, runner;
+FROM tried_runners GROUP BY trt, runner ORDER BY trt, profiling_s DESC NULLS LAST, tactics DESC, runner;
