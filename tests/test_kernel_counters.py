@@ -8,10 +8,12 @@ from pathlib import Path
 
 import pytest
 
+from tests.doubles.made_captures import report
 from trtlens import open_run
 from trtlens.errors import TrtlensError
 from trtlens_parsers.errors import FormatError
 from trtlens_parsers.ncu_csv import counts_all_of_them, counts_tensor_cores, read_counters, recognise_counters
+from trtlens_parsers.nsight_csv import read_gpu_trace
 
 FOLDER = Path(__file__).parents[1] / "fixtures" / "traces" / "counters"
 RAW = (FOLDER / "counters.csv").read_text()
@@ -121,6 +123,14 @@ def test_odd_files_are_read_or_refused_in_one_line(text: str, told: str | None) 
     else:
         with pytest.raises(FormatError, match=told):
             read_counters(text)
+
+
+@pytest.mark.parametrize("text", [RAW, report()], ids=["ncu", "nsys"])
+def test_a_heading_that_is_no_csv_is_refused_in_one_line(text: str) -> None:
+    """A field of the heading beyond what the csv module takes."""
+    long = text.replace("Context", "Context" + "x" * 200_000).replace("CorrId", "CorrId" + "x" * 200_000)
+    with pytest.raises(FormatError, match="is no CSV"):
+        (read_counters if recognise_counters(text) else read_gpu_trace)(long)
 
 
 def test_counters_of_another_engine_are_refused(tmp_path: Path) -> None:

@@ -101,9 +101,9 @@ def read_counters(text: str) -> KernelCounters:
     table = csv.reader(
         io.StringIO(text[found.start() : text.rfind("\n") + 1])
     )  # a last line without its end may be cut
-    heading = next(table, [])
-    columns = {name: place for place, name in reversed(list(enumerate(heading)))}
     try:
+        heading = next(table, [])
+        columns = {name: place for place, name in reversed(list(enumerate(heading)))}
         rows = tuple(_details(table, columns) if "Metric Name" in columns else _raw(table, heading, columns))
     except csv.Error as error:
         raise FormatError(f"the file is no CSV ({error})") from None

@@ -20,7 +20,7 @@ from trtlens_parsers.kernel_trace import COPY, FILL, KERNEL, KernelLaunch, Kerne
 from trtlens_parsers.profiler_events import GpuEvent, executions_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
 _HEADING = re.compile(r'^"?Start ?(?:\([num]?s\)|:ts_[num]?s)"?,"?Duration', re.MULTILINE)
 _SUMS = re.compile(r'^"?Time ?(?:\(%\)|:ratio_%)"?,"?Total Time', re.MULTILINE)
@@ -51,6 +51,14 @@ def read_gpu_trace(text: str) -> KernelTrace:
             "this report has sums by kernel, not the launches of an inference: export nsys stats --report cuda_gpu_trace --format csv"
         )
     rows = csv.reader(io.StringIO(text[found.start() :]))
+    try:
+        events = _events(rows)
+    except csv.Error as error:
+        raise FormatError(f"the report is no CSV ({error})") from None
+    return trace_of("Nsight Systems", (KERNEL, COPY, FILL), executions_of(_with_graphs(events), (), ()))
+
+
+def _events(rows: Iterator[list[str]]) -> list[GpuEvent]:
     columns = _columns(next(rows))
     missing = sorted({"Start", "Duration", "Name"} - columns.keys())
     if missing:
@@ -58,15 +66,12 @@ def read_gpu_trace(text: str) -> KernelTrace:
             f"the report of launches lacks the column {missing[0]}: export nsys stats --report cuda_gpu_trace --format csv"
         )
     events = []
-    try:
-        for row in rows:
-            event = _event(row, columns)
-            events += [event] if event is not None else []
-            if len(events) > MOST_ROWS:
-                raise FormatError(f"the report holds more than {MOST_ROWS:,} launches: trace fewer inferences")
-    except csv.Error as error:
-        raise FormatError(f"the report is no CSV ({error})") from None
-    return trace_of("Nsight Systems", (KERNEL, COPY, FILL), executions_of(_with_graphs(events), (), ()))
+    for row in rows:
+        event = _event(row, columns)
+        events += [event] if event is not None else []
+        if len(events) > MOST_ROWS:
+            raise FormatError(f"the report holds more than {MOST_ROWS:,} launches: trace fewer inferences")
+    return events
 
 
 def _columns(heading: Sequence[str]) -> dict[str, tuple[int, float]]:
