@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import time
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -158,8 +159,10 @@ def _measure(built: BuiltRun, options: TimingOptions, processes: int, *, traced:
         built.recorder.note("not timed: there is no GPU here that runs this engine")
         return None
     engine = TimedEngine(built.engine_path, built.backend.name, replace(options, shapes=built.shapes))
+    began = time.monotonic()
     with telling(built.folder), shown_progress() as progress:
         result = time_in_processes(engine, built.folder, processes=processes, progress=progress)
+        built.recorder.add_time("timing_s", time.monotonic() - began)
         built.recorder.add_timing(result.summary())
         for note in result.notes:
             built.recorder.note(note)
@@ -173,8 +176,10 @@ def _trace(engine: TimedEngine, recorder: Recorder) -> None:
     """Trace the kernels; the reason is noted in the run where that is refused."""
     from trtlens.capture.tracing.traced_run import add_traces  # noqa: PLC0415
 
+    began = time.monotonic()
     try:
         add_traces(engine, recorder)
+        recorder.add_time("trace_s", time.monotonic() - began)
     except CaptureError as error:
         recorder.note(f"kernels were not traced: {error.message}")
 

@@ -70,7 +70,9 @@ def place_launches(
 ) -> list[Place]:
     """The layer of each launch; ``stream`` is the trace of the same engine from a stream, already placed."""
     if not engine:
-        return [Place(None, one.range, BY_RANGE if one.range else None) for one in trace.launches]
+        ranged = [Place(None, one.range, BY_RANGE if one.range else None) for one in trace.launches]
+        taken = None if stream is None else _as_in_stream(trace.launches, *stream)
+        return ranged if taken is None else taken
     places = _by_range(trace.launches, engine)
     if not any(place.index is not None for place in places):
         taken = None if stream is None else _as_in_stream(trace.launches, *stream)
@@ -111,7 +113,7 @@ def _as_in_stream(launches: Sequence[KernelLaunch], stream: KernelTrace, places:
     alike = [one.kind for one in launches] == [one.kind for one in stream.launches]
     known = iter([place for one, place in zip(stream.launches, places, strict=True) if alike or one.kind == KERNEL])
     taken = [next(known) if alike or one.kind == KERNEL else Place() for one in launches]
-    return [place if place.index is None else replace(place, told_by=BY_STREAM) for place in taken]
+    return [place if place.told_by is None else replace(place, told_by=BY_STREAM) for place in taken]
 
 
 def _kernels(launches: Iterable[KernelLaunch]) -> list[str]:
