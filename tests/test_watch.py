@@ -142,6 +142,23 @@ def test_warnings_come_once() -> None:
     assert (progress.new_alarms(), progress.alarm_count) == ([], 3)
 
 
+def test_no_log_fills_memory_or_the_screen() -> None:
+    """A line without end is forgotten but for its last bytes, and of many warnings the first are shown."""
+    progress = BuildProgress()
+    for _ in range(4):
+        progress.feed(b"x" * (1 << 20))
+    assert len(progress._rest) <= 1 << 20
+    stream = io.StringIO()
+    live = Live(stream, Clock())
+    progress.feed(b"\n" + b"".join(b"[TRT] [W] number %d\n" % number for number in range(3000)))
+    live.warn([alarm.text for alarm in progress.new_alarms()])
+    live.warn(["another"])
+    assert stream.getvalue().splitlines()[-2:] == [
+        "number 39",
+        "more warnings and errors come: trtlens show messages lists all",
+    ]
+
+
 def test_layers_are_named_where_only_runners_name_them() -> None:
     """Releases to 8.0, and 8.4, name a layer with its runners; reformats between them are no layers."""
     old = of((FIXTURES / "releases" / "7.2.log").read_bytes())

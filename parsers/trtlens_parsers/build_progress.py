@@ -27,9 +27,13 @@ BUILT = "engine built"
 RUNNING = "running inferences"
 
 _LONGEST_LINE = 4000
+_LONGEST_REST = 1 << 20
+"""Bytes without the end of a line after which no more than the last of them are kept."""
 _REACH = 300
 """Bytes before a message in which its stamp stands."""
 _MOST_ALARMS = 200
+"""Warnings and errors that are read of one piece."""
+_MOST_KEPT = 1000
 _FLT_MAX = 3e38
 _FEWEST = 3
 """Layers after which there is a pace."""
@@ -90,7 +94,7 @@ class BuildProgress:
         """Take the next bytes; an unfinished last line waits for its end."""
         self.size_bytes += len(data)
         whole, found, rest = (self._rest + data).rpartition(b"\n")
-        self._rest = rest
+        self._rest = rest if len(rest) <= _LONGEST_REST else rest[-_LONGEST_LINE:]
         if found:
             piece = whole + found
             self._read_progress(piece)
@@ -251,7 +255,8 @@ class BuildProgress:
             prefix = read_prefix(line[begin:]) if begin is not None else None
             if prefix is not None and begin is not None and prefix.severity in _ALARMING:
                 text = line[begin + prefix.length :].strip()
-                self._alarms.setdefault(text, Alarm(prefix.severity, text))
+                if len(self._alarms) < _MOST_KEPT:
+                    self._alarms.setdefault(text, Alarm(prefix.severity, text))
 
 
 _FIRST_PASS, _PASS, _BEST = b"Original: ", b"After ", b"Fastest Tactic: "

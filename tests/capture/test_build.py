@@ -390,6 +390,17 @@ def test_serialized_engine_is_taken(release: str, play: Play, small_cnn: Path, t
     assert len(double.script.saw("create_network")) == 1
 
 
+def test_an_engine_needs_a_gpu(play: Play, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without one nothing can be said of it, and no folder is left."""
+    engine = tmp_path / "m.plan"
+    engine.write_bytes(b"ftrt")
+    double = play("10.3.0")
+    monkeypatch.setattr("trtlens.capture.backends.backend.gpu_present", lambda: False)
+    with pytest.raises(CaptureError, match=r"loading m\.plan needs an NVIDIA GPU"):
+        build(double, engine, tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
 def test_foreign_engine_fails(play: Play, tmp_path: Path) -> None:
     """A file that is no engine of this TensorRT is a failure, with what the runtime said."""
     engine = tmp_path / "other.engine"

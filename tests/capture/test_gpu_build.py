@@ -20,6 +20,7 @@ import pytest
 from trtlens.capture.backends.backend import find_backend, gpu_present
 from trtlens.capture.build_options import parse_options
 from trtlens.capture.building.engine_build import build_run, load_engine
+from trtlens.cli import app
 from trtlens.errors import CaptureError, TrtlensError
 
 if TYPE_CHECKING:
@@ -140,6 +141,37 @@ def test_serialized_engine_is_taken(tmp_path: Path) -> None:
     (tmp_path / "broken.engine").write_bytes(first.engine_path.read_bytes()[:1000])
     with pytest.raises(CaptureError, match=r"broken\.engine|engine\.plan"):
         build_run(tmp_path / "broken.engine", tmp_path / "broken", backend=find_backend("tensorrt"))
+
+
+def test_a_line_of_trtexec(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It builds with the settings of the line, times, and writes trtexec's files; the saved engine is timed again."""
+    monkeypatch.chdir(tmp_path)
+    line = [
+        f"--onnx={MODELS / 'small_cnn.onnx'}",
+        "--fp16",
+        "--verbose",
+        "--workspace=256",
+        "--avgTiming=2",
+        "--tacticSources=-CUBLAS,-CUBLAS_LT,-CUDNN",
+    ]
+    files = ["--saveEngine=m.plan", "--exportTimes=t.json", "--exportProfile=p.json", "--exportLayerInfo=l.json"]
+    quick = ["--builderOptimizationLevel=1", "--duration=0", "--no-trace", "--processes=1"]
+    app(args=["profile", *line, *files, *quick, "-o", "run"], standalone_mode=False)
+    flags = json.loads(Path("run", "run.json").read_text())["flags"]
+    assert (flags["avg_timing"], flags["memory_pools"]) == (2, {"workspace": 256 << 20})
+    times, profile = json.loads(Path("t.json").read_text()), json.loads(Path("p.json").read_text())
+    assert all(time["computeMs"] > 0 for time in times)
+    assert profile[0]["count"] > 0
+    assert sum(row["percentage"] for row in profile[1:]) == pytest.approx(100)
+    app(
+        args=["profile", "--loadEngine=m.plan", "--exportLayerInfo=l2.json", *quick[1:], "-o", "again"],
+        standalone_mode=False,
+    )
+    names = [
+        [layer["Name"] for layer in json.loads(Path(name).read_bytes(), strict=False)["Layers"]]
+        for name in ("l.json", "l2.json")
+    ]
+    assert names[0] == names[1]
 
 
 def test_ctrl_c_comes_back_soon(tmp_path: Path) -> None:

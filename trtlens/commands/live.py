@@ -17,6 +17,7 @@ _REDRAW_S = 0.5
 _SPARSE_S = 10.0
 _UP, _CLEAR = "\x1b[{}F", "\x1b[J"
 _WIDTH = 80
+_MOST_WARNINGS = 40
 
 
 @dataclass(slots=True)
@@ -29,6 +30,7 @@ class Live:
     stream: TextIO
     clock: Callable[[], float] = time.monotonic
     _drawn: int = 0
+    _warned: int = 0
     _last_s: float = field(default=float("-inf"))
 
     def __post_init__(self) -> None:
@@ -52,6 +54,15 @@ class Live:
             self.stream.write(self._start() + "".join(f"{line}\n" for line in cut))
             self._drawn = len(cut)
         self.stream.flush()
+
+    def warn(self, lines: Sequence[str]) -> None:
+        """Print warnings; after so many that nobody reads them, say once that there are more."""
+        for line in lines:
+            self._warned += 1
+            if self._warned <= _MOST_WARNINGS:
+                self.say(line)
+            elif self._warned == _MOST_WARNINGS + 1:
+                self.say("more warnings and errors come: trtlens show messages lists all")
 
     def say(self, line: str) -> None:
         """Print a line that stays, above those that change; on a terminal it is wrapped at blanks."""

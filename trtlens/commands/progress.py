@@ -101,8 +101,7 @@ class CaptureDisplay:
             self.progress.feed(data)
         if self.log.took_anew():
             self.progress = BuildProgress()
-        for alarm in self.progress.new_alarms():
-            self.live.say(f"{alarm.severity}: {alarm.text}")
+        self.live.warn([f"{alarm.severity}: {alarm.text}" for alarm in self.progress.new_alarms()])
 
 
 def _phase_line(name: str, step: int | None, steps: int | None, detail: str) -> str:

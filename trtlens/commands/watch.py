@@ -149,8 +149,7 @@ class Watcher:
         if data:
             self._last_s = self.clock()
             self.progress.feed(data)
-        for alarm in self.progress.new_alarms():
-            self.live.say(f"{alarm.severity}: {alarm.text}")
+        self.live.warn([f"{alarm.severity}: {alarm.text}" for alarm in self.progress.new_alarms()])
         if failure is not None and not self._is_failure_told:
             self._is_failure_told = True
             self.live.say(f"{self.name} cannot be written any more ({failure}): the copy ends here, the build goes on")

@@ -21,7 +21,7 @@ from trtlens.capture.backends.backend import find_backend
 from trtlens.capture.backends.gpu import identify_gpu
 from trtlens.capture.build_options import BuildOptions
 from trtlens.capture.building.compilation import CancelledBuild, Compilation
-from trtlens.capture.building.inspection import load_engine
+from trtlens.capture.building.inspection import load_engine, require_gpu
 from trtlens.capture.building.layer_precision import check_strong_typing
 from trtlens.capture.building.logger import LogFile, capturing, process_logger
 from trtlens.capture.building.settings import check_supported
@@ -92,7 +92,9 @@ def build_run(
     options = BuildOptions() if options is None else options
     backend = find_backend() if backend is None else backend
     check_model(model)
-    if not is_engine(model):
+    if is_engine(model):
+        require_gpu(backend, f"loading {model.name}")
+    else:
         check_supported(backend, options)
         check_strong_typing(backend, options)
     _check_caches(options)
