@@ -9,22 +9,22 @@ What a finding of the first variant says is at stake stands beside what an infer
 
 ``--plan`` prints what it would do, and needs no GPU. Needs TensorRT (8.6 or 10), a GPU and the package onnx. No variant is started after
 ``--seconds``, and one that still runs a minute later is ended; what is known by then is in the JSON file, which is written after each variant.
+Where this Python has no package onnx, make the models first with another: ``python3 benchmarks/advice_models.py FOLDER``.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import os
 import shlex
+import signal
 import subprocess
 import sys
 import time
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-
-import onnx
-from advice_models import MODELS, folded
 
 from trtlens import open_run
 from trtlens.engine.inference_timing import read_timing
@@ -36,7 +36,6 @@ if TYPE_CHECKING:
 
     from trtlens.runs.run import Run
 
-BATCH = 8
 CLOSE = 0.25
 """A prediction comes true within this share of what was gained, or if its interval holds that."""
 _GRACE_S = 60
@@ -113,44 +112,32 @@ class Outcome:
 
 def trials(models: Sequence[str]) -> list[Trial]:
     """All trials of the named models; variants are shared between them."""
-    return [trial for model in models for trial in _TRIALS[model](model)]
+    return [trial for model in models for made in _TRIALS[model] for trial in made(model)]
 
 
-def _of_floats(model: str, pins: str | None, *, shares_constants: bool) -> Iterator[Trial]:
+def _of_fp16(model: str) -> Iterator[Trial]:
     graph = Variant(model, "fp16", (_FP16, _GRAPH))
-    if shares_constants:
-        yield Trial(
-            "fold constants", "constants-copied", graph, Variant(model, "fp16-folded", (_FP16, _GRAPH), folded=True)
-        )
+    if model != "transformer":  # which shares no constants
+        bare = Variant(model, "fp16-folded", (_FP16, _GRAPH), folded=True)
+        yield Trial("fold constants", "constants-copied", graph, bare)
     yield Trial("CUDA graph", "launch-bound", Variant(model, "fp16-stream", (), of=graph.label), graph)
-    if pins is not None:
-        pinned = Variant(model, "fp16-pinned", (_FP16, _GRAPH, "--layer-precision", f"{pins}=fp32"))
+    if model in _PINS:
+        pinned = Variant(model, "fp16-pinned", (_FP16, _GRAPH, "--layer-precision", f"{_PINS[model]}=fp32"))
         yield Trial("pins taken back", "layers-pinned", pinned, graph)
 
 
 def _of_int8(model: str) -> Iterator[Trial]:
     int8 = Variant(model, "int8", (*_INT8, _GRAPH))
-    without = Variant(model, "int8-folded", (*_INT8, _GRAPH), folded=True)
+    bare = Variant(model, "int8-folded", (*_INT8, _GRAPH), folded=True)
     both = Variant(model, "int8-fp16-folded", (*_INT8, _FP16, _GRAPH), folded=True)
-    yield Trial("fold constants", "constants-copied", int8, without)
-    yield Trial("FP16 beside INT8", "int8-without-fp16", without, both)
+    yield Trial("fold constants", "constants-copied", int8, bare)
+    yield Trial("FP16 beside INT8", "int8-without-fp16", bare, both)
 
 
-def _resnet(model: str) -> Iterator[Trial]:
-    yield from _of_floats(model, "layer4*conv*", shares_constants=True)
-    yield from _of_int8(model)
-
-
-def _mobilenet(model: str) -> Iterator[Trial]:
-    yield from _of_floats(model, None, shares_constants=True)
-    yield from _of_int8(model)
-
-
-def _transformer(model: str) -> Iterator[Trial]:
-    yield from _of_floats(model, "layer?.up*", shares_constants=False)
-
-
-_TRIALS = {"resnet": _resnet, "mobilenet": _mobilenet, "transformer": _transformer, "quantized": _of_int8}
+_PINS = {"resnet": "layer4*conv*", "transformer": "layer?.up*"}
+_TRIALS = {
+    "resnet": (_of_fp16, _of_int8), "mobilenet": (_of_fp16, _of_int8), "transformer": (_of_fp16,), "quantized": (_of_int8,),
+}  # fmt: skip
 
 
 def variants(asked: Sequence[Trial]) -> list[Variant]:
@@ -161,7 +148,7 @@ def variants(asked: Sequence[Trial]) -> list[Variant]:
 
 def command(variant: Variant, folder: Path, more: Sequence[str], duration_s: float) -> list[str]:
     """The call of ``trtlens profile`` for a variant."""
-    timed = ["--duration", f"{duration_s:g}", "-o", str(folder / variant.label), *more]
+    timed = ["--force", "--duration", f"{duration_s:g}", "-o", str(folder / variant.label), *more]
     start = [sys.executable, "-m", "trtlens", "profile"]
     if variant.of is not None:
         return [*start, str(folder / variant.of), *variant.flags, *timed]
@@ -190,6 +177,12 @@ def outcome(trial: Trial, folder: Path) -> Outcome:
 
 def _opened(path: Path) -> Run | None:
     return open_run(path) if (path / "run.json").exists() else None
+
+
+def _is_done(path: Path) -> bool:
+    """Whether a variant was built and timed before."""
+    run = _opened(path)
+    return run is not None and run.info.status == "done"
 
 
 def _build(run: Run) -> int:
@@ -241,15 +234,20 @@ def write(path: Path, outcomes: Sequence[Outcome], built: Sequence[dict[str, Any
 def build(variant: Variant, folder: Path, words: Sequence[str], left_s: float) -> dict[str, Any]:
     """Make the model if need be, build and time the variant; what it took and how it ended."""
     started = time.monotonic()
-    path = _model_path(variant, folder)
-    if variant.of is None and not path.exists():
-        model = MODELS[variant.model](BATCH)
-        onnx.save(folded(model) if variant.folded else model, path)
-    try:
-        done = subprocess.run(words, capture_output=True, text=True, timeout=left_s + _GRACE_S, check=False)
-        ended = {"exit": done.returncode, "error": done.stderr[-500:] if done.returncode else ""}
-    except subprocess.TimeoutExpired:
-        ended = {"exit": None, "error": "ended: the time was over"}
+    if variant.of is None and not _model_path(variant, folder).exists():
+        from advice_models import write as write_models  # noqa: PLC0415  needs onnx, which not every Python has
+
+        write_models(variant.model, folder)
+    # A session of its own: profile starts processes, which are to end with it.
+    with subprocess.Popen(
+        words, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, start_new_session=True
+    ) as process:
+        try:
+            _, errors = process.communicate(timeout=left_s + _GRACE_S)
+            ended = {"exit": process.returncode, "error": errors[-500:] if process.returncode else ""}
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+            ended = {"exit": None, "error": "ended: the time was over"}
     return {
         "variant": variant.label,
         "command": shlex.join(words),
@@ -261,10 +259,10 @@ def build(variant: Variant, folder: Path, words: Sequence[str], left_s: float) -
 def main() -> int:
     """Print the table and write the JSON file; 1 if a variant could not be built in time."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--models", default=",".join(MODELS), help="of these, with commas between them")
+    parser.add_argument("--models", default=",".join(_TRIALS), help="of these, with commas between them")
     parser.add_argument("--seconds", type=float, default=900, help="no variant is started later")
     parser.add_argument("--duration", type=float, default=1, help="seconds that each engine is timed")
-    parser.add_argument("--flags", default="", help="further flags of trtlens profile")
+    parser.add_argument("--flags", default="", help="further flags of trtlens profile: --flags='--processes 2'")
     parser.add_argument(
         "--folder",
         type=Path,
@@ -284,7 +282,7 @@ def main() -> int:
     end, built = time.monotonic() + given.seconds, []
     for one, words in calls:
         left_s = end - time.monotonic()
-        if left_s > 0 and not (given.folder / one.label / "run.json").exists():
+        if left_s > 0 and not _is_done(given.folder / one.label):
             built.append(build(one, given.folder, words, left_s))
             print(
                 f"{one.label}: {built[-1]['seconds']} s, exit {built[-1]['exit']} {built[-1]['error']}", file=sys.stderr

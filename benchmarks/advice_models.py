@@ -2,10 +2,14 @@
 
 Exporters share equal biases of folded batch normalisations through Identity nodes: `Graph.convolution` does so too, which gives
 the ResNet-50 47 and the MobileNetV2 39 of them, as in exports of torchvision's.
+
+``python benchmarks/advice_models.py FOLDER [NAME ...]`` writes them for `benchmarks/advice.py`, where only another Python has the package onnx.
 """
 
 from __future__ import annotations
 
+import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -210,3 +214,19 @@ MODELS: Mapping[str, Callable[..., onnx.ModelProto]] = {
     "resnet": resnet, "mobilenet": mobilenet, "transformer": transformer, "quantized": small_resnet,
 }  # fmt: skip
 """Makers by name: each takes the batch size and the scale."""
+BATCH = 8
+
+
+def write(name: str, folder: Path) -> None:
+    """Write a model and the same with its constants folded, where they are not there yet."""
+    folder.mkdir(parents=True, exist_ok=True)
+    plain, bare = folder / f"{name}.onnx", folder / f"{name}-folded.onnx"
+    if not (plain.exists() and bare.exists()):
+        model = MODELS[name](BATCH)
+        onnx.save(model, plain)
+        onnx.save(folded(model), bare)
+
+
+if __name__ == "__main__":
+    for asked in sys.argv[2:] or MODELS:
+        write(asked, Path(sys.argv[1]))

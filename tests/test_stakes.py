@@ -194,6 +194,9 @@ def test_gaps_before_kernels_that_go_are_gained_too() -> None:
     assert even.time_ms == pytest.approx(0.1 + 0.2 * 2 / 10)
     assert even.high_ms == pytest.approx(0.3 + 0.02 * (1 - 0.14))
     assert clock.stake([Part(0.1)], BOUND).high_ms == pytest.approx(0.1)
+    longer = Clock(KERNEL_TRACE, 1.25, 1.0, 10, 1.25).stake([Part(0.1)], REMOVED)
+    assert longer.time_ms == pytest.approx(0.08)
+    assert "1.25 times as long" in longer.basis
 
 
 def test_times_without_an_inference_stand_as_they_are() -> None:

@@ -94,6 +94,6 @@ CHART = Chart(
     section="layers",
     place=5,
     reads="run",
-    reading="A layer under the slope is limited by memory bandwidth, one under the flat part by arithmetic; the distance to the roof is the most that a better kernel could gain. Layer times include the launch.",
+    reading="A layer under the slope is limited by memory bandwidth, one under the flat part by arithmetic; the distance to the roof is the most that a better kernel could gain. The layer profiler's times include the launch, those of a kernel trace do not.",
     needs="Layer times, and the layers' parameters at detailed verbosity (`--profilingVerbosity=detailed`). Operations are counted for convolutions (each weight once for each position) and for matrix products with stated operands; no other layer has a point. Bytes are inputs, outputs and weights, each moved once. Peaks are in `trtlens/charts/drawing/peaks.py` with the data sheet that they come from: dense rates, no sparsity; a GPU that is not in that list gets points without roofs.",
 )

@@ -50,7 +50,9 @@ def spent_ms(parts: Sequence[Part]) -> float:
     return sum(part.share * part.time_ms for part in parts)
 
 
-def by_kernels(parts: Sequence[Part], gaps_ms: float | None, launches: int, untimed: int) -> Estimate:
+def by_kernels(
+    parts: Sequence[Part], gaps_ms: float | None, launches: int, untimed: int, *, longer: float = 1.0
+) -> Estimate:
     """Kernels and the gaps before them.
 
     Args:
@@ -58,10 +60,13 @@ def by_kernels(parts: Sequence[Part], gaps_ms: float | None, launches: int, unti
         gaps_ms: what an inference takes beyond all its kernels; None if not known.
         launches: launches of an inference, with those that are not timed.
         untimed: layers in question that the trace does not time, such as copies without a kernel.
+        longer: how many times as long as an inference its traced kernels are, 1 at least.
 
     """
-    spent = spent_ms(parts)
-    text = f"{duration(spent)} by the kernel trace"
+    spent = spent_ms(parts) / longer
+    text = f"{duration(longer * spent)} by the kernel trace"
+    if longer > 1:
+        text += f", whose kernels are {longer:.2f} times as long as the inference: counted in proportion"
     if gaps_ms is None or not launches:
         return Estimate(spent, spent, spent, text)
     known = [part.share * part.gap_ms for part in parts if part.gap_ms is not None]

@@ -140,7 +140,8 @@ class Clock:
         if self.source == KERNEL_TRACE:
             known = self.inference_ms is not None and self.busy_ms is not None
             gaps = max((self.inference_ms or 0.0) - (self.busy_ms or 0.0), 0.0) if known else None
-            return by_kernels(parts, gaps if reach.launches_go else None, self.layers, untimed)
+            longer = max((self.busy_ms or 0.0) / self.inference_ms, 1.0) if self.inference_ms and known else 1.0
+            return by_kernels(parts, gaps if reach.launches_go else None, self.layers, untimed, longer=longer)
         if self.source == LAYER_PROFILER:
             whole = None if self.waits else self.inference_ms
             return by_profile(parts, self.total_ms, whole, self.layers)
