@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from trtlens.findings.estimates import spent_ms
 from trtlens.findings.finding import SHOWN, BuildRule, Evidence, Finding, message_evidence
-from trtlens.findings.stakes import FASTER, HALVED
+from trtlens.findings.stakes import FASTER, HALVED, Stake
 from trtlens.quantities import duration
 from trtlens.tuning.wording import counted
 
@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from trtlens.findings.pairs import Pair, TunedRegion
 
 _WORTH_SHARE = 0.05
+_NO_FP32 = Stake(
+    None, "not known: no layer with a time computes in FP32, and what FP16 would gain in place of INT8 is in no record"
+)
 
 
 def finding(engine: Engine) -> Finding | None:
@@ -47,7 +50,7 @@ def finding(engine: Engine) -> Finding | None:
     return Finding(
         _severity(engine, in_fp32), "INT8 was enabled without FP16", text, tuple(evidence), "high",
         "build with both (--int8 --fp16, or --best), and compare: trtlens findings NEW --against OLD",
-        stake=engine.clock.stake(engine.parts(t.node for t in slow), HALVED), layers=tuple(t.node.name for t in slow),
+        stake=engine.clock.stake(engine.parts(t.node for t in slow), HALVED) if slow else _NO_FP32, layers=tuple(t.node.name for t in slow),
     )  # fmt: skip
 
 
