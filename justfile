@@ -31,5 +31,6 @@ fuzz *args:
 # Write docs/tables.md, docs/findings.md and docs/charts from the declarations.
 docs:
     .venv/bin/python docs/make_tables.py
+    .venv/bin/python docs/make_flags.py
     .venv/bin/python docs/make_findings.py
     .venv/bin/python docs/make_charts.py

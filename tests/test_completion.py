@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from tests.conftest import FIXTURES
 from trtlens import TABLES, VIEWS, open_run
 from trtlens.cli import app
-from trtlens.commands.completion import describe, write_description
+from trtlens.commands.description import describe, write_description
 from trtlens.commands.typed_words import (
     answer,
     complete,
@@ -172,6 +172,6 @@ def test_an_answer_imports_no_more_than_it_needs(tmp_path: Path, monkeypatch: py
 def test_each_shell_gets_its_script(shell: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any) -> None:
     """The script asks trtlens in the name of its shell."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    monkeypatch.setattr("trtlens.commands.completion.write_description", lambda: DESCRIBED)
+    monkeypatch.setattr("trtlens.commands.description.write_description", lambda: DESCRIBED)
     app(args=["completion", shell], standalone_mode=False)
     assert f"trtlens __complete {shell} " in capsys.readouterr().out

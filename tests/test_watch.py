@@ -14,11 +14,12 @@ from hypothesis import strategies as st
 
 from tests.conftest import CAPTURES, FIXTURES, read_xz
 from trtlens.cli import app
-from trtlens.commands import watch
+from trtlens.commands import watched_log
 from trtlens.commands.build_lines import build_lines, build_sentence
+from trtlens.commands.capture_display import CaptureDisplay
 from trtlens.commands.growing_log import GrowingFile, Pipe
 from trtlens.commands.live import Live, clock_text
-from trtlens.commands.progress import CaptureDisplay, shown_progress
+from trtlens.commands.progress import shown_progress
 from trtlens.errors import TrtlensError
 from trtlens_parsers.build_progress import (
     BUILT,
@@ -301,7 +302,7 @@ def test_a_log_is_over_after_its_verdict_or_its_engine() -> None:
         (b"&&&& FAILED TensorRT.trtexec\n" + b"x" * 5000 + b"\n", None),
     ):
         clock = Clock()
-        watcher = watch.Watcher("log", Live(io.StringIO(), clock), clock)
+        watcher = watched_log.Watcher("log", Live(io.StringIO(), clock), clock)
         watcher.take(text)
         over = []
         for wait in (0.9, 1.0, 9.9, 10.0, 1e6):
@@ -313,8 +314,8 @@ def test_a_log_is_over_after_its_verdict_or_its_engine() -> None:
 @pytest.fixture
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Wait for nothing."""
-    monkeypatch.setattr(watch, "_POLL_S", 0.0)
-    monkeypatch.setattr(watch, "_VERDICT_S", 0.0)
+    monkeypatch.setattr(watched_log, "_POLL_S", 0.0)
+    monkeypatch.setattr(watched_log, "_VERDICT_S", 0.0)
 
 
 @pytest.mark.usefixtures("quick")
@@ -337,7 +338,7 @@ def test_ctrl_c_ends_with_the_summary(
     def stop(_seconds: float) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("trtlens.commands.watch.time.sleep", stop)
+    monkeypatch.setattr("trtlens.commands.watched_log.time.sleep", stop)
     log = tmp_path / "build.log"
     for data, said in ((BEGUN, "the log does not show how the build ended"), (b"", "")):
         log.write_bytes(data)

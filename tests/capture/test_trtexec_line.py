@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import re
 from pathlib import Path
@@ -17,7 +18,7 @@ from trtlens.capture.building.settings import check_supported
 from trtlens.cli import app
 from trtlens.commands.trtexec_files import asked_files, write_files
 from trtlens.commands.trtexec_flags import FLAGS, NOTHING, REFUSED, SUPPORTED
-from trtlens.commands.trtexec_line import read_line
+from trtlens.commands.trtexec_words import read_line
 from trtlens.errors import TrtlensError
 from trtlens_parsers.exports import read_profile, read_times
 
@@ -89,6 +90,17 @@ def test_a_flag_without_effect_is_named(flag: Any) -> None:
 def test_a_line_becomes_arguments_of_profile(typed: str, own: str) -> None:
     """Names that trtlens spells otherwise are translated, all else passes as it is."""
     assert read_line(re.findall(r"(?:'[^']*'|\S)+", typed))[0] == re.findall(r"(?:'[^']*'|\S)+", own)
+
+
+def test_the_page_of_flags_is_that_of_the_table() -> None:
+    """docs/trtexec.md is made from the table."""
+    root = Path(__file__).parents[2]
+    spec = importlib.util.spec_from_file_location("make_flags", root / "docs" / "make_flags.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    assert (root / "docs" / "trtexec.md").read_text("utf-8") == module.page(), "run python docs/make_flags.py"
 
 
 def test_the_engine_wins_over_the_model(monkeypatch: pytest.MonkeyPatch) -> None:

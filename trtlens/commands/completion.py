@@ -2,22 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from enum import Enum
-from importlib import import_module
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated
 
 import typer
-
-from trtlens.commands.help import summary
-from trtlens.commands.typed_words import COLUMN, FILE, LAYER, VIEW, description_file, read_description, stamp
-from trtlens.errors import TrtlensError
-from trtlens.runs.folders import write_whole
-
-if TYPE_CHECKING:
-    from trtlens.commands.typed_words import Description
-    from trtlens.views import View
 
 
 class Shell(str, Enum):
@@ -80,76 +69,9 @@ def completion(shell: Annotated[Shell, typer.Argument(help="The shell that shall
     Each shell has a place for it, which the examples name. Commands, options, views, tables, columns and quantities are completed,
     and layers of the run or log that the line names, else of the only one in the working folder.
     """
+    from trtlens.commands.description import write_description  # noqa: PLC0415  it imports every command
+    from trtlens.commands.typed_words import read_description  # noqa: PLC0415
+
     if read_description() is None:
         write_description()
     sys.stdout.write(_SCRIPTS[shell])
-
-
-def write_description() -> Description:
-    """Describe the program, and keep the description where that can be written."""
-    described = describe()
-    path = description_file()
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        write_whole(path, json.dumps({"stamp": stamp(), "trtlens": described}).encode())
-    except (OSError, TrtlensError):
-        pass  # a home that cannot be written: the next answer is as slow as this one
-    return described
-
-
-def describe() -> Description:
-    """All that there is to complete, read from the commands, views and tables themselves."""
-    from typer.main import get_command  # noqa: PLC0415
-
-    from trtlens.cli import app  # noqa: PLC0415  it imports this module
-    from trtlens.comparison.quantities import QUANTITIES  # noqa: PLC0415
-    from trtlens.tables.declarations import TABLES  # noqa: PLC0415
-    from trtlens.views import VIEWS  # noqa: PLC0415
-
-    columns = {name: [column.name for column in table.columns] for name, table in TABLES.items()}
-    columns |= {name: _columns_of_view(view) for name, view in VIEWS.items()}
-    tables = {name: f"table: {table.doc}" for name, table in TABLES.items()}
-    views = {name: view.question for name, view in VIEWS.items()}
-    return {
-        **_command(get_command(app), "", {"quantity": list(QUANTITIES)}),
-        "views": views
-        | {name: text for name, text in tables.items() if name not in views}
-        | {f"table:{name}": text for name, text in tables.items()},
-        "columns": columns,
-    }
-
-
-def _columns_of_view(view: View) -> list[str]:
-    """The columns that a view declares; those that it shows where its rows are a table's own."""
-    declared = getattr(import_module(view.table.__module__), "COLUMNS", None)
-    return list(view.layout.shown) if declared is None else [column.name for column in declared.columns]
-
-
-_ARGUMENTS = {("show", "view"): VIEW, ("why", "words"): LAYER}
-"""What an argument of a command takes, but for files; of `why` the first word."""
-_OPTIONS = {"--layer": LAYER, "--columns": COLUMN, "--sort": COLUMN, "--fail-on": "quantity"}
-
-
-def _command(command: Any, name: str, values: dict[str, list[str]]) -> Description:
-    """One command with those inside of it."""
-    options: dict[str, Any] = {}
-    arguments: list[Any] = []
-    for param in command.params:
-        if param.param_type_name == "argument":
-            arguments.append(_ARGUMENTS.get((name, param.name), _choices(param) or FILE))
-            arguments += [FILE] if (name, param.name) in _ARGUMENTS and param.nargs != 1 else []
-            continue
-        kind = _OPTIONS.get(param.opts[-1], _choices(param) or FILE)
-        takes = None if param.is_flag else values.get(kind, kind) if isinstance(kind, str) else kind
-        help_text = " ".join((param.help or "").split())
-        first = next((text for text in param.opts if text.startswith("--")), "")
-        for text in param.opts:
-            options[text] = {"takes": takes, "help": help_text, "shown": text == first and not param.hidden}
-    options["--help"] = {"takes": None, "help": "Show this message and exit.", "shown": True}
-    inner = {sub: _command(one, sub, values) for sub, one in getattr(command, "commands", {}).items() if not one.hidden}
-    return {"summary": summary(command.help), "options": options, "arguments": arguments, "commands": inner}
-
-
-def _choices(param: Any) -> list[str] | None:
-    choices = getattr(param.type, "choices", None)
-    return None if choices is None else [getattr(choice, "value", choice) for choice in choices]

@@ -1,7 +1,7 @@
 """Completes the words of a command line from what was described before: a shell asks at every press of the tab key.
 
 A process that imports no more than the standard library answers in a few hundredths of a second; importing the commands
-themselves takes ten times as long. So `trtlens.commands.completion` writes down once what there is to complete.
+themselves takes ten times as long. So `trtlens.commands.description` writes down once what there is to complete.
 """
 
 from __future__ import annotations
@@ -165,7 +165,7 @@ def answer_shell(arguments: list[str]) -> None:
     """Print what a shell asked for; nothing where its question is not understood."""
     described = read_description()
     if described is None:
-        from trtlens.commands.completion import write_description  # noqa: PLC0415  it imports every command
+        from trtlens.commands.description import write_description  # noqa: PLC0415  it imports every command
 
         described = write_description()
     with suppress(ValueError, IndexError, KeyError):
