@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 
 from tests.conftest import FIXTURES
+from tests.doubles.made_runs import MadeLayer, MadeRun
 from tests.golden.inputs import opened
 from trtlens.findings.estimates import Part
 from trtlens.findings.stakes import (
@@ -173,6 +174,24 @@ def test_a_trace_says_what_a_cuda_graph_would_gain() -> None:
     assert stake is not None
     assert [stake.low_ms, stake.time_ms, stake.high_ms] == pytest.approx([0.58, 0.596, 0.616])
     assert Clock(LAYER_PROFILER, 0.4, 1.0, 10, waits=True).stake_of_waiting() is None
+
+
+def test_a_cuda_graph_that_was_timed_as_well_says_what_it_gains() -> None:
+    """Inferences of 0.5 ms enqueued and 0.3 ms from a graph, both of one run: 0.2 ms, and both times in the text."""
+    passes = ["timing"] * 10 + ["graph"] * 10
+    times = {
+        "iteration": [*range(10)] * 2, "pass": passes, "gpu_ms": [0.5] * 10 + [0.3] * 10, "enqueue_ms": [0.49] * 10 + [0.01] * 10,
+        "queue_dry": [True] * 10 + [False] * 10,
+    }  # fmt: skip
+    info = {"kind": "profile", "flags": {}, "timings": [{"cuda_graph": False}]}
+    run = MadeRun([MadeLayer("conv")], tables={"run_times": times}, info=info).run()
+
+    (row,) = [row for row in run.view("findings").to_pylist() if row["code"] == "launch-bound"]
+
+    assert row["at_stake_ms"] == pytest.approx(0.2)
+    assert "10 of 10 inferences" in row["evidence"][0]
+    assert row["text"].endswith("From a CUDA graph an inference takes 300 µs.")
+    assert "500 µs enqueued and 300 µs from a CUDA graph" in row["at_stake_from"]
 
 
 def test_a_gpu_that_waits_gains_by_launches() -> None:

@@ -77,14 +77,16 @@ def rig(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Rig:
 def timed(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> Callable[..., TimingResult]:
     """Times the rig's engine in as many "processes" as there are medians [ns]; None is one that crashes."""
 
-    def time(*medians: int | None, layers: bool = True) -> TimingResult:
-        waiting = list(medians)
+    def time(*medians: int | None, layers: bool = True, graph: bool = True) -> TimingResult:
+        waiting = [*medians, *(median for median in medians if median is not None)]
 
         def play(purpose: str, function: Any, engine: TimedEngine) -> Any:
             if purpose == "timed the layers":
                 if not layers:
                     raise CaptureError("the process that timed the layers was ended by SIGSEGV before it was done")
                 return function(engine)
+            if purpose == "timed the CUDA graph" and not graph:
+                raise CaptureError("the process that timed the CUDA graph was ended by SIGSEGV before it was done")
             median = waiting.pop(0)
             if median is None:
                 raise CaptureError("the process that timed the engine was ended by SIGSEGV before it was done")
@@ -166,6 +168,43 @@ def test_an_engine_that_no_process_can_time_is_an_error(timed: Callable[..., Tim
     """Nothing is written then."""
     with pytest.raises(CaptureError, match="SIGSEGV"):
         timed(None, None)
+
+
+def test_an_engine_that_waits_for_the_host_is_timed_from_a_cuda_graph_as_well(
+    rig: Rig, timed: Callable[..., TimingResult]
+) -> None:
+    """Its enqueueing takes longer than its kernels: the graph's time stands beside that which holds the waiting."""
+    assert rig.engine is not None
+    rig.engine.enqueue_ns = lambda _: 900_000
+
+    result = timed(500_000, 500_000)
+
+    assert result.gpu.median_ms > 0.8
+    assert result.graph is not None
+    assert result.graph.median_ms == pytest.approx(0.5003, rel=1e-3)
+    assert result.graph.processes == 2
+    kept = rig.read("graph-times.json")
+    assert (kept["header"]["pass"], kept["header"]["cuda_graph"]) == ("graph", True)
+    assert result.header["cuda_graph"] is False
+    assert result.summary()["graph"]["median_ms"] == result.graph.median_ms
+
+
+@pytest.mark.parametrize("reason", ["does not wait", "cannot be captured", "crashes"])
+def test_without_need_or_way_there_is_no_time_of_a_graph(
+    rig: Rig, timed: Callable[..., TimingResult], reason: str
+) -> None:
+    """An engine that keeps the GPU busy needs none; one that cannot be captured, or whose process crashes, has none."""
+    assert rig.engine is not None
+    rig.engine.enqueue_ns = lambda _: 40_000 if reason == "does not wait" else 900_000
+    rig.engine.refuses_capture = reason == "cannot be captured"
+
+    result = timed(500_000, 500_000, graph=reason != "crashes")
+
+    assert result.graph is None
+    assert not (rig.out / "graph-times.json").exists()
+    assert any(note.startswith("not timed from a CUDA graph as well: ") for note in result.notes) == (
+        reason == "crashes"
+    )
 
 
 def test_what_all_processes_say_is_told_once(rig: Rig, timed: Callable[..., TimingResult]) -> None:

@@ -24,7 +24,12 @@ NO_SAMPLES = (
 )
 MOST_POINTS = 2000
 """Most points drawn for one pass: of more only the smallest and largest of each interval are drawn."""
-_PASSES = {"timing": "queued back to back", "latency": "one at a time", "trtexec": "trtexec"}
+_PASSES = {
+    "timing": "queued back to back",
+    "latency": "one at a time",
+    "graph": "from a CUDA graph",
+    "trtexec": "trtexec",
+}
 
 
 def chart(run: Run) -> go.Figure:

@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from trtlens.statistics import Statistics
 
 _BINS = 80
-_WORDS = {"timing": "queued: GPU time", "latency": "one at a time: host latency", "trtexec": "trtexec: GPU time"}
+_WORDS = {"timing": "queued: GPU time", "latency": "one at a time: host latency",
+          "graph": "from a CUDA graph: GPU time", "trtexec": "trtexec: GPU time"}  # fmt: skip
 _COLUMNS = {"latency": "host_ms"}
 
 

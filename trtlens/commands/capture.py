@@ -204,6 +204,8 @@ def _latency(result: TimingResult) -> str:
     text += f", {number(result.throughput_per_s)} inferences/s, {gpu.count:,} samples"
     if result.latency is not None:
         text += f"; one at a time {duration(result.latency.median_ms)}"
+    if result.graph is not None:
+        text += f"\nthe GPU waited for the host; from a CUDA graph {duration(result.graph.median_ms)} ({result.graph.interval})"
     if result.layer_sum is not None and result.layer_sum_ratio is not None:
         layers = duration(result.layer_sum.median_ms)
         text += f"\nlayers add up to {layers}, {result.layer_sum_ratio:.2f} times the GPU time"

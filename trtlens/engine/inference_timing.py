@@ -26,7 +26,7 @@ class Timing:
     """What is known of whole inferences; None for what the run does not state.
 
     ``waits`` is whether the GPU waited for the host, so that its time holds the wait; ``dry`` of ``samples`` inferences
-    found it idle. ``line`` is that of trtexec's own warning.
+    found it idle. ``line`` is that of trtexec's own warning. ``graph_ms`` is an inference from a CUDA graph, where the others were enqueued.
     """
 
     inference_ms: float | None = None
@@ -35,6 +35,7 @@ class Timing:
     dry: int | None = None
     samples: int | None = None
     line: int | None = None
+    graph_ms: float | None = None
 
     @property
     def waits(self) -> bool | None:
@@ -59,7 +60,7 @@ def read_timing(run: Run, build: int, *, cuda_graph: bool | None = None) -> Timi
     told = [line for code, line in codes if code == "enqueue-bound"]
     return Timing(
         _typical(figures.get("gpu_compute_time")), _typical(figures.get("enqueue_time")),
-        cuda_graph, dry, samples, told[0] if told else None,
+        cuda_graph, dry, samples, told[0] if told else None, _typical(figures.get("gpu_compute_time_from_graph")),
     )  # fmt: skip
 
 
@@ -85,6 +86,7 @@ def _dry(run: Run, build: int) -> tuple[int | None, int | None]:
 _SAMPLED = {
     "timing": {"gpu_ms": "gpu_compute_time", "enqueue_ms": "enqueue_time"},
     "latency": {"host_ms": "latency", "gpu_ms": "gpu_compute_time_alone"},
+    "graph": {"gpu_ms": "gpu_compute_time_from_graph"},
     "trtexec": {
         "gpu_ms": "gpu_compute_time", "host_ms": "latency", "enqueue_ms": "enqueue_time", "h2d_ms": "h2d_latency",
         "d2h_ms": "d2h_latency",

@@ -176,6 +176,13 @@ class Clock:
             self._bounded(beyond - apart), self._bounded(beyond + apart),
         )  # fmt: skip
 
+    def stake_of_graph(self, graph_ms: float) -> Stake:
+        """What an inference takes more than one of the same engine from a CUDA graph, which was timed as well."""
+        if self.inference_ms is None:
+            return Stake(None, "not known: no inference was timed as a whole")
+        both = f"an inference takes {duration(self.inference_ms)} enqueued and {duration(graph_ms)} from a CUDA graph, both timed"
+        return Stake(self._bounded(self.inference_ms - graph_ms), both)
+
     def stake_of_waiting(self) -> Stake | None:
         """What an inference gains from a CUDA graph, by what its kernels take alone; None without a trace."""
         if self.source != KERNEL_TRACE or self.busy_ms is None or self.inference_ms is None:

@@ -241,7 +241,7 @@ CAPTURES = frozenset({"profile", "dump", "marked"})
 """The kinds of runs that trtlens captured itself; another one was kept from a log."""
 _CAPTURED = (
     r"run\.json|verbose\.log|layers\.json|engine\.plan|converted\.onnx(\.data)?|calibration\.cache|inputs\.npz|dump\.json"
-    r"|accuracy\.json|(latency-|layer-)?times\.json|gpu-state\.json|kernels-(stream|graph)\.jsonl(\.gz)?"
+    r"|accuracy\.json|(latency-|layer-|graph-)?times\.json|gpu-state\.json|kernels-(stream|graph)\.jsonl(\.gz)?"
 )
 _OURS = re.compile(
     rf"(marked/\d+/)?({_CAPTURED})|tables/\w+\.parquet|tensors/\d{{5}}_[\w.-]+\.(npy|bin)"

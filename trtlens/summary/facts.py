@@ -195,7 +195,8 @@ def _samples(run: Run) -> Statistics | None:
 
     if not run["run_times"].num_rows:
         return None
-    times = run["run_times"].filter(pc.not_equal(run["run_times"]["pass"], array(["latency"], pa.string())[0]))
+    queued = pc.is_in(run["run_times"]["pass"], array(["timing", "trtexec"], pa.string()))
+    times = run["run_times"].filter(queued)
     return summarize(to_numpy(times["gpu_ms"].drop_null())) if times.num_rows else None
 
 

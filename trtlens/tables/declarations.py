@@ -497,7 +497,7 @@ _SPECS = (
         "run_times", "one whole inference", "build pass iteration",
         """
         build | int | | number of the build, from 1
-        pass | text | | timing (queued back to back), latency (one at a time), trtexec (--exportTimes)
+        pass | text | | timing (queued back to back), latency (one at a time), graph (queued, from a CUDA graph, where those of timing were not and the GPU waited for launches), trtexec (--exportTimes)
         iteration | int | | inference, from 0
         process | int | | process in which it was timed, from 1; null where that is not told
         gpu_ms | float | ms | GPU compute time

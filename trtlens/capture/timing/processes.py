@@ -13,7 +13,14 @@ from trtlens.capture.backends.backend import find_backend
 from trtlens.capture.own_process import in_own_process
 from trtlens.capture.timing.launch_queue import join_samples
 from trtlens.capture.timing.timed_run import measure_engine, measure_layers
-from trtlens.capture.timing.timing_result import LayerPass, TimingResult, process_notes, with_layers, write_result
+from trtlens.capture.timing.timing_result import (
+    LayerPass,
+    TimingResult,
+    process_notes,
+    waits_for_host,
+    with_layers,
+    write_result,
+)
 from trtlens.errors import CaptureError
 from trtlens.statistics import summarize
 
@@ -56,10 +63,29 @@ def time_in_processes(engine: TimedEngine, out: Path, *, processes: int, progres
             if number == processes and not timed:
                 raise
             failures.append(f"process {number} of {processes} did not time the engine: {error.message}")
+    result = _joined(timed, failures)
+    if waits_for_host(result):
+        result = _with_graph(engine, result, len(timed), progress)
     progress("Timing layers", steps, steps, "")
-    result = with_layers(_joined(timed, failures), _layers(engine))
+    result = with_layers(result, _layers(engine))
     write_result(result, out)
     return result
+
+
+def _with_graph(engine: TimedEngine, result: TimingResult, processes: int, progress: Progress) -> TimingResult:
+    """The result with times of inferences from a CUDA graph, or with why there are none: what waiting costs is their difference."""
+    graphed = replace(engine, options=replace(engine.options, cuda_graph=True))
+    timed: list[TimingResult] = []
+    try:
+        for number in range(1, processes + 1):
+            progress("Timing a CUDA graph", number, processes, f"process {number} of {processes}")
+            timed.append(in_own_process("timed the CUDA graph", measure_alone, _alone(graphed, latency=False)))
+    except CaptureError as error:
+        return replace(result, notes=(*result.notes, f"not timed from a CUDA graph as well: {error.message}"))
+    if not all(one.header["cuda_graph"] for one in timed):
+        return result  # it cannot be captured, and each process has timed it as before
+    samples = join_samples([one.samples for one in timed])
+    return replace(result, graph_samples=samples, graph=summarize(samples.gpu_ms, samples.process))
 
 
 def _alone(engine: TimedEngine, *, latency: bool) -> TimedEngine:

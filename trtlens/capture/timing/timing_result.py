@@ -1,6 +1,6 @@
 """What a timing found, what makes it doubtful, and the raw files that it leaves in the run folder, each written whole.
 
-`times.json` and `latency-times.json` (format 1): `{"format", "header", "samples"}`, a sample being `{"gpu_ms",
+`times.json`, `latency-times.json` and `graph-times.json` (format 1): `{"format", "header", "samples"}`, a sample being `{"gpu_ms",
 "host_ms", "enqueue_ms", "queue_dry", "process"}` as `launch_queue.Samples` describes them. `layer-times.json` (format 1):
 `{"format", "layers", "times_ms"}`, one row per execution, its columns in call order, names as often as they come.
 `gpu-state.json` (format 1): `{"format", "limits", "readings", "reason"}`, the reason saying why there are no
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 FORMAT = 1
 TIMES_JSON = "times.json"
 LATENCY_TIMES_JSON = "latency-times.json"
+GRAPH_TIMES_JSON = "graph-times.json"
 LAYER_TIMES_JSON = "layer-times.json"
 GPU_STATE_JSON = "gpu-state.json"
 
@@ -44,7 +45,8 @@ class TimingResult:
     """One engine timed in one set of shapes; times in milliseconds, `throughput_per_s` counts inferences.
 
     `gpu`, `host` and `enqueue` are of the queued pass. `latency` is the host time of single inferences, waited for;
-    None where that pass was left out. `layer_sum` adds up the layers of each execution; `layer_sum_ratio` is its
+    None where that pass was left out. `graph` is of queued inferences from a CUDA graph, where those of `gpu` were enqueued
+    and the GPU waited for the host. `layer_sum` adds up the layers of each execution; `layer_sum_ratio` is its
     median over that of `gpu`. `header` is what `times.json` says of the conditions.
     """
 
@@ -61,6 +63,8 @@ class TimingResult:
     limits: GpuLimits | None
     monitor_reason: str | None
     notes: tuple[str, ...]
+    graph_samples: Samples | None = None
+    graph: Statistics | None = None
     layers: LayerTimes | None = None
     layer_sum: Statistics | None = None
     layer_sum_ratio: float | None = None
@@ -74,6 +78,7 @@ class TimingResult:
             "host": _plain(self.host),
             "enqueue": _plain(self.enqueue),
             "latency": _plain(self.latency),
+            "graph": _plain(self.graph),
             "layer_sum": _plain(self.layer_sum),
             "layer_sum_ratio": self.layer_sum_ratio,
             "notes": list(self.notes),
@@ -118,6 +123,9 @@ def write_result(result: TimingResult, out: Path) -> tuple[Path, ...]:
     if result.latency_samples is not None:
         header = {**result.header, "queue_depth": 1}
         documents[LATENCY_TIMES_JSON] = _times("latency", header, result.latency_samples)
+    if result.graph_samples is not None:
+        header = {**result.header, "cuda_graph": True}
+        documents[GRAPH_TIMES_JSON] = _times("graph", header, result.graph_samples)
     if result.layers is not None:
         documents[LAYER_TIMES_JSON] = {
             "format": FORMAT,
@@ -171,13 +179,22 @@ def sample_notes(samples: Samples, gpu: Statistics, enqueue: Statistics, *, cuda
         )
     yield from _drift_notes(samples)
     dry = int(samples.queue_dry.sum())
-    if dry > _DRY_SHARE * gpu.count:
+    if _runs_dry(samples):
         enqueued, computed = durations(enqueue.median_ms, gpu.median_ms)
         advice = "leave the host more of its processor" if cuda_graph else "time with a CUDA graph"
         yield (
             f"the queue ran dry at {dry} of {gpu.count} inferences: enqueueing takes {enqueued} "
             f"(median), the GPU {computed}, which therefore includes waiting for the host: {advice}"
         )
+
+
+def _runs_dry(samples: Samples) -> bool:
+    return int(samples.queue_dry.sum()) > _DRY_SHARE * len(samples)
+
+
+def waits_for_host(result: TimingResult) -> bool:
+    """Whether inferences were enqueued, and the GPU waited for that."""
+    return not result.header["cuda_graph"] and _runs_dry(result.samples)
 
 
 def _drift_notes(samples: Samples) -> Iterator[str]:

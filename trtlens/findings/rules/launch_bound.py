@@ -36,6 +36,9 @@ def finding(engine: Engine) -> Finding | None:
 
 def _at_stake(engine: Engine) -> Stake:
     """What a CUDA graph gains; of an inference that was timed from one nothing is known."""
+    timed = engine.timing
+    if timed.graph_ms is not None and not timed.cuda_graph:
+        return engine.clock.stake_of_graph(timed.graph_ms)
     gained = None if engine.timing.cuda_graph else engine.clock.stake_of_waiting()
     return _UNTIMED if gained is None else gained
 
@@ -48,6 +51,8 @@ def _waiting(timing: Timing, launches: int) -> str:
             f"Enqueueing an inference takes the host {duration(timing.enqueue_ms)} (median), and the GPU finishes it in "
             f"{duration(timing.inference_ms)}: the GPU waits for launches, and its time includes the waiting."
         )
+    if timing.graph_ms is not None:
+        text += f" From a CUDA graph an inference takes {duration(timing.graph_ms)}."
     return text + (f" {launches} layers launch a kernel." if launches else "")
 
 
@@ -112,7 +117,7 @@ FINDING = BuildRule(
         "the layers' time may be launch overhead. Profiling itself makes every launch longer, so only whole inferences give proof. Times of "
         "traced kernels hold no launches: nothing is concluded from them."
     ),
-    stake="Where kernels were traced, what an inference takes beyond them and beyond the gaps of a CUDA graph; else not known.",
+    stake="What an inference takes less from a CUDA graph, where the run was timed both ways; else, where kernels were traced, what an inference takes beyond them and beyond the gaps of a CUDA graph; else not known.",
     next_check="Use a CUDA graph, or a larger batch.",
     needs="Samples of whole inferences with their enqueue times, or trtexec's warning; else a profile of the layers.",
 )
