@@ -38,7 +38,7 @@ SCOPE = {
         "blame", "causes", "compare", "error_rows", "metrics", "overflow", "remedies", "streaming", "summary",
     )),
     "report": tuple(f"report/{name}.py" for name in ("overview", "finding_list", "payload", "sections", "subject")),
-    "summary and exports": ("summary.py", "output.py", "quantities.py", "commands/compare.py", "report/trace_events.py"),
+    "summary and exports": ("summary/*.py", "output/*.py", "quantities.py", "commands/compare.py", "report/trace_events.py"),
     "engine": ("engine/*.py", "statistics.py"),
     "tuning": ("tuning/*.py",),
 }  # fmt: skip

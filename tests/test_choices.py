@@ -281,6 +281,33 @@ def test_an_operation_of_a_region_is_matched_by_its_name() -> None:
     assert matches == [Match(REGION, "node_linear", "operation"), Match(REGION, None, "region")]
 
 
+def test_an_operation_runs_the_kernel_that_its_layer_states() -> None:
+    """Of the cost table's rows the one of that kernel is chosen, in a log whose other build timed another operation."""
+    tensor = "{{ Name: {}, Location: Device, Dimensions: [8,64], Format/Datatype: Half }}"
+    kernel = "sm90_xmma_gemm_f16f16_f16f32_f32_tn_n_tilesize64x64x64"
+
+    def build(op: str) -> tuple[str, ...]:
+        return (
+            "=============== Computing costs for {ForeignNode[a...b]}",
+            header("Half(64,1) -> Half(64,1)"), runner("{ForeignNode[a...b]}", "Myelin"),
+            f" (foreignNode) Autotuning op {op}: [ONNX Layer: {op}]",
+            " (foreignNode) tactic_id, cost(in ms), cost/fastest_cost, prediction_correlation, kernel_name, tactic_hash, tunable",
+            " (foreignNode)    2, 0.01, 1.0, 0.9, quicker, 0x2c80ce2f5c4a6,", f" (foreignNode)    3, 0.02, 2.0, 0.9, {kernel}, 0x2c80ce2f5c4a7,",
+            "Tactic: 0x0000000000000000 Time: 0.03", *SELECTED, "Engine generation completed in 2 seconds.", "Layers:",
+        )  # fmt: skip
+
+    row = (
+        f"Name: node_linear_myl7_1, LayerType: gemm, Inputs: [ {tensor.format('x')}], Outputs: [ {tensor.format('y')}], "
+        f"TacticName: {kernel}, StreamId: 0, Metadata: "
+    )
+    text = "".join(f"{log('Original: 2 layers', *build(op))}{row}\n" for op in ("node_linear", "node_other"))
+    run = run_of(text)
+    matched = [(one["build"], one["matched_by"], one["candidate_line"]) for one in run["tuned_layers"].to_pylist()]
+    whole = line_of(text, "Tactic: 0x0000000000000000 Time", 2)
+    assert matched == [(1, "operation", line_of(text, f"0.9, {kernel}")), (2, "region", whole)]
+    assert [(one["op"], one["tactic_name"]) for one in chosen_rows(run) if one["op"]] == [("node_linear", kernel)]
+
+
 def test_layers_of_no_region_are_left_alone() -> None:
     """A layer of the tuner's own name is that layer, and one without any evidence is nobody."""
     matches = Matcher({"conv_myl1_0"}, {}, {}).match([part("conv_myl1_0"), part("stranger")])

@@ -49,6 +49,26 @@ def test_a_node_that_was_refused_has_the_first_error_as_its_reason() -> None:
     assert ending.text == "the build failed: node 1, Odd_1 (Odd), was refused: Odd_1: invalid weights type of Int8"
 
 
+def test_a_cause_behind_its_consequence_is_the_reason() -> None:
+    """That the engine could not be made says nothing of why: an error below it that does is told."""
+    ending = ended(
+        f"{ERROR}Engine could not be created from network", f"{ERROR}Error[2]: kgen.cpp: the graph has a loop"
+    )
+    assert (ending.reason, ending.lines) == ("kgen.cpp: the graph has a loop", (3,))
+
+
+@pytest.mark.parametrize(
+    ("node", "said"),
+    [
+        ("While parsing node number 7:", "node 7, unnamed, was refused"),
+        ('While parsing node number 1 [Other -> "y"]:', "node 1, Other, was refused"),
+    ],
+)
+def test_a_node_that_the_log_does_not_list_has_no_name(node: str, said: str) -> None:
+    """Neither a number without a row, nor a row of another operator, gives the node that was refused a name."""
+    assert ended(*PARSED, f"{ERROR}{node}").reason == said
+
+
 def test_what_ends_a_build_counts_before_what_it_survives() -> None:
     """A tactic that throws is skipped; a layer without any implementation is the end."""
     none = "Error Code 10: Internal Error (Could not find any implementation for node fc. In computeCosts at optimizer.cpp:4115)"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from tests.doubles.made_logs import FLOAT, FLOAT_KERNEL, INT8, chose, header, line_of, log, run_of, runner, tactic
 from trtlens.engine.reformat_causes import ReformatCosts
 from trtlens.tables.declarations import TABLES
-from trtlens.tuning.queries import Tuner
+from trtlens.tuning.queries import Tuner, precision_of_formats
 
 HALF = "Half(25088,49,7,1)"
 
@@ -22,6 +22,13 @@ def test_the_first_line_with_a_type_is_that_of_either_side() -> None:
     assert tuner.formats_with("fp16") == line_of(text, f"{FLOAT} -> {HALF}")
     assert tuner.formats_with("int8") == line_of(text, f"{INT8} -> {HALF}")
     assert tuner.formats_with("bf16") is None
+
+
+def test_matrices_count_and_vectors_do_not() -> None:
+    """The type of a combination is that of its matrices, whatever its scales and biases are of; vectors count where they are all."""
+    assert precision_of_formats("Half(64,1), Float(1)", "Half(64,1)") == "fp16"
+    assert precision_of_formats("Half(64,1), Float(64,1)", "Half(64,1)") is None
+    assert precision_of_formats("Float(1)", "Float(1)") == "fp32"
 
 
 def test_reformats_without_a_time_hide_no_others() -> None:

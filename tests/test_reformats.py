@@ -27,7 +27,9 @@ from tests.doubles.made_logs import (
     runner,
     tactic,
 )
+from trtlens.engine.engine_graph import Format, read_graph
 from trtlens.engine.reformat_causes import ADVICE
+from trtlens.engine.reformat_situation import Situation
 from trtlens.runs.run import Run, open_run
 
 if TYPE_CHECKING:
@@ -120,6 +122,9 @@ MAKER = "Layer(CaskConvolution): maker, Tactic: 0x0000000000000001, x (Float[8,5
         ((move(TO_CONV, GIVEN, WANTED), CONV), TO_CONV, "network input"),
         (("Layer(Constant): weights, Tactic: 0x0000000000000000,  -> given (Float[8,512,7,7])", move("Identity_0", GIVEN, WANTED), CONV),
          "Identity_0", "constant"),
+        (("Layer(Constant): weights, Tactic: 0x0000000000000000,  -> first (Float[8,512,7,7])",
+          move("Identity_0", "first (Float[8,512,7,7])", "second (Half[8,512,7,7])"), move("Identity_1", "second (Half[8,512,7,7])", GIVEN),
+          move(TO_CONV, GIVEN, WANTED), CONV), TO_CONV, "constant"),
         ((move("(Unnamed Layer* 0) [Identity]", GIVEN, WANTED), CONV), "(Unnamed Layer* 0) [Identity]", "model node"),
         ((MAKER, move("Reformatting CopyNode for Output Tensor 0 to maker", GIVEN, "result (Half[8,512,7,7])")),
          "Reformatting CopyNode for Output Tensor 0 to maker", "network output"),
@@ -137,6 +142,18 @@ def test_causes_that_the_engine_shows(rows: tuple[str, ...], name: str, cause: s
     row = reformats(engine(*rows))[name]
     assert (row["cause"], row["advice"]) == (cause, ADVICE[cause])
     assert row["lines"]
+
+
+def test_one_reader_without_a_kernel_decides(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of two readers one has slower kernels in the format and the other has none: without a kernel it cannot be done."""
+    other = CONV.replace("conv", "other").replace("after", "end")
+    run = engine(MAKER, move(TO_CONV, GIVEN, WANTED), CONV, other)
+    known = {"conv": ("slower kernel", "conv is slower", [1]), "other": ("no kernel", "other has none", [2])}
+    monkeypatch.setattr(Situation, "_without", lambda _, reader, *__: known[reader.name])
+    graph = read_graph(run, 1)
+    graph.formats.update({"given": Format("Float(1)", 1), "before": Format("Int8(1)", 2)})
+    row = reformats(run)[TO_CONV]
+    assert (row["cause"], row["detail"]) == ("no kernel", "conv is slower; other has none")
 
 
 @pytest.mark.parametrize(("origin", "cause"), [("QDQ", "qdq"), ("CONCAT", "concat"), ("CAST", "cast")])

@@ -54,7 +54,7 @@ class Matcher:
         self._timed = frozenset(timed)
         self._operations = operations
         self._region_nodes = region_nodes
-        self._regions = sorted({name for name in self._timed if "{ForeignNode[" in name} | set(region_nodes))
+        self._regions = {name for name in self._timed if "{ForeignNode[" in name} | set(region_nodes)
 
     def match(self, layers: Sequence[EngineLayer]) -> list[Match]:
         """A match for each layer, in the same order."""
