@@ -97,6 +97,9 @@ def test_types_by_layer() -> None:
         IoFormat("fp16", ("chw", "hwc8")),
         IoFormat("int8", ("chw32",)),
     )
+    assert parse_io_formats("chw+hwc8") == (IoFormat(None, ("chw", "hwc8")),)  # as trtexec 11 spells it
+    with pytest.raises(TrtlensError, match="is not TYPE:LAYOUT or LAYOUT"):
+        parse_io_formats("fp16")
     with pytest.raises(TrtlensError, match="unknown type 'half'"):
         parse_layer_precisions("conv:half")
 
@@ -159,3 +162,4 @@ def test_given_options_are_json() -> None:
         "memory_pools": {"workspace": 1 << 20},
     }
     assert BuildOptions().given() == {}
+    assert parse_options({"outputIOFormats": "chw+hwc8"}).given() == {"output_io_formats": ["chw+hwc8"]}

@@ -77,6 +77,8 @@ def test_a_flag_without_effect_is_named(flag: Any) -> None:
     ("typed", "own"),
     [
         ("--onnx=m.onnx --fp16 --workspace=4096 -o r", "--fp16 --memPoolSize=workspace:4096 -o r m.onnx"),
+        ("-- trtexec --onnx=m.onnx", "m.onnx"),
+        ("-- -odd.onnx", "-- -odd.onnx"),
         ("/usr/src/tensorrt/bin/trtexec --onnx m.onnx --vc", "--versionCompatible m.onnx"),
         ("--loadEngine=m.plan --int8 --useProfile=1", "--int8 --useProfile=1 m.plan"),
         ("--onnx=m.onnx --int8", "--int8 --int8-ranges=dummy m.onnx"),

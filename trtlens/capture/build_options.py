@@ -129,7 +129,7 @@ class BuildOptions:
 
 def _jsonable(value: object) -> object:
     if isinstance(value, IoFormat):
-        return f"{value.precision}:{'+'.join(value.layouts)}"
+        return ":".join(filter(None, (value.precision, "+".join(value.layouts))))
     if isinstance(value, Path):
         return str(value)
     if isinstance(value, tuple) and value and all(isinstance(item, int) for item in value):

@@ -41,9 +41,9 @@ _UNIT_BYTES = {"B": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30}
 
 @dataclass(frozen=True, slots=True)
 class IoFormat:
-    """The type and the allowed memory layouts of one network input or output, as trtexec names them."""
+    """The type and the allowed memory layouts of one network input or output, as trtexec names them; None keeps the type."""
 
-    precision: str
+    precision: str | None
     layouts: tuple[str, ...]
 
 
@@ -145,15 +145,16 @@ def parse_layer_output_types(text: str) -> dict[str, tuple[str, ...]]:
 
 
 def parse_io_formats(text: str, flag: str = "inputIOFormats") -> tuple[IoFormat, ...]:
-    """One format for each input or output in network order, or one for all of them."""
+    """One format for each input or output in network order, or one for all of them; trtexec 11 names layouts alone."""
     formats = []
     for item in split_list(text):
-        precision, found, layouts = item.partition(":")
+        precision, found, layouts = item.rpartition(":")
         names = tuple(layouts.lower().split("+"))
-        unknown = [name for name in names if name not in FORMATS]
-        if not found or unknown:
-            raise TrtlensError(f"--{flag}: {item!r} is not TYPE:LAYOUT, with layouts from {', '.join(FORMATS)}")
-        formats.append(IoFormat(_precision(precision, flag), names))
+        if any(name not in FORMATS for name in names):
+            raise TrtlensError(
+                f"--{flag}: {item!r} is not TYPE:LAYOUT or LAYOUT, with layouts from {', '.join(FORMATS)}"
+            )
+        formats.append(IoFormat(_precision(precision, flag) if found else None, names))
     return tuple(formats)
 
 

@@ -67,7 +67,8 @@ def read_line(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
 
 
 def _words(arguments: Sequence[str]) -> Iterator[_Word]:
-    rest = iter(arguments[1:] if arguments and Path(arguments[0]).name == "trtexec" else arguments)
+    begun = arguments[1:] if arguments[:1] == ["--"] and _is_trtexec(arguments[1:]) else arguments
+    rest = iter(begun[1:] if _is_trtexec(begun) else begun)
     for text in rest:
         name, equals, value = text.partition("=")
         flag = BY_NAME.get(name[2:]) if name.startswith("--") else None
@@ -78,6 +79,10 @@ def _words(arguments: Sequence[str]) -> Iterator[_Word]:
         else:
             behind = next(rest, None)
             yield _Word(text if behind is None else f"{text} {behind}", flag, behind)
+
+
+def _is_trtexec(arguments: Sequence[str]) -> bool:
+    return bool(arguments) and Path(arguments[0]).name in ("trtexec", "trtexec.exe")
 
 
 def _is_refused(word: _Word) -> bool:

@@ -121,16 +121,22 @@ def set_io_formats(backend: Backend, network: Any, inputs: Sequence[IoFormat], o
 
 
 def _set_format(backend: Backend, network: Any, tensor: Any, wanted: IoFormat) -> None:
-    kind = data_type(backend, wanted.precision)
-    if tensor.dtype != kind:
-        if is_strongly_typed(backend, network):
-            raise TrtlensError(
-                f"{tensor.name} is {tensor.dtype} in a strongly typed network and cannot be made {wanted.precision}: "
-                "convert the model, or leave the format out"
-            )
-        tensor.dtype = kind
+    if wanted.precision is not None:
+        _set_type(backend, network, tensor, wanted.precision)
     names = [_TENSOR_FORMATS.get(layout, layout.upper()) for layout in wanted.layouts]
     tensor.allowed_formats = sum(1 << int(getattr(backend.trt.TensorFormat, name)) for name in names)
+
+
+def _set_type(backend: Backend, network: Any, tensor: Any, precision: str) -> None:
+    kind = data_type(backend, precision)
+    if tensor.dtype == kind:
+        return
+    if is_strongly_typed(backend, network):
+        raise TrtlensError(
+            f"{tensor.name} is {tensor.dtype} in a strongly typed network and cannot be made {precision}: "
+            "convert the model, or leave the format out"
+        )
+    tensor.dtype = kind
 
 
 def is_strongly_typed(backend: Backend, network: Any) -> bool:
