@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 _MOST_CANDIDATES = 12
 _MOST_LINES = 6
 _LABEL = 12
+_HANGING = " " * 6
 _SEVERITY_STYLES = {"high": "bold red", "medium": "yellow", "low": "cyan"}
 
 
@@ -205,12 +206,13 @@ def _print_findings(rows: list[dict[str, Any]]) -> None:
         stake = f"{stake}  {seconds(row['at_stake_s'])} of build time" if row["at_stake_s"] is not None else stake
         style = _SEVERITY_STYLES.get(row["severity"], "")
         place = f"build {row['build']}: " if several else ""
-        out.print(
-            Text.assemble(
-                (row["severity"], style), "  ", (row["code"], "bold"), f"  {place}{visible(row['title'])}{stake}"
-            ),
-            soft_wrap=True,
-        )
+        first, *rest = wrapped(f"{row['severity']}  {row['code']}  {place}{row['title']}{stake}", len(_HANGING))
+        head = Text(first)
+        head.stylize(style, 0, len(row["severity"]))
+        head.stylize("bold", len(row["severity"]))
+        out.print(head)
+        for line in rest:
+            out.print(_HANGING + line, style="bold")
         _print_sentence(out, "", row["text"], [])
         for evidence in row["evidence"]:
             _print_sentence(out, "", f"  {evidence}", [])

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 _LONG = 1e7
 """From here on a number in a cell has a power of ten."""
 _NUMBER = re.compile(r"-?[\d,]{1,40}(?:\.\d{1,20})?(?:e[-+]?\d{1,3})?")
+_PLACES = frozenset({"build", "run"})
 _HEADINGS = {
     "unit": "core type", "unit_reason": "core type unknown because", "unit_evidence": "core type shown by", "regret_ms": "saving",
     "regret_percent": "saving", "words": "what", "label": "where", "chosen_ms": "tuner's time", "best_ms": "fastest", "percent": "share",
@@ -61,9 +62,9 @@ def _with_unit(value: float, unit: str) -> str:
 
 
 def worth_showing(name: str, table: pa.Table) -> bool:
-    """Whether a column has values; the number of the only build is left out too."""
+    """Whether a column has values; the number of the only build, or the name of the only run, is left out too."""
     column = table[name]
-    return column.null_count < table.num_rows and not (name == "build" and len(column.unique()) == 1)
+    return column.null_count < table.num_rows and not (name in _PLACES and len(column.unique()) == 1)
 
 
 def _heading(name: str, table: pa.Table, unit: str | None = None) -> str:

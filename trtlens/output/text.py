@@ -16,6 +16,8 @@ PIPE_WIDTH = 120
 """Characters of a line where no terminal says how many it has, and at most of a line of prose."""
 _NARROWEST = 24
 _COMMAND = re.compile(r"`[^`\n]{1,200}`")
+_QUANTITY = re.compile(r"(?<=\d) (?=(?:[mµ]?s|%|[KMGTP]?i?B)\b|%)")
+"""The space between a number and its unit, where no line is broken."""
 _NO_BREAK = "\x00"
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u206f\ufff9-\ufffb\ud800-\udfff]")
 """What a terminal would interpret: control characters, text-direction marks, halves of surrogate pairs."""
@@ -96,6 +98,6 @@ def wrapped_at(text: str, width: int) -> list[str]:
 
 
 def _lines(text: str, width: int) -> list[str]:
-    whole = _COMMAND.sub(lambda match: match[0].replace(" ", _NO_BREAK), visible(text))
+    whole = _COMMAND.sub(lambda match: match[0].replace(" ", _NO_BREAK), _QUANTITY.sub(_NO_BREAK, visible(text)))
     lines = textwrap.wrap(whole, width, break_long_words=False, break_on_hyphens=False)
     return [line.replace(_NO_BREAK, " ") for line in lines] or [""]
