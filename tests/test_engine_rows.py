@@ -86,9 +86,9 @@ TUNED = ("Original: 9 layers", "After reformat layers: 7 layers")
 @pytest.mark.parametrize(
     ("texts", "said"),
     [
-        (TUNED, "7 layers, not listed: they are printed when an engine is finished"),
+        (TUNED, "7, not listed: they are printed when an engine is finished"),
         (TUNED[:1], "not listed: they are printed when an engine is finished"),
-        ((*TUNED, "Engine generation completed in 1 seconds."), "7 layers, not listed, although the log is verbose (TensorRT 5 lists none)"),
+        ((*TUNED, "Engine generation completed in 1 seconds."), "7, not listed, although the log is verbose (TensorRT 5 lists none)"),
         (("Detected 1 inputs and 1 output network tensors.",), "not listed in the log (they are at verbose level)"),
     ],
 )  # fmt: skip

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Optional
 import typer
 
 from trtlens._version import VERSION
-from trtlens.commands import capture, compare, completion, dump, fleet, kernel, read, report, trace, watch, why
+from trtlens.commands import capture, compare, completion, dump, fleet, kernel, parse, read, report, trace, watch, why
 from trtlens.commands import dump_accuracy as accuracy
 from trtlens.commands.help import WIDEST, Application, CommandGroup
 from trtlens.commands.process import exit_code
@@ -30,6 +30,7 @@ app = Application(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,  # help in plain text needs no rich, whose import takes longer than all the rest
 )
+parse.register(app)
 read.register(app)
 watch.register(app)
 kernel.register(app)

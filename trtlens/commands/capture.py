@@ -20,8 +20,9 @@ from trtlens.commands.flags import (
     recipe_of,
     with_flags,
 )
+from trtlens.commands.parse import print_run
 from trtlens.commands.progress import shown_progress
-from trtlens.commands.read import FormatOption, print_run
+from trtlens.commands.read import FormatOption  # noqa: TC001  typer reads it at run time
 from trtlens.commands.trtexec_files import asked_files, write_files
 from trtlens.commands.trtexec_line import TrtexecCommand
 from trtlens.errors import CaptureError, TrtlensError

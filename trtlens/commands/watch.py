@@ -8,7 +8,8 @@ from typing import Annotated, Optional
 
 import typer
 
-from trtlens.commands.read import opened_run, print_run
+from trtlens.commands.parse import print_run
+from trtlens.commands.read import opened_run
 from trtlens.errors import TrtlensError
 from trtlens.output import visible
 
@@ -39,7 +40,7 @@ def watch(
     with opened_log(log, tee) as (source, path, name):
         is_whole = follow(source, name)
         if path.exists() and path.stat().st_size:
-            print_run(opened_run([str(path)], None))
+            print_run(opened_run([str(path)], None), str(path))
         if tee is not None and source.failure is None:
             sys.stderr.write(f"the log is kept in {visible(str(tee))}\n")
     if not is_whole:

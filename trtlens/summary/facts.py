@@ -118,7 +118,7 @@ def _layers(run: Run, build: dict[str, Any], ending: Ending | None) -> list[Fact
 
 def _unlisted(run: Run, build: dict[str, Any], ending: Ending | None) -> str:
     """Why the engine's layers are not in the log."""
-    known = f"{build['layer_count']} layers, " if build["layer_count"] is not None else ""
+    known = f"{build['layer_count']}, " if build["layer_count"] is not None else ""
     is_finished = ending is None or ending.state == FINISHED
     is_verbose = any(run[name].num_rows for name in ("passes", "candidates"))
     if ending is not None and not is_finished and (is_verbose or ending.state == FAILED):
