@@ -28,9 +28,10 @@ mutate *args:
 fuzz *args:
     .venv/bin/python benchmarks/fuzz.py {{args}}
 
-# Write docs/tables.md, docs/findings.md and docs/charts from the declarations.
+# Write docs/tables.md, docs/findings.md and docs/charts from the declarations, and docs/questions.md from what commands print.
 docs:
     .venv/bin/python docs/make_tables.py
     .venv/bin/python docs/make_flags.py
     .venv/bin/python docs/make_findings.py
     .venv/bin/python docs/make_charts.py
+    .venv/bin/python docs/make_questions.py

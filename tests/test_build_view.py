@@ -80,3 +80,13 @@ def test_without_stamps_the_rest_of_the_build_is_a_part() -> None:
     ).replace("[11/20/2026-22:01:26] [V] [TRT] ", "[TRT] [V] ")  # fmt: skip
     parts = {row["name"]: row["seconds"] for row in rows(run_of(text)) if row["kind"] == "part"}
     assert parts == {"tactic selection": 1.5, "rest of engine generation": 0.5, "rest of the build": 0.75}
+
+
+@pytest.mark.parametrize("name", ["h200/resnet50-int8-compared", "h200/resnet50-best"])
+def test_a_calibration_counts_once(name: str) -> None:
+    """It is stated twice more: with the engine that it is made with in it, and within the graph construction of the engine's build."""
+    run = opened(name)
+    totals = {row["build"]: row["seconds"] for row in run.view("build").to_pylist() if row["kind"] == "total"}
+    stamps = {row["build"]: row["finished_s"] - row["started_s"] for row in run["builds"].to_pylist()}
+    assert totals == pytest.approx(stamps, abs=1.5)
+    assert len(totals) == 2

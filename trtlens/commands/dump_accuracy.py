@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import sys
 import tempfile
 from dataclasses import dataclass, replace
@@ -11,9 +12,9 @@ from typing import TYPE_CHECKING, Annotated, Any, Optional
 import typer
 
 from trtlens.commands.flags import TIMING_FLAGS, Flag, recipe_of, with_flags
-from trtlens.commands.read import FormatOption  # noqa: TC001  typer reads it at run time
+from trtlens.commands.read import FormatOption, print_answers
 from trtlens.errors import TrtlensError
-from trtlens.output import Format, print_table, visible, write_table
+from trtlens.output import Format, print_table, visible, wrapped, write_table
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -197,10 +198,9 @@ def _print_rows(ours: Dump, one: _Compared, *, everything: bool) -> None:
     chosen = one.errors.rows if everything else chosen_rows(one.errors.rows)
     wanted = {row["index"] for row in chosen}
     shown = rows.filter([index in wanted for index in rows["index"].to_pylist()])
-    sys.stdout.write(f"{visible(one.dump.label)}\nagainst {visible(ours.label)}\n")
+    print_answers(sentences(one.errors))
+    _tell(f"{one.dump.label} against {ours.label}")
     print_table(shown, VIEWS["accuracy"].layout)
-    for sentence in sentences(one.errors):
-        sys.stdout.write(visible(sentence) + "\n")
     sys.stderr.write(f"{DIRECTIONS}\n")
     if shown.num_rows < rows.num_rows:
         sys.stderr.write(f"{shown.num_rows} of {rows.num_rows} compared tensors shown; --all shows every one\n")
@@ -213,7 +213,9 @@ def _print_pins(one: _Compared, flags: dict[str, Any]) -> None:
     if not rows.num_rows:
         sys.stderr.write(f"{visible(one.name)}: no layer of reduced precision adds an error whose inputs are known\n")
         return
+    print_answers(VIEWS["pins"].answers(rows))
     print_table(rows, VIEWS["pins"].layout, title="layers to keep in FP32, the best first")
+    sys.stderr.write("the flags of each layer: --pins --format csv\n")
     if rows["cost_ms"].null_count == rows.num_rows:
         sys.stderr.write("what they cost is not known: give --profile and --fp32-profile\n")
 
@@ -249,22 +251,27 @@ def overflow(
 
 
 def _print_overflow(run: Run, rows: pa.Table) -> None:
-    """What overflows, what is too small, and what does no harm, each with what to do; then in one line how much of each."""
+    """How much overflows, is too small, and does no harm, in one line; then each of them, and what to do about it."""
     from trtlens.views import VIEWS  # noqa: PLC0415
 
     found = rows.to_pylist()
-    counts = []
-    for title, states, harmful in _OVERFLOW_PARTS:
-        chosen = [row["state"] in states and row["harmful"] is harmful for row in found]
-        counts.append(sum(chosen))
-        if counts[-1]:
+    parts = [
+        [row["state"] in states and row["harmful"] is harmful for row in found]
+        for _, states, harmful in _OVERFLOW_PARTS
+    ]
+    counts = [sum(chosen) for chosen in parts]
+    print_answers([f"{_overflow_counts(*counts[:4])}, of {run['dumps'].num_rows} tensors and weights"])
+    for (title, _, _), chosen in zip(_OVERFLOW_PARTS, parts, strict=True):
+        if any(chosen):
             print_table(rows.filter(chosen), VIEWS["overflow"].layout, title=title)
-        for row in (
-            row for row, is_chosen in zip(found, chosen, strict=True) if is_chosen and row["advice"] is not None
-        ):
-            remark = f" ({row['remark']})" if row["remark"] else ""
-            sys.stdout.write(visible(f"{row['tensor']}{remark}: {row['advice']}") + "\n")
-    sys.stdout.write(f"{_overflow_counts(*counts[:4])}, of {run['dumps'].num_rows} tensors and weights\n")
+        for row in itertools.compress(found, chosen):
+            if row["advice"] is not None:
+                remark = f" ({row['remark']})" if row["remark"] else ""
+                _tell(f"{row['tensor']}{remark}: {row['advice']}")
+
+
+def _tell(text: str) -> None:
+    sys.stdout.write("\n".join(wrapped(text)) + "\n")
 
 
 def _overflow_counts(beyond: int, small: int, beside: int, masks: int) -> str:

@@ -32,8 +32,6 @@ BuildOption = Annotated[
     typer.Option("--build", help="Only this build of a log with several, from 1."),
 ]
 _TABLE = "table:"
-_MOST_BUILDS = 4
-"""Builds of which a view says its answer before its rows."""
 
 
 def register(app: typer.Typer) -> None:
@@ -148,14 +146,13 @@ def _no_view(word: str, run: list[str], views: Iterable[str], tables: Iterable[s
     )
 
 
-def print_answers(answers: list[str]) -> None:
-    """Print what a table's rows say in a sentence for each build, before the rows."""
-    more = len(answers) - _MOST_BUILDS
-    shown = [*answers[:_MOST_BUILDS], *([f"{more} more builds: --build N shows one"] if more > 0 else [])]
+def print_answers(answers: Iterable[str]) -> None:
+    """Print what a table's rows say, a sentence each, before the rows."""
+    lines = [line for text in answers for line in wrapped(text)]
     out = console()
-    for line in [line for text in shown for line in wrapped(text)]:
+    for line in lines:
         out.print(line, style="bold")
-    if shown:
+    if lines:
         out.print()
 
 

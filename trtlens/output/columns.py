@@ -15,8 +15,6 @@ if TYPE_CHECKING:
 
     import pyarrow as pa
 
-_LONG = 1e7
-"""From here on a number in a cell has a power of ten."""
 _NUMBER = re.compile(r"-?[\d,]{1,40}(?:\.\d{1,20})?(?:e[-+]?\d{1,3})?")
 _PLACES = frozenset({"build", "run"})
 _HEADINGS = {
@@ -90,7 +88,7 @@ def cell_text(name: str, value: Any) -> str:
     if name == "tactic_id":
         return hexadecimal(value)
     if isinstance(value, float):
-        return f"{value:.4g}" if abs(value) < 1000 else f"{value:,.1f}" if abs(value) < _LONG else number(value)
+        return f"{value:.4g}" if abs(value) < 1000 else number(value)
     if isinstance(value, bool):
         return "yes" if value else ""
     if isinstance(value, list):

@@ -18,12 +18,14 @@ class Fold:
         keep: how many of them are shown before the line that stands for the rest.
         only: values of the first column whose rows fold; empty for all.
         sums: columns that are added up in that line.
+        least: how many rows make it worth a line.
     """
 
     by: tuple[str, ...]
     keep: int = 3
     only: frozenset[str] = frozenset()
     sums: tuple[str, ...] = ()
+    least: int = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +70,7 @@ def folded(columns: Mapping[str, Sequence[Any]], rows: int, fold: Fold | None) -
     shown: list[int | Folded] = []
     for key, places in _alike(list(zip(*(columns[name] for name in fold.by), strict=True))):
         kept = fold.keep if not fold.only or key[0] in fold.only else len(places)
-        kept = kept if len(places) > kept + 1 else len(places)
+        kept = kept if len(places) >= kept + fold.least else len(places)
         shown += places[:kept]
         if places[kept:]:
             shown.append(_line(columns, places[kept:], fold))

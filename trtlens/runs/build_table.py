@@ -97,10 +97,24 @@ class PhaseTime(NamedTuple):
     line: int
 
 
-def all_phases(build: Build) -> list[PhaseTime]:
-    """What TensorRT states, in the order of the log, then what the time stamps show."""
-    stated = [PhaseTime(phase.name, phase.seconds, "stated", phase.line) for phase in build.records(Phase)]
+def all_phases(build: Build, above: Build | None = None) -> list[PhaseTime]:
+    """What TensorRT states, in the order of the log, then what the time stamps show; ``above`` is the build before it.
+
+    INT8 is calibrated, as a build of its own, while the engine's graph is constructed: the seconds stated for that hold those of
+    the calibration, which are taken off.
+    """
+    calibrated_s = _calibrated_s(above) if above is not None and above.run.number == build.run.number else 0.0
+    stated = [PhaseTime(phase.name, _less(phase, calibrated_s), "stated", phase.line) for phase in build.records(Phase)]
     return [*stated, *_stamped(build)]
+
+
+def _calibrated_s(build: Build) -> float:
+    return sum(phase.seconds for phase in build.records(Phase) if phase.name == "calibration")
+
+
+def _less(phase: Phase, calibrated_s: float) -> float:
+    holds = phase.name == "graph construction" and phase.seconds >= calibrated_s
+    return phase.seconds - calibrated_s if holds else phase.seconds
 
 
 def _stamped(build: Build) -> list[PhaseTime]:

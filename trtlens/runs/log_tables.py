@@ -49,7 +49,9 @@ def log_tables(log: Log, file: str) -> dict[str, pa.Table]:
         "candidates": _candidates(builds, blocks),
         "reformat_candidates": _reformat_candidates(builds, blocks),
         "runners": _runners(builds, blocks),
-        "phases": _plain("phases", builds, [all_phases(build) for build in builds]),
+        "phases": _plain(
+            "phases", builds, [all_phases(build, above) for build, above in zip(builds, [None, *builds], strict=False)]
+        ),
         "reading": _reading(log, file),
         "profile_totals": _profile_totals(builds),
         "combinations": combinations_table(builds),

@@ -378,7 +378,7 @@ _SPECS = (
         {_STRATEGY}
         {_PROFILE}
         name | text | | part of the build
-        seconds | float | s | duration
+        seconds | float | s | duration; of a graph construction without the INT8 calibration in it, which is a part of the build above
         source | text | | stated (by a line), stamps (differences of time stamps, whole seconds)
         {_LINE}
         """,

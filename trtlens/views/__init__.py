@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
     from trtlens.output import Layout
 
+_MOST_BUILDS = 4
+"""Builds of which a view's answer is told."""
 NO_LAYERS = "no engine layers: the log ends before they are listed, or was not written at verbose level; keep the whole log of trtexec --verbose (or trtlens profile), or add the file of --exportLayerInfo"
 NO_REFORMATS = "no reformats: the engine has none, or the log lists no layers (they are printed at verbose level)"
 """What views of layers and of reformats say when they have no rows."""
@@ -54,11 +56,14 @@ class View:
 
     def answers(self, rows: pa.Table) -> list[str]:
         """The answer to the question for each build of the rows, with its number where there are several; of many the first."""
-        found = {
-            build: [row for row in rows.to_pylist() if row["build"] == build]
-            for build in rows["build"].unique().to_pylist()
-        }
-        return [(f"build {build}: " if len(found) > 1 else "") + self.answer(own) for build, own in found.items()]
+        found: dict[int, list[dict[str, Any]]] = {}
+        for row in rows.to_pylist():
+            found.setdefault(row["build"], []).append(row)
+        if len(found) <= 1:
+            return [self.answer(own) for own in found.values()]
+        told = [f"build {build}: {self.answer(own)}" for build, own in list(found.items())[:_MOST_BUILDS]]
+        more = len(found) - _MOST_BUILDS
+        return [*told, f"{more} more builds: --build N shows one"] if more > 0 else told
 
 
 VIEWS: Mapping[str, View] = Declarations(__name__, __path__, "VIEW", View, lambda view: view.place)

@@ -46,6 +46,7 @@ _CACHE_CODES = (
 )
 
 
+_CALIBRATION = "calibration"
 _GENERATION, _REST, _BUILT, _BEHIND = (
     "engine generation",
     "rest of engine generation",
@@ -55,7 +56,7 @@ _GENERATION, _REST, _BUILT, _BEHIND = (
 _INNER = ("graph construction", "graph optimization", "tactic selection", "subgraph compilation")
 """Parts of which the seconds that TensorRT states for engine generation are made, from 5.1 on but there."""
 _AFTER = ("after engine generation", "inference", "engine loaded")
-_ORDER = ("start", "parsing", "calibration", *_INNER, _GENERATION, _REST, _BEHIND, *_AFTER)
+_ORDER = ("start", "parsing", _CALIBRATION, *_INNER, _GENERATION, _REST, _BEHIND, *_AFTER)
 
 _PART, _LATER = "part", "after the build"
 _OF_RUNNERS = ("layer", "is_reformat", "runner", "tactics", "timed", "profiling_s", "stamps_s", "line")
@@ -106,8 +107,8 @@ def _total(parts: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
 def _parts(phases: Sequence[dict[str, Any]], runners: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     """Each part once, in the order in which a build runs: as TensorRT states it, else by the time stamps.
 
-    What is stated of engine generation holds the parts before it, and of the engine built all of them: of both the rest is a
-    part. Several strategies are added up.
+    What is stated of engine generation holds the parts before it, of a calibration the engine that it is made with, and of the engine
+    built all of them: of each the rest is a part. Several strategies are added up.
     """
     if not phases:
         return []
@@ -115,6 +116,9 @@ def _parts(phases: Sequence[dict[str, Any]], runners: Sequence[dict[str, Any]]) 
     inner = sum(stated[name][0] for name in _INNER if name in stated)
     behind = _rest(stated.pop(_BUILT, None), max(inner, stated[_GENERATION][0] if _GENERATION in stated else 0.0))
     generation = stated.pop(_GENERATION, None)
+    if _CALIBRATION in stated:
+        made = max(inner, generation[0] if generation is not None else 0.0)
+        stated[_CALIBRATION] = _rest(stated[_CALIBRATION], made) or stated[_CALIBRATION]
     known = {**stamped, **stated}
     known.pop(_GENERATION, None)
     rest = _rest(generation, inner)

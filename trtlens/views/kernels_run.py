@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from trtlens.engine.kernel_times import traced_builds
 from trtlens.engine.kernels_run import RanKernel, kernels_run
-from trtlens.output import Fold, layout
+from trtlens.output import Fold, layout, shorten
 from trtlens.quantities import duration
 from trtlens.tables.schema import declare
 from trtlens.tuning.wording import counted
@@ -83,7 +83,7 @@ def _answer(rows: Sequence[dict[str, Any]]) -> str:
     place = f" of {longest['layer']}" if longest["layer"] else ""
     unplaced = sum(row["layer"] is None for row in rows)
     known = f"; {unplaced} of no known layer" if unplaced else ""
-    return f"{text}, the longest {longest['kernel']}{place}: {duration(longest['time_ms'])}{known}"
+    return f"{text}, the longest {shorten(longest['kernel'], 60)}{place}: {duration(longest['time_ms'])}{known}"
 
 
 VIEW = View(

@@ -95,7 +95,7 @@ VIEW = View(
     layout=layout(
         "name time_ms precision unit type kernel index",
         stretches="name",
-        fold=Fold(("type",), 0, NO_WORK | {"MyelinReformat"}, ("time_ms",)),
+        fold=Fold(("type",), 0, NO_WORK | {"MyelinReformat", "Reformat"}, ("time_ms",), least=4),
     ),
     heading="All layers",
     empty=NO_LAYERS,

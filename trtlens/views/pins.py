@@ -120,7 +120,11 @@ def _pin(
 def _answer(rows: Sequence[dict[str, Any]]) -> str:
     """The layer that is most worth keeping in FP32, with the options to copy."""
     first = rows[0]
-    cost = "at a cost that is not known" if first["cost_ms"] is None else f"at {signed_duration(first['cost_ms'])}"
+    cost = (
+        "at a cost that is not known"
+        if first["cost_ms"] is None
+        else f"at a cost of {signed_duration(first['cost_ms'])}"
+    )
     return f"Keep {first['layer']} in FP32 first, {cost}: `{first['flags']}`"
 
 
@@ -130,7 +134,7 @@ VIEW = View(
     answer=_answer,
     place=18,
     layout=layout(
-        "layer precision error_added cost_ms error_per_ms flags time_ms fp32_ms rank", stretches="layer", prose="flags"
+        "layer precision error_added cost_ms error_per_ms time_ms fp32_ms cause rank", stretches="layer", prose="cause"
     ),
     heading="Layers to keep in FP32",
     empty="no tensors were compared in this run: dump the model with trtlens dump, then trtlens accuracy REFERENCE DUMP --profile RUN --keep stores the comparison in this run (without --profile: in the dump)",
