@@ -54,7 +54,9 @@ def test_three_commands_find_the_fault(typed: Typed, tmp_path: Path) -> None:
     assert "note: emulated on the CPU" in out
     code, out, err = typed("accuracy", tmp_path / "ref", tmp_path / "fp16")
     assert code == 0
-    assert out.startswith("emulated fp16: ONNX Runtime on the CPU, every output rounded to fp16\nagainst reference: ")
+    assert out.startswith("15 tensors compared, 11 not ok")
+    out = " ".join(out.split())
+    assert "emulated fp16: ONNX Runtime on the CPU, every output rounded to fp16 against reference: " in out
     assert "first that goes wrong: norm/pow_output (norm/pow, Pow): overflow" in out
     assert "what to do: from norm/pow to norm/div, divide x by s = 64" in out
     assert "--layer-precision norm/pow=fp32 --layer-precision norm/mean=fp32" in out
@@ -224,7 +226,7 @@ def test_overflow_of_a_model_and_of_its_reference(typed: Typed, dump_of: Callabl
     }  # fmt: skip
     assert {row["scale"] for row in rows} == {64}
     _, out, _ = typed("overflow", MODELS / "tiny_encoder.onnx")
-    assert out == "nothing overflows FP16, of 74 tensors and weights\n"
+    assert out.strip() == "nothing overflows FP16, of 74 tensors and weights"
     _, _, err = typed("overflow", dump_of("overflowing_rms_norm", "fp16"))
     assert "no FP32 reference" in err
 
@@ -321,6 +323,6 @@ def test_overflow_tells_masks_and_small_values_apart(tmp_path: Path, typed: Type
     assert "3.4e38" in out
     assert "000000" not in out
     assert out.count("it stands for infinity") == 1
-    assert out.endswith(
+    assert out.startswith(
         "1 overflows FP16; 2 stand for infinity, as masks do, which does no harm, of 3 tensors and weights\n"
     )
