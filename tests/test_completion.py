@@ -28,7 +28,8 @@ from trtlens.commands.typed_words import (
     split_line,
 )
 
-DESCRIBED = describe()
+PROGRAM: Any = typer.main.get_command(app)
+DESCRIBED = describe(PROGRAM)
 LISTED = tuple(
     FIXTURES / "releases" / name for name in ("7.2.log", "8.5-int8.log", "8.6-cuda-cores.log", "10.3-polygraphy.log")
 )
@@ -41,8 +42,7 @@ def words(*typed: str, later: tuple[str, ...] = ()) -> list[str]:
 
 def test_every_command_view_and_table_is_described() -> None:
     """Nothing is left out that is not hidden, with what it means."""
-    program: Any = typer.main.get_command(app)
-    assert words("") == [name for name, one in program.commands.items() if not one.hidden]
+    assert words("") == [name for name, one in PROGRAM.commands.items() if not one.hidden]
     assert words("show", "") == [*VIEWS, *(name for name in TABLES if name not in VIEWS)]
     assert words("show", "table:") == [f"table:{name}" for name in TABLES]
     assert dict(complete(["show", "layers"], DESCRIBED))["layers"] == VIEWS["layers"].question
@@ -144,19 +144,19 @@ def test_the_description_is_kept_until_commands_change(tmp_path: Path, monkeypat
     """It is of this very installation, else made anew; a home that cannot be written makes it no worse."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     assert read_description() is None
-    assert write_description() == DESCRIBED == json.loads(json.dumps(read_description()))
+    assert write_description(PROGRAM) == DESCRIBED == json.loads(json.dumps(read_description()))
     kept = json.loads(description_file().read_text())
     description_file().write_text(json.dumps({**kept, "stamp": "older"}))
     assert read_description() is None
     (tmp_path / "file").write_text("")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
-    assert write_description() == DESCRIBED
+    assert write_description(PROGRAM) == DESCRIBED
 
 
 def test_an_answer_imports_no_more_than_it_needs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A press of the tab key waits for neither the commands nor pyarrow, and no question ends in a traceback."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    write_description()
+    write_description(PROGRAM)
     code = (
         "import sys; from trtlens.__main__ import main\n"
         "for words in (['zsh', '0', 'sho'], ['bash', 'trtlens x', 'y'], ['zsh'], []):\n"
@@ -172,6 +172,6 @@ def test_an_answer_imports_no_more_than_it_needs(tmp_path: Path, monkeypatch: py
 def test_each_shell_gets_its_script(shell: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any) -> None:
     """The script asks trtlens in the name of its shell."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    monkeypatch.setattr("trtlens.commands.description.write_description", lambda: DESCRIBED)
+    monkeypatch.setattr("trtlens.commands.description.write_description", lambda _program: DESCRIBED)
     app(args=["completion", shell], standalone_mode=False)
     assert f"trtlens __complete {shell} " in capsys.readouterr().out

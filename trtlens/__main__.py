@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import sys
+from typing import Any
 
 _YOUNG = 100_000
 """New objects from which on cycles are looked for, instead of 700: a command makes many objects and few cycles."""
@@ -15,11 +16,25 @@ def main() -> None:
     """Prepare the process, and run the command line in it."""
     gc.set_threshold(_YOUNG)
     if sys.argv[1:2] == [_COMPLETE]:
-        from trtlens.commands.typed_words import answer_shell  # noqa: PLC0415  the rest takes longer than the answer
+        _answer_shell(sys.argv[2:])
+    else:
+        _run()
 
-        answer_shell(sys.argv[2:])
-        return
-    _run()
+
+def _answer_shell(arguments: list[str]) -> None:
+    from trtlens.commands.typed_words import answer_shell, read_description  # noqa: PLC0415  all else takes longer
+
+    answer_shell(arguments, read_description() or _described())
+
+
+def _described() -> dict[str, Any]:
+    """The description of the program, made and kept."""
+    from typer.main import get_command  # noqa: PLC0415
+
+    from trtlens.cli import app  # noqa: PLC0415
+    from trtlens.commands.description import write_description  # noqa: PLC0415
+
+    return write_description(get_command(app))
 
 
 def _run() -> None:

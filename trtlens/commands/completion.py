@@ -63,15 +63,17 @@ def register(app: typer.Typer) -> None:
     app.command()(completion)
 
 
-def completion(shell: Annotated[Shell, typer.Argument(help="The shell that shall complete.")]) -> None:
+def completion(
+    context: typer.Context, shell: Annotated[Shell, typer.Argument(help="The shell that shall complete.")]
+) -> None:
     """Print what makes a shell complete trtlens's words.
 
     Each shell has a place for it, which the examples name. Commands, options, views, tables, columns and quantities are completed,
     and layers of the run or log that the line names, else of the only one in the working folder.
     """
-    from trtlens.commands.description import write_description  # noqa: PLC0415  it imports every command
+    from trtlens.commands.description import write_description  # noqa: PLC0415  other commands need none of it
     from trtlens.commands.typed_words import read_description  # noqa: PLC0415
 
     if read_description() is None:
-        write_description()
+        write_description(context.find_root().command)
     sys.stdout.write(_SCRIPTS[shell])

@@ -16,9 +16,9 @@ if TYPE_CHECKING:
     from trtlens.views import View
 
 
-def write_description() -> Description:
+def write_description(program: Any) -> Description:
     """Describe the program, and keep the description where that can be written."""
-    described = describe()
+    described = describe(program)
     path = description_file()
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -28,11 +28,8 @@ def write_description() -> Description:
     return described
 
 
-def describe() -> Description:
-    """All that there is to complete, read from the commands, views and tables themselves."""
-    from typer.main import get_command  # noqa: PLC0415
-
-    from trtlens.cli import app  # noqa: PLC0415  it imports this module
+def describe(program: Any) -> Description:
+    """All that there is to complete, read from the program's commands, and from views and tables."""
     from trtlens.comparison.quantities import QUANTITIES  # noqa: PLC0415
     from trtlens.tables.declarations import TABLES  # noqa: PLC0415
     from trtlens.views import VIEWS  # noqa: PLC0415
@@ -42,7 +39,7 @@ def describe() -> Description:
     tables = {name: f"table: {table.doc}" for name, table in TABLES.items()}
     views = {name: view.question for name, view in VIEWS.items()}
     return {
-        **_command(get_command(app), "", {"quantity": list(QUANTITIES)}),
+        **_command(program, "", {"quantity": list(QUANTITIES)}),
         "views": views
         | {name: text for name, text in tables.items() if name not in views}
         | {f"table:{name}": text for name, text in tables.items()},

@@ -161,13 +161,8 @@ def layer_names(path: Path) -> list[str]:
 # -- shells ------------------------------------------------------------------------------------------------------------
 
 
-def answer_shell(arguments: list[str]) -> None:
+def answer_shell(arguments: list[str], described: Description) -> None:
     """Print what a shell asked for; nothing where its question is not understood."""
-    described = read_description()
-    if described is None:
-        from trtlens.commands.description import write_description  # noqa: PLC0415  it imports every command
-
-        described = write_description()
     with suppress(ValueError, IndexError, KeyError):
         sys.stdout.write(answer(arguments, described))
 
