@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import io
+import os
 import sys
 from typing import TYPE_CHECKING
 
 from trtlens.capture.backends import doctor
 from trtlens.capture.backends.doctor import Finding
 from trtlens.commands import capture
+from trtlens.commands.process import exit_code
+from trtlens.errors import TrtlensError
 from trtlens.output import Format, wrapped
 
 if TYPE_CHECKING:
@@ -41,6 +44,21 @@ def test_no_word_and_no_command_is_broken(monkeypatch: pytest.MonkeyPatch) -> No
     assert [line for line in lines if command in line] != []
     assert all(len(line) <= 76 or command in line for line in lines)
     assert not any(line.endswith("-") for line in lines)
+
+
+def test_an_error_breaks_no_word_on_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is wrapped at the terminal's width; who reads a pipe gets one line."""
+    error = TrtlensError("there is no view 'x': choose one of " + ", ".join(f"view_{number}" for number in range(40)))
+    for width, most in ((60, 59), (None, 10_000)):
+        shown = Terminal() if width else io.StringIO()
+        monkeypatch.setattr(sys, "stderr", shown)
+        monkeypatch.setattr(shown, "fileno", lambda: 2, raising=False)
+        monkeypatch.setattr("os.get_terminal_size", lambda _number, width=width: os.terminal_size((width or 0, 24)))
+        assert exit_code(error, debug=False) == 2
+        lines = shown.getvalue().splitlines()
+        assert " ".join(lines) == f"trtlens: {error}"
+        assert (len(lines) == 1) == (width is None)
+        assert max(map(len, lines)) <= most
 
 
 def test_a_pipe_gets_lines_of_120() -> None:

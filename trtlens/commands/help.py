@@ -45,7 +45,7 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     ),
     "views": ("trtlens views",),
     "kernel": (
-        "trtlens kernel sm80_xmma_fprop_implicit_gemm_f16f16_f16f32_f32_nhwckrsc_nhwc_tilesize128x128x32",
+        "trtlens kernel sm80_xmma_gemm_f16f16_f16f32_f32_tn_n_tilesize128x128x32",
         "trtlens kernel - < names.txt",
     ),
     "why": ("trtlens why conv1 build.log", "trtlens why '*attention*' run", "trtlens why --all run"),
@@ -62,13 +62,13 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
         "trtlens profile model.onnx --fp16 --shapes input:8x3x224x224 --useCudaGraph",
         "trtlens profile model.onnx --fp16 --batches 1,8,32",
         "trtlens profile model.onnx --int8 --calib-data images.npz -o int8",
-        "trtlens profile --onnx=model.onnx --saveEngine=model.plan --fp16 --verbose   # a line of trtexec",
+        "trtlens profile --onnx=model.onnx --saveEngine=model.plan --fp16 --verbose",
         "trtlens profile model.plan                     # time an engine that is there",
     ),
     "watch": (
         "trtlens watch build.log",
         "trtexec --onnx=model.onnx --verbose 2>&1 | trtlens watch - --tee build.log",
-        "trtlens watch model.trtlens                    # a run that trtlens profile is making",
+        "trtlens watch model.trtlens        # a run that trtlens profile is making",
     ),
     "trace": ("trtlens trace run", "trtlens trace model.plan -o traced"),
     "dump": (
@@ -79,7 +79,7 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     "fleet": (
         "trtlens fleet add 'ci/**/*.log*' --to fleet",
         "trtlens fleet ask regressions fleet",
-        "trtlens fleet COMMAND --help                   # options and examples of a command",
+        "trtlens fleet COMMAND --help       # options and examples of a command",
     ),
     "fleet add": (
         "trtlens fleet add 'ci/**/*.log*' artifacts.zip --to fleet --label machine=ci-7",
@@ -101,7 +101,7 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     "export": ("trtlens export run --to perfetto -o trace.json",),
     "completion": (
         "trtlens completion bash > ~/.local/share/bash-completion/completions/trtlens",
-        "trtlens completion zsh > ~/.zfunc/_trtlens     # with fpath+=~/.zfunc before compinit in ~/.zshrc",
+        "trtlens completion zsh > ~/.zfunc/_trtlens   # fpath+=~/.zfunc in ~/.zshrc",
         "trtlens completion fish > ~/.config/fish/completions/trtlens.fish",
     ),
     "doctor": ("trtlens doctor", "trtlens doctor /usr/lib/x86_64-linux-gnu/libnvinfer.so.10"),
@@ -153,9 +153,9 @@ class CommandGroup(TyperGroup):
             formatter,
             (
                 "trtexec --onnx=model.onnx --verbose > build.log 2>&1",
-                "trtlens build.log                              # what this build did",
-                "trtlens why conv1 build.log                    # why a layer runs as it does",
-                "trtlens COMMAND --help                         # options and examples of a command",
+                "trtlens build.log                  # what this build did",
+                "trtlens why conv1 build.log        # why a layer runs as it does",
+                "trtlens COMMAND --help             # options and examples of a command",
             ),
         )
 

@@ -63,9 +63,20 @@ def exit_code(error: BaseException, *, debug: bool) -> int:
 
 def _told(line: str, code: int) -> int:
     from trtlens.output import visible  # noqa: PLC0415  most commands end well
+    from trtlens.output.text import wrapped_at  # noqa: PLC0415
 
-    sys.stderr.write(f"trtlens: {visible(line)}\n")
+    text = visible(f"trtlens: {line}")
+    width = _terminal_width()
+    sys.stderr.write("\n".join([text] if width is None else wrapped_at(text, width)) + "\n")
     return code
+
+
+def _terminal_width() -> int | None:
+    """Characters of a line of the terminal that stderr is; None where it is none, whose reader gets one line."""
+    try:
+        return os.get_terminal_size(sys.stderr.fileno()).columns - 1 if sys.stderr.isatty() else None
+    except (OSError, ValueError):
+        return None
 
 
 def _crash(error: BaseException, *, debug: bool) -> int:
