@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+import json
+from typing import TYPE_CHECKING
+
 import pytest
 
 from tests.doubles.made_logs import PREFIX, log, run_of
+from trtlens.runs.run import open_run
 from trtlens.summary import summarise
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 ROW = "Layer(CaskConvolution): conv{}, Tactic: 0x00000000000000{:02x}, x{} (Float[1,8]) -> y{} (Float[1,8])"
 ROWS = [ROW.format(n, n, n, n) for n in range(4)]
@@ -34,9 +41,24 @@ def test_a_layer_that_is_not_understood_is_unread_and_keeps_its_place() -> None:
     ]  # fmt: skip
     assert run["layer_tensors"]["layer_index"].to_pylist() == [0, 0, 1, 1, 3, 3]
     assert (run["builds"]["unread_rows"][0].as_py(), run["builds"]["layer_count"][0].as_py()) == (1, 4)
-    assert facts(text)["layers"] == "3: 3 CaskConvolution; 1 line among them not understood"
+    assert facts(text)["layers"] == "3: 3 CaskConvolution; 1 row among them not understood"
     assert kinds(text)["unread"] == 1
     assert "foreign" not in kinds(text)
+
+
+def test_what_is_not_understood_in_the_inspectors_file_is_counted(tmp_path: Path) -> None:
+    """Beside a log or alone, the build counts rows that are neither layers nor tensors, the summary says how many."""
+    layers = tmp_path / "layers.json"
+    good = {"Name": "conv0", "LayerType": "CaskConvolution", "Inputs": [], "Outputs": []}
+    layers.write_text(json.dumps({"Layers": [good, {"LayerType": "T"}, 7], "Bindings": ["x", []]}))
+    (tmp_path / "build.log").write_text(log(*HEAD, ROWS[0], BEHIND))
+    for files in ([layers], [tmp_path / "build.log", layers]):
+        run = open_run(files)
+        assert run["builds"]["unread_rows"].to_pylist() == [3]
+        (summary,) = summarise(run)
+        assert {fact.label: fact.value for fact in summary.facts}["layers"].endswith(
+            "; 3 rows among them not understood"
+        )
 
 
 @pytest.mark.parametrize("prefix", ["[X] ", PREFIX])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from tests.doubles.made_runs import MadeLayer, MadeRun
@@ -64,7 +66,7 @@ def test_layers_that_share_a_layers_nodes_are_added_up() -> None:
 
 def test_the_first_warning_that_the_host_is_late_is_told() -> None:
     """Where there are several warnings the line is that of the first."""
-    warned = {"messages": {"code": ["enqueue-bound", "enqueue-bound"], "line": [7, 9]}}
+    warned: dict[str, dict[str, list[Any]]] = {"messages": {"code": ["enqueue-bound", "enqueue-bound"], "line": [7, 9]}}
     timing = read_timing(MadeRun([], tables=warned).run(), 1)
     assert (timing.line, timing.waits) == (7, True)
     assert read_timing(MadeRun([]).run(), 1).line is None
@@ -72,7 +74,12 @@ def test_the_first_warning_that_the_host_is_late_is_told() -> None:
 
 def test_passes_stand_in_the_order_in_which_they_ran() -> None:
     """Queued inferences were timed first, so that their figures come first; a figure of a minimum alone is told as it is."""
-    times = {"pass": ["timing", "latency"], "iteration": [0, 0], "gpu_ms": [1.0, 2.0], "host_ms": [None, 3.0]}
+    times: dict[str, list[Any]] = {
+        "pass": ["timing", "latency"],
+        "iteration": [0, 0],
+        "gpu_ms": [1.0, 2.0],
+        "host_ms": [None, 3.0],
+    }
     run = MadeRun([], tables={"run_times": times}).run()
     metrics = run.view("latency")["metric"].to_pylist()
     assert metrics == ["gpu_compute_time", "latency", "gpu_compute_time_alone"]
@@ -82,6 +89,6 @@ def test_passes_stand_in_the_order_in_which_they_ran() -> None:
 
 def test_blank_and_second_lines_are_none_that_could_be_understood() -> None:
     """A log of which most lines with text are of no known form is said to be so, whatever else is in it."""
-    reading = {"kind": ["known", "unread", "blank", "doubled"], "lines": [2, 3, 40, 40]}
+    reading: dict[str, list[Any]] = {"kind": ["known", "unread", "blank", "doubled"], "lines": [2, 3, 40, 40]}
     told = not_understood(MadeRun([], tables={"reading": reading}).run())
     assert str(told).startswith("3 of 5 lines are of no form that is known")

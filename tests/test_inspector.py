@@ -205,7 +205,12 @@ def test_rows_that_are_no_layers_are_kept_aside() -> None:
     text += "\nI/O Tensors:\n Name: x, IOMode: In\n"
     record = read_inspector(text)
     assert [layer.name for layer in record.layers] == ["a"]
-    assert record.unreadable == ("Name: b, LayerType: T, Inp", " Name: x, IOMode: In")
+    assert (record.unreadable, record.unreadable_tensors) == (
+        ("Name: b, LayerType: T, Inp",),
+        (" Name: x, IOMode: In",),
+    )
+    record = read_inspector(json.dumps({"Layers": [row()], "Bindings": ["x", 1], "I/O Tensors": [[], {"Name": "y"}]}))
+    assert (record.bindings, record.unreadable, record.unreadable_tensors) == (("x",), (), ("1", "[]"))
 
 
 @pytest.mark.parametrize(

@@ -57,3 +57,40 @@ def test_an_identity_of_a_calibrated_model_is_the_models_own(texts: tuple[str, .
     run = run_of(log(*texts))
     for shown in (run, run.build(run["builds"].num_rows)):
         assert [(row["name"], row["cause"]) for row in shown.view("reformats").to_pylist()] == [("Identity_0", cause)]
+
+
+def side(node: str, name: str, tensor: str) -> str:
+    """One of the two lines of a node."""
+    return f"{node} {name}: [{tensor} -> (1, 8)[FLOAT]], "
+
+
+def nodes_of(*texts: str) -> list[tuple[str, list[str] | None, list[str] | None]]:
+    """Name, inputs and outputs of a log's nodes."""
+    rows = run_of(log(*texts, *ENGINE))["nodes"].to_pylist()
+    return [(row["name"], row["inputs"], row["outputs"]) for row in rows]
+
+
+def test_a_node_has_its_outputs_behind_those_of_the_nodes_inside_it() -> None:
+    """A loop's body is parsed between the loop's two lines; nodes stand in the order in which they were begun."""
+    loop, body = "Loop_0 [Loop]", "Add_1 [Add]"
+    texts = side(loop, "inputs", "x"), side(body, "inputs", "a"), side(body, "outputs", "b"), side(loop, "outputs", "y")
+    assert nodes_of(*texts) == [("Loop_0", ["x"], ["y"]), ("Add_1", ["a"], ["b"])]
+
+
+@pytest.mark.parametrize("models", ["ab", "abc"])
+def test_two_models_parsed_at_once_do_not_exchange_their_tensors(models: str) -> None:
+    """Nodes of one name that wait for their outputs together: whose outputs a line lists is not known, so no node has them."""
+    node = "Conv_0 [Conv]"
+    texts = [side(node, "inputs", f"{model}_in") for model in models]
+    texts += [side(node, "outputs", f"{model}_out") for model in models]
+    wanted = [("Conv_0", [f"{model}_in"], None) for model in models]
+    assert nodes_of(*texts) == [*wanted, *(("Conv_0", None, [f"{model}_out"]) for model in models)]
+
+
+def test_two_models_parsed_at_once_keep_the_tensors_of_nodes_of_their_own() -> None:
+    """Where names tell them apart each node has both of its lines."""
+    texts = (
+        side("a [Relu]", "inputs", "a_in"), side("b [Relu]", "inputs", "b_in"),
+        side("a [Relu]", "outputs", "a_out"), side("b [Relu]", "outputs", "b_out"),
+    )  # fmt: skip
+    assert nodes_of(*texts) == [("a", ["a_in"], ["a_out"]), ("b", ["b_in"], ["b_out"])]

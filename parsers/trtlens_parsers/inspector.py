@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeGuard
 
 from trtlens_parsers.data_types import read_dtype
 from trtlens_parsers.errors import FormatError
@@ -68,7 +68,8 @@ class InspectorRecord:
         io_tensors: the same with their types and shapes, from TensorRT 11 on.
         engine_metadata: keys and values of `Engine Metadata`.
         names_only: the engine was built without detailed profiling verbosity: layers have names and nothing else.
-        unreadable: rows that claim to be layers or tensors and cannot be read, as printed.
+        unreadable: rows among the layers that cannot be read, as printed.
+        unreadable_tensors: likewise among the inputs and outputs of the engine.
     """
 
     layers: tuple[LayerRecord, ...]
@@ -77,6 +78,7 @@ class InspectorRecord:
     engine_metadata: tuple[tuple[str, str], ...]
     names_only: bool
     unreadable: tuple[str, ...]
+    unreadable_tensors: tuple[str, ...] = ()
 
 
 class _Number(str):
@@ -134,21 +136,34 @@ def _from_json(document: _Json) -> InspectorRecord:
     layers: list[LayerRecord] = []
     unreadable: list[str] = []
     for row in rows:
-        if isinstance(row, str) and not isinstance(row, _Number):
+        if _is_text(row):
             layers.append(LayerRecord(row, None))
         elif isinstance(row, Members) and isinstance(dict(row).get("Name"), str):
             _append(layers, layer_of_fields(_fields(row)))
         else:
             unreadable.append(_spell(row))
-    metadata = members.get("Engine Metadata")
+    bindings, tensors, metadata = (
+        _rows(members, "Bindings"),
+        _rows(members, "I/O Tensors"),
+        members.get("Engine Metadata"),
+    )
+    odd = [
+        *(name for name in bindings if not _is_text(name)),
+        *(row for row in tensors if not isinstance(row, Members)),
+    ]
     return InspectorRecord(
         layers=tuple(layers),
-        bindings=tuple(name for name in _rows(members, "Bindings") if isinstance(name, str)),
-        io_tensors=tuple(_io_tensor(_fields(row)) for row in _rows(members, "I/O Tensors") if isinstance(row, Members)),
+        bindings=tuple(name for name in bindings if _is_text(name)),
+        io_tensors=tuple(_io_tensor(_fields(row)) for row in tensors if isinstance(row, Members)),
         engine_metadata=tuple((k, _spell(v)) for k, v in metadata) if isinstance(metadata, Members) else (),
         names_only=_names_only(layers),
         unreadable=tuple(unreadable),
+        unreadable_tensors=tuple(map(_spell, odd)),
     )
+
+
+def _is_text(value: _Json) -> TypeGuard[str]:
+    return isinstance(value, str) and not isinstance(value, _Number)
 
 
 def _check_count(layers: int) -> None:
@@ -191,7 +206,8 @@ def _from_text(text: str) -> InspectorRecord:
         io_tensors=tuple(_io_tensor(fields) for _, fields in io_fields if fields),
         engine_metadata=tuple((key, value) for key, _, value in metadata),
         names_only=_names_only(layers),
-        unreadable=(*unreadable, *(row for row, fields in io_fields if not fields)),
+        unreadable=tuple(unreadable),
+        unreadable_tensors=tuple(row for row, fields in io_fields if not fields),
     )
 
 

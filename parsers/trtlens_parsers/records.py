@@ -66,9 +66,12 @@ class EngineLayer(NamedTuple):
 
 
 class UnreadRow(NamedTuple):
-    """A line among an engine's rows that was not understood; ``is_layer`` where it begins as a layer's row does."""
+    """A row of an engine's layer information that was not understood; ``is_layer`` where it begins as a layer's does.
 
-    line: int
+    It has no line where it stands in the inspector's file.
+    """
+
+    line: int | None
     is_layer: bool
     detailed: bool
 

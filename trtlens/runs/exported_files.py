@@ -19,12 +19,12 @@ from trtlens_parsers.inspector import InspectorRecord, read_inspector
 from trtlens_parsers.kernel_trace import KernelTrace, read_kernel_trace, recognise_trace
 from trtlens_parsers.ncu_csv import KernelCounters, read_counters, recognise_counters
 from trtlens_parsers.nsight_csv import read_gpu_trace, recognise_gpu_trace
-from trtlens_parsers.records import Build, EngineLayer, Log
+from trtlens_parsers.records import Build, EngineLayer, Log, UnreadRow
 from trtlens_parsers.text import decode_bytes
 from trtlens_parsers.torch_trace import read_torch_trace, recognise_torch
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
 _LARGEST_BYTES = 256 << 20
 """A document's size: `--exportTimes` of 800,000 inferences."""
@@ -138,9 +138,16 @@ def _detailed(build: Build, rows: tuple[EngineLayer, ...], inspector: InspectorR
         raise TrtlensError(
             f"no layer of the inspector file is in build {build.number} of the log: it describes another engine"
         )
+    unread = (*build.unread_rows, *_unread(inspector))
     if inspector.names_only:
-        return replace(build, layer_names=tuple((row.layer.name, None) for row in rows))
-    return replace(build, detailed_layers=rows, bindings=build.bindings or inspector.bindings)
+        return replace(build, layer_names=tuple((row.layer.name, None) for row in rows), unread_rows=unread)
+    return replace(build, detailed_layers=rows, bindings=build.bindings or inspector.bindings, unread_rows=unread)
+
+
+def _unread(inspector: InspectorRecord) -> Iterator[UnreadRow]:
+    """What the inspector's file has besides layers and tensors in their places."""
+    for rows, is_layer in ((inspector.unreadable, True), (inspector.unreadable_tensors, False)):
+        yield from [UnreadRow(None, is_layer, detailed=True)] * len(rows)
 
 
 # -- tables ---------------------------------------------------------------------------------------------------------

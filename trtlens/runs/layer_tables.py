@@ -115,7 +115,8 @@ def _rows(build: Build, named: Mapping[int, set[int]]) -> list[Row]:
     added_reformats = of_engine(build, build.records(AddedReformat))
     strides = {added.tensor: (added.input_format, added.output_format) for added in added_reformats}
     unread_rows = [
-        [lost.line for lost in build.unread_rows if lost.is_layer and lost.detailed == form] for form in (False, True)
+        [lost.line for lost in build.unread_rows if lost.is_layer and lost.detailed == form and lost.line is not None]
+        for form in (False, True)
     ]
     regions = {region.layer: region.onnx_nodes for region in of_engine(build, build.records(Region))}
     rows = []

@@ -104,7 +104,7 @@ def _layers(run: Run, build: dict[str, Any], ending: Ending | None) -> list[Fact
     if not layers:
         return [Fact("layers", _unlisted(run, build, ending))]
     lost = build["unread_rows"]
-    unread = f"; {counted(lost, 'line', 'lines')} among them not understood" if lost else ""
+    unread = f"; {counted(lost, 'row', 'rows')} among them not understood" if lost else ""
     cut = f"; not all: {build['layers_note']}" if build["layers_note"] else ""
     facts = [Fact("layers", f"{len(layers)}: {counts_text(layers, 'type')}{unread}{cut}")]
     working = [row for row in layers if row["type"] not in NO_WORK and not row["is_reformat"]]

@@ -40,7 +40,7 @@ _SPECS = (
         tactic_selection_s | float | s | seconds that TensorRT states for formats and tactics selection of the strategy that was kept, all profiles together; null where the log does not tell which it was
         engine_generation_s | float | s | seconds that TensorRT states for engine generation, of the strategy that was kept
         engine_built_s | float | s | seconds that trtexec states for the whole build
-        unread_rows | int | | lines among the rows of the layer information that were not understood; null where there is none
+        unread_rows | int | | rows of the layer information, in the log and in the inspector's file, that were not understood; null where there is none
         layer_count | int | | engine layers: rows of the layer information, those not understood too; where it is missing or cut what the last pass left; null where that counts otherwise
         layers_note | text | | why the layer information is not whole; null where it is, or where there is none
         activation_bytes | int | bytes | total activation memory of the strategy that was kept, the largest of its profiles; to 8.1 with the workspace in it; null where the log does not tell which it was

@@ -32,7 +32,8 @@ class NodeReader(LineReader):
     def __init__(self, records: Records) -> None:
         super().__init__(records)
         self._nodes = records.of(Node)
-        self._node: Node | None = None  # whose outputs are not listed yet
+        self._open: dict[tuple[str, str], int | None] = {}
+        """Places of the nodes whose outputs are not listed yet; None for a name and operator that two nodes had at once."""
 
     @line_form(
         Node,
@@ -44,28 +45,27 @@ class NodeReader(LineReader):
         ),
     )
     def node(self, text: str, line: int) -> bool:
-        """``NAME [Op] inputs: [tensor -> (1, 3)[FLOAT]], ..`` and the ``outputs:`` line that follows it."""
+        """``NAME [Op] inputs: [tensor -> (1, 3)[FLOAT]], ..`` and its ``outputs:`` line, behind those of the nodes inside it.
+
+        Two nodes of one name and operator that both wait for their outputs are of two models that are parsed at once: which
+        outputs are whose cannot be told.
+        """
         side = "inputs" if "] inputs: " in text else "outputs"
         head, found, operands = text.partition(f"] {side}: ")
         name, bracket, op = _without_file(head).rpartition(" [")
         if not found or not bracket:
             return False
         tensors = _read_operands(operands)
+        key = name, op
         if side == "inputs":
-            self.finish()
-            self._node = Node(name, op, tensors, None, line)
-        elif self._node is not None and self._node[:2] == (name, op):
-            self._nodes.append(self._node._replace(outputs=tensors))
-            self._node = None
+            self._open[key] = None if key in self._open else len(self._nodes)
+            self._nodes.append(Node(name, op, tensors, None, line))
+        elif (place := self._open.get(key)) is not None:
+            self._nodes[place] = self._nodes[place]._replace(outputs=tensors)
+            del self._open[key]
         else:
             self._nodes.append(Node(name, op, None, tensors, line))
         return True
-
-    def finish(self) -> None:
-        """Keep the node whose outputs line the log's end cut off."""
-        if self._node is not None:
-            self._nodes.append(self._node)
-            self._node = None
 
 
 def _without_file(text: str) -> str:
