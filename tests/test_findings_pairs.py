@@ -24,6 +24,7 @@ from trtlens.findings.engine import Engine
 from trtlens.findings.pairs import Pair
 from trtlens.quantities import signed_duration
 from trtlens.report.finding_list import findings as finding_list
+from trtlens.report.finding_list import group_findings
 from trtlens.report.subject import Subject, read_subject
 
 if TYPE_CHECKING:
@@ -193,8 +194,12 @@ def test_findings_against_other_shapes_say_that_nothing_counts() -> None:
 )
 def test_a_report_says_that_int8_is_slower_in_any_order(order: tuple[str, ...]) -> None:
     """The finding stands with the INT8 run, whichever run is given first, and once."""
-    page = unescape(finding_list([subject_of(f"resnet50-{name}") for name in order]))
-    told = re.findall(r'class="what">(INT8 takes [^<]*)</span><span class="of">([^<]*)<', page)
+    subjects = [subject_of(f"resnet50-{name}") for name in order]
+    page = unescape(finding_list(group_findings(subjects), subjects))
+    told = re.findall(
+        r'class="what">(INT8 takes [^<]*)</span><span class="values"><span class="value"><span class="of">([^<]*)<',
+        page,
+    )
 
     assert told == [("INT8 takes 1.19 times as long as resnet50-fp16 (fp16+fp32)", "resnet50-int8")]
     anchors = re.findall(r'id="(finding-[^"]*)"', page)
@@ -203,9 +208,10 @@ def test_a_report_says_that_int8_is_slower_in_any_order(order: tuple[str, ...]) 
 
 def test_a_build_without_an_engine_leads_the_report() -> None:
     """It has nothing at stake that could be counted, and stands before findings of other runs that have."""
-    page = finding_list([subject_of("resnet50-int8"), subject_of("killed")])
+    subjects = [subject_of("resnet50-int8"), subject_of("killed")]
+    page = finding_list(group_findings(subjects), subjects)
     anchors = re.findall(r'id="finding-([^"]*)"', page)
-    assert anchors[0] == "1-build-not-finished"
+    assert anchors[0] == "build-not-finished"
     assert len(anchors) > 2
 
 

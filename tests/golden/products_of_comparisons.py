@@ -16,9 +16,11 @@ from trtlens.comparison.quantities import QUANTITIES
 from trtlens.comparison.result_tables import change_table, region_table, settings_table, side_by_side
 from trtlens.errors import TrtlensError
 from trtlens.report.finding_list import findings as finding_list
+from trtlens.report.finding_list import group_findings
 from trtlens.report.overview import card
 from trtlens.report.payload import Compared
 from trtlens.report.subject import read_subject
+from trtlens.report.verdict import verdict
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -54,7 +56,9 @@ def of_comparison(arguments: tuple[str, ...]) -> Iterator[tuple[str, Callable[[]
         for name, argument, build in zip(names, arguments, builds, strict=True)
     ]
     yield "cards.html", lambda: html_text("".join(_cards(comparison, subjects)))
-    yield "findings.html", lambda: html_text(finding_list(subjects))
+    groups = group_findings(subjects)
+    yield "verdict.html", lambda: html_text(verdict(subjects, groups, lambda place: comparison.mismatches[place]))
+    yield "findings.html", lambda: html_text(finding_list(groups, subjects))
     for chart in charts_of_comparison():
         for number in comparison.others:
             yield f"charts/{chart.name}-{number}.txt", partial(_difference, chart, comparison, number)

@@ -1,8 +1,8 @@
-"""The findings of all runs as plain HTML without scripts, each with its evidence."""
+"""The findings of all runs as plain HTML without scripts: one entry a finding, with a value and the evidence of each run."""
 
 from __future__ import annotations
 
-from collections import Counter
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from trtlens.findings import find_across
@@ -16,57 +16,110 @@ from trtlens.views import VIEWS
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from trtlens.findings.finding import Rule
     from trtlens.report.subject import Subject
 
 _MOST_BUTTONS = 8
 
 
-def findings(subjects: Sequence[Subject]) -> str:
-    """The findings of all runs and of each pair of them, most costly first, each with its evidence."""
-    rows = [(place, row) for place, subject in enumerate(subjects) for row in subject.view("findings").to_pylist()]
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One finding of one run: the place of the run, and the row of the view `findings`."""
+
+    place: int
+    row: dict[str, Any]
+
+    @property
+    def cost(self) -> str:
+        """What is at stake, in words; empty where nothing is known."""
+        row = self.row
+        stake = stake_text(row["at_stake_low_ms"], row["at_stake_ms"], row["at_stake_high_ms"])
+        build_s = row["at_stake_s"]
+        return f"{seconds(build_s)} of build" if build_s is not None and not stake else stake
+
+    @property
+    def order(self) -> tuple[float, float, int, float, int]:
+        """What costs an inference most comes first."""
+        row = self.row
+        return (
+            -(row["at_stake_ms"] or 0.0),
+            -(row["at_stake_high_ms"] or 0.0),
+            SEVERITIES.index(row["severity"]),
+            -(row["at_stake_s"] or 0.0),
+            self.place,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class FindingGroup:
+    """What one rule found in all runs, the most costly entry first."""
+
+    rule: Rule[Any]
+    entries: tuple[Entry, ...]
+
+    @property
+    def anchor(self) -> str:
+        """Id of its element on the page."""
+        return f"finding-{self.rule.code}"
+
+    @property
+    def first(self) -> Entry:
+        """The most costly entry."""
+        return self.entries[0]
+
+
+def group_findings(subjects: Sequence[Subject]) -> list[FindingGroup]:
+    """The findings of all runs and of each pair of them by rule: builds without an engine first, then the most costly."""
+    entries = [Entry(place, row) for place, one in enumerate(subjects) for row in one.view("findings").to_pylist()]
     for place, found in find_across([(subject.name, subject.run) for subject in subjects]):
-        rows += [(place, row) for row in findings_table([found]).to_pylist()]
-    if not rows:
+        entries += [Entry(place, row) for row in findings_table([found]).to_pylist()]
+    rules = {rule.code: rule for rule in FINDINGS.values()}
+    entries.sort(key=lambda one: (not rules[one.row["code"]].leads, *one.order, one.row["code"]))
+    groups: dict[str, list[Entry]] = {}
+    for entry in entries:
+        groups.setdefault(entry.row["code"], []).append(entry)
+    return [FindingGroup(rules[code], tuple(own)) for code, own in groups.items()]
+
+
+def findings(groups: Sequence[FindingGroup], subjects: Sequence[Subject]) -> str:
+    """All groups; said where there is none."""
+    if not groups:
         empty = VIEWS["findings"].empty
         return f'<p class="missing">{text(empty[0].upper() + empty[1:])}.</p>'
-    leading = {rule.code for rule in FINDINGS.values() if rule.leads}
-    rows.sort(key=lambda one: (one[1]["code"] not in leading, *_costs(one[1]), one[0], one[1]["code"]))
-    seen: Counter[str] = Counter()
-    shown = []
-    for place, row in rows:
-        anchor = f"finding-{place}-{row['code']}"
-        seen[anchor] += 1
-        shown.append(_finding(anchor if seen[anchor] == 1 else f"{anchor}-{seen[anchor]}", place, row, subjects))
-    return "".join(shown)
+    return "".join(_group(group, subjects) for group in groups)
 
 
-def _costs(row: dict[str, Any]) -> tuple[float, float, int, float]:
-    return (
-        -(row["at_stake_ms"] or 0.0),
-        -(row["at_stake_high_ms"] or 0.0),
-        SEVERITIES.index(row["severity"]),
-        -(row["at_stake_s"] or 0.0),
+def _group(group: FindingGroup, subjects: Sequence[Subject]) -> str:
+    severities = [entry.row["severity"] for entry in group.entries]
+    severity = min(severities, key=SEVERITIES.index)
+    values = "".join(
+        f'<span class="value">{_of(entry, subjects)}<span class="cost">{text(entry.cost)}</span></span>'
+        for entry in group.entries
     )
-
-
-def _finding(anchor: str, place: int, row: dict[str, Any], subjects: Sequence[Subject]) -> str:
-    stake = stake_text(row["at_stake_low_ms"], row["at_stake_ms"], row["at_stake_high_ms"])
-    build_s = row["at_stake_s"]
-    cost = f"{seconds(build_s)} of build" if build_s is not None and not stake else stake
-    basis = row["at_stake_from"]
-    run = f'<span class="of">{text(subjects[place].name)}</span>' if len(subjects) > 1 else ""
     head = (
-        f'<span class="badge {text(row["severity"])}">{text(row["severity"])}</span><span class="what">{text(row["title"])}</span>'
-        f'{run}<span class="cost">{text(cost)}</span>'
+        f'<span class="badge {text(severity)}">{text(severity)}</span><span class="what">{text(group.first.row["title"])}</span>'
+        f'<span class="values">{values}</span>'
     )
+    bodies = "".join(_entry(entry, subjects, is_only=len(group.entries) == 1) for entry in group.entries)
+    return f'<details class="finding" id="{text(group.anchor)}"><summary>{head}</summary><div>{bodies}</div></details>'
+
+
+def _of(entry: Entry, subjects: Sequence[Subject]) -> str:
+    return f'<span class="of">{text(subjects[entry.place].name)}</span>' if len(subjects) > 1 else ""
+
+
+def _entry(entry: Entry, subjects: Sequence[Subject], *, is_only: bool) -> str:
+    """What was found in one run: text, evidence, stake, layers, what to do."""
+    row, basis = entry.row, entry.row["at_stake_from"]
+    head = "" if is_only else f"<h3>{text(subjects[entry.place].name)}: {text(row['title'])}</h3>"
     evidence = "".join(f"<li>{text(one)}</li>" for one in row["evidence"] or ())
     confidence = f' <span class="muted">Confidence: {text(row["confidence"])}.</span>' if row["confidence"] else ""
-    body = (
-        f"<p>{text(row['text'])}{confidence}</p>" + (f"<h4>Evidence</h4><ul>{evidence}</ul>" if evidence else "")
-        + (f"<h4>At stake</h4><p>{text(basis)}.</p>" if basis else "") + _layers(place, row["layers"] or (), subjects[place])
+    return (
+        f"{head}<p>{text(row['text'])}{confidence}</p>" + (f"<h4>Evidence</h4><ul>{evidence}</ul>" if evidence else "")
+        + (f"<h4>At stake</h4><p>{text(basis)}.</p>" if basis else "")
+        + _layers(entry.place, row["layers"] or (), subjects[entry.place])
         + (f"<h4>Next</h4><p>{text(row['next_check'])}</p>" if row["next_check"] else "")
     )  # fmt: skip
-    return f'<details class="finding" id="{text(anchor)}"><summary>{head}</summary><div>{body}</div></details>'
 
 
 def _layers(place: int, names: Iterable[str], subject: Subject) -> str:

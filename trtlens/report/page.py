@@ -14,11 +14,12 @@ from typing import TYPE_CHECKING
 from trtlens._version import VERSION
 from trtlens.report.chart_page import content_policy
 from trtlens.report.encoding import pack, to_json
-from trtlens.report.finding_list import findings
+from trtlens.report.finding_list import findings, group_findings
 from trtlens.report.markup import text
 from trtlens.report.overview import card, precision_styles
 from trtlens.report.payload import Compared, compare, comparison_data, page_data, run_data
 from trtlens.report.sections import CHANGED, SECTIONS, navigation, section_html
+from trtlens.report.verdict import verdict
 from trtlens.runs.folders import GENERATOR
 
 if TYPE_CHECKING:
@@ -48,6 +49,7 @@ def _render(subjects: Sequence[Subject]) -> str:
     several = len(subjects) > 1
     compared = compare(subjects) if several else Compared(None, None)
     plotly, script = get_plotlyjs(), _script()
+    groups = group_findings(subjects)
     names = " · ".join(subject.name for subject in subjects)
     parts = {
         "generator": GENERATOR,
@@ -57,7 +59,8 @@ def _render(subjects: Sequence[Subject]) -> str:
         "navigation": navigation(several=several),
         "runs": _run_switch(subjects),
         "cards": "".join(_card(subjects, place, compared) for place in range(len(subjects))),
-        "findings": findings(subjects),
+        "verdict": verdict(subjects, groups, lambda place: compared.mismatches(subjects, place)),
+        "findings": findings(groups, subjects),
         "changed": _changed(compared) if several else "",
         "sections": "".join(section_html(section, scope="run") for section in SECTIONS),
         "about": _about(subjects),

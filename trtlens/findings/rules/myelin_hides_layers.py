@@ -59,9 +59,9 @@ def _held(engine: Engine, node: Node) -> int:
 def _advice(engine: Engine) -> str:
     version = (engine.row["tensorrt_version"] or "").partition(".")[0]
     if version.isdigit() and int(version) < _OPENED_FROM:
-        return "a trace of Nsight Systems beside the log (nsys export --type sqlite) shows them; TensorRT lists them from 9 on with --profilingVerbosity=detailed"
+        return "trtlens trace RUN shows them, or a trace of Nsight Systems beside the log (nsys export --type sqlite); TensorRT lists them from 9 on with --profilingVerbosity=detailed"
     if engine.flags.is_detailed:
-        return "a trace of Nsight Systems beside the log (nsys export --type sqlite) shows them: the engine has detailed profiling verbosity already"
+        return "trtlens trace RUN shows them, or a trace of Nsight Systems beside the log (nsys export --type sqlite): the engine has detailed profiling verbosity already"
     return "rebuild with --profilingVerbosity=detailed, which lists the region's kernels as layers of their own (TensorRT 9 and later)"
 
 
