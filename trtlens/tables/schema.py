@@ -146,3 +146,13 @@ class LazyTables(Mapping[str, pa.Table]):
 
     def __len__(self) -> int:
         return len(self._names)
+
+
+# -- columns that many tables share -----------------------------------------------------------------------------------
+
+
+BUILD = "build | int | | number of the build in the log, from 1"
+RUN = "run | int | | number of the program's run in the log, from 1: trtexec's from its banner to PASSED or FAILED, of others what stands between, or one engine that they load"
+STRATEGY = "strategy | int | | backend strategy that it is of (8.6 on); null for none"
+PROFILE = "profile | int | | optimisation profile that it is of, from 0; null where the log does not say"
+LINE = "line | int | | line of the log, from 1; null where the row came from another file"
