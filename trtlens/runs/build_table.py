@@ -10,7 +10,7 @@ import numpy as np
 from trtlens.runs.totals import KEYS, EngineFacts, Stretches
 from trtlens.tables.declarations import TABLES
 from trtlens_parsers.messages.graph import Pass
-from trtlens_parsers.messages.memory import LayerMemory, Phase
+from trtlens_parsers.messages.memory_lines import LayerMemory, Phase
 from trtlens_parsers.messages.tuning import Choice
 from trtlens_parsers.prefixes import read_prefix
 

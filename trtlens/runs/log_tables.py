@@ -15,7 +15,7 @@ from trtlens.tables.arrays import array, of_numpy
 from trtlens.tables.declarations import TABLES
 from trtlens.tables.schema import LABEL
 from trtlens_parsers.messages.graph import AddedReformat, Fusion, Node, ParsedLayer, Pass
-from trtlens_parsers.messages.memory import LayerMemory
+from trtlens_parsers.messages.memory_lines import LayerMemory
 from trtlens_parsers.messages.quantization import DynamicRange, WeightIssue
 from trtlens_parsers.messages.strategies import Region
 from trtlens_parsers.messages.tactic_lines import NO_KERNEL, Remark

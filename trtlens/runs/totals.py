@@ -17,7 +17,7 @@ import pyarrow as pa
 from trtlens.tables.arrays import array, of_numpy
 from trtlens.tables.declarations import TABLES
 from trtlens_parsers.messages.graph import Pass
-from trtlens_parsers.messages.memory import Phase, Total
+from trtlens_parsers.messages.memory_lines import Phase, Total
 from trtlens_parsers.messages.strategies import Strategy, Stretch
 
 if TYPE_CHECKING:

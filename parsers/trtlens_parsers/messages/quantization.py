@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING, NamedTuple
 
 from trtlens_parsers.line_forms import LineReader, line_form
-from trtlens_parsers.messages.memory import FLOAT
+from trtlens_parsers.messages.memory_lines import FLOAT
 
 if TYPE_CHECKING:
     from trtlens_parsers.records import Records
