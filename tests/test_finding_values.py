@@ -25,7 +25,7 @@ from tests.doubles.made_logs import (
 from tests.doubles.made_runs import MadeLayer, MadeRun
 from tests.golden.inputs import opened
 from tests.test_findings import FLOAT_CONV, INT8_CONV, TF32_KERNEL, build, found, tuned
-from trtlens.engine.engine_graph import Node
+from trtlens.engine.engine_graph import GraphLayer
 from trtlens.explain.tensor_cores import channels_of
 from trtlens.tables.engine_layers import Tensor
 from trtlens.views.why import rank
@@ -120,12 +120,12 @@ def test_the_myelin_region_that_holds_most_is_named() -> None:
     assert row["evidence"][1] == "it contains 4 nodes"
 
 
-def convolution(inputs: int, outputs: int, groups: int | None) -> Node:
+def convolution(inputs: int, outputs: int, groups: int | None) -> GraphLayer:
     def tensor(channels: int) -> tuple[Tensor, ...]:
         return (Tensor("t", "fp16", (8, channels, 7, 7)),)
 
     row: dict[str, Any] = {"parameters": None if groups is None else f'{{"Groups": {groups}}}'}
-    return Node(row, tensor(inputs), tensor(outputs))
+    return GraphLayer(row, tensor(inputs), tensor(outputs))
 
 
 @pytest.mark.parametrize(

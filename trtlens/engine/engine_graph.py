@@ -29,8 +29,8 @@ CONSTANT = "Constant"
 
 
 @dataclass(frozen=True, slots=True)
-class Node(EngineLayer):
-    """An engine layer with its row of `tuned_layers` (empty where the log has none) and its measured time."""
+class GraphLayer(EngineLayer):
+    """A layer of the graph: with its row of `tuned_layers` (empty where the log has none) and its measured time."""
 
     tuned: Mapping[str, Any] = field(default_factory=dict)
     time_ms: float | None = None
@@ -50,18 +50,18 @@ class EngineGraph:
     """The layers of one build by index, and the indices of the layers that write and read each tensor, in execution order."""
 
     build: int
-    nodes: dict[int, Node]
+    nodes: dict[int, GraphLayer]
     makers: dict[str, list[int]] = field(default_factory=lambda: defaultdict(list))
     readers: dict[str, list[int]] = field(default_factory=lambda: defaultdict(list))
     formats: dict[str, Format] = field(default_factory=dict)
 
-    def maker(self, tensor: str, before: int | None = None) -> Node | None:
+    def maker(self, tensor: str, before: int | None = None) -> GraphLayer | None:
         """The layer that writes a tensor last, before the layer of index ``before`` if that is given."""
         indices = self.makers.get(tensor, [])
         count = len(indices) if before is None else bisect_left(indices, before)
         return self.nodes[indices[count - 1]] if count else None
 
-    def consumers(self, tensor: str) -> list[Node]:
+    def consumers(self, tensor: str) -> list[GraphLayer]:
         """The layers that read a tensor."""
         return [self.nodes[i] for i in self.readers.get(tensor, ())]
 
@@ -81,7 +81,7 @@ def read_graph(run: Run, build: int) -> EngineGraph:
     for layer in read_layers(one).get(build, ()):
         index = layer.index
         time_ms, source = times.get(index, (None, None))
-        graph.nodes[index] = Node(layer.row, layer.inputs, layer.outputs, tuned.get(index, {}), time_ms, source)
+        graph.nodes[index] = GraphLayer(layer.row, layer.inputs, layer.outputs, tuned.get(index, {}), time_ms, source)
         for name in layer.output_names:
             graph.makers[name].append(index)
         for name in layer.input_names:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     import pyarrow as pa
 
-    from trtlens.engine.engine_graph import EngineGraph, Node
+    from trtlens.engine.engine_graph import EngineGraph, GraphLayer
     from trtlens.runs.run import Run
     from trtlens.tables.engine_layers import Tensor
 
@@ -73,9 +73,9 @@ class Reformat:
         through_model: whether the model itself has this node; None where its nodes are not known.
     """
 
-    node: Node
-    producer: Node | None
-    consumers: tuple[Node, ...]
+    node: GraphLayer
+    producer: GraphLayer | None
+    consumers: tuple[GraphLayer, ...]
     cause: str
     detail: str
     lines: tuple[int, ...]
@@ -105,7 +105,7 @@ class _ReformatReader:
         """Every reformat in execution order."""
         return [self._read(node) for node in self.graph.nodes.values() if node.is_reformat]
 
-    def _read(self, node: Node) -> Reformat:
+    def _read(self, node: GraphLayer) -> Reformat:
         source = node.inputs[0] if len(node.inputs) == 1 else None
         target = node.outputs[0] if len(node.outputs) == 1 else None
         producer = self.graph.maker(source.name, before=node.index) if source is not None else None
@@ -118,7 +118,7 @@ class _ReformatReader:
         )  # fmt: skip
 
     def _cost(
-        self, node: Node, source: Tensor | None, target: Tensor | None
+        self, node: GraphLayer, source: Tensor | None, target: Tensor | None
     ) -> tuple[float | None, str | None, int | None]:
         """The measured time, else what the tuner timed for this very reformat or for one of the same formats."""
         if node.time_ms is not None:
@@ -223,7 +223,7 @@ class ReformatCosts:
             return ReformatCost(tensor, before, after, None, None, None)
         return ReformatCost(tensor, before, after, *alike)
 
-    def around(self, node: Node, graph: EngineGraph, inputs: list[str], outputs: list[str]) -> Around:
+    def around(self, node: GraphLayer, graph: EngineGraph, inputs: list[str], outputs: list[str]) -> Around:
         """Reformats that come and go if a layer ran in other formats while all other layers stayed as they are.
 
         ``inputs`` and ``outputs`` are the texts of the operands in the other formats, in the order of the layer's tensors.
@@ -243,7 +243,7 @@ def _keep_faster(times: dict, key: tuple, value: tuple) -> None:  # type: ignore
         times[key] = value
 
 
-def _is_free(reformat: Node | None) -> bool:
+def _is_free(reformat: GraphLayer | None) -> bool:
     """Whether the engine launches nothing for a reformat, so that nothing is saved where it falls away."""
     return reformat is not None and reformat.type == "NoOp"
 
@@ -258,7 +258,7 @@ class _Changes:
         self.removed: list[ReformatCost] = []
         self.unknown: list[str] = []
 
-    def change_input(self, tensor: str, wanted: str, node: Node) -> None:
+    def change_input(self, tensor: str, wanted: str, node: GraphLayer) -> None:
         """A tensor that the layer would read in the format ``wanted``; a reformat before it starts from its source."""
         now = self._graph.formats.get(tensor)
         if now is not None and wanted == now.text:

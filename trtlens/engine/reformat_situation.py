@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from trtlens.engine.engine_graph import CONSTANT, EngineGraph, Node
+from trtlens.engine.engine_graph import CONSTANT, EngineGraph, GraphLayer
 from trtlens.quantities import durations
 from trtlens.runs.run import build_rows
 from trtlens.tables.arrays import of_build
@@ -67,7 +67,7 @@ class Lookups:
         """Whether nothing in the engine reads the tensor, or it is one of the engine's bindings."""
         return tensor.name in self._bindings or not self.graph.readers.get(tensor.name)
 
-    def combinations_of(self, node: Node) -> Sequence[dict[str, Any]]:
+    def combinations_of(self, node: GraphLayer) -> Sequence[dict[str, Any]]:
         """Format combinations that the tuner considered for a layer, or for the one that is like it."""
         twin = self.graph.nodes.get(node.tuned.get("twin_index", -1))
         layer = (node if twin is None else twin).tuned.get("layer")
@@ -79,11 +79,11 @@ class Situation:
     """A reformat with its neighbours; each method looks for one cause."""
 
     lookups: Lookups
-    node: Node
+    node: GraphLayer
     source: Tensor | None
     target: Tensor | None
-    producer: Node | None
-    consumers: tuple[Node, ...]
+    producer: GraphLayer | None
+    consumers: tuple[GraphLayer, ...]
 
     def cause(self) -> Found:
         """The first cause that the log shows."""
@@ -189,7 +189,7 @@ class Situation:
         cause = "no kernel" if any(one[0] == "no kernel" for one in known) else "slower kernel"
         return cause, "; ".join(one[1] for one in known), [line for one in known for line in one[2]]
 
-    def _without(self, neighbour: Node, side: str, tensor: str, form: str) -> Found | None:
+    def _without(self, neighbour: GraphLayer, side: str, tensor: str, form: str) -> Found | None:
         """Whether a neighbour has kernels for the format that would make the reformat needless, and what they took."""
         tensors = neighbour.inputs if side == "inputs" else neighbour.outputs
         position = next((i for i, own in enumerate(tensors) if own.name == tensor), None)
@@ -230,7 +230,7 @@ class Situation:
             self._lines(*others),
         )
 
-    def _lines(self, *neighbours: Node) -> list[int]:
+    def _lines(self, *neighbours: GraphLayer) -> list[int]:
         return [*self._own_lines(), *(n.row["line"] for n in neighbours if n.row["line"] is not None)]
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from trtlens.engine.engine_graph import EngineGraph, Node, read_graph
+from trtlens.engine.engine_graph import EngineGraph, GraphLayer, read_graph
 from trtlens.engine.kernels_run import RanKernel, kernels_run
 from trtlens.engine.reformat_causes import Reformat, ReformatCosts, read_costs, read_reformats
 from trtlens.explain.flags import Flags
@@ -43,10 +43,10 @@ class Subject:
         ran: the kernels that it launched, where they were traced.
     """
 
-    node: Node
+    node: GraphLayer
     graph: EngineGraph
     costs: ReformatCosts
-    twin: Node | None
+    twin: GraphLayer | None
     op: str | None
     region: str | None
     candidates: Sequence[Candidate]
@@ -69,7 +69,7 @@ class Build:
         self.costs = read_costs(run, number)
         self._messages: list[dict[str, Any]] = of_build(kept_rows(run, "messages"), number).to_pylist()
 
-    def subject(self, node: Node) -> Subject:
+    def subject(self, node: GraphLayer) -> Subject:
         """What is known of an engine layer; of one without a record, through the layer that is like it."""
         twin_index = node.tuned.get("twin_index")
         twin = None if twin_index is None else self.graph.nodes[twin_index]
@@ -102,7 +102,7 @@ class Build:
     def _reformats(self) -> dict[int, Reformat]:
         return {reformat.node.index: reformat for reformat in read_reformats(self._run, self.number)}
 
-    def _about(self, node: Node) -> list[dict[str, Any]]:
+    def _about(self, node: GraphLayer) -> list[dict[str, Any]]:
         """Messages that name the layer or one of its tensors, in the order of the log."""
         names = {("tensor", tensor.name) for tensor in (*node.inputs, *node.outputs) if tensor.name}
         places = {place for name in (*names, ("layer", node.name)) for place in self._naming.get(name, ())}

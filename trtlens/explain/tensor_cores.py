@@ -11,7 +11,7 @@ from trtlens.tuning.queries import best
 from trtlens_parsers.kernels import CUDA_CORE, TENSOR_CORE
 
 if TYPE_CHECKING:
-    from trtlens.engine.engine_graph import Node
+    from trtlens.engine.engine_graph import GraphLayer
     from trtlens.explain.subject import Subject
     from trtlens.tuning.queries import Candidate
 
@@ -84,7 +84,7 @@ def missed_tensor_core(subject: Subject) -> MissedTensorCore | None:
     )
 
 
-def odd_channels(node: Node) -> str | None:
+def odd_channels(node: GraphLayer) -> str | None:
     """Which channel counts of a convolution or matrix product are no multiples; None where all are, or are not known."""
     precision = node.row["precision"]
     multiple = MULTIPLES.get(precision or "")
@@ -101,7 +101,7 @@ def odd_channels(node: Node) -> str | None:
     )
 
 
-def channels_of(node: Node) -> tuple[int, int] | None:
+def channels_of(node: GraphLayer) -> tuple[int, int] | None:
     """Input and output channels of one group of a convolution, or of a matrix product; None where not shown."""
     if not node.inputs or not node.outputs:
         return None
@@ -115,7 +115,7 @@ def channels_of(node: Node) -> tuple[int, int] | None:
     return sizes[0] // groups, sizes[1] // groups
 
 
-def _groups(node: Node) -> int | None:
+def _groups(node: GraphLayer) -> int | None:
     """Groups of a convolution: stated by detailed information, else 1; None where they are no number."""
     parameters: dict[str, Any] = json.loads(node.row["parameters"] or "{}")
     try:

@@ -21,7 +21,7 @@ from trtlens.tuning.kept_strategy import kept_rows
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from trtlens.engine.engine_graph import EngineGraph, Node
+    from trtlens.engine.engine_graph import EngineGraph, GraphLayer
     from trtlens.engine.kernels_run import RanKernel
     from trtlens.runs.run import Run
 
@@ -35,7 +35,7 @@ _FEWEST_COPIES = 3
 class Timed:
     """A layer with its time by the clock of its engine."""
 
-    node: Node
+    node: GraphLayer
     time_ms: float
 
 
@@ -92,12 +92,12 @@ class Engine:
         ]
         return [Timed(node, time_ms) for node, time_ms in tuned if time_ms is not None]
 
-    def tuned_ms(self, node: Node) -> float | None:
+    def tuned_ms(self, node: GraphLayer) -> float | None:
         """The tuner's time for what a computing layer runs; None where that is not known."""
         subject = self.subjects.get(node.index)
         return subject.chosen.time_ms if subject is not None and subject.chosen is not None else None
 
-    def known(self, node: Node) -> float | None:
+    def known(self, node: GraphLayer) -> float | None:
         """The layer's time by the engine's clock: measured where the run was profiled, else the tuner's."""
         return node.time_ms if self.is_profiled else self.tuned_ms(node)
 
@@ -110,12 +110,12 @@ class Engine:
         own = ((r.node, r.node.time_ms if self.is_profiled else r.cost_ms) for r in reformats)
         return [self._part(node, cost_ms) for node, cost_ms in own if cost_ms is not None]
 
-    def parts(self, nodes: Iterable[Node]) -> list[Part]:
+    def parts(self, nodes: Iterable[GraphLayer]) -> list[Part]:
         """What layers take by the engine's clock, with the gaps before their kernels; layers without a time left out."""
         known = ((node, self.known(node)) for node in nodes)
         return [self._part(node, time_ms) for node, time_ms in known if time_ms is not None]
 
-    def saved(self, node: Node, chosen_ms: float, other_ms: float) -> list[Part]:
+    def saved(self, node: GraphLayer, chosen_ms: float, other_ms: float) -> list[Part]:
         """What a layer would save with another tactic that the tuner timed; nothing where that is not known."""
         time_ms = self.known(node)
         return [] if time_ms is None or not chosen_ms else [Part(time_ms, (chosen_ms - other_ms) / chosen_ms)]
@@ -124,7 +124,7 @@ class Engine:
         """What traced launches take, with the gaps before them."""
         return [Part(one.median_ms, 1.0, self._gap(one)) for one in launches]
 
-    def _part(self, node: Node, time_ms: float) -> Part:
+    def _part(self, node: GraphLayer, time_ms: float) -> Part:
         own = [gap for one in self.ran if one.layer_index == node.index and (gap := self._gap(one)) is not None]
         return Part(time_ms, 1.0, sum(own) if own else None)
 
@@ -243,7 +243,7 @@ read_engine = once(Engine)
 """One build of a run, made ready for the rules once."""
 
 
-def _is_small(node: Node) -> bool:
+def _is_small(node: GraphLayer) -> bool:
     sizes = [tensor.bytes for tensor in (*node.inputs, *node.outputs)]
     known = [size for size in sizes if size is not None]
     return len(known) == len(sizes) and 0 < sum(known) <= _SMALL_BYTES

@@ -15,7 +15,7 @@ from trtlens.tuning.combinations import decoded
 if TYPE_CHECKING:
     from trtlens.comparison.comparison import Comparison
     from trtlens.comparison.same_work import Mismatch
-    from trtlens.engine.engine_graph import Node
+    from trtlens.engine.engine_graph import GraphLayer
     from trtlens.findings.engine import Engine
 
 _LONG_MS = 0.01
@@ -29,7 +29,7 @@ class TunedRegion:
     ``nodes`` are this engine's layers, ``other_precision`` is what the other engine computes in.
     """
 
-    nodes: tuple[Node, ...]
+    nodes: tuple[GraphLayer, ...]
     here_ms: float
     there_ms: float
     other_precision: str | None
@@ -92,7 +92,7 @@ class Pair:
                 found.append(TunedRegion(tuple(here), sum(known[0]), sum(known[1]), figures.precision))
         return found
 
-    def _computing(self, side: int, positions: tuple[int, ...]) -> list[Node]:
+    def _computing(self, side: int, positions: tuple[int, ...]) -> list[GraphLayer]:
         """Layers of one side (0 is the other engine) that do the work of a region."""
         assert self.comparison is not None  # noqa: S101  the caller has it
         layers, roles = self.comparison.engines[side].layers, self.comparison.measures[side].roles

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     import pyarrow as pa
 
-    from trtlens.engine.engine_graph import EngineGraph, Node
+    from trtlens.engine.engine_graph import EngineGraph, GraphLayer
     from trtlens.runs.run import Run
 
 COLUMNS = declare(
@@ -87,7 +87,7 @@ def _tuned_names(graph: EngineGraph) -> set[str]:
 
 def _row(
     build: int,
-    node: Node,
+    node: GraphLayer,
     graph: EngineGraph,
     tried: Mapping[str, Sequence[dict[str, Any]]],
     chosen: Mapping[int, dict[str, Any]],
@@ -112,7 +112,7 @@ def _row(
     return _with_differences(row)
 
 
-def _record(node: Node, tuned: Mapping[str, Any], twin: Node | None) -> str | None:
+def _record(node: GraphLayer, tuned: Mapping[str, Any], twin: GraphLayer | None) -> str | None:
     if tuned.get("layer") is None:
         return None
     if twin is not None:

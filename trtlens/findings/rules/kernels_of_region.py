@@ -11,7 +11,7 @@ from trtlens.findings.finding import SHOWN, BuildRule, Evidence, Finding
 from trtlens.quantities import duration
 
 if TYPE_CHECKING:
-    from trtlens.engine.engine_graph import Node
+    from trtlens.engine.engine_graph import GraphLayer
     from trtlens.engine.kernels_run import Group
     from trtlens.findings.engine import Engine
 
@@ -38,7 +38,7 @@ def finding(engine: Engine) -> Finding | None:
     )  # fmt: skip
 
 
-def _text(region: Node, time_ms: float, groups: list[Group], engine: Engine) -> str:
+def _text(region: GraphLayer, time_ms: float, groups: list[Group], engine: Engine) -> str:
     launches = sum(group.launches for group in groups)
     whole = engine.total_ms or time_ms
     first = groups[0]

@@ -16,7 +16,7 @@ from trtlens.tuning.wording import counted
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from trtlens.engine.engine_graph import Node
+    from trtlens.engine.engine_graph import GraphLayer
     from trtlens.findings.engine import Engine
 
 _FP32 = frozenset({"fp32", "tf32"})
@@ -60,7 +60,7 @@ def _pinned(engine: Engine) -> list[str]:
     return [pattern for pattern, precision in asked.items() if precision == "fp32"] if isinstance(asked, dict) else []
 
 
-def _names(node: Node, operators: Mapping[str, str]) -> list[str]:
+def _names(node: GraphLayer, operators: Mapping[str, str]) -> list[str]:
     """What a pattern may name: the layer, its ONNX nodes, and their operators."""
     nodes = node.row["onnx_nodes"] or ()
     return [node.name, *nodes, *(operators[name] for name in nodes if operators.get(name))]

@@ -10,7 +10,7 @@ from trtlens.runs.run import build_rows
 from trtlens.tuning.kept_strategy import kept_rows
 
 if TYPE_CHECKING:
-    from trtlens.engine.engine_graph import Node
+    from trtlens.engine.engine_graph import GraphLayer
     from trtlens.findings.engine import Engine
 
 _HIDDEN_SHARE = 0.25
@@ -47,7 +47,7 @@ def finding(engine: Engine) -> Finding | None:
     )  # fmt: skip
 
 
-def _held(engine: Engine, node: Node) -> int:
+def _held(engine: Engine, node: GraphLayer) -> int:
     rows = [
         row
         for row in kept_rows(engine.run, "regions").to_pylist()
