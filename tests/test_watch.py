@@ -369,6 +369,17 @@ def test_a_pipe_is_passed_on(
         app(args=["watch", str(tmp_path / "no" / "log")], standalone_mode=False)
 
 
+@pytest.mark.usefixtures("quick")
+def test_a_pipe_that_is_not_kept_leaves_no_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is said of it names no file that is gone afterwards."""
+    source = tmp_path / "source"
+    source.write_bytes(b"no log\n")
+    with source.open("rb") as stdin:
+        monkeypatch.setattr("sys.stdin", stdin)
+        with pytest.raises(TrtlensError, match=r"^LOG holds nothing that tells of a TensorRT build"):
+            app(args=["watch", "-"], standalone_mode=False)
+
+
 def test_a_capture_shows_its_phases_and_its_log(tmp_path: Path) -> None:
     """Phases inside one another are shown while they last, with a bar where the steps are known; the log's lines follow."""
     log = tmp_path / "verbose.log"

@@ -14,6 +14,8 @@ from trtlens.errors import TrtlensError
 from trtlens.output import visible
 
 _STDIN = "-"
+_UNKEPT = "LOG"
+"""What stands in commands to copy for a log that came through a pipe and was not kept."""
 
 
 def register(app: typer.Typer) -> None:
@@ -40,8 +42,16 @@ def watch(
     with opened_log(log, tee) as (source, path, name):
         is_whole = follow(source, name)
         if path.exists() and path.stat().st_size:
-            print_run(opened_run([str(path)], None), str(path))
+            _summarise(path, _UNKEPT if log == _STDIN and tee is None else None)
         if tee is not None and source.failure is None:
             sys.stderr.write(f"the log is kept in {visible(str(tee))}\n")
     if not is_whole:
         raise KeyboardInterrupt
+
+
+def _summarise(path: Path, unkept: str | None) -> None:
+    """Print the summary of `parse`; what is kept nowhere is called by another name, since its file is gone afterwards."""
+    try:
+        print_run(opened_run([str(path)], None), unkept or str(path))
+    except TrtlensError as error:
+        raise TrtlensError(str(error).replace(str(path), unkept or str(path))) from error
