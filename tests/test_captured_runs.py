@@ -9,8 +9,11 @@ from typing import Any
 import pytest
 
 from tests.golden.inputs import opened
+from trtlens.report.overview import card
+from trtlens.report.subject import read_subject
 from trtlens.runs.captured_tables import with_captured_facts
 from trtlens.runs.run_info import info_of
+from trtlens.summary import summarise
 from trtlens.tables.declarations import TABLES
 from trtlens_parsers.inspector import read_inspector
 from trtlens_parsers.log import read_log
@@ -161,3 +164,14 @@ def test_errors_find_their_layers_and_times(name: str, precision: str, most: flo
     pins = run.view("pins").to_pylist()
     assert len(pins) > 30
     assert all(pin["cost_ms"] is not None and pin["fp32_from"] == "tuner" for pin in pins)
+
+
+def test_every_interval_of_a_run_of_several_processes_holds_their_spread() -> None:
+    """The summary, the report's card and the chart say the same interval, of three processes, as run.json does."""
+    run = opened("h200/transformer-fp16-traced")
+    summary = next(fact.value for fact in summarise(run)[0].facts if fact.label == "GPU time")
+    card_text = card(read_subject(run), 0, None)
+
+    for text in (summary, card_text):
+        assert "in a further process, with 99 % confidence" in text
+        assert "this process alone" not in text

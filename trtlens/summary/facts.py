@@ -196,8 +196,8 @@ def _samples(run: Run) -> Statistics | None:
     if not run["run_times"].num_rows:
         return None
     queued = pc.is_in(run["run_times"]["pass"], array(["timing", "trtexec"], pa.string()))
-    times = run["run_times"].filter(queued)
-    return summarize(to_numpy(times["gpu_ms"].drop_null())) if times.num_rows else None
+    times = run["run_times"].filter(pc.and_(queued, run["run_times"]["gpu_ms"].is_valid()))
+    return summarize(to_numpy(times["gpu_ms"]), to_numpy(times["process"].fill_null(0))) if times.num_rows else None
 
 
 def _measured(run: Run) -> list[Fact]:
