@@ -22,7 +22,7 @@ from trtlens.commands.flags import (
 )
 from trtlens.commands.parse import print_run
 from trtlens.commands.progress import shown_progress
-from trtlens.commands.read import FormatOption  # noqa: TC001  typer reads it at run time
+from trtlens.commands.read import FormatOption, print_answers
 from trtlens.commands.trtexec_files import asked_files, write_files
 from trtlens.commands.trtexec_line import TrtexecCommand
 from trtlens.errors import CaptureError, TrtlensError
@@ -42,6 +42,7 @@ if TYPE_CHECKING:
 
 _INTERRUPTED = 130
 _ADVICE_INDENT = 4
+_CAN = {"ok": "This installation can", "missing": "It cannot"}
 
 
 def register(app: typer.Typer) -> None:
@@ -261,6 +262,8 @@ def doctor(
     if form is not Format.TABLE:
         write_table(rows, form)
         return
+    can = {state: [one.item for one in findings if one.section == "abilities" and one.state == state] for state in _CAN}
+    print_answers(f"{told}: {'; '.join(can[state])}" for state, told in _CAN.items() if can[state])
     print_table(rows, layout("item value state section", prose="value"))
     for finding in findings:
         if finding.advice is not None:

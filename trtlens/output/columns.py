@@ -69,7 +69,9 @@ def _heading(name: str, table: pa.Table, unit: str | None = None) -> str:
     """A column's name in words, with its unit (or the one that its numbers are shown in) in brackets."""
     declared = _unit(name, table)
     stem = (
-        name.removesuffix(f"_{declared}").removesuffix(f" [{declared}]").removesuffix("_percent") if declared else name
+        name.removesuffix(f"_{declared.lower()}").removesuffix(f" [{declared}]").removesuffix("_percent")
+        if declared
+        else name
     )
     stem = _HEADINGS.get(name, stem.replace("_", " "))
     unit = declared if unit is None else unit

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from itertools import zip_longest
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from trtlens.output.columns import ShownColumn, shown_column, worth_showing
 from trtlens.output.formats import Format, write_rows
@@ -35,6 +35,26 @@ _NAMES = ("name", "layer", "tensor", "node", "kernel", "tactic_name", "text")
 """Columns that may hold names, in a table that declares no layout; the first that it has stretches."""
 
 
+class Line(NamedTuple):
+    """One line of a table: texts with the style of each, and the style of the whole."""
+
+    parts: list[tuple[str, str]]
+    style: str
+
+    @property
+    def plain(self) -> str:
+        """The line without styles."""
+        return "".join(text for text, _ in self.parts).rstrip()
+
+    def styled(self) -> Text:
+        """The line as rich prints it."""
+        from rich.text import Text  # noqa: PLC0415
+
+        line = Text.assemble(*self.parts, style=self.style)
+        line.rstrip()
+        return line
+
+
 def write_table(table: pa.Table, form: Format, layout: Layout | None = None, *, title: str | None = None) -> None:
     """Write rows to standard output: in a layout for people, or whole in a format for programs.
 
@@ -56,10 +76,13 @@ def print_table(
     lines = table_lines(table, layout or plain_layout(table), None if everything else line_width())
     if title is not None:
         out.print(title, style="italic")
-    for line in lines:
-        out.print(line)
     if not lines:
         out.print("no rows")
+    elif out.is_terminal:
+        for line in lines:
+            out.print(line.styled())
+    else:
+        out.file.writelines(f"{line.plain}\n" for line in lines)
 
 
 def left_out(table: pa.Table, layout: Layout) -> list[str]:
@@ -73,7 +96,7 @@ def plain_layout(table: pa.Table) -> Layout:
     return Layout(tuple(table.column_names), next((name for name in _NAMES if name in table.column_names), None))
 
 
-def table_lines(table: pa.Table, layout: Layout, width: int | None) -> list[Text]:
+def table_lines(table: pa.Table, layout: Layout, width: int | None) -> list[Line]:
     """Heading, rule and rows of a table in lines of at most ``width`` characters; None for every column in full."""
     columns, widths = columns_at(table, layout, width)
     if not columns:
@@ -96,17 +119,14 @@ def _cell_lines(text: str, column: ShownColumn, layout: Layout, widths: Mapping[
     return [shorten(text, width)]
 
 
-def _line(columns: Sequence[ShownColumn], cells: Sequence[str], widths: Mapping[str, int], style: str = "") -> Text:
-    from rich.text import Text  # noqa: PLC0415
-
-    line = Text(style=style, no_wrap=True)
+def _line(columns: Sequence[ShownColumn], cells: Sequence[str], widths: Mapping[str, int], style: str = "") -> Line:
+    parts: list[tuple[str, str]] = []
     for column, cell in zip(columns, cells, strict=True):
         padding = " " * (widths[column.name] - cell_width(cell))
         colour = PRECISION_COLOURS.get(cell, "") if column.name in {"precision", "dtype"} else ""
-        line.append(padding if column.is_number else "").append(cell, style=colour)
-        line.append(_GAP if column.is_number else padding + _GAP)
-    line.rstrip()
-    return line
+        parts += [(padding, ""), (cell, colour)] if column.is_number else [(cell, colour), (padding, "")]
+        parts.append((_GAP, ""))
+    return Line(parts, style)
 
 
 def columns_at(table: pa.Table, layout: Layout, width: int | None) -> tuple[list[ShownColumn], dict[str, int]]:

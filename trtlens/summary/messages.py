@@ -1,4 +1,4 @@
-"""The messages of a build that matter, errors first."""
+"""The errors and warnings of a build."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ _SEVERE = ("internal error", "error", "warning")
 
 
 def telling_messages(run: Run) -> tuple[tuple[str, str, int, str], ...]:
-    """Severity, code, count and first line of text: errors in the order of the log, then what was said most often.
+    """Severity, code, count and first line of errors, in the order of the log, then of warnings, the most frequent first.
 
     The second line of a warning belongs to the first and is left out.
     """
-    rows = [row for row in kept_rows(run, "messages").to_pylist() if row["severity"] in _SEVERE or row["code"]]
+    rows = [row for row in kept_rows(run, "messages").to_pylist() if row["severity"] in _SEVERE]
     groups: dict[tuple[str, str], list[dict[str, Any]]] = {}
     for row in rows:
         if row["code"] not in _SECOND_LINES:
@@ -35,8 +35,7 @@ def telling_messages(run: Run) -> tuple[tuple[str, str, int, str], ...]:
 
 
 def _place(severity: str, found: Sequence[dict[str, Any]]) -> tuple[int, int]:
-    rank = _SEVERE.index(severity) if severity in _SEVERE else len(_SEVERE)
-    return rank, found[0]["line"] if "error" in severity else -_count(found)
+    return _SEVERE.index(severity), found[0]["line"] if "error" in severity else -_count(found)
 
 
 def _count(found: Sequence[dict[str, Any]]) -> int:
