@@ -96,16 +96,21 @@ def compare(
     pattern = asked_pattern(layer, match)
     comparison = _compare(runs or [], baseline)
     outcomes = judge_checks(comparison, checks)
-    whole = pattern is None
-    if pattern is not None:
-        comparison = comparison.of_layers(pattern.fits)
+    shown = comparison if pattern is None else comparison.of_layers(pattern.fits)
+    _write(shown, outcomes, form, regions=regions, top=top, whole=pattern is None)
+    _finish(outcomes, strict=strict)
+
+
+def _write(
+    comparison: Comparison, outcomes: Sequence[Outcome], form: CompareFormat, *, regions: bool, top: int, whole: bool
+) -> None:
+    """Write the comparison, of the layers that were asked for where it is not ``whole``: of those each region is shown."""
     if form is CompareFormat.MARKDOWN:
         sys.stdout.write(_markdown(comparison, outcomes, regions=regions or not whole, top=top, whole=whole))
     elif form is CompareFormat.TABLE:
         _print(comparison, regions=regions or not whole, top=top, whole=whole)
     else:
         write_table(_table(comparison, regions=regions, whole=whole), Format(form.value))
-    _finish(outcomes, strict=strict)
 
 
 def _compare(texts: list[str], baseline: str | None) -> Comparison:
