@@ -102,7 +102,7 @@ def compare(
 
 
 def _write(
-    comparison: Comparison, outcomes: Sequence[Outcome], form: CompareFormat, *, regions: bool, top: int, whole: bool
+    comparison: Comparison, outcomes: list[Outcome], form: CompareFormat, *, regions: bool, top: int, whole: bool
 ) -> None:
     """Write the comparison, of the layers that were asked for where it is not ``whole``: of those each region is shown."""
     if form is CompareFormat.MARKDOWN:
