@@ -43,6 +43,16 @@ def test_every_view_with_rows_has_an_answer(name: str) -> None:
             assert "nan" not in answer.split()
 
 
+def test_times_of_zero_have_no_shares() -> None:
+    """A build that ended within a second by its stamps, and layers that took no time: no share is told of nothing."""
+    none: dict[str, object] = dict.fromkeys(("percent", "tactics", "source", "note", "line"))
+    rows = [{**none, "build": 1, "kind": kind, "name": "start", "seconds": 0.0} for kind in ("total", "part")]
+    assert VIEWS["build"].answer(rows) == "start: 0 µs"
+    layers = [{"name": "conv", "time_ms": 0.0, "percent": None}]
+    assert VIEWS["build"].answer([{**row, "seconds": None} for row in rows]) == "No duration is known"
+    assert VIEWS["slowest"].answer(layers) == "No layer takes any time, as it was measured"
+
+
 def test_unknown_core_types_are_not_counted_as_cuda_cores() -> None:
     """Where no core type is known the answer says that, not that nothing runs on tensor cores."""
     (answer,) = VIEWS["tensorcores"].answers(opened("releases/10.16-strategies").view("tensorcores"))

@@ -200,18 +200,19 @@ def _cache(run: Run, build: int, tuning: Sequence[dict[str, Any]], source: str) 
 
 def _answer(rows: Sequence[dict[str, Any]]) -> str:
     """How long the build took, its longest part, and the layer that was tuned the longest."""
+    rows = [row for row in rows if row["seconds"] is not None]
     total = next((row for row in rows if row["kind"] == "total"), None)
     parts = [row for row in rows if row["kind"] == _PART]
     tuned = [row for row in rows if row["kind"] == "layer"]
     told = []
-    if total is not None and parts:
+    if total is not None and total["seconds"]:
         longest = max(parts, key=lambda row: row["seconds"])
-        told.append(
-            f"{in_seconds(total['seconds'])} of build time, {longest['name']} {percent(longest['percent'])} of it ({in_seconds(longest['seconds'])})"
-        )
+        share = f"{percent(longest['percent'])} of it ({in_seconds(longest['seconds'])})"
+        told.append(f"{in_seconds(total['seconds'])} of build time, {longest['name']} {share}")
     if tuned and tuned[0]["seconds"]:
         told.append(f"tuning {tuned[0]['name']} took the longest, {in_seconds(tuned[0]['seconds'])}")
-    return "; ".join(told) or f"{rows[0]['name']}: {in_seconds(rows[0]['seconds'])}"
+    first = f"{rows[0]['name']}: {in_seconds(rows[0]['seconds'])}" if rows else "No duration is known"
+    return "; ".join(told) or first
 
 
 VIEW = View(

@@ -78,8 +78,11 @@ def _row(one: RanKernel, build: int, total: float, nodes: list[str] | None) -> d
 
 def _answer(rows: Sequence[dict[str, Any]]) -> str:
     """How many launches there are, what they take, and which takes the most."""
-    longest = max(rows, key=lambda row: row["time_ms"])
-    text = f"{counted(len(rows), 'launch takes', 'launches take')} {duration(sum(row['time_ms'] for row in rows))}"
+    timed = [row for row in rows if row["time_ms"] is not None]
+    if not timed:
+        return f"{counted(len(rows), 'launch', 'launches')}, whose times are not known"
+    longest = max(timed, key=lambda row: row["time_ms"])
+    text = f"{counted(len(rows), 'launch takes', 'launches take')} {duration(sum(row['time_ms'] for row in timed))}"
     place = f" of {longest['layer']}" if longest["layer"] else ""
     unplaced = sum(row["layer"] is None for row in rows)
     known = f"; {unplaced} of no known layer" if unplaced else ""

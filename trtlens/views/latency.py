@@ -62,7 +62,9 @@ def _figure(label: str, row: dict[str, Any]) -> str:
 
 
 def _value(row: dict[str, Any]) -> str:
-    value = next(row[name] for name in STATISTICS if row[name] is not None)
+    value = next((row[name] for name in STATISTICS if row[name] is not None), None)
+    if value is None:
+        return "not known"
     return duration(value) if row["unit"] == "ms" else f"{number(value)} {row['unit']}"
 
 

@@ -75,8 +75,9 @@ def _answer(rows: Sequence[dict[str, Any]]) -> str:
     if not harmful:
         return f"Nothing overflows FP16, and none of {counted(len(rows), 'range', 'ranges')} with small values or masks harms a result"
     first = harmful[0]
+    largest = f", largest {number(first['largest'])}" if first["largest"] is not None else ""
     advice = f": {first['advice']}" if first["advice"] else ""
-    return f"{counted(len(harmful), 'range', 'ranges')} would harm a result in FP16, first {first['tensor']} ({first['state']}, largest {number(first['largest'])}){advice}"
+    return f"{counted(len(harmful), 'range', 'ranges')} would harm a result in FP16, first {first['tensor']} ({first['state']}{largest}){advice}"
 
 
 VIEW = View(

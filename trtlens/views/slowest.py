@@ -50,6 +50,8 @@ def table(run: Run) -> pa.Table:
 def _answer(rows: Sequence[dict[str, Any]]) -> str:
     """The slowest layer, and what all of these take."""
     first = rows[0]
+    if not first["time_ms"]:
+        return "No layer takes any time, as it was measured"
     text = f"{first['name']} takes the most, {duration(first['time_ms'])} ({percent(first['percent'])} of all layers)"
     together = f"the {len(rows)} slowest take {duration(sum(row['time_ms'] for row in rows))}"
     return f"{text}; {together} ({percent(sum(row['percent'] for row in rows))})" if len(rows) > 1 else text
