@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import lzma
 import os
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -56,6 +57,14 @@ def captured(precision: str) -> Run:
     from tests.golden.inputs import opened
 
     return opened(f"resnet50-h200/{precision}")
+
+
+@cache
+def captured_log(precision: str) -> Run:
+    """The log of one of the three ResNet-50 captures without the JSON files, read once."""
+    from trtlens.runs.run import open_run
+
+    return open_run(CAPTURES / precision / "verbose.log.xz")
 
 
 def corpus_files() -> list[Path]:

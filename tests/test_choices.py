@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.conftest import CAPTURES, captured
+from tests.conftest import captured, captured_log
 from tests.doubles.made_logs import (
     FLOAT,
     FLOAT_KERNEL,
@@ -27,7 +27,6 @@ from tests.doubles.made_logs import (
     strategies_build,
     tactic,
 )
-from trtlens.runs.run import Run, open_run
 from trtlens.tables.engine_layers import EngineLayer, Tensor
 from trtlens.tuning import combination_matcher
 from trtlens.tuning.combination_matcher import combination_fits, fits, read_combination
@@ -35,6 +34,8 @@ from trtlens.tuning.matching import Match, Matcher
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from trtlens.runs.run import Run
 
 
 def tuned(run: Run) -> dict[str, dict[str, Any]]:
@@ -53,7 +54,7 @@ def chosen_rows(run: Run) -> list[dict[str, Any]]:
 
 def test_every_tuned_layer_of_the_captures_has_its_candidate(capture: Path) -> None:
     """Each layer with timed tactics of its own is marked: same tactic, same vectors, the winner's time of its formats."""
-    run = open_run(capture / "verbose.log.xz")
+    run = captured_log(capture.name)
     layers = {row["index"]: row for row in run["layers"].to_pylist()}
     timed = {row["layer"] for row in run["candidates"].to_pylist() if row["outcome"] == "timed"}
     candidates = {row["line"]: row for row in run["candidates"].to_pylist()}
@@ -78,7 +79,7 @@ def test_every_tuned_layer_of_the_captures_has_its_candidate(capture: Path) -> N
 
 def test_the_formats_of_the_int8_capture_fit_the_engine() -> None:
     """The chosen combination has the vectors that the engine's row shows, written independently of one another."""
-    run = open_run(log_of("int8"))
+    run = captured_log("int8")
     widths = {}
     for row in run["layer_tensors"].to_pylist():
         if row["direction"] == "output" and row["position"] == 0:
@@ -90,14 +91,9 @@ def test_the_formats_of_the_int8_capture_fit_the_engine() -> None:
             assert (f":{widths[row['layer_index']]}," in output) == (widths[row["layer_index"]] > 1)
 
 
-def log_of(precision: str) -> Path:
-    """The log of one capture."""
-    return CAPTURES / precision / "verbose.log.xz"
-
-
 def test_the_captures_have_no_layer_without_an_answer(capture: Path) -> None:
     """Every layer that launches a kernel is found, is like one that is found, or is a reformat of the builder's own."""
-    run = open_run(capture / "verbose.log.xz")
+    run = captured_log(capture.name)
     types = dict(zip(run["layers"]["index"].to_pylist(), run["layers"]["type"].to_pylist(), strict=True))
     for row in run["tuned_layers"].to_pylist():
         if types[row["layer_index"]] in {"Constant", "NoOp"}:

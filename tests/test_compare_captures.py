@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import pyarrow.compute as pc
 import pytest
 
-from tests.conftest import CAPTURES, captured
+from tests.conftest import CAPTURES, captured, captured_log
 from trtlens import Run, open_run
 from trtlens.comparison import Comparison, compare_runs
 from trtlens.comparison.figures import split_difference
@@ -175,7 +175,7 @@ def test_two_runs_of_one_engine_show_no_difference(name: str) -> None:
 
 def test_logs_alone_stand_on_the_tuner_and_say_so() -> None:
     """Without profiles, times are those of the tactics that the tuner chose; they carry no interval and are called so."""
-    runs = [open_run(CAPTURES / name / "verbose.log.xz") for name in ("fp32", "fp16")]
+    runs = [captured_log(name) for name in ("fp32", "fp16")]
     comparison = compare_runs(runs, names=("fp32", "fp16"))
     rows = region_table(comparison).to_pylist()
     assert {row["time_source"] for row in rows} == {"tuner"}

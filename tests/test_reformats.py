@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.conftest import CAPTURES, captured
+from tests.conftest import captured, captured_log
 from tests.doubles.made_logs import (
     FLOAT,
     FLOAT_KERNEL,
@@ -86,7 +86,7 @@ def test_constants_of_the_int8_capture_cost_what_the_profile_says() -> None:
 
 def test_the_tuner_prices_reformats_without_a_profile() -> None:
     """From the log alone the cost is the tuner's time for that tensor and those formats, and marked so, with its line."""
-    rows = reformats(open_run(CAPTURES / "fp32" / "verbose.log.xz"))
+    rows = reformats(captured_log("fp32"))
     row = rows[
         "Reformatting CopyNode for Output Tensor 0 to /layer1/layer1.2/conv3/Conv + /layer1/layer1.2/Add + /layer1/layer1.2/relu_2/Relu"
     ]

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.conftest import CAPTURES
+from tests.conftest import CAPTURES, captured_log
 from tests.doubles.made_logs import (
     FLOAT,
     FLOAT_KERNEL,
@@ -60,7 +60,7 @@ def one(rows: list[dict[str, Any]], section: str, **facts: object) -> dict[str, 
 @pytest.fixture(scope="module")
 def int8() -> Run:
     """The int8 capture's log, without the inspector's JSON."""
-    return open_run(CAPTURES / "int8" / "verbose.log.xz")
+    return captured_log("int8")
 
 
 def test_the_int8_capture_names_what_runs_and_what_was_faster(int8: Run) -> None:
