@@ -31,15 +31,17 @@ from benchmarks.reading import make_log
 from tests.fleet.logs import trtexec_log
 from trtlens import open_run
 from trtlens._version import VERSION
-from trtlens.fleet.batches import Tables, _tables_of, joined_rows, write_batch
+from trtlens.fleet.batches import Adding, Tables, _tables_of, joined_rows, write_batch
+from trtlens.fleet.filling import Workers, fill
 from trtlens.fleet.fleet import open_fleet
 from trtlens.fleet.questions import QUESTIONS
+from trtlens.fleet.sources import find_sources
 from trtlens.fleet.store import Place, check_fleet
 from trtlens.fleet.tables import FLEET_TABLES
 from trtlens.tables.arrays import of_numpy, to_numpy
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
 FIXTURES = Path(__file__).parents[1] / "fixtures"
 TEMPLATES = (
@@ -85,6 +87,7 @@ def _template(name: str) -> dict[str, pa.Table]:
         "engine_layers",
         "candidates",
         "runners",
+        "tried_runners",
         "messages",
         "options",
         "layers",
@@ -180,7 +183,7 @@ def one(folder: str) -> None:
             print(f"    CPU {used:.2f} s")
 
 
-def small(_: str, count: int = 10_000) -> None:
+def small(_: str, count: int = 2_000) -> None:
     """Add so many small logs, and add them again."""
     with tempfile.TemporaryDirectory() as temporary:
         logs = Path(temporary) / "logs"
@@ -193,7 +196,7 @@ def small(_: str, count: int = 10_000) -> None:
             print(f"    CPU {used:.1f} s, {1000 * used / count:.1f} ms a log")
 
 
-def fill(_: str, megabytes: int = 600) -> None:
+def throughput(_: str, megabytes: int = 240) -> None:
     """Gigabytes an hour and core: large logs of real builds, all tables written, the logs kept."""
     with tempfile.TemporaryDirectory() as temporary:
         logs = Path(temporary) / "logs"
@@ -224,7 +227,7 @@ def schedule(_: str, workers: int = 64, seconds: float = 1.5) -> None:
     print(f"    {tasks * seconds / workers / clock[0]:.3f} of linear")
 
 
-def cluster(_: str, workers: int = 4, logs_of: int = 200) -> None:
+def cluster(_: str, workers: int = 4, logs_of: int = 100) -> None:
     """A scheduler and so many workers on this host; one is killed in the middle, and nothing may be missing or there twice."""
     with tempfile.TemporaryDirectory() as temporary, ExitStack() as stack:
         logs, fleet, file = Path(temporary) / "logs", f"{temporary}/fleet", f"{temporary}/scheduler.json"
@@ -316,32 +319,43 @@ def _write_series(folder: str, values: np.ndarray) -> None:
 
 
 def kills(_: str, times: int = 200) -> None:
-    """SIGKILL a writer, and all its processes, at random moments; every time the fleet has to open, and count each run once."""
+    """SIGKILL a writer at random moments; every time the fleet has to open, and count each run once. Then two write at once."""
     dice = random.Random(5)  # noqa: S311  no secrets
     with tempfile.TemporaryDirectory() as temporary:
-        logs, fleet = Path(temporary) / "logs", f"{temporary}/fleet"
+        logs, place = Path(temporary) / "logs", Place(f"{temporary}/fleet")
         logs.mkdir()
+        killed = 0
         for number in range(times):
-            for part in range(8):
-                (logs / f"{number}-{part}.log").write_text(trtexec_log(8 * number + part))
-        add = [sys.executable, "-m", "trtlens", "fleet", "add", str(logs), "--to", fleet, "--processes", "1"]
-        whole = 0
-        for number in range(times):
-            for path in list(logs.glob(f"{number - 3}-*.log")):
-                path.unlink()
-            keep = [*logs.glob(f"{number}-*.log")]
-            process = subprocess.Popen(
-                [*add[:5], *map(str, keep), *add[6:]], start_new_session=True, stderr=subprocess.DEVNULL
-            )
-            time.sleep(dice.uniform(0.3, 2.2))
-            whole += process.poll() == 0
-            os.killpg(process.pid, signal.SIGKILL) if process.poll() is None else None
-            process.wait()
-            _check(fleet)
-        print(f"{times} writers, {times - whole} killed: every fleet opened, every batch whole")
-        with timed("adding all that is left"):
-            command("add", str(logs), "--to", fleet)
-        _check(fleet)
+            for part in range(4):
+                (logs / f"{number}-{part}.log").write_text(trtexec_log(4 * number + part))
+            writer = os.fork()
+            if not writer:
+                _add_and_exit(place, [str(path) for path in logs.glob(f"{number}-*.log")])
+            time.sleep(dice.uniform(0.02, 1.2))
+            os.kill(writer, signal.SIGKILL)
+            killed += os.waitpid(writer, 0)[1] == signal.SIGKILL
+            if number % 20 == 19:
+                _check_apart(place.root)
+        writers = [
+            subprocess.Popen([sys.executable, "-m", "trtlens", "fleet", "add", str(logs), "--to", place.root])
+            for _ in range(2)
+        ]
+        if any(writer.wait() for writer in writers):
+            raise SystemExit("a writer failed")
+        _check_apart(place.root)
+        print(
+            f"{killed} of {times} writers killed: the fleet opened every time, every batch whole; two writers at once added the rest"
+        )
+
+
+def _check_apart(folder: str) -> None:
+    """Check in a process of its own: Arrow and DuckDB start threads, which a forked writer would lack."""
+    subprocess.run([sys.executable, __file__, "check", folder], check=True)
+
+
+def _add_and_exit(place: Place, paths: Sequence[str]) -> None:
+    fill(place, find_sources(paths), Adding(), Workers(processes=1), lambda _: None)
+    os._exit(0)
 
 
 def _check(folder: str) -> None:
@@ -349,6 +363,7 @@ def _check(folder: str) -> None:
     if not (Path(folder) / "fleet.json").exists():
         return
     fleet = open_fleet(folder)
+    print(f"    {len(fleet.manifest.runs)} runs")
     for table in ("runs", "candidates", "engines"):
         counted = {
             row["run_id"]: row["n"]
@@ -359,7 +374,7 @@ def _check(folder: str) -> None:
 
 
 MEASURES: dict[str, Callable[[str], None]] = {
-    "ask": ask, "one": one, "small": small, "fill": fill, "schedule": schedule, "cluster": cluster, "planted": planted, "kills": kills,
+    "ask": ask, "one": one, "small": small, "fill": throughput, "schedule": schedule, "cluster": cluster, "planted": planted, "kills": kills, "check": _check,
 }  # fmt: skip
 
 

@@ -31,9 +31,9 @@ CREATE OR REPLACE TEMP MACRO split_z(s, q, a, k, b, middle) AS
 -- split at all: `promising` leaves them out early, with a little to spare. A difference that the timer cannot show is no step.
 CREATE OR REPLACE TEMP MACRO steps(points) AS TABLE
 WITH RECURSIVE numbered AS (
-    SELECT series, moment, run_id, value, avg(ln(value)) OVER (PARTITION BY series) AS centre, ln(value) - centre AS x,
-        row_number() OVER (PARTITION BY series ORDER BY moment, run_id) AS i
-    FROM query_table(points) WHERE value > 0
+    SELECT series, moment, run_id, value, avg(ln(value)) OVER (w ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING) AS centre,
+        ln(value) - centre AS x, row_number() OVER w AS i
+    FROM query_table(points) WHERE value > 0 WINDOW w AS (PARTITION BY series ORDER BY moment, run_id)
 ),
 summed AS MATERIALIZED (
     SELECT series, i, moment, run_id, value, centre, sum(x) OVER w AS s, sum(x * x) OVER w AS q
