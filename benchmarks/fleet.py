@@ -218,7 +218,7 @@ def schedule(_: str, workers: int = 64, seconds: float = 1.5) -> None:
     """What Dask's scheduler costs: tasks that sleep as long as a group of logs takes, on so many threads that stand for workers."""
     tasks = workers * 20
     with (
-        LocalCluster(n_workers=workers // 16, threads_per_worker=16, dashboard_address=None) as cluster,
+        LocalCluster(n_workers=workers // 16, threads_per_worker=16, dashboard_address="127.0.0.1:0") as cluster,
         Client(cluster) as client,
     ):
         client.gather(client.map(time.sleep, [0.01] * workers, pure=False))

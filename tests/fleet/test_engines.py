@@ -30,7 +30,7 @@ def test_a_cluster_fills_a_fleet(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
         (tmp_path / f"{number}.log").write_text(trtexec_log(number))
     place, told = Place(str(tmp_path / "fleet")), list[Added]()
     with distributed.LocalCluster(
-        n_workers=1, threads_per_worker=1, processes=False, dashboard_address=None
+        n_workers=1, threads_per_worker=1, processes=False, dashboard_address="127.0.0.1:0"
     ) as cluster:
         workers = Workers(cluster.scheduler_address)
         added = fill(place, find_sources([f"{tmp_path}/*.log"]), Adding(), workers, told.append)

@@ -97,7 +97,9 @@ def _client(scheduler: str | None, processes: int) -> Iterator[Any]:
         ) from error
     if scheduler is None:
         with (
-            LocalCluster(n_workers=processes, threads_per_worker=1, dashboard_address=None, silence_logs=50) as cluster,
+            LocalCluster(
+                n_workers=processes, threads_per_worker=1, dashboard_address="127.0.0.1:0", silence_logs=50
+            ) as cluster,
             Client(cluster) as client,
         ):
             yield client
