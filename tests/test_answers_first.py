@@ -163,3 +163,12 @@ def test_every_command_groups_files_alike() -> None:
         ("8.2-two-builds", 2),
         ("verbose", 1),
     ]
+
+
+@pytest.mark.parametrize("words", [("show", "layers"), ("why", "--all")])
+def test_no_rows_have_a_reason(words: tuple[str, ...]) -> None:
+    """Whoever sees no rows reads why, and how to get them, in lines that fit."""
+    done = say(*words, *FILES["releases/5.1"])
+    assert done.out.strip() == "no rows"
+    assert "no engine layers: the log ends before they are listed" in " ".join(done.err.split())
+    assert max(map(len, done.err.split("\n"))) <= 120

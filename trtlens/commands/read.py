@@ -65,6 +65,11 @@ def run_of(argument: RunArgument, build: int | None) -> Run:
     return run if number is None else run.build(number)
 
 
+def tell_empty(run: Run, view: str) -> None:
+    """Say on stderr why a view has no rows."""
+    _tell(f"{run.name} has no rows for {view}{_why_empty(run, view)}")
+
+
 def _why_empty(run: Run, view: str) -> str:
     """Why a view has no rows: a build that gave no engine, else what the view needs."""
     from trtlens.engine.build_ending import FINISHED, NOT_SHOWN, read_ending  # noqa: PLC0415
@@ -122,7 +127,7 @@ def show(
     declared = VIEWS[view] if table is None else None
     is_shown = form is Format.TABLE
     if is_shown and not rows.num_rows:
-        _tell(f"{opened.name} has no rows for {view}{_why_empty(opened, view)}")
+        tell_empty(opened, view)
     if pattern is not None:
         rows = _fitting(rows, pattern, view, form)
     elif is_shown and declared is not None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Optional
 import typer
 
 from trtlens.commands.layer_rows import MatchOption  # noqa: TC001  typer reads annotations at run time
-from trtlens.commands.read import BuildOption, FormatOption, opened_run, print_answers
+from trtlens.commands.read import BuildOption, FormatOption, opened_run, print_answers, tell_empty
 from trtlens.errors import TrtlensError
 from trtlens.layer_patterns import REGEX_PREFIX
 from trtlens.output import Format, console, print_table, visible, wrapped, write_table
@@ -68,18 +68,20 @@ def why(
         layer, paths = words[0], words[1:]
     run = opened_run(paths, build)
     if everything:
-        _write_ranking(view.rank(run), form)
+        _write_ranking(run, view.rank(run), form)
     elif form is not Format.TABLE:
         write_table(view.table(run, layer), form)
     else:
         _print_why(run, layer)
 
 
-def _write_ranking(rows: pa.Table, form: Format) -> None:
+def _write_ranking(run: Run, rows: pa.Table, form: Format) -> None:
     from trtlens.explain.ranking import LAYOUT, ranking_answer  # noqa: PLC0415
 
     if form is Format.TABLE and rows.num_rows:
         print_answers([ranking_answer(rows.to_pylist())])
+    elif form is Format.TABLE:
+        tell_empty(run, "why")
     write_table(rows, form, LAYOUT)
 
 
