@@ -163,6 +163,21 @@ def test_commands_ask_check_and_draw(series: Fleet, tmp_path: Path, monkeypatch:
     assert say("fleet", "questions", "-f", "csv").out.count("\n") == len(QUESTIONS) + 1
 
 
+def test_added_logs_are_named_by_their_whole_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A relative name says nothing later, or on another machine; members of archives too."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "a.log").write_text("nothing\n")
+    said = say("fleet", "add", "a.log", "--to", "fleet", "--label", "machine=ci-7")
+    assert (said.code, said.err.splitlines()[1]) == (
+        0,
+        "1 runs added, 1 of them broken (trtlens fleet ask broken fleet); 0 were known",
+    )
+    answer = json.loads(say("fleet", "ask", "broken", "fleet", "-f", "json").out)
+    assert [row["source"] for row in answer] == [str(tmp_path / "a.log")]
+    missing = say("fleet", "add", "nothing.log", "--to", "fleet")
+    assert (missing.code, missing.err.count("\n")) == (2, 1)
+
+
 def test_every_type_of_a_query_can_be_written(series: Fleet) -> None:
     """Dates, decimals and sums beyond 64 bits come as text and numbers that every format knows."""
     query = "SELECT DATE '2026-01-02' AS d, 1.50::DECIMAL(4, 2) AS x, sum(9e18::HUGEINT) OVER () AS s, 'a'::BLOB AS b FROM range(2)"

@@ -138,8 +138,15 @@ def _on_cluster(client: Any, place: Place, groups: Sequence[Sequence[Source]], a
 
 
 def absolute(sources: Sequence[Source]) -> list[Source]:
-    """The sources with paths that a worker in another folder finds."""
-    return [replace(one, paths=tuple(_absolute(path) for path in one.paths)) for one in sources]
+    """The sources with names and paths that a worker in another folder finds, and a later refresh."""
+    return [
+        replace(
+            one,
+            name=one.name if len(one.paths) > 1 else _absolute(one.name),
+            paths=tuple(_absolute(path) for path in one.paths),
+        )
+        for one in sources
+    ]
 
 
 def _absolute(path: str) -> str:
