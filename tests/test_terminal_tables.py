@@ -67,6 +67,13 @@ def test_names_keep_both_ends_and_the_least_important_column_goes_first() -> Non
     assert lines_of(rows, shown, None)[2].startswith("k" * 60)
 
 
+def test_names_get_the_spare_width_first() -> None:
+    """Then the other texts, by their importance."""
+    rows = pa.table({"kernel": ["k" * 60], "name": ["n" * 60], "reason": ["r" * 60]})
+    row = lines_of(rows, layout("kernel name reason", stretches="name"), 120)[2]
+    assert [len(cell) for cell in row.split()] == [32, 60, 24]
+
+
 def test_a_column_of_times_has_one_unit_and_three_digits() -> None:
     """Microseconds below 1 ms, for the whole column; sizes alike."""
 
@@ -76,6 +83,7 @@ def test_a_column_of_times_has_one_unit_and_three_digits() -> None:
 
     assert column("time_ms", "ms", [0.0216, 0.000864, 0.4589]) == ["time [µs]", "─" * 9, "21.6", "0.864", "459"]
     assert column("time_ms", "ms", [0.0216, 12.25, None, 0.0]) == ["time [ms]", "─" * 9, "0.0216", "12.2", "", "0"]
+    assert column("time_ms", "ms", [-2.5, 0.5])[::2] == ["time [ms]", "-2.50"]
     assert column("size_bytes", "bytes", [512.0, 8192.0])[0] == "size [KiB]"
     assert column("percent", "%", [33.33])[::2] == ["share [%]", "33.3"]
 
@@ -89,6 +97,8 @@ def test_rows_that_are_alike_fold_into_one_line() -> None:
     few = layout("name type time", stretches="name", fold=Fold(("type",), 1, sums=("time",)))
     assert [line.split()[0] for line in lines_of(rows, few, 80)[2:]] == ["a", "2", "d", "e", "f"]
     assert len(lines_of(rows, every, None)) == 8
+    three = layout("name type time", stretches="name", fold=Fold(("type",), 0, least=3))
+    assert [line.split()[0] for line in lines_of(rows, three, 80)[2:]] == ["3", "d", "e", "f"]
 
 
 def test_sentences_are_wrapped_at_blanks() -> None:

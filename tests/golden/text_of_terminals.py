@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from trtlens.output import table_lines
-from trtlens.output.tables import LEAST_NAME, LEAST_TEXT, columns_at
+from trtlens.output.tables import columns_at
 from trtlens.output.text import cell_width
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ def check_fit(rows: pa.Table, layout: Layout, width: int) -> None:
     columns, widths = columns_at(rows, layout, width)
     for column in columns:
         natural = max(map(cell_width, column.texts))
-        least = natural if column.is_number else LEAST_NAME if column.name == layout.stretches else LEAST_TEXT
+        least = natural if column.is_number else 35 if column.name == layout.stretches else 24
         assert widths[column.name] >= min(natural, least), column.heading
 
 

@@ -23,9 +23,9 @@ PRECISION_COLOURS = {
 }  # fmt: skip
 """NVIDIA's explorer's colours where it has one; tf32 and bf16 are darker kin of fp32 and fp16."""
 
-LEAST_NAME = 35
+_LEAST_NAME = 35
 """Characters that a column of names has at least."""
-LEAST_TEXT = 24
+_LEAST_TEXT = 24
 """Characters that a column of other texts has at least, if they have as many."""
 _LEAST_PROSE = 30
 _GAP = "  "
@@ -160,7 +160,7 @@ def _least(column: ShownColumn, layout: Layout) -> int:
     if column.is_number:
         return max(heading, cells)
     least = (
-        LEAST_NAME if column.name == layout.stretches else _LEAST_PROSE if column.name in layout.prose else LEAST_TEXT
+        _LEAST_NAME if column.name == layout.stretches else _LEAST_PROSE if column.name in layout.prose else _LEAST_TEXT
     )
     return max(heading, min(cells, least))
 
