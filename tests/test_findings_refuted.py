@@ -35,6 +35,7 @@ from trtlens.runs.run_info import info_of
 from trtlens.tables.declarations import TABLES
 from trtlens_parsers.kernel_trace import KernelLaunch, KernelTrace, TracedInference
 from trtlens_parsers.log import read_log
+from trtlens_parsers.ncu_csv import read_counters
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -198,9 +199,35 @@ def traced(*kernels: tuple[str, int], conv: int = 20) -> Run:
     )
 
 
+# -- layers-pinned and tensor-cores-not-used ------------------------------------------------------------------------
+
+
+def pinned(pattern: str, *, text: str | None = None, precisions: tuple[str, ...] = ("FP16",)) -> Run:
+    """A captured build of one convolution in FP32, with layers of that pattern held there."""
+    return captured(
+        text or built(*FP32_TUNED),
+        flags={"fp16": "FP16" in precisions, "layer_precision": {pattern: "fp32"}},
+        precision_flags=list(precisions),
+    )
+
+
+def counted(instructions: int) -> Run:
+    """A convolution whose kernel's name says tensor cores, and how many of their instructions ncu counted."""
+    text = built(*tuned("conv", f"{FLOAT} -> {FLOAT}", (TF32_KERNEL, 0x55, 0.05)), engine=(FLOAT_CONV,))
+    heading = '"ID","Process ID","Process Name","Host Name","Kernel Name","Context","Stream","Block Size","Grid Size","Device","CC"'
+    counters = (
+        f'{heading},"sm__inst_executed_pipe_tensor.sum"\n{"," * 11}"inst"\n'
+        f'"0","1","trtexec","host","{TF32_KERNEL}","1","7","(128, 1, 1)","(32, 1, 1)","0","9.0","{instructions}"\n'
+    )
+    documents = [Document("made.log", read_log(text.encode())), Document("counters.csv", read_counters(counters))]
+    return Run("made.log", join_documents(documents))
+
+
 CACHE = options(option("timingCacheMode", "global"), option("timingCacheFile", "model.cache"))
 CUT_LOG = log("Original: 1 layers", *FP32_TUNED)
 SPEAKS: Mapping[str, Callable[[], Run]] = {
+    "layers-pinned": lambda: pinned("conv*"),
+    "tensor-cores-not-used": lambda: counted(0),
     "build-not-finished": lambda: run_of(CUT_LOG),
     "int8-without-fp16": lambda: run_of(INT8_ALONE),
     "cuda-cores-despite-tensor-cores": lambda: run_of(left_out(0.001)),
@@ -256,6 +283,10 @@ REFUTED: tuple[tuple[str, str, Callable[[], Run]], ...] = (
      lambda: with_rows(run_of(built(*HALF_TUNED, engine=(REGION, HALF_CONV))), "layer_profile", index=[0, 1],
                        layer=["{ForeignNode[a...b]}", "conv"], average_ms=[0.01, 0.09], source=["export", "export"])),
     ("launch-bound", "the copies' kernels were traced: their times hold no launches", traced_copies),
+    ("layers-pinned", "no layer has such a name", lambda: pinned("other*")),
+    ("layers-pinned", "run.json: the build allows nothing below FP32", lambda: pinned("conv*", precisions=())),
+    ("layers-pinned", "the layer computes in FP16", lambda: pinned("conv*", text=HALF_BUILD)),
+    ("tensor-cores-not-used", "the counter: they were used", lambda: counted(1024)),
     ("myelin-hides-layers", "its kernels were traced", lambda: traced(("gemm", 60), ("__myl_bb0_2_Add", 20))),
     ("kernels-of-region", "no kernel takes a quarter of it", lambda: traced(*((f"gemm_{number}", 10) for number in range(5)))),
     ("kernels-of-region", "it is one kernel", lambda: traced(("gemm", 60))),

@@ -129,15 +129,21 @@ def slowest(rows: list[dict[str, Any]], count: int) -> list[float]:
     return sorted((row["ms"] for row in rows), reverse=True)[:count]
 
 
-def sample_figures(times: list[float]) -> dict[str, float]:
-    """What trtexec prints of samples: a percentile is the sample below which all but the largest so many percent lie."""
-    ordered = sorted(times)
+def sample_figures(rows: list[dict[str, Any]], key: str) -> dict[str, float]:
+    """What trtexec prints of samples: a percentile is the sample below which all but the largest so many percent lie.
+
+    The median of several processes is that of their medians.
+    """
+    apart: dict[int, list[float]] = defaultdict(list)
+    for row in rows:
+        apart[row.get("process", 0)].append(row[key])
+    ordered = sorted(row[key] for row in rows)
     count = len(ordered)
     figures = {
         "min": ordered[0],
         "max": ordered[-1],
         "mean": fmean(ordered),
-        "median": median(ordered),
+        "median": median(map(median, apart.values())),
         "samples": count,
     }
     return {**figures, **{f"p{percent}": ordered[count - 1 - _above(percent, count)] for percent in (90, 95, 99)}}
