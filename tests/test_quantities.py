@@ -10,6 +10,7 @@ import pytest
 
 from trtlens.quantities import (
     byte_size,
+    clock_text,
     duration,
     durations,
     hexadecimal,
@@ -46,10 +47,12 @@ def test_compared_times_are_told_apart() -> None:
 
 
 def test_differences_carry_their_sign() -> None:
-    """Plus for more, minus for less, none for nothing."""
+    """Plus for more, minus for less, none for nothing; long times read as on a clock."""
     assert [signed_duration(t) for t in (0.096, -0.096, 0.0)] == ["+96.0 µs", "-96.0 µs", "0 µs"]
     assert seconds(20.6) == "20.6 s"
     assert (whole_seconds(4.0), whole_seconds(250_097.0)) == ("4 s", "250,097 s")
+    clocks = [clock_text(time_s) for time_s in (0.4, 59.6, 3599, 3661)]
+    assert clocks == ["0 s", "1 min 00 s", "59 min 59 s", "1 h 01 min"]
 
 
 @pytest.mark.parametrize(

@@ -68,6 +68,16 @@ def whole_seconds(time_s: float) -> str:
     return f"{time_s:,.0f} s"
 
 
+def clock_text(time_s: float) -> str:
+    """A time as one reads it off a clock: ``45 s``, ``2 min 05 s``, ``1 h 02 min``."""
+    whole_s = round(time_s)
+    if whole_s < 60:
+        return f"{whole_s} s"
+    if whole_s < 3600:
+        return f"{whole_s // 60} min {whole_s % 60:02d} s"
+    return f"{whole_s // 3600} h {whole_s % 3600 // 60:02d} min"
+
+
 def byte_size(count: float) -> str:
     """Bytes with three digits: ``512 B``, ``88.0 KiB``, ``7.01 GiB``."""
     value, unit = float(count), _SIZES[0]

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from trtlens.commands.live import clock_text
-from trtlens.quantities import byte_size, duration
+from trtlens.quantities import byte_size, clock_text, duration
 from trtlens_parsers.build_progress import BUILT, GENERATING, OPTIMIZING, READING, RUNNING, TUNING
 
 if TYPE_CHECKING:

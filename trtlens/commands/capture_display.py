@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from trtlens.commands.build_lines import build_details, build_sentence
-from trtlens.commands.live import clock_text
+from trtlens.quantities import clock_text
 from trtlens_parsers.build_progress import BUILT, BuildProgress
 
 if TYPE_CHECKING:

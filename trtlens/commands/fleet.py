@@ -14,6 +14,7 @@ from trtlens.commands.help import Application, Subcommands
 from trtlens.commands.read import FormatOption  # noqa: TC001  typer reads it at run time
 from trtlens.errors import TrtlensError
 from trtlens.output import Format, Layout, visible, write_table
+from trtlens.quantities import byte_size, clock_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -111,10 +112,10 @@ def _shown(sources: Sequence[Source]) -> Iterator[Callable[[Added], None]]:
             return
         state["told"] = now
         rate = state["bytes"] / max(now - start, 0.001)
-        left = (whole - state["bytes"]) / rate if rate else 0.0
+        left = f", {clock_text((whole - state['bytes']) / rate)} left" if rate else ""
         sys.stderr.write(
-            f"{int(state['runs']):,} of {len(sources):,} logs, {state['bytes'] / 1e6:,.0f} of {whole / 1e6:,.0f} MB, "
-            f"{rate / 1e6:.1f} MB/s, {left:.0f} s left\n"
+            f"{int(state['runs']):,} of {len(sources):,} logs, {byte_size(state['bytes'])} of {byte_size(whole)}, "
+            f"{byte_size(rate)}/s{left}\n"
         )
 
     yield report

@@ -86,13 +86,3 @@ class Live:
             return os.get_terminal_size(self.stream.fileno()).columns or _WIDTH
         except OSError:
             return _WIDTH
-
-
-def clock_text(time_s: float) -> str:
-    """A time as one reads it off a clock: ``45 s``, ``2 min 05 s``, ``1 h 02 min``."""
-    seconds = round(time_s)
-    if seconds < 60:
-        return f"{seconds} s"
-    if seconds < 3600:
-        return f"{seconds // 60} min {seconds % 60:02d} s"
-    return f"{seconds // 3600} h {seconds % 3600 // 60:02d} min"
