@@ -55,6 +55,7 @@ VERSIONS = ("8.6.1", "10.0.1", "10.3.0", "10.9.0")
 RUNS, SERIES, IN_BATCH = 10_000, 250, 100
 CANDIDATES = 5_000
 DAY = 86_400.0
+_WRITERS_A_CHECK = 20
 
 
 # -- 10,000 runs ------------------------------------------------------------------------------------------------------
@@ -319,7 +320,7 @@ def _write_series(folder: str, values: np.ndarray) -> None:
 
 
 def kills(_: str, times: int = 200) -> None:
-    """SIGKILL a writer at random moments; every time the fleet has to open, and count each run once. Then two write at once."""
+    """SIGKILL writers at random moments; now and then the fleet has to open, and count each run once. Then two write at once."""
     dice = random.Random(5)  # noqa: S311  no secrets
     with tempfile.TemporaryDirectory() as temporary:
         logs, place = Path(temporary) / "logs", Place(f"{temporary}/fleet")
@@ -333,8 +334,11 @@ def kills(_: str, times: int = 200) -> None:
                 _add_and_exit(place, [str(path) for path in logs.glob(f"{number}-*.log")])
             time.sleep(dice.uniform(0.02, 1.2))
             os.kill(writer, signal.SIGKILL)
-            killed += os.waitpid(writer, 0)[1] == signal.SIGKILL
-            if number % 20 == 19:
+            status = os.waitpid(writer, 0)[1]
+            if status not in {0, signal.SIGKILL}:
+                raise SystemExit("a writer failed")
+            killed += status == signal.SIGKILL
+            if number % _WRITERS_A_CHECK == _WRITERS_A_CHECK - 1:
                 _check_apart(place.root)
         writers = [
             subprocess.Popen([sys.executable, "-m", "trtlens", "fleet", "add", str(logs), "--to", place.root])
@@ -344,7 +348,8 @@ def kills(_: str, times: int = 200) -> None:
             raise SystemExit("a writer failed")
         _check_apart(place.root)
         print(
-            f"{killed} of {times} writers killed: the fleet opened every time, every batch whole; two writers at once added the rest"
+            f"{killed} of {times} writers killed, the others had finished; every check, one after each {_WRITERS_A_CHECK} writers, passed; "
+            "two writers at once added the rest"
         )
 
 
@@ -354,8 +359,12 @@ def _check_apart(folder: str) -> None:
 
 
 def _add_and_exit(place: Place, paths: Sequence[str]) -> None:
-    fill(place, find_sources(paths), Adding(), Workers(processes=1), lambda _: None)
-    os._exit(0)
+    status = 1
+    try:
+        fill(place, find_sources(paths), Adding(), Workers(processes=1), lambda _: None)
+        status = 0
+    finally:
+        os._exit(status)
 
 
 def _check(folder: str) -> None:
