@@ -10,6 +10,7 @@ import pytest
 from typer.testing import CliRunner
 
 from tests.conftest import FIXTURES
+from trtlens.capture.backends import gpu as gpus
 from trtlens.capture.recorder import reopen_recorder
 from trtlens.capture.tracing import traced_run
 from trtlens.capture.tracing.traced_run import Traced
@@ -23,6 +24,12 @@ if TYPE_CHECKING:
     from trtlens.capture.timing.processes import TimedEngine
 
 RUN = FIXTURES / "h200" / "resnet50-fp16"
+
+
+@pytest.fixture(autouse=True)
+def gpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A GPU is there, unless a test takes it away."""
+    monkeypatch.setattr(gpus, "gpu_present", lambda: True)
 
 
 @pytest.fixture
@@ -125,6 +132,16 @@ def test_a_damaged_run_is_refused(run: Path) -> None:
 
     assert isinstance(result.exception, TrtlensError)
     assert "shapes is no object of shapes" in result.exception.message
+
+
+def test_without_a_gpu_nothing_is_asked_of_cupti(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is missing is the GPU, whatever else is."""
+    monkeypatch.setattr(gpus, "gpu_present", lambda: False)
+
+    result = CliRunner().invoke(app, ["trace", str(run)])
+
+    assert isinstance(result.exception, CaptureError)
+    assert result.exception.message.startswith(f"{run} cannot be traced: no GPU is visible to the CUDA driver")
 
 
 def test_a_refusal_leaves_the_run_as_it_was(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Annotated, Any, Optional
 
 import typer
 
-from trtlens.commands.capture import build_engine, free_folder, telling, timing_options
+from trtlens.commands.capture import build_engine, free_folder, timing_options
 from trtlens.commands.flags import BUILD_FLAGS, TIMING_FLAGS, with_flags
-from trtlens.errors import TrtlensError
+from trtlens.errors import CaptureError, TrtlensError
 from trtlens.output import Format, write_table
 from trtlens.runs.folders import check_folder
 from trtlens.runs.run_info import is_run, read_info
@@ -59,8 +59,7 @@ def trace(
         if is_run(engine)
         else _of_file(engine, out or free_folder(engine), shapes, flags, force=force)
     )
-    with telling(recorder.folder):
-        add_traces(subject, recorder)
+    add_traces(subject, recorder)
     recorder.finish("done")
     run = open_run(recorder.folder)
     write_table(run.view("inference"), Format.TABLE, title="time of an inference")
@@ -71,6 +70,7 @@ def _of_run(
     folder: Path, out: Path | None, shapes: str | None, flags: dict[str, Any], *, force: bool
 ) -> tuple[TimedEngine, Recorder]:
     """The engine of a run, as it was timed, and the run to put the traces into."""
+    from trtlens.capture.backends.gpu import gpu_present  # noqa: PLC0415
     from trtlens.capture.recorder import ENGINE, reopen_recorder  # noqa: PLC0415
     from trtlens.capture.timing.processes import TimedEngine  # noqa: PLC0415
     from trtlens.capture.tracing.traced_run import TRACE_FILES  # noqa: PLC0415
@@ -81,6 +81,10 @@ def _of_run(
     if held and not force:
         raise TrtlensError(f"{folder} holds a trace already ({', '.join(held)}): --force replaces it")
     info = read_info(folder)
+    if not gpu_present():
+        raise CaptureError(
+            f"{folder} cannot be traced: no GPU is visible to the CUDA driver; `trtlens doctor` says more"
+        )
     if info.library is None or not (folder / ENGINE).is_file():
         raise TrtlensError(f"{folder} holds no engine that can run: profile the model again")
     recorder, options = reopen_recorder(folder), timing_options(flags)
