@@ -170,7 +170,22 @@ _LAYER = "/layer4/layer4.1/conv2/Conv + /layer4/layer4.1/relu_1/Relu"
 @pytest.mark.parametrize(
     ("arguments", "heavy"),
     [
-        (["--help"], {"pandas", "pyarrow", "plotly", "numpy", "rich", "tensorrt", "onnx", "pydantic"}),
+        (
+            ["--help"],
+            {
+                "pandas",
+                "pyarrow",
+                "plotly",
+                "numpy",
+                "rich",
+                "tensorrt",
+                "onnx",
+                "pydantic",
+                "duckdb",
+                "dask",
+                "fsspec",
+            },
+        ),
         (["parse", LOG], {"pandas", "plotly", "tensorrt", "onnx", "pydantic"}),
         (["why", _LAYER, LOG], {"pandas", "plotly", "tensorrt", "onnx", "pydantic"}),
     ],

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import shutil
+from functools import cache
 from typing import TYPE_CHECKING
+from unittest.mock import patch
 
 import pytest
 
@@ -14,6 +17,7 @@ from trtlens.fleet.sources import find_sources
 from trtlens.fleet.store import Place
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
 VERSIONS = {number: "10.3.0" if number < 10 else "10.9.0" for number in range(20)}
@@ -30,7 +34,16 @@ def added_to(fleet: Path, *paths: Path | str, adding: Adding | None = None) -> A
     )
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session", autouse=True)
+def one_database() -> Iterator[None]:
+    """Connections to one instance of DuckDB: starting one takes longer than most questions; temporary views stay apart."""
+    import duckdb
+
+    with patch("duckdb.connect", duckdb.connect(config={"threads": 1}).cursor):
+        yield
+
+
+@pytest.fixture(scope="session")
 def series(tmp_path_factory: pytest.TempPathFactory) -> Fleet:
     """Twenty runs of one model on two machines, the last ten by a newer TensorRT, slower by 10 %, with another tactic."""
     folder = tmp_path_factory.mktemp("series")
@@ -46,3 +59,35 @@ def series(tmp_path_factory: pytest.TempPathFactory) -> Fleet:
     (logs / "broken.log").write_text("nothing to see\n")
     added_to(folder / "fleet", logs)
     return open_fleet(folder / "fleet")
+
+
+@pytest.fixture
+def asked_once(series: Fleet) -> Iterator[None]:
+    """Commands open the series as it is, and a question that it was asked before has its answer."""
+    with (
+        patch(
+            "trtlens.fleet.fleet.open_fleet",
+            lambda path: series if str(path) == series.place.root else open_fleet(path),
+        ),
+        patch.object(Fleet, "ask", _ask),
+    ):
+        yield
+
+
+_ask = cache(Fleet.ask)
+
+
+@pytest.fixture(scope="session")
+def one_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A fleet of one run, ``0.log`` of ``logs`` beside it."""
+    folder = tmp_path_factory.mktemp("one")
+    (folder / "logs").mkdir()
+    (folder / "logs" / "0.log").write_text(trtexec_log(0))
+    added_to(folder / "fleet", folder / "logs")
+    return folder
+
+
+@pytest.fixture
+def begun(one_run: Path, tmp_path: Path) -> Path:
+    """A copy of that fleet to write to."""
+    return shutil.copytree(one_run / "fleet", tmp_path / "fleet")

@@ -108,11 +108,10 @@ def test_a_reader_that_fails_is_a_row_too(tmp_path: Path, monkeypatch: pytest.Mo
 
 @pytest.mark.parametrize("writes", [0, 1, 7, 20, 40])
 def test_a_writer_that_is_killed_leaves_nothing_that_counts(
-    writes: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    writes: int, begun: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """However many files it has written: the fleet opens, holds what it held, and takes the rest later."""
-    fleet, place = tmp_path / "fleet", Place(str(tmp_path / "fleet"))
-    added_to(fleet, written(tmp_path / "a", 1))
+    fleet, place = begun, Place(str(begun))
     more = written(tmp_path / "b", 1, first=1)
     left = iter(range(writes))
     write = Place.write
@@ -154,22 +153,21 @@ def test_two_writers_at_once_lose_and_double_nothing(tmp_path: Path) -> None:
     assert merged.dataset("candidates").to_table().num_rows == 12
 
 
-def test_compacting_keeps_what_readers_may_still_read_for_a_day(tmp_path: Path) -> None:
+def test_compacting_keeps_what_readers_may_still_read_for_a_day(one_run: Path, begun: Path, tmp_path: Path) -> None:
     """Merged batches, and files of killed writers, are removed once they are old; nothing else is."""
-    place = Place(str(tmp_path / "fleet"))
-    for number in range(3):
-        added_to(tmp_path / "fleet", written(tmp_path / str(number), 1, first=number))
-    orphan = tmp_path / "fleet" / "tables" / "runs" / "trt=10.3" / f"{'0' * 32}.parquet"
+    place = Place(str(begun))
+    added_to(begun, written(tmp_path / "1", 1, first=1))
+    orphan = begun / "tables" / "runs" / "trt=10.3" / f"{'0' * 32}.parquet"
     orphan.write_bytes(b"half")
-    assert (compact(place).before, len(place.names("batches"))) == (3, 4)
+    assert (compact(place).before, len(place.names("batches"))) == (2, 3)
     old = time.time() - 2 * 24 * 3600
     for name in place.names("tables") + place.names("batches"):
         os.utime(place.path(name), (old, old))
-    assert compact(place).removed > 3
+    assert compact(place).removed > 2
     assert len(place.names("batches")) == 1
     assert not orphan.exists()
-    assert len(rows(open_fleet(place.root).sql("SELECT * FROM runs"))) == 3
-    assert len(added_to(tmp_path / "fleet", tmp_path / "0", tmp_path / "1").runs) == 0
+    assert len(rows(open_fleet(place.root).sql("SELECT * FROM runs"))) == 2
+    assert len(added_to(begun, one_run / "logs", tmp_path / "1").runs) == 0
 
 
 def test_refreshing_reads_kept_logs_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -192,35 +190,33 @@ def test_refreshing_reads_kept_logs_again(tmp_path: Path, monkeypatch: pytest.Mo
     assert refresh(place, lambda *_: None).missing == done.missing
 
 
-def test_columns_that_older_files_lack_are_null(tmp_path: Path) -> None:
+def test_columns_that_older_files_lack_are_null(begun: Path, tmp_path: Path) -> None:
     """A column that is declared later is there for old runs, too, before and after compacting."""
     import pyarrow.parquet as pq
 
-    added_to(tmp_path / "fleet", written(tmp_path / "logs", 1))
-    place = Place(str(tmp_path / "fleet"))
+    place = Place(str(begun))
     for name in place.names("tables/engines"):
         pq.write_table(pq.read_table(place.path(name), partitioning=None).drop_columns(["machine"]), place.path(name))
-    added_to(tmp_path / "fleet", written(tmp_path / "more", 1, first=1))
+    added_to(begun, written(tmp_path / "more", 1, first=1))
     machines = "SELECT machine FROM engines"
     assert rows(open_fleet(place.root).sql(machines)) == [("GPU-0",), (None,)]
     compact(place)
     assert rows(open_fleet(place.root).sql(machines)) == [("GPU-0",), (None,)]
 
 
-def test_what_is_no_fleet_is_left_alone(tmp_path: Path) -> None:
+def test_what_is_no_fleet_is_left_alone(begun: Path, tmp_path: Path) -> None:
     """A folder with other files is refused, as is a fleet of a newer format, and a manifest that is none is named."""
     logs = written(tmp_path / "logs", 1)
     with pytest.raises(TrtlensError, match="no fleet: choose a new folder"):
         added_to(logs, logs)
     with pytest.raises(TrtlensError, match="holds no fleet"):
         open_fleet(tmp_path / "nothing")
-    added_to(tmp_path / "fleet", logs)
-    (tmp_path / "fleet" / "batches" / "x.json").write_text("[]")
+    (begun / "batches" / "x.json").write_text("[]")
     with pytest.raises(TrtlensError, match=r"x\.json is no manifest"):
-        open_fleet(tmp_path / "fleet")
-    (tmp_path / "fleet" / "fleet.json").write_text(json.dumps({"format": 2}))
+        open_fleet(begun)
+    (begun / "fleet.json").write_text(json.dumps({"format": 2}))
     with pytest.raises(TrtlensError, match="update trtlens"):
-        open_fleet(tmp_path / "fleet")
+        open_fleet(begun)
 
 
 @pytest.mark.parametrize("argument", ["nothing.log", "empty", "damaged.zip", "damaged.tar"])

@@ -42,7 +42,7 @@ def test_a_cluster_fills_a_fleet(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 def test_a_scheduler_that_does_not_answer_is_said_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """In one line, with the address."""
     pytest.importorskip("distributed")
-    monkeypatch.setattr(filling, "_TIMEOUT_S", 1)
+    monkeypatch.setattr(filling, "_TIMEOUT_S", 0.2)
     (tmp_path / "a.log").write_text(trtexec_log())
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))

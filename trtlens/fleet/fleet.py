@@ -51,20 +51,26 @@ class Fleet:
         """
         if question not in QUESTIONS:
             raise TrtlensError(f"there is no question {question!r}: choose one of {', '.join(QUESTIONS)}")
+        _, made = self._own
+        if MACROS not in made:
+            self.sql(MACROS)
+            made.add(MACROS)
         asked = QUESTIONS[question]
-        return asked.declared(ask_duckdb(self._connection(MACROS + asked.sql), asked.sql, macros=MACROS))
+        return asked.declared(self.sql(asked.sql))
 
     def _connection(self, query: str) -> Any:
         """The fleet's own connection, with a view of each table that a query names: each view reads the heads of its files."""
         connection, made = self._own
+        named = set(re.findall(r"\w+", query))
         for name in FLEET_TABLES:
-            if name not in made and re.search(rf"\b{name}\b", query):
+            if name in named and name not in made:
                 connection.execute(self._view(FLEET_TABLES[name]))
                 made.add(name)
         return connection
 
     @cached_property
     def _own(self) -> tuple[Any, set[str]]:
+        """A connection, with names of the views that were made in it, and the questions' macros once they were."""
         return self.connect(()), set()
 
     def connect(self, tables: Iterable[str] = FLEET_TABLES) -> Any:
@@ -168,7 +174,7 @@ def open_fleet(path: Any) -> Fleet:
     return Fleet(place, read_manifest(place))
 
 
-def ask_duckdb(connection: Any, query: str, *, macros: str = "") -> pa.Table:
+def ask_duckdb(connection: Any, query: str) -> pa.Table:
     """The rows of a query, in types that every format can write.
 
     Raises:
@@ -178,8 +184,6 @@ def ask_duckdb(connection: Any, query: str, *, macros: str = "") -> pa.Table:
     import duckdb  # noqa: PLC0415
 
     try:
-        if macros:
-            connection.execute(macros)
         found = connection.sql(query)
         return pa.table({}) if found is None else _plain(found.to_arrow_table())
     except duckdb.Error as error:
