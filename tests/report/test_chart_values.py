@@ -9,7 +9,6 @@ import pytest
 
 from tests.doubles.made_runs import MadeLayer, MadeRun, chain
 from trtlens.charts import CHARTS, accuracy_time, timeline, units, waterfall
-from trtlens.charts.drawing.peaks import peaks_of
 from trtlens.comparison import compare_runs
 from trtlens.report.overview import card
 from trtlens.report.subject import read_subject
@@ -93,36 +92,6 @@ def test_bars_of_the_timeline_touch_from_400_layers_on(count: int, width: float)
     """A gap between so many would be wider than a bar."""
     (trace,) = timeline.chart(layer_rows([("tensor core", 0.5)] * count)).data
     assert (len(trace.x), trace.width) == (count, width)
-
-
-DATA_SHEETS: dict[str, tuple[float | None, ...]] = {
-    "NVIDIA H200 NVL": (60, 4800, 417.5, 835.5, 835.5, 1670.5, 1670.5),
-    "NVIDIA H200": (67, 4800, 494.5, 989.5, 989.5, 1979, 1979),
-    "NVIDIA H100 PCIe": (51, 2000, 378, 756, 756, 1513, 1513),
-    "NVIDIA H100 80GB HBM3": (67, 3350, 494.5, 989.5, 989.5, 1979, 1979),
-    "NVIDIA A100 80GB PCIe": (19.5, 1935, 156, 312, 312, None, 624),
-    "NVIDIA A100-SXM4-80GB": (19.5, 2039, 156, 312, 312, None, 624),
-    "NVIDIA A100-SXM4-40GB": (19.5, 1555, 156, 312, 312, None, 624),
-    "NVIDIA L40S": (91.6, 864, 183, 362.05, 362.05, 733, 733),
-    "NVIDIA L40": (90.5, 864, 90.5, 181.05, 181.05, 362, 362),
-    "NVIDIA L4": (30.3, 300, 60, 121, 121, 242.5, 242.5),
-    "NVIDIA A10": (31.2, 600, 62.5, 125, 125, None, 250),
-    "NVIDIA A40": (37.4, 696, 74.8, 149.7, 149.7, None, 299.3),
-    "NVIDIA A30": (10.3, 933, 82, 165, 165, None, 330),
-    "Tesla T4": (8.1, 320, None, 65, None, None, 130),
-    "Tesla V100-SXM2-16GB": (15.7, 900, None, 125, None, None, None),
-}
-"""FP32 on CUDA cores, memory [GB/s], then tensor cores in TF32, FP16, BF16, FP8, INT8: dense rates [1e12/s]."""
-
-
-@pytest.mark.parametrize("gpu", DATA_SHEETS)
-def test_peaks_are_those_of_the_data_sheet(gpu: str) -> None:
-    """Each rate of each GPU, found by the name that its driver gives; what the sheet does not state is unknown."""
-    peaks = peaks_of(gpu)
-    assert peaks is not None
-    rates = [peaks.rate(one, "tensor core") for one in ("tf32", "fp16", "bf16", "fp8", "int8")]
-    assert (peaks.rate("fp32", "cuda core"), peaks.memory_gb_per_s, *rates) == DATA_SHEETS[gpu]
-    assert peaks.rate("fp16", "cuda core") is None
 
 
 def test_shares_are_those_of_the_time_where_any_layer_has_one() -> None:

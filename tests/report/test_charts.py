@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib.util
 import json
-import math
 from pathlib import Path
 
 import pytest
@@ -12,10 +11,7 @@ import pytest
 from tests.doubles.made_runs import MadeRun
 from tests.report.hostile_run import hostile_run
 from tests.report.large_runs import captured
-from trtlens import open_run
 from trtlens.charts import CHARTS, MissingData, chart_of_view, charts_of_run, regions, waterfall
-from trtlens.charts.drawing.layer_work import read_work
-from trtlens.charts.drawing.peaks import peaks_of
 from trtlens.charts.drawing.style import PATTERNS, SYMBOLS, colour, plain
 from trtlens.comparison import compare_runs
 from trtlens.engine.times import layers_with_times
@@ -61,7 +57,7 @@ def test_names_in_charts_are_text(name: str) -> None:
     try:
         figure = CHARTS[name].draw(hostile_run())
     except MissingData:
-        assert name in {"roofline", "reformat_flow", "reformat_costs"}
+        assert name in {"roofline", "bound", "reformat_flow", "reformat_costs"}
         return
     figure.for_each_trace(lambda trace: trace.update(customdata=None))  # no text: what a pick is about
     text = json.dumps(figure.to_plotly_json(), ensure_ascii=False, default=str)
@@ -98,57 +94,6 @@ def test_the_waterfall_ends_at_the_other_run() -> None:
     assert sum(trace.y[:-1]) == pytest.approx(trace.y[-1], rel=0.003)
     bars = regions.chart(comparison, 1).data
     assert sum(len(bar.x) for bar in bars) == len(comparison.rows)
-
-
-def test_the_work_of_a_known_convolution() -> None:
-    """ResNet-50's first convolution, batch 8: 2 x 64 x 3 x 7 x 7 x 112 x 112 x 8 operations, no faster than the roof."""
-    first = read_work(captured())[0]
-    assert first.name.startswith("/conv1/Conv")
-    assert first.operations == 2 * 64 * 3 * 7 * 7 * 112 * 112 * 8
-    peaks = peaks_of("NVIDIA H200")
-    assert peaks is not None
-    for work in read_work(captured()):
-        rate = peaks.rate(work.precision or "", work.unit)
-        assert rate is None or work.tflops < rate
-        assert math.isfinite(work.intensity)
-
-
-CONVOLUTION = {
-    "Name": "conv", "LayerType": "CaskConvolution", "ParameterType": "Convolution", "Weights": {"Type": "Half", "Count": 10},
-    "Inputs": [{"Name": "x", "Dimensions": [1, 1, 8, 8], "Format/Datatype": "Row major linear FP16"}],
-    "Outputs": [{"Name": "y", "Dimensions": [1, 1, 8, 8], "Format/Datatype": "Row major linear FP16"}],
-}  # fmt: skip
-
-
-@pytest.mark.parametrize(
-    ("weights", "operations"),
-    [
-        ({"Type": "Half", "Count": 10}, 2 * 10 * 64),
-        ({"Type": "Half", "Count": 10**400}, None),
-        ({"Type": "Half", "Count": "10"}, None),
-        ({"Type": "Half", "Count": 1e308}, None),
-        ("[" * 100_000, None),
-        ("9" * 5000, None),
-    ],
-)
-def test_work_that_cannot_be_counted_is_unknown(weights: object, operations: int | None, tmp_path: Path) -> None:
-    """Weights of any number, depth or type give a number of operations or none."""
-    (tmp_path / "layers.json").write_text(json.dumps({"Layers": [CONVOLUTION | {"Weights": weights}], "Bindings": []}))
-    (tmp_path / "times.json").write_text('{"conv": [0.5]}')
-    found = read_work(open_run([tmp_path / "layers.json", tmp_path / "times.json"]))
-    assert [work.operations for work in found] == ([] if operations is None else [operations])
-
-
-def test_peaks_are_of_the_named_gpu_or_unknown() -> None:
-    """A GPU whose data sheet is not written down has no peaks, nor has none at all; near names are told apart."""
-    assert peaks_of(None) is None
-    assert peaks_of("NVIDIA GeForce RTX 9999") is None
-    names = {
-        "NVIDIA L4": "L4", "NVIDIA L40": "L40", "NVIDIA L40S": "L40S", "NVIDIA A40": "A40", "Tesla T4": "T4",
-        "NVIDIA H200": "H200 SXM", "NVIDIA H200 NVL": "H200 NVL",
-    }  # fmt: skip
-    known = {name: peaks_of(name) for name in names}
-    assert {name: peaks.gpu if peaks else None for name, peaks in known.items()} == names
 
 
 def test_precisions_are_told_apart_without_colour() -> None:

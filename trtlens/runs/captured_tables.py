@@ -44,7 +44,7 @@ def dump_tables(index: DumpIndex, build: int) -> dict[str, pa.Table]:
         "nodes": TABLES["nodes"].table({
             "build": [build] * len(nodes), "index": list(range(len(nodes))), "name": [n.name for n in nodes],
             "op": [n.op for n in nodes], "inputs": [n.inputs for n in nodes], "outputs": [n.outputs for n in nodes],
-            "line": [None] * len(nodes),
+            **dict.fromkeys(("input_shapes", "output_shapes", "line"), [None] * len(nodes)),
         }),
     }  # fmt: skip
 

@@ -44,6 +44,9 @@ class GpuInfo:
     compute_capability: str | None = None
     memory_bytes: int | None = None
     driver: str | None = None
+    multiprocessors: int | None = None
+    memory_bus_bits: int | None = None
+    l2_bytes: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,7 +196,15 @@ def _gpu(facts: _Facts) -> GpuInfo:
         compute_capability=facts.known(optional_text, "compute_capability"),
         memory_bytes=facts.known(integer_of, "memory_bytes"),
         driver=facts.known(optional_text, "driver"),
+        multiprocessors=facts.known(_optional_integer, "multiprocessors"),
+        memory_bus_bits=facts.known(_optional_integer, "memory_bus_bits"),
+        l2_bytes=facts.known(_optional_integer, "l2_bytes"),
     )
+
+
+def _optional_integer(document: dict[str, Any], name: str) -> int | None:
+    """A positive integer; None where the record is older than the field, or the driver said nothing."""
+    return integer_of(document, name) or None if document.get(name) is not None else None
 
 
 def _model(facts: _Facts) -> ModelInfo:

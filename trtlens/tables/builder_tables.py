@@ -14,6 +14,8 @@ BUILDER = (
         op | text | | operator
         inputs | texts | | input tensors, empty text for one that is not set; null where the log lacks their line
         outputs | texts | | output tensors; null where the log lacks their line
+        input_shapes | texts | | shape and type of each input as TensorRT prints them, (8, 3, 224, 224)[FLOAT], -1 for a dynamic extent; empty text for one that is not set; null where the log lacks their line
+        output_shapes | texts | | shape and type of each output, likewise
         {LINE}
         """,
     ),

@@ -17,13 +17,18 @@ _SOURCE_FILE = re.compile(r"[\w./-]{1,120}\.cpp:\d{1,6}: ")
 
 
 class Node(NamedTuple):
-    """One ONNX node as the parser read it; inputs or outputs are None where the log lacks the line that lists them."""
+    """One ONNX node as the parser read it; inputs or outputs are None where the log lacks the line that lists them.
+
+    The shapes are as they are printed, ``(8, 3, 224, 224)[FLOAT]``, -1 for a dynamic extent; empty for an input that is not set.
+    """
 
     name: str
     op: str
     inputs: tuple[str, ...] | None
     outputs: tuple[str, ...] | None
     line: int
+    input_shapes: tuple[str, ...] | None = None
+    output_shapes: tuple[str, ...] | None = None
 
 
 class NodeReader(LineReader):
@@ -55,16 +60,16 @@ class NodeReader(LineReader):
         name, bracket, op = _without_file(head).rpartition(" [")
         if not found or not bracket:
             return False
-        tensors = _read_operands(operands)
+        tensors, shapes = _read_operands(operands)
         key = name, op
         if side == "inputs":
             self._open[key] = None if key in self._open else len(self._nodes)
-            self._nodes.append(Node(name, op, tensors, None, line))
+            self._nodes.append(Node(name, op, tensors, None, line, shapes))
         elif (place := self._open.get(key)) is not None:
-            self._nodes[place] = self._nodes[place]._replace(outputs=tensors)
+            self._nodes[place] = self._nodes[place]._replace(outputs=tensors, output_shapes=shapes)
             del self._open[key]
         else:
-            self._nodes.append(Node(name, op, None, tensors, line))
+            self._nodes.append(Node(name, op, None, tensors, line, None, shapes))
         return True
 
 
@@ -74,10 +79,16 @@ def _without_file(text: str) -> str:
     return text[match.end() :] if match else text
 
 
-def _read_operands(text: str) -> tuple[str, ...]:
-    """Tensor names of ``[a -> (1, 3)[FLOAT]], [optional input, not set], ..``; an input that is not set is empty."""
+def _read_operands(text: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Names and shapes of ``[a -> (1, 3)[FLOAT]], [optional input, not set], ..``; both are empty for an input that is not set."""
     body = text.strip().removesuffix(",").removeprefix("[").removesuffix("]")
-    return tuple(part.rpartition(" -> (")[0] for part in body.split("], [")) if body else ()
+    parts = [part.rpartition(" -> (") for part in body.split("], [")] if body else []
+    return tuple(name for name, _, _ in parts), tuple(_shape(text) if found else "" for _, found, text in parts)
+
+
+def _shape(text: str) -> str:
+    """The shape behind its bracket; splitting has cut the bracket of the type."""
+    return f"({text}" if text.endswith("]") else f"({text}]"
 
 
 class ParsedLayer(NamedTuple):

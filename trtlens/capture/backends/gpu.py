@@ -172,11 +172,13 @@ _NVML_LIBRARIES = ("libnvidia-ml.so.1", "nvml.dll")
 _COMPUTE_CAPABILITY_MAJOR = 75
 _COMPUTE_CAPABILITY_MINOR = 76
 _MULTIPROCESSOR_COUNT = 16
+_MEMORY_BUS_BITS = 37
+_L2_BYTES = 38
 
 
 @dataclass(frozen=True, slots=True)
 class GpuIdentity:
-    """The GPU that a build is for: `driver` and `cuda` are versions, None where the library did not say."""
+    """The GPU that a build is for: `driver` and `cuda` are versions, None where the library did not say; sizes are 0 then."""
 
     name: str
     compute_capability: str
@@ -184,6 +186,8 @@ class GpuIdentity:
     memory_bytes: int
     driver: str | None
     cuda: str | None
+    memory_bus_bits: int = 0
+    l2_bytes: int = 0
 
 
 def _load(names: tuple[str, ...]) -> ctypes.CDLL | None:
@@ -222,14 +226,18 @@ def identify_gpu(ordinal: int = 0) -> GpuIdentity | None:
     library.cuDeviceGetName(name, len(name), device)
     memory = ctypes.c_size_t(0)
     library.cuDeviceTotalMem_v2(ctypes.byref(memory), device)
-    major, minor, multiprocessors = (
+    major, minor, multiprocessors, bus_bits, l2_bytes = (
         _attribute(library, device, number)
-        for number in (_COMPUTE_CAPABILITY_MAJOR, _COMPUTE_CAPABILITY_MINOR, _MULTIPROCESSOR_COUNT)
-    )
+        for number in (
+            _COMPUTE_CAPABILITY_MAJOR, _COMPUTE_CAPABILITY_MINOR, _MULTIPROCESSOR_COUNT, _MEMORY_BUS_BITS, _L2_BYTES
+        )
+    )  # fmt: skip
     return GpuIdentity(
         name=name.value.decode(errors="replace"),
         compute_capability=f"{major}.{minor}",
         multiprocessors=multiprocessors,
+        memory_bus_bits=bus_bits,
+        l2_bytes=l2_bytes,
         memory_bytes=memory.value,
         driver=_driver_version(),
         cuda=_cuda_version(library),

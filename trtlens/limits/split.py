@@ -1,0 +1,258 @@
+"""The time of one inference, split: launches, what each layer needs at least, what a better kernel could recover, and what is not known.
+
+The parts add up to the inference. Traced kernels take what the trace says (in proportion, where they add up to more than an
+inference), and the gaps between them are launches. The layer profiler lengthens every layer by about as much
+(`trtlens.findings.estimates`): so much is taken off each layer, but never more than down to its roof, that they add up to
+the inference; it does not tell launches from kernels.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from trtlens.engine.inference_parts import KERNEL_TRACE, LAYER_PROFILER
+from trtlens.engine.inference_timing import read_timing
+from trtlens.engine.kernel_times import read_kernel_times
+from trtlens.engine.times import layers_with_times
+from trtlens.limits.layer_roofs import Cores, LayerRoof, cores_of, ran_by_layer, roof_of
+from trtlens.limits.limit import Limit, limit_of
+from trtlens.limits.roofs import Roofs, read_roofs
+from trtlens.limits.work import Work, read_work
+from trtlens.quantities import duration
+from trtlens.runs.run import Run, once
+from trtlens.tables.engine_layers import read_layers
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from trtlens.engine.kernel_times import KernelTimes
+    from trtlens.engine.kernels_run import RanKernel
+    from trtlens.tables.engine_layers import EngineLayer
+
+GAPS, UNPLACED = "gaps between kernels", "kernels of no known layer"
+_STEPS = 60
+
+
+@dataclass(frozen=True, slots=True)
+class LayerPart:
+    """One layer's part of an inference: ``time_ms`` is ``launch_ms`` and ``roof_ms`` and ``recoverable_ms`` and ``unknown_ms``.
+
+    Attributes:
+        index: the layer's index; None for gaps and kernels of no known layer.
+        measured_ms: the layer's time by its own clock.
+        launch_ms: gaps before its kernels; 0 where the clock does not tell them from kernels.
+        roof: what its work takes at least; ``roof_ms`` is at most the time itself.
+        limit: what stands in the way.
+    """
+
+    index: int | None
+    name: str
+    time_ms: float
+    measured_ms: float
+    launch_ms: float
+    roof_ms: float
+    recoverable_ms: float
+    unknown_ms: float
+    work: Work | None
+    cores: Cores | None
+    roof: LayerRoof | None
+    limit: Limit
+
+    @property
+    def is_fusable(self) -> bool:
+        """Whether it only moves data or works on single elements, so that a neighbour could do it while it has the data."""
+        return self.work is not None and self.work.products == 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Split:
+    """The parts of one inference, the longest first; ``note`` says how the layers' ``clock`` was brought to it.
+
+    ``places_gaps`` is whether it is known before which layers the gaps are.
+    """
+
+    inference_ms: float
+    parts: tuple[LayerPart, ...]
+    note: str
+    roofs: Roofs | str
+    clock: str
+    places_gaps: bool = False
+
+    @property
+    def tells_launches(self) -> bool:
+        """Whether launches are told apart from kernels."""
+        return self.clock == KERNEL_TRACE
+
+    @property
+    def launch_ms(self) -> float:
+        """Launches and gaps."""
+        return sum(part.launch_ms for part in self.parts)
+
+    @property
+    def fusable_ms(self) -> float:
+        """Least time of layers that a neighbour could do: what fusing saves at most."""
+        return sum(part.roof_ms for part in self.parts if part.is_fusable)
+
+    @property
+    def below_roof_ms(self) -> float:
+        """What kernels take beyond their roofs."""
+        return sum(part.recoverable_ms for part in self.parts)
+
+    @property
+    def unknown_ms(self) -> float:
+        """Time of layers whose roof is not known."""
+        return sum(part.unknown_ms for part in self.parts)
+
+    @property
+    def recoverable_ms(self) -> float:
+        """What could be gained at most."""
+        return self.launch_ms + self.fusable_ms + self.below_roof_ms
+
+    @property
+    def needed_percent(self) -> float:
+        """Share of the inference that its work needs at least, with the types that run."""
+        return 100 * (self.inference_ms - self.recoverable_ms - self.unknown_ms) / self.inference_ms
+
+
+@dataclass(frozen=True, slots=True)
+class _Timed:
+    """A layer with its own clock's time, and the weight of the gaps before its kernels."""
+
+    layer: EngineLayer
+    time_ms: float
+    gap: float
+    roof: LayerRoof
+    cores: Cores
+    work: Work
+    ran: Sequence[RanKernel]
+
+
+@once
+def read_split(run: Run, build: int) -> Split | None:
+    """The split of one inference of a build; None where no layer has a time."""
+    work, ran, roofs = read_work(run, build), ran_by_layer(run, build), read_roofs(run, build)
+    times = _layer_times(run, build)
+    layers = [layer for layer in read_layers(run.build(build)).get(build, []) if times.get(layer.index, 0.0) > 0]
+    timed = [
+        _timed(layer, times[layer.index], work, ran.get(layer.index, ()), roofs)
+        for layer in layers
+        if layer.index in work
+    ]
+    if not timed:
+        return None
+    whole_ms, traced = read_timing(run, build).inference_ms, read_kernel_times(run, build)
+    if traced is not None:
+        return _of_trace(timed, traced, whole_ms, roofs)
+    return _of_profile(timed, whole_ms, roofs, waits=bool(read_timing(run, build).waits))
+
+
+def last_split(run: Run) -> Split | None:
+    """The split of the last build whose layers have times; None where those of no build have."""
+    found = (read_split(run, build) for build in reversed(run["builds"]["build"].to_pylist()))
+    return next((split for split in found if split is not None), None)
+
+
+def _layer_times(run: Run, build: int) -> dict[int, float]:
+    layers = layers_with_times(run)
+    own = layers[(layers["build"] == build) & layers["time_ms"].notna()]
+    return {int(index): float(time_ms) for index, time_ms in zip(own["index"], own["time_ms"], strict=True)}
+
+
+def _timed(
+    layer: EngineLayer, time_ms: float, work: Mapping[int, Work], ran: Sequence[RanKernel], roofs: Roofs | str
+) -> _Timed:
+    cores, own = cores_of(layer, ran), work[layer.index]
+    roof = LayerRoof(None, None, None, None, roofs) if isinstance(roofs, str) else roof_of(own, cores, roofs)
+    return _Timed(layer, time_ms, sum(max(one.gap_ms or 0.0, 0.0) for one in ran), roof, cores, own, ran)
+
+
+# -- by the trace -----------------------------------------------------------------------------------------------------
+
+
+def _of_trace(timed: Sequence[_Timed], traced: KernelTimes, whole_ms: float | None, roofs: Roofs | str) -> Split:
+    unplaced = float(
+        sum(m for row, m in zip(traced.launches, traced.median_ms, strict=True) if row["layer_index"] is None)
+    )
+    busy_ms = sum(one.time_ms for one in timed) + unplaced
+    inference_ms = whole_ms or traced.traced_ms or busy_ms
+    scale = min(1.0, inference_ms / busy_ms)
+    gaps_ms = max(inference_ms - scale * busy_ms, 0.0)
+    gaps = [one.gap for one in timed]
+    note = "kernels and gaps by the kernel trace"
+    if scale < 1:
+        note = f"kernels by the trace, in proportion: they add up to {1 / scale:.3f} times an inference, beside one another or slowed by tracing"
+    shares = [gap / sum(gaps) * gaps_ms if sum(gaps) else 0.0 for gap in gaps]
+    left = 0.0 if sum(gaps) else gaps_ms
+    parts = [_part(one, scale * one.time_ms, share, roofs) for one, share in zip(timed, shares, strict=True)]
+    parts += [_rest(UNPLACED, scale * unplaced, is_launch=False)] if unplaced else []
+    parts += [_rest(GAPS, left, is_launch=True)] if left > 0 else []
+    return replace(_split(inference_ms, parts, note, roofs, KERNEL_TRACE), places_gaps=left <= 0)
+
+
+# -- by the layer profiler --------------------------------------------------------------------------------------------
+
+
+def _of_profile(timed: Sequence[_Timed], whole_ms: float | None, roofs: Roofs | str, *, waits: bool) -> Split:
+    total = sum(one.time_ms for one in timed)
+    inference_ms = whole_ms or total
+    fitted, added = _fitted(timed, inference_ms)
+    note = "layers by the layer profiler, which does not tell launches from kernels"
+    if whole_ms is None:
+        note = f"{note}; no inference was timed: they are split as they add up"
+    elif added:
+        note = f"{note}, each less up to {duration(added)} by which it lengthens them"
+    if waits:
+        note = f"{note}; the GPU waits for the host, and the waiting is counted in the layers"
+    parts = [_part(one, time_ms, 0.0, roofs) for one, time_ms in zip(timed, fitted, strict=True)]
+    left = inference_ms - sum(fitted)
+    parts += [_rest(GAPS, left, is_launch=True)] if left > 1e-9 * inference_ms else []
+    return _split(inference_ms, parts, note, roofs, LAYER_PROFILER)
+
+
+def _fitted(timed: Sequence[_Timed], inference_ms: float) -> tuple[list[float], float]:
+    """Times that add up to the inference: each less the same, but never below its roof; and how much less."""
+    least = [min(one.time_ms, one.roof.roof_ms or 0.0) for one in timed]
+    total = sum(one.time_ms for one in timed)
+    if total <= inference_ms:
+        return [one.time_ms for one in timed], 0.0
+    if sum(least) >= inference_ms:
+        return [one.time_ms * inference_ms / total for one in timed], 0.0
+    low, high = 0.0, max(one.time_ms for one in timed)
+    for _ in range(_STEPS):
+        middle = (low + high) / 2
+        taken = sum(max(one.time_ms - middle, floor) for one, floor in zip(timed, least, strict=True))
+        low, high = (middle, high) if taken > inference_ms else (low, middle)
+    fitted = [max(one.time_ms - high, floor) for one, floor in zip(timed, least, strict=True)]
+    scale = inference_ms / sum(fitted)  # what the last step of the search left
+    return [time_ms * scale for time_ms in fitted], high
+
+
+# -- parts ------------------------------------------------------------------------------------------------------------
+
+
+def _part(one: _Timed, kernel_ms: float, launch_ms: float, roofs: Roofs | str) -> LayerPart:
+    known = one.roof.roof_ms
+    roof_ms = 0.0 if known is None else min(known, kernel_ms)
+    rest = kernel_ms - roof_ms
+    multiprocessors = None if isinstance(roofs, str) else roofs.multiprocessors
+    limit = limit_of(one.roof, kernel_ms, launch_ms, one.ran, multiprocessors)
+    return LayerPart(
+        one.layer.index, one.layer.name, kernel_ms + launch_ms, one.time_ms, launch_ms, roof_ms,
+        0.0 if known is None else rest, rest if known is None else 0.0, one.work, one.cores, one.roof, limit,
+    )  # fmt: skip
+
+
+def _rest(name: str, time_ms: float, *, is_launch: bool) -> LayerPart:
+    limit = (
+        Limit("launch", f"{duration(time_ms)} in which no kernel runs")
+        if is_launch
+        else Limit(None, "their work is not known")
+    )
+    launch, unknown = (time_ms, 0.0) if is_launch else (0.0, time_ms)
+    return LayerPart(None, name, time_ms, time_ms, launch, 0.0, 0.0, unknown, None, None, None, limit)
+
+
+def _split(inference_ms: float, parts: Sequence[LayerPart], note: str, roofs: Roofs | str, clock: str) -> Split:
+    ordered = sorted(parts, key=lambda part: (-part.time_ms, part.index is None, part.index or 0))
+    return Split(inference_ms, tuple(ordered), note, roofs, clock)
