@@ -77,7 +77,8 @@ def test_logs_and_the_fleet_may_be_at_addresses() -> None:
 
 
 @pytest.mark.skipif(
-    os.environ.get("TRTLENS_SMOKE") != "all", reason="a server for S3 takes five seconds: TRTLENS_SMOKE=all"
+    os.environ.get("TRTLENS_SMOKE") != "all",
+    reason="a server for S3 takes five seconds: TRTLENS_SMOKE=all, and pip install -e '.[buckets]'",
 )
 def test_logs_and_the_fleet_may_be_in_s3(monkeypatch: pytest.MonkeyPatch) -> None:
     """The same in buckets of moto's server, through s3fs."""
