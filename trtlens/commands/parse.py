@@ -124,9 +124,8 @@ def _print_build(summary: BuildSummary, calibrations: Sequence[BuildSummary]) ->
     out = console()
     for line in wrapped(summary.answer):
         out.print(line, style="bold")
-    out.print("\n".join(wrapped(summary.title)))
-    for one in calibrations:
-        _print_fact("calibration", f"build {one.build}, lines {one.row['lines']}")
+    calibrated = [f"calibrated by build {one.build}, lines {one.row['lines']}" for one in calibrations]
+    out.print("\n".join(wrapped("; ".join([summary.title, *calibrated]))))
     for fact in summary.facts:
         _print_fact(fact.label, fact.value)
     for severity, code, count, text in summary.messages:

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from trtlens.runs.run import Run
     from trtlens.statistics import Statistics
 
+_COMPUTE = "compute in"
 _FIGURES = (("gpu_compute_time", "GPU compute"), ("throughput", "throughput"))
 
 
@@ -38,7 +39,7 @@ class Fact:
 def facts_of(run: Run, build: dict[str, Any], ending: Ending | None) -> list[Fact]:
     """What is known of one build, in the order in which it is shown."""
     return [
-        *_outcome(build, ending), *_layers(run, build, ending), *_time(run, build), *_memory(build),
+        *_outcome(build, ending), *_with_allowed(_layers(run, build, ending), build), *_time(run, build), *_memory(build),
         *_measured(run), *_traced(run, build["build"]), *_profiled(run, build["build"]), *_counters(run), *_latency(run),
     ]  # fmt: skip
 
@@ -84,7 +85,7 @@ def _profiled(run: Run, build: int) -> list[Fact]:
 
 
 def _outcome(build: dict[str, Any], ending: Ending | None) -> list[Fact]:
-    """What is not known of the engine's making, and what the build was allowed."""
+    """What is not known of the engine's making."""
     unknown = [Fact("engine", ending.text)] if ending is not None and ending.state == NOT_SHOWN else []
     if not build["is_build"]:
         loaded = "loaded, not built here" if build["loaded_line"] is not None else "neither built nor loaded here"
@@ -94,7 +95,17 @@ def _outcome(build: dict[str, Any], ending: Ending | None) -> list[Fact]:
             *unknown,
             Fact("engine", "the network that TensorRT calibrates INT8 with; the engine is the next build"),
         ]
-    return [*unknown, *([Fact("allowed", build["precision_flags"])] if build["precision_flags"] else [])]
+    return unknown
+
+
+def _with_allowed(layers: list[Fact], build: dict[str, Any]) -> list[Fact]:
+    """The precisions that a build was allowed, beside those that its layers compute in; on a line of their own where none is known."""
+    allowed = build["precision_flags"] if build["is_build"] and not build["is_calibration"] else None
+    if not allowed:
+        return layers
+    if all(fact.label != _COMPUTE for fact in layers):
+        return [Fact("allowed", allowed), *layers]
+    return [Fact(one.label, f"{one.value}; allowed {allowed}") if one.label == _COMPUTE else one for one in layers]
 
 
 def _layers(run: Run, build: dict[str, Any], ending: Ending | None) -> list[Fact]:
@@ -110,7 +121,7 @@ def _layers(run: Run, build: dict[str, Any], ending: Ending | None) -> list[Fact
     working = [row for row in layers if row["type"] not in NO_WORK and not row["is_reformat"]]
     if working:
         units = f"; {counts_text(working, 'unit')}" if any(row["unit"] is not None for row in working) else ""
-        facts.append(Fact("compute in", f"{counts_text(working, 'precision')}{units}"))
+        facts.append(Fact(_COMPUTE, f"{counts_text(working, 'precision')}{units}"))
     moved = [row for row in layers if row["is_reformat"]]
     kinds = f": {counts_text(moved, 'reformat_kind')}" if moved else ""
     return [*facts, Fact("reformats", f"{len(moved)}{kinds}")]
