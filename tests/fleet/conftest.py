@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from functools import cache
+from pathlib import Path
 from typing import TYPE_CHECKING
 from unittest.mock import patch
 
@@ -18,7 +19,6 @@ from trtlens.fleet.store import Place
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
 VERSIONS = {number: "10.3.0" if number < 10 else "10.9.0" for number in range(20)}
 
@@ -67,7 +67,7 @@ def asked_once(series: Fleet) -> Iterator[None]:
     with (
         patch(
             "trtlens.fleet.fleet.open_fleet",
-            lambda path: series if str(path) == series.place.root else open_fleet(path),
+            lambda path: series if Path(path).resolve() == Path(series.place.root).resolve() else open_fleet(path),
         ),
         patch.object(Fleet, "ask", _ask),
     ):

@@ -26,7 +26,7 @@ def test_a_cluster_fills_a_fleet(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     """Groups go to the workers of a running scheduler; all runs arrive, progress adds up, and a second time none does."""
     distributed = pytest.importorskip("distributed")
     monkeypatch.setattr(filling, "_GROUP_RUNS", 2)
-    for number in range(5):
+    for number in range(3):
         (tmp_path / f"{number}.log").write_text(trtexec_log(number))
     place, told = Place(str(tmp_path / "fleet")), list[Added]()
     with distributed.LocalCluster(
@@ -35,8 +35,8 @@ def test_a_cluster_fills_a_fleet(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
         workers = Workers(cluster.scheduler_address)
         added = fill(place, find_sources([f"{tmp_path}/*.log"]), Adding(), workers, told.append)
         again = fill(place, find_sources([f"{tmp_path}/*.log"]), Adding(), workers, told.append)
-    assert (len(added.runs), len(again.runs), again.known, len(told)) == (5, 0, 5, 6)
-    assert sum(len(one.runs) for one in told) == len(open_fleet(place.root).manifest.runs) == 5
+    assert (len(added.runs), len(again.runs), again.known, len(told)) == (3, 0, 3, 4)
+    assert sum(len(one.runs) for one in told) == len(open_fleet(place.root).manifest.runs) == 3
 
 
 def test_a_scheduler_that_does_not_answer_is_said_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
