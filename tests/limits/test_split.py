@@ -147,3 +147,13 @@ def test_the_bars_are_the_longest_parts() -> None:
     widths = [sum(sizes) for sizes in zip(*(bar.x for bar in figure.data), strict=True)]
     assert widths == [pytest.approx(1000 * part.time_ms, abs=1e-4) for part in split.parts[: len(widths)]]
     assert f"{len(split.parts) - len(widths)} shorter ones" in figure.layout.xaxis.title.text
+
+
+def test_why_says_what_limits_a_layer() -> None:
+    """The limit with its evidence, as the view has it."""
+    run = engine("resnet50-fp16-traced")
+    said = {row["layer"]: row for row in run.view("why").to_pylist() if row["verdict"] == "limit"}
+    longest = run.view("bound").to_pylist()[0]
+    assert (
+        said[longest["layer"]]["text"] == f"Of an inference it takes 21.6 µs; latency limits it: {longest['evidence']}."
+    )

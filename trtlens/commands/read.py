@@ -105,6 +105,12 @@ def show(
         Optional[Path],  # noqa: UP045
         typer.Option("--chart", help="Write the view's chart to this HTML file instead of printing rows."),
     ] = None,
+    on: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option(
+            "--on", help="With bound: estimate what the parts would take on this GPU, such as T4, by its data sheet."
+        ),
+    ] = None,
 ) -> None:
     """Print a view or a table of a run."""
     from trtlens.tables.declarations import TABLES  # noqa: PLC0415
@@ -115,6 +121,13 @@ def show(
         raise TrtlensError(_no_view(view, run, VIEWS, TABLES))
     pattern = asked_pattern(layer, match)
     choice = RowChoice(columns, sort, top, wide)
+    if on is not None:
+        if table is not None or view != "bound" or pattern is not None or chart is not None:
+            raise TrtlensError(
+                "--on estimates the view bound: trtlens show bound RUN --on GPU, without --layer, --match and --chart"
+            )
+        _print_estimates(opened_run(run, build), on, choice, form)
+        return
     if chart is not None:
         if pattern is not None:
             raise TrtlensError("--chart draws all layers: leave out --layer and --match")
@@ -134,6 +147,16 @@ def show(
         print_answers(declared.answers(rows))
     rows = choice.rows(rows, declared.largest_first if declared is not None else None)
     choice.write(rows, form, declared.layout if declared is not None else None)
+
+
+def _print_estimates(run: Run, gpu: str, choice: RowChoice, form: Format) -> None:
+    from trtlens.limits.elsewhere import LAYOUT, estimates_on  # noqa: PLC0415
+    from trtlens.views import VIEWS  # noqa: PLC0415
+
+    rows, told = estimates_on(run, gpu)
+    if form is Format.TABLE:
+        print_answers(told or [VIEWS["bound"].empty])
+    choice.write(choice.rows(rows, None), form, LAYOUT)
 
 
 def _no_view(word: str, run: list[str], views: Iterable[str], tables: Iterable[str]) -> str:

@@ -54,7 +54,17 @@ def _runs(subject: Subject) -> list[Statement]:
         statements.append(say("runs", text, row["line"], verdict="unknown"))
     if subject.region is not None:
         statements.append(_region(subject))
-    return [*statements, *kernel_statements(subject)]
+    return [*statements, *_limit(subject), *kernel_statements(subject)]
+
+
+def _limit(subject: Subject) -> list[Statement]:
+    """What stands in the way of the layer, with the figures behind it."""
+    part = subject.part
+    if part is None or part.work is None:
+        return []
+    limit = f"{part.limit.name} limits it" if part.limit.name else "what limits it is not known"
+    text = f"Of an inference it takes {duration(part.time_ms)}; {limit}: {part.limit.evidence}."
+    return [say("runs", text, verdict="limit", time_ms=part.time_ms)]
 
 
 def _running(subject: Subject) -> str:

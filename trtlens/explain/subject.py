@@ -11,6 +11,7 @@ from trtlens.engine.engine_graph import EngineGraph, GraphLayer, read_graph
 from trtlens.engine.kernels_run import RanKernel, kernels_run
 from trtlens.engine.reformat_causes import Reformat, ReformatCosts, read_costs, read_reformats
 from trtlens.explain.flags import Flags
+from trtlens.limits.split import read_split
 from trtlens.runs.run import once
 from trtlens.tables.arrays import of_build
 from trtlens.tables.schema import declare
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
     import pyarrow as pa
 
+    from trtlens.limits.split import LayerPart
     from trtlens.runs.run import Run
     from trtlens.tuning.queries import Candidate
 
@@ -41,6 +43,7 @@ class Subject:
         messages: warnings and remarks that name the layer or one of its tensors.
         reformat: cause and cost, for a layer that only changes type or layout.
         ran: the kernels that it launched, where they were traced.
+        part: its part of an inference, where it has a time.
     """
 
     node: GraphLayer
@@ -55,6 +58,7 @@ class Subject:
     messages: Sequence[dict[str, Any]]
     reformat: Reformat | None
     ran: Sequence[RanKernel] = ()
+    part: LayerPart | None = None
 
 
 class Build:
@@ -82,13 +86,18 @@ class Build:
             node, self.graph, self.costs, twin, tuned.get("op"), layer if by_region else None, candidates,
             self.tuner.combinations(layer) if layer is not None else [], chosen, self._about(node),
             self._reformats.get(node.index) if node.is_reformat else None,
-            self._ran_by_layer.get(node.index, ()),
+            self._ran_by_layer.get(node.index, ()), self._parts.get(node.index),
         )  # fmt: skip
 
     @cached_property
     def ran(self) -> list[RanKernel]:
         """Every kernel of the engine that was traced."""
         return kernels_run(self._run, self.number)
+
+    @cached_property
+    def _parts(self) -> dict[int | None, LayerPart]:
+        split = read_split(self._run, self.number)
+        return {} if split is None else {part.index: part for part in split.parts}
 
     @cached_property
     def _ran_by_layer(self) -> dict[int, list[RanKernel]]:
