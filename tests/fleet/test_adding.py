@@ -242,3 +242,13 @@ def test_labels_come_from_the_command_line_and_from_paths() -> None:
             read_labels([wrong])
     with pytest.raises(TrtlensError, match="no form"):
         labels_of_path("{a}{a}.log", "x.log")
+
+
+def test_a_damaged_batch_is_told_with_its_table(begun: Path) -> None:
+    """A file that is no Parquet any more, as after a full disk: an error that names the table, no traceback."""
+    files = [path for path in begun.rglob("*.parquet") if "builds" in str(path)]
+    for path in files:
+        path.write_bytes(b"PAR1" + bytes(100))
+
+    with pytest.raises(TrtlensError, match="table builds of the fleet cannot be read"):
+        open_fleet(str(begun)).sql("SELECT count(*) FROM builds")

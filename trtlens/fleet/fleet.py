@@ -64,7 +64,7 @@ class Fleet:
         named = set(re.findall(r"\w+", query))
         for name in FLEET_TABLES:
             if name in named and name not in made:
-                connection.execute(self._view(FLEET_TABLES[name]))
+                self._make_view(connection, name)
                 made.add(name)
         return connection
 
@@ -92,8 +92,20 @@ class Fleet:
         if lost:
             connection.executemany("INSERT INTO superseded VALUES (?, ?)", lost)
         for name in tables:
-            connection.execute(self._view(FLEET_TABLES[name]))
+            self._make_view(connection, name)
         return connection
+
+    def _make_view(self, connection: Any, name: str) -> None:
+        """Make the view of a table; raises TrtlensError where a file of it is damaged."""
+        import duckdb  # noqa: PLC0415
+
+        try:
+            connection.execute(self._view(FLEET_TABLES[name]))
+        except duckdb.Error as error:
+            told = " ".join(str(error).split())[:600]
+            raise TrtlensError(
+                f"table {name} of the fleet cannot be read ({told}): bring back that file, or fill a new fleet from the logs"
+            ) from error
 
     def _view(self, spec: TableSpec) -> str:
         """A view with every declared column; one that no file has yet is null."""
