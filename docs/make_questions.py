@@ -29,6 +29,8 @@ QUESTIONS = (
     ("Why did the build fail?", "parse fixtures/h200/refused"),
     ("How long does an inference take?", "show latency fixtures/h200/resnet50-fp16-traced"),
     ("What is the time of an inference made of?", "show inference fixtures/h200/resnet50-fp16-traced"),
+    ("How fast could each layer be on this GPU, and what stands in the way?", "show bound fixtures/h200/resnet50-fp16-traced --top 3"),
+    ("What would it take on another GPU?", "show bound fixtures/h200/resnet50-fp16-traced --on T4 --top 3"),
     ("Which layers take the most time?", "show slowest fixtures/h200/resnet50-int8-compared"),
     ("Which layers run in which precision, with which kernel?", "show layers fixtures/h200/resnet50-int8-compared"),
     ("FP16 is as slow as FP32: how much of the engine is FP16, INT8, FP32?", "show precision fixtures/h200/resnet50-fp16-traced"),

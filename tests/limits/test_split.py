@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.doubles.made_runs import MadeLayer, MadeRun
 from tests.limits.captured_engines import NAMES, TRACED, engine
 from trtlens.charts import CHARTS
 from trtlens.engine.kernel_times import read_kernel_times
 from trtlens.limits.layer_roofs import Cores, LayerRoof, roof_of
 from trtlens.limits.limit import limit_of
 from trtlens.limits.roofs import sheet_roofs
-from trtlens.limits.split import last_split
+from trtlens.limits.split import GAPS, UNTIMED, last_split
 from trtlens.limits.verdict import verdict
 from trtlens.limits.work import Work
 
@@ -157,3 +159,23 @@ def test_why_says_what_limits_a_layer() -> None:
     assert (
         said[longest["layer"]]["text"] == f"Of an inference it takes 21.6 µs; latency limits it: {longest['evidence']}."
     )
+
+
+@pytest.mark.parametrize(("l2_bytes", "is_above"), [(None, False), (60 << 20, False), (1 << 20, True)])
+def test_a_cache_of_unknown_size_may_hold_the_data(l2_bytes: int | None, is_above: bool) -> None:
+    """A layer faster than the memory shows an error only where its data are known not to fit."""
+    work, cores = Work(0, 0.0, 0.0, 10e6, "ONNX nodes"), Cores("fp16", "cuda core", None)
+    found = roof_of(work, cores, replace(sheet_roofs("H200 SXM"), l2_bytes=l2_bytes))
+    assert limit_of(found, 1e-3, 0.0, (), 132).is_above == is_above
+
+
+def test_time_of_layers_that_have_none_is_no_gap() -> None:
+    """Where a layer that computes has no time, what the others leave of the inference is not known; else it is between them."""
+    layers = [MadeLayer("a"), MadeLayer("b")]
+    for profile, name in (({"a": 0.2}, UNTIMED), ({"a": 0.2, "b": 0.3}, GAPS)):
+        split = last_split(MadeRun(layers, profile=profile, inference_ms=(1.0, 1.0)).run())
+        assert split is not None
+        (rest,) = [part for part in split.parts if part.index is None]
+        assert rest.name == name
+        assert rest.time_ms == pytest.approx(1.0 - sum(profile.values()))
+        assert (split.launch_ms == 0) == (name == UNTIMED)

@@ -34,7 +34,7 @@ class LayerRoof:
     """The least time of one layer; None for a part that is not known.
 
     ``binds`` is memory, tensor core or cuda core; ``reason`` says why the roof is not known, or what was assumed of it.
-    Where nothing states the cores, the roof is that of the faster ones, and ``slower_ms`` what the CUDA cores take in FP32.
+    ``fits_l2`` is whether its data may fit the L2 cache, as far as its size is known. Where nothing states the cores, the roof is that of the faster ones, and ``slower_ms`` what the CUDA cores take in FP32.
     """
 
     compute_ms: float | None
@@ -74,16 +74,14 @@ def roof_of(work: Work, cores: Cores, roofs: Roofs) -> LayerRoof:
         return LayerRoof(None, None, None, None, work.reason)
     memory_ms = None if roofs.memory_gb_per_s is None else work.bytes / roofs.memory_gb_per_s / 1e6
     compute = _compute(work, cores, roofs)
-    fits = roofs.l2_bytes is not None and work.bytes <= roofs.l2_bytes
+    fits = roofs.l2_bytes is None or work.bytes <= roofs.l2_bytes
     if memory_ms is None or compute.time_ms is None:
         lacking = compute.doubt if compute.time_ms is None else "the bandwidth of the memory is not known"
         return LayerRoof(compute.time_ms, memory_ms, None, None, lacking, fits)
     by_memory = memory_ms >= compute.time_ms
-    cached = (
-        f"its {byte_size(work.bytes)} fit the L2 cache, so that it can exceed the memory's roof"
-        if fits and by_memory
-        else None
-    )
+    size = byte_size(work.bytes)
+    held = f"its {size} fit the L2 cache" if roofs.l2_bytes else f"whether its {size} fit the L2 cache is not known"
+    cached = f"{held}, so that it can exceed the memory's roof" if fits and by_memory else None
     return LayerRoof(
         compute.time_ms, memory_ms, max(memory_ms, compute.time_ms), MEMORY if by_memory else compute.unit,
         "; ".join(text for text in (compute.doubt, cached) if text) or None, fits, compute.slower_ms,

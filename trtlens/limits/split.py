@@ -21,7 +21,7 @@ from trtlens.limits.roofs import Roofs, read_roofs
 from trtlens.limits.work import Work, read_work
 from trtlens.quantities import duration
 from trtlens.runs.run import Run, once
-from trtlens.tables.engine_layers import read_layers
+from trtlens.tables.engine_layers import NO_WORK, read_layers
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from trtlens.engine.kernels_run import RanKernel
     from trtlens.tables.engine_layers import EngineLayer
 
-GAPS, UNPLACED = "gaps between kernels", "kernels of no known layer"
+GAPS, UNPLACED, UNTIMED = "gaps between kernels", "kernels of no known layer", "layers without a time"
 _STEPS = 60
 
 
@@ -133,7 +133,8 @@ def read_split(run: Run, build: int) -> Split | None:
     """The split of one inference of a build; None where no layer has a time."""
     work, ran, roofs = read_work(run, build), ran_by_layer(run, build), read_roofs(run, build)
     times = _layer_times(run, build)
-    layers = [layer for layer in read_layers(run.build(build)).get(build, []) if times.get(layer.index, 0.0) > 0]
+    listed = read_layers(run.build(build)).get(build, [])
+    layers = [layer for layer in listed if times.get(layer.index, 0.0) > 0]
     timed = [
         _timed(layer, times[layer.index], work, ran.get(layer.index, ()), roofs)
         for layer in layers
@@ -144,7 +145,9 @@ def read_split(run: Run, build: int) -> Split | None:
     whole_ms, traced = read_timing(run, build).inference_ms, read_kernel_times(run, build)
     if traced is not None:
         return _of_trace(timed, traced, whole_ms, roofs)
-    return _of_profile(timed, whole_ms, roofs, waits=bool(read_timing(run, build).waits))
+    whole = all(layer.index in times or layer.index not in work for layer in listed if layer.type not in NO_WORK)
+    rest = GAPS if whole else UNTIMED
+    return _of_profile(timed, whole_ms, roofs, rest, waits=bool(read_timing(run, build).waits))
 
 
 def last_split(run: Run) -> Split | None:
@@ -193,7 +196,9 @@ def _of_trace(timed: Sequence[_Timed], traced: KernelTimes, whole_ms: float | No
 # -- by the layer profiler --------------------------------------------------------------------------------------------
 
 
-def _of_profile(timed: Sequence[_Timed], whole_ms: float | None, roofs: Roofs | str, *, waits: bool) -> Split:
+def _of_profile(
+    timed: Sequence[_Timed], whole_ms: float | None, roofs: Roofs | str, rest: str, *, waits: bool
+) -> Split:
     total = sum(one.time_ms for one in timed)
     inference_ms = whole_ms or total
     fitted, added = _fitted(timed, inference_ms)
@@ -206,7 +211,7 @@ def _of_profile(timed: Sequence[_Timed], whole_ms: float | None, roofs: Roofs | 
         note = f"{note}; the GPU waits for the host, and the waiting is counted in the layers"
     parts = [_part(one, time_ms, 0.0, roofs) for one, time_ms in zip(timed, fitted, strict=True)]
     left = inference_ms - sum(fitted)
-    parts += [_rest(GAPS, left, is_launch=True)] if left > 1e-9 * inference_ms else []
+    parts += [_rest(rest, left, is_launch=rest == GAPS)] if left > 1e-9 * inference_ms else []
     return _split(inference_ms, parts, note, roofs, LAYER_PROFILER)
 
 
