@@ -168,3 +168,11 @@ def test_parameters_count_where_no_node_is_listed(weights: object, operations: i
     work = read_work(open_run([tmp_path / "layers.json"]), 1)[0]
     assert work.products == operations
     assert (work.source == PARAMETERS) == (operations is not None) == (work.reason is None)
+
+
+def test_a_product_that_generated_kernels_name_as_well_is_counted_once() -> None:
+    """Myelin names a convolution beside what it generates around it: the operations are the convolution's."""
+    run = open_run(FIXTURES / "small-cnn-rtx" / "qdq")
+    rows = run.view("work").to_pylist()
+    assert sum(row["products"] for row in rows) == pytest.approx(counted(run))
+    assert {row["layer"].startswith("__myl_") for row in rows if row["products"]} == {False}
