@@ -111,7 +111,7 @@ def test_every_chart_is_drawn_without_a_complaint(opened: Callable[..., Page]) -
     """Scrolling through draws each chart that the run has data for, none wider than the window; the console stays empty."""
     page = opened(fresh=True)
     drawn = page.draw_all()
-    assert len(drawn) == 14
+    assert len(drawn) == 15
     for name, state, shown in drawn:
         assert state == "drawn", name
         assert shown, name

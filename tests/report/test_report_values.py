@@ -104,5 +104,7 @@ def test_tables_open_with_what_costs_most() -> None:
     sorted_by = dict(re.findall(r'data-table="(\w+)"[^>]*? data-sort="(\w+)"', page))
     assert sorted_by["tactics"] == "regret_ms"
     assert sorted_by.items() >= {
-        (name, view.largest_first) for name, view in VIEWS.items() if view.largest_first and f'"{name}"' in page
+        (name, view.largest_first)
+        for name, view in VIEWS.items()
+        if view.largest_first and f'data-table="{name}"' in page
     }

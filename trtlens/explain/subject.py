@@ -8,10 +8,10 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from trtlens.engine.engine_graph import EngineGraph, GraphLayer, read_graph
+from trtlens.engine.kernel_times import has_layer_times
 from trtlens.engine.kernels_run import RanKernel, kernels_run
 from trtlens.engine.reformat_causes import Reformat, ReformatCosts, read_costs, read_reformats
 from trtlens.explain.flags import Flags
-from trtlens.limits.split import read_split
 from trtlens.runs.run import once
 from trtlens.tables.arrays import of_build
 from trtlens.tables.schema import declare
@@ -96,6 +96,10 @@ class Build:
 
     @cached_property
     def _parts(self) -> dict[int | None, LayerPart]:
+        if not has_layer_times(self._run):
+            return {}
+        from trtlens.limits.split import read_split  # noqa: PLC0415  pandas is loaded only where there are times to join
+
         split = read_split(self._run, self.number)
         return {} if split is None else {part.index: part for part in split.parts}
 
