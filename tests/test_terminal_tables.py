@@ -13,6 +13,7 @@ from tests.golden.inputs import FILES, opened
 from tests.golden.text_of_terminals import WIDTHS, check_fit
 from trtlens import VIEWS
 from trtlens.output import Fold, Layout, layout, plain_layout, print_table, table_lines
+from trtlens.output.colours import PRECISION_COLOURS, on_any_ground
 from trtlens.output.text import cell_width
 from trtlens.tables.declarations import TABLES
 
@@ -118,7 +119,7 @@ def test_wide_characters_stand_in_line() -> None:
     assert len({cell_width(line[: line.rindex(end)]) for line, end in zip(lines[2:], "ab", strict=True)}) == 1
 
 
-def test_colours_are_those_of_the_report_and_can_be_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_colours_have_the_hues_of_the_report_and_can_be_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     """A terminal shows precisions in colour, unless NO_COLOR asks for none."""
 
     class Terminal(io.StringIO):
@@ -135,7 +136,7 @@ def test_colours_are_those_of_the_report_and_can_be_refused(monkeypatch: pytest.
         shown = Terminal()
         monkeypatch.setattr(sys, "stdout", shown)
         print_table(rows)
-        assert ("38;2;118;185;0" in shown.getvalue()) is (refused is None)
+        assert ("38;2;82;131;0" in shown.getvalue()) is (refused is None)
 
 
 @pytest.mark.usefixtures("fixtures_read_once")
@@ -163,3 +164,24 @@ def test_columns_that_are_left_out_are_named() -> None:
     files = FILES["small-build"]
     assert "--columns with some of" in say("show", "layers", *files).err
     assert say("show", "layers", *files, "--wide").err == ""
+
+
+@pytest.mark.parametrize("colour", sorted({*PRECISION_COLOURS.values(), "#ffffff", "#000001"}))
+def test_colours_are_read_on_dark_and_on_light_ground(colour: str) -> None:
+    """Contrast by WCAG 2 with black and with white, at least 4.5 as for text."""
+    parts = [int(on_any_ground(colour)[place : place + 2], 16) / 255 for place in (1, 3, 5)]
+    light = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts]
+    luminance = sum(weight * part for weight, part in zip((0.2126, 0.7152, 0.0722), light, strict=True))
+
+    assert (luminance + 0.05) / 0.05 >= 4.5
+    assert 1.05 / (luminance + 0.05) >= 4.5
+
+
+def test_a_colour_keeps_its_hue() -> None:
+    """FP16 stays orange and INT8 green: the strongest part stays the strongest."""
+    assert on_any_ground("#ffa500") == "#a46800"
+    for colour in set(PRECISION_COLOURS.values()) - {"#a0a0a0"}:
+        before, after = (
+            [int(one[place : place + 2], 16) for place in (1, 3, 5)] for one in (colour, on_any_ground(colour))
+        )
+        assert before.index(max(before)) == after.index(max(after))

@@ -6,6 +6,7 @@ from dataclasses import replace
 from itertools import zip_longest
 from typing import TYPE_CHECKING, NamedTuple
 
+from trtlens.output.colours import PRECISION_COLOURS, on_any_ground
 from trtlens.output.columns import ShownColumn, shown_column, worth_showing
 from trtlens.output.formats import Format, write_rows
 from trtlens.output.layout import Folded, Layout, folded
@@ -16,12 +17,6 @@ if TYPE_CHECKING:
 
     import pyarrow as pa
     from rich.text import Text
-
-PRECISION_COLOURS = {
-    "fp32": "#ff0000", "tf32": "#d94f4f", "fp16": "#ffa500", "bf16": "#c98a1b", "fp8": "#00bfff", "fp4": "#f4d03f",
-    "int8": "#76b900", "int4": "#cc66ff", "int32": "#a0a0a0", "int64": "#a0a0a0", "bool": "#a0a0a0",
-}  # fmt: skip
-"""NVIDIA's explorer's colours where it has one; tf32 and bf16 are darker kin of fp32 and fp16."""
 
 _LEAST_NAME = 35
 """Characters that a column of names has at least."""
@@ -123,7 +118,8 @@ def _line(columns: Sequence[ShownColumn], cells: Sequence[str], widths: Mapping[
     parts: list[tuple[str, str]] = []
     for column, cell in zip(columns, cells, strict=True):
         padding = " " * (widths[column.name] - cell_width(cell))
-        colour = PRECISION_COLOURS.get(cell, "") if column.name in {"precision", "dtype"} else ""
+        known = PRECISION_COLOURS.get(cell) if column.name in {"precision", "dtype"} else None
+        colour = "" if known is None else on_any_ground(known)
         parts += [(padding, ""), (cell, colour)] if column.is_number else [(cell, colour), (padding, "")]
         parts.append((_GAP, ""))
     return Line(parts, style)
