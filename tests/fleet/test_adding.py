@@ -9,15 +9,17 @@ import os
 import tarfile
 import time
 import zipfile
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tests.doubles.made_runs import MadeLayer, MadeRun
 from tests.fleet.conftest import added_to
 from tests.fleet.logs import trtexec_log
 from trtlens import open_run
 from trtlens.errors import TrtlensError
 from trtlens.fleet.batches import Adding, add_batch
+from trtlens.fleet.facts import engine_rows
 from trtlens.fleet.fleet import open_fleet
 from trtlens.fleet.sources import find_sources, labels_of_path, read_labels
 from trtlens.fleet.store import Place, check_fleet
@@ -252,3 +254,16 @@ def test_a_damaged_batch_is_told_with_its_table(begun: Path) -> None:
 
     with pytest.raises(TrtlensError, match="table builds of the fleet cannot be read"):
         open_fleet(str(begun)).sql("SELECT count(*) FROM builds")
+
+
+def test_a_latency_of_several_processes_is_the_median_of_their_medians() -> None:
+    """As everywhere else: one process of three that is slower, and timed far more inferences, does not move it."""
+    times: dict[str, list[Any]] = {
+        "iteration": list(range(60)), "pass": ["timing"] * 60, "process": [1] * 10 + [2] * 10 + [3] * 40,
+        "gpu_ms": [0.5] * 10 + [0.51] * 10 + [0.6] * 40,
+    }  # fmt: skip
+    run = MadeRun([MadeLayer("conv")], tables={"run_times": times}).run()
+
+    (row,) = engine_rows(run, {})
+
+    assert (row["latency_ms"], row["latency_source"]) == (0.51, "median, samples (timing)")

@@ -15,6 +15,7 @@ import numpy as np
 from trtlens.comparison.alignment import align
 from trtlens.comparison.same_work import model_of
 from trtlens.engine.built_engine import read_engine
+from trtlens.statistics import by_process, typical_ms
 from trtlens.tables.engine_layers import NO_WORK, read_layers
 
 if TYPE_CHECKING:
@@ -89,15 +90,17 @@ def _latencies(run: Run) -> dict[int, dict[str, Any]]:
     if run["run_times"].num_rows:
         samples = (
             run["run_times"]
-            .select(["build", "pass", "gpu_ms"])
+            .select(["build", "pass", "gpu_ms", "process"])
             .group_by(["build", "pass"])
-            .aggregate([("gpu_ms", "list")])
+            .aggregate([("gpu_ms", "list"), ("process", "list")])
         )
         for row in sorted(samples.to_pylist(), key=lambda row: _PASSES.get(row["pass"], 0)):
-            known = [value for value in row["gpu_ms_list"] if value is not None]
+            pairs = zip(row["gpu_ms_list"], row["process_list"], strict=True)
+            known = [(value, process or 0) for value, process in pairs if value is not None]
             if row["pass"] in _PASSES and known:
+                times, processes = zip(*known, strict=True)
                 found[row["build"]] = {
-                    "latency_ms": float(np.median(known)),
+                    "latency_ms": typical_ms(by_process(np.array(times), processes)),
                     "latency_source": f"median, samples ({row['pass']})",
                 }
     return found
