@@ -178,7 +178,7 @@ _L2_BYTES = 38
 
 @dataclass(frozen=True, slots=True)
 class GpuIdentity:
-    """The GPU that a build is for: `driver` and `cuda` are versions, None where the library did not say; sizes are 0 then."""
+    """The GPU that a build is for: `driver` and `cuda` are versions, None where the library did not say, and so are width of the memory's bus and size of the L2 cache."""
 
     name: str
     compute_capability: str
@@ -186,8 +186,8 @@ class GpuIdentity:
     memory_bytes: int
     driver: str | None
     cuda: str | None
-    memory_bus_bits: int = 0
-    l2_bytes: int = 0
+    memory_bus_bits: int | None = None
+    l2_bytes: int | None = None
 
 
 def _load(names: tuple[str, ...]) -> ctypes.CDLL | None:
@@ -236,8 +236,8 @@ def identify_gpu(ordinal: int = 0) -> GpuIdentity | None:
         name=name.value.decode(errors="replace"),
         compute_capability=f"{major}.{minor}",
         multiprocessors=multiprocessors,
-        memory_bus_bits=bus_bits,
-        l2_bytes=l2_bytes,
+        memory_bus_bits=bus_bits or None,
+        l2_bytes=l2_bytes or None,
         memory_bytes=memory.value,
         driver=_driver_version(),
         cuda=_cuda_version(library),
