@@ -42,6 +42,8 @@ if TYPE_CHECKING:
 
 _INTERRUPTED = 130
 _ADVICE_INDENT = 4
+_PROCESSES = 5
+"""Processes that time an engine where nobody says how many: the fewest whose spread makes an interval of use."""
 _CAN = {"ok": "This installation can", "missing": "It cannot"}
 
 
@@ -73,7 +75,7 @@ def profile(
         typer.Option(
             "--processes", min=1, max=20, help="Time in this many processes one after another, each for --duration."
         ),
-    ] = 5,
+    ] = _PROCESSES,
     no_trace: Annotated[bool, typer.Option("--no-trace", help="Do not trace kernels.")] = False,
     **flags: Any,
 ) -> None:

@@ -17,6 +17,7 @@ from trtlens.capture.timing.timing_result import (
     LayerPass,
     TimingResult,
     process_notes,
+    sample_figures,
     waits_for_host,
     with_layers,
     write_result,
@@ -30,9 +31,6 @@ if TYPE_CHECKING:
 
     from trtlens.capture.progress import Progress
     from trtlens.capture.timing.engine_session import TimingOptions
-
-PROCESSES = 5
-"""Processes that time an engine where nobody says how many: the fewest whose spread makes an interval of use."""
 
 _OWN = 2
 """Processes of ours on the GPU: the one that times, and the one that built the engine and waits."""
@@ -116,19 +114,10 @@ def _measure_layers(engine: TimedEngine) -> LayerPass:
 def _joined(timed: Sequence[TimingResult], failures: Sequence[str]) -> TimingResult:
     """One result of all processes: conditions, latency and readings are the first one's."""
     samples = join_samples([one.samples for one in timed])
-    gpu, host, enqueue = (
-        summarize(times, samples.process) for times in (samples.gpu_ms, samples.host_ms, samples.enqueue_ms)
-    )
-    if gpu is None or host is None or enqueue is None:
-        raise CaptureError("no inference was timed")
     return replace(
         timed[0],
+        **sample_figures(samples),
         header={**timed[0].header, "processes": len(timed)},
-        samples=samples,
-        gpu=gpu,
-        host=host,
-        enqueue=enqueue,
-        throughput_per_s=len(samples) / (float(samples.host_ms.sum()) / 1000),
         notes=(*failures, *_notes(timed), *process_notes(samples)),
     )
 

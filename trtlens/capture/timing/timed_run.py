@@ -21,20 +21,18 @@ from trtlens.capture.timing.timing_result import (
     LayerPass,
     TimingResult,
     clock_notes,
+    sample_figures,
     sample_notes,
     sharing_notes,
     with_layers,
     write_result,
 )
-from trtlens.errors import CaptureError, TrtlensError
-from trtlens.statistics import Statistics, summarize
+from trtlens.errors import TrtlensError
+from trtlens.statistics import summarize
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
-
-    import numpy as np
-    from numpy.typing import NDArray
 
     from trtlens.capture.backends.backend import Backend
     from trtlens.capture.models.io_tensors import ChosenShapes
@@ -165,21 +163,17 @@ def _gather(
 ) -> TimingResult:
     """The figures of all passes, and what makes them doubtful."""
     timing, latency = passes.timing, passes.latency
-    gpu, enqueue = _figures(timing.gpu_ms), _figures(timing.enqueue_ms)
+    figures = sample_figures(timing)
     limits, reason = tools.monitor.limits(), tools.monitor.reason
     notes = [*session.notes, *passes.notes]
-    notes += sample_notes(timing, gpu, enqueue, cuda_graph=passes.cuda_graph)
+    notes += sample_notes(timing, figures["gpu"], figures["enqueue"], cuda_graph=passes.cuda_graph)
     notes += clock_notes(passes.reading(BEFORE_TIMING), passes.reading(AFTER_TIMING))
     if reason is not None:
         notes.append(f"clocks and throttling are unknown: {reason}")
     result = TimingResult(
         header=header,
         output_shapes=output_shapes,
-        samples=timing,
-        gpu=gpu,
-        host=_figures(timing.host_ms),
-        enqueue=enqueue,
-        throughput_per_s=len(timing) / (float(timing.host_ms.sum()) / 1000),
+        **figures,
         latency_samples=latency,
         latency=None if latency is None else summarize(latency.host_ms),
         readings=passes.readings,
@@ -188,10 +182,3 @@ def _gather(
         notes=tuple(notes),
     )
     return with_layers(result, LayerPass(passes.layers, session.engine.profiling_verbosity.name))
-
-
-def _figures(times_ms: NDArray[np.float64]) -> Statistics:
-    figures = summarize(times_ms)
-    if figures is None:
-        raise CaptureError("no inference was timed")
-    return figures

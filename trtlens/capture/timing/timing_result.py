@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from trtlens.capture.recorder import write_whole
+from trtlens.errors import CaptureError
 from trtlens.quantities import durations, interval
 from trtlens.statistics import FEWEST_SAMPLES, UNSTEADY_PERCENT, by_process, find_drift, summarize
 from trtlens.tuning.wording import counted
@@ -83,6 +84,16 @@ class TimingResult:
             "layer_sum_ratio": self.layer_sum_ratio,
             "notes": list(self.notes),
         }
+
+
+def sample_figures(samples: Samples) -> dict[str, Any]:
+    """The samples and what is worked out of them, by the fields of `TimingResult`; raises CaptureError where there are none."""
+    columns = {"gpu": samples.gpu_ms, "host": samples.host_ms, "enqueue": samples.enqueue_ms}
+    figures = {name: summarize(times_ms, samples.process) for name, times_ms in columns.items()}
+    if None in figures.values():
+        raise CaptureError("no inference was timed")
+    rate = len(samples) / (float(samples.host_ms.sum()) / 1000)
+    return {"samples": samples, **figures, "throughput_per_s": rate}
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -30,7 +30,6 @@ INSTALL = "`pip install 'trtlens[trace]'`, or the cupti-python of the driver's C
 RECORDED = (KERNEL, COPY, FILL)
 
 _INJECTION = "NVTX_INJECTION64_PATH"
-_KINDS = ("CONCURRENT_KERNEL", "MEMCPY", "MEMSET", "RUNTIME", "DRIVER", "MARKER")
 _MARKER_START, _MARKER_END = 1 << 1, 1 << 2
 """CUPTI_ACTIVITY_FLAG_MARKER_START and _END, of which cupti-python 13.0 names the first alone."""
 _BUFFER_BYTES = 8 << 20
@@ -73,8 +72,7 @@ class Collector:
     def _enable(self) -> None:
         try:
             self._cupti.activity_register_callbacks(lambda: (_BUFFER_BYTES, 0), self._take)
-            for name in _KINDS:
-                kind = getattr(self._cupti.ActivityKind, name)
+            for kind in self._readers:
                 self._cupti.activity_enable(kind)
                 self._enabled.append(kind)
         except Exception as error:  # cupti-python's error has no base of its own to name
@@ -116,14 +114,13 @@ class Collector:
         self._add(launch, record)
 
     def _read_copy(self, record: Any) -> None:
-        name = f"[CUDA memcpy {COPY_WORDS.get(record.copy_kind, record.copy_kind)}]"
-        self._add(KernelLaunch(name, COPY, stream=record.stream_id, graph_node=record.graph_node_id or None), record)
+        self._add_memory(f"[CUDA memcpy {COPY_WORDS.get(record.copy_kind, record.copy_kind)}]", COPY, record)
 
     def _read_fill(self, record: Any) -> None:
-        self._add(
-            KernelLaunch("[CUDA memset]", FILL, stream=record.stream_id, graph_node=record.graph_node_id or None),
-            record,
-        )
+        self._add_memory("[CUDA memset]", FILL, record)
+
+    def _add_memory(self, name: str, kind: str, record: Any) -> None:
+        self._add(KernelLaunch(name, kind, stream=record.stream_id, graph_node=record.graph_node_id or None), record)
 
     def _add(self, launch: KernelLaunch, record: Any) -> None:
         """A start or end of 0 says that CUPTI could not take it."""
