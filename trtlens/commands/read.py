@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from trtlens.layer_patterns import LayerPattern
     from trtlens.runs.arguments import RunArgument
     from trtlens.runs.run import Run
+    from trtlens.views import View
 
 FormatOption = Annotated[Format, typer.Option("--format", "-f", help="How to write the rows.")]
 BuildOption = Annotated[
@@ -137,16 +138,21 @@ def show(
         _write_chart(opened, view, chart)
         return
     rows = opened.view(view) if table is None else opened[table]
-    declared = VIEWS[view] if table is None else None
-    is_shown = form is Format.TABLE
-    if is_shown and not rows.num_rows:
+    if form is Format.TABLE and not rows.num_rows:
         tell_empty(opened, view)
     if pattern is not None:
         rows = _fitting(rows, pattern, view, form)
-    elif is_shown and declared is not None:
-        print_answers(declared.answers(rows))
-    rows = choice.rows(rows, declared.largest_first if declared is not None else None)
-    choice.write(rows, form, declared.layout if declared is not None else None)
+    if table is not None:
+        choice.write(choice.rows(rows, None), form, None)
+    else:
+        _print_view(VIEWS[view], rows, choice, form, answers=pattern is None)
+
+
+def _print_view(view: View, rows: pa.Table, choice: RowChoice, form: Format, *, answers: bool) -> None:
+    """Rows of a view, for people behind what all of them say."""
+    if form is Format.TABLE and answers:
+        print_answers(view.answers(rows))
+    choice.write(choice.rows(rows, view.largest_first), form, view.layout)
 
 
 def _print_estimates(run: Run, gpu: str, choice: RowChoice, form: Format) -> None:

@@ -94,14 +94,9 @@ def _times(run: Run, build: int) -> dict[int, tuple[float, str]]:
     """Measured milliseconds and their source by layer index; empty for a run without times of layers."""
     if not has_layer_times(run):
         return {}
-    from trtlens.engine.times import layers_with_times  # noqa: PLC0415  pandas is loaded only where there are times to join
+    from trtlens.engine.times import timed_layers  # noqa: PLC0415  pandas is loaded only where there are times to join
 
-    rows = layers_with_times(run)
-    rows = rows[(rows["build"] == build) & rows["time_ms"].notna()]
-    return {
-        int(index): (float(time_ms), str(source))
-        for index, time_ms, source in zip(rows["index"], rows["time_ms"], rows["time_source"], strict=True)
-    }
+    return timed_layers(run, build)
 
 
 def _add_formats(graph: EngineGraph, one: Run) -> None:

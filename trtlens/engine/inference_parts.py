@@ -9,7 +9,7 @@ import numpy as np
 
 from trtlens.engine.inference_timing import read_timing
 from trtlens.engine.kernel_times import read_kernel_times
-from trtlens.engine.times import layers_with_times
+from trtlens.engine.times import layer_times
 from trtlens_parsers.kernel_trace import COPY, FILL, KERNEL, STREAM
 
 if TYPE_CHECKING:
@@ -71,11 +71,10 @@ def _sum(traced: KernelTimes, kind: str) -> float:
 
 
 def _of_layers(run: Run, build: int, whole_ms: float | None) -> list[Part]:
-    layers = layers_with_times(run)
-    known = layers.loc[(layers["build"] == build) & layers["time_ms"].notna(), "time_ms"]
-    if known.empty:
+    known = layer_times(run, build)
+    if not known:
         return []
-    total = float(known.sum())
+    total = sum(known.values())
     stretch = total / whole_ms if whole_ms else None
     note = "the layer profiler stretches layers, short ones most" + (
         "" if stretch else "; how far is not known: no inference was timed whole"

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from trtlens.engine.kernel_times import read_kernel_times
+from trtlens.runs.run import Run, once
 from trtlens.runs.stated_kernels import same_kernel
 from trtlens_parsers.kernel_trace import KERNEL
 from trtlens_parsers.kernels import read_kernel
@@ -16,7 +17,6 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from trtlens.engine.kernel_times import KernelTimes
-    from trtlens.runs.run import Run
     from trtlens_parsers.kernels import Kernel
 
 
@@ -55,7 +55,8 @@ class Group:
     decoded: Kernel | None
 
 
-def kernels_run(run: Run, build: int) -> list[RanKernel]:
+@once
+def kernels_run(run: Run, build: int) -> Sequence[RanKernel]:
     """Every launch of the build's trace in launch order; none without a trace."""
     traced = read_kernel_times(run, build)
     if traced is None:
@@ -68,6 +69,15 @@ def kernels_run(run: Run, build: int) -> list[RanKernel]:
         )
         for row, times, median, gap in zip(traced.launches, traced.duration_ms, traced.median_ms, gaps, strict=True)
     ]  # fmt: skip
+
+
+def ran_by_layer(run: Run, build: int) -> dict[int, list[RanKernel]]:
+    """The launches of each layer, by its index, in launch order."""
+    found: dict[int, list[RanKernel]] = {}
+    for one in kernels_run(run, build):
+        if one.layer_index is not None:
+            found.setdefault(one.layer_index, []).append(one)
+    return found
 
 
 def _gaps(traced: KernelTimes) -> list[float | None]:

@@ -68,6 +68,21 @@ def layers_with_times(run: Run, *, profiled: bool = False) -> pd.DataFrame:
     return _join_times(run, profiled=profiled).copy()
 
 
+def timed_layers(run: Run, build: int) -> dict[int, tuple[float, str]]:
+    """Milliseconds of each layer of a build that has a time, and their source, by the layer's index."""
+    rows = layers_with_times(run)
+    rows = rows[(rows["build"] == build) & rows["time_ms"].notna()]
+    return {
+        int(index): (float(time_ms), str(source))
+        for index, time_ms, source in zip(rows["index"], rows["time_ms"], rows["time_source"], strict=True)
+    }
+
+
+def layer_times(run: Run, build: int) -> dict[int, float]:
+    """Milliseconds of each layer of a build that has a time, by the layer's index."""
+    return {index: time_ms for index, (time_ms, _) in timed_layers(run, build).items()}
+
+
 @once
 def _join_times(run: Run, *, profiled: bool) -> pd.DataFrame:
     layers, traced = frame(run["layers"]), [] if profiled else traced_builds(run)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from trtlens.engine.engine_graph import EngineGraph, GraphLayer, read_graph
 from trtlens.engine.kernel_times import has_layer_times
-from trtlens.engine.kernels_run import RanKernel, kernels_run
+from trtlens.engine.kernels_run import RanKernel, ran_by_layer
 from trtlens.engine.reformat_causes import Reformat, ReformatCosts, read_costs, read_reformats
 from trtlens.explain.flags import Flags
 from trtlens.runs.run import once
@@ -90,11 +90,6 @@ class Build:
         )  # fmt: skip
 
     @cached_property
-    def ran(self) -> list[RanKernel]:
-        """Every kernel of the engine that was traced."""
-        return kernels_run(self._run, self.number)
-
-    @cached_property
     def _parts(self) -> dict[int | None, LayerPart]:
         if not has_layer_times(self._run):
             return {}
@@ -105,11 +100,7 @@ class Build:
 
     @cached_property
     def _ran_by_layer(self) -> dict[int, list[RanKernel]]:
-        by_layer: dict[int, list[RanKernel]] = defaultdict(list)
-        for one in self.ran:
-            if one.layer_index is not None:
-                by_layer[one.layer_index].append(one)
-        return dict(by_layer)
+        return ran_by_layer(self._run, self.number)
 
     @cached_property
     def _reformats(self) -> dict[int, Reformat]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from trtlens.engine.inference_timing import Timing, read_timing
 from trtlens.engine.kernel_times import KERNELS, KernelTimes, read_kernel_times
+from trtlens.engine.kernels_run import kernels_run
 from trtlens.engine.reformat_causes import Reformat, read_reformats
 from trtlens.explain.subject import Subject, read_build
 from trtlens.findings.estimates import Part
@@ -151,9 +152,9 @@ class Engine:
         return any(node.time_source == KERNELS for node in self.graph.nodes.values())
 
     @property
-    def ran(self) -> list[RanKernel]:
+    def ran(self) -> Sequence[RanKernel]:
         """The kernels that were traced, in launch order."""
-        return self._build.ran
+        return kernels_run(self.run, self.number)
 
     @cached_property
     def total_ms(self) -> float | None:

@@ -5,16 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
-from trtlens.engine.kernels_run import RanKernel, kernels_run
 from trtlens.quantities import byte_size
 from trtlens_parsers.kernels import CUDA_CORE, TENSOR_CORE, read_kernel
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
+    from trtlens.engine.kernels_run import RanKernel
     from trtlens.limits.roofs import Roofs
     from trtlens.limits.work import Work
-    from trtlens.runs.run import Run
     from trtlens.tables.engine_layers import EngineLayer
 
 MEMORY = "memory"
@@ -57,15 +56,6 @@ def cores_of(layer: EngineLayer, ran: Sequence[RanKernel] = ()) -> Cores:
     unit = layer.unit or (kernel.unit if kernel is not None else None)
     accumulator = kernel.accumulator_type if kernel is not None else None
     return Cores(precision, unit, accumulator)
-
-
-def ran_by_layer(run: Run, build: int) -> Mapping[int, list[RanKernel]]:
-    """The traced kernels of each layer."""
-    found: dict[int, list[RanKernel]] = {}
-    for one in kernels_run(run, build):
-        if one.layer_index is not None:
-            found.setdefault(one.layer_index, []).append(one)
-    return found
 
 
 def roof_of(work: Work, cores: Cores, roofs: Roofs) -> LayerRoof:

@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING
 from trtlens.engine.inference_parts import KERNEL_TRACE, LAYER_PROFILER
 from trtlens.engine.inference_timing import read_timing
 from trtlens.engine.kernel_times import read_kernel_times
-from trtlens.engine.times import layers_with_times
-from trtlens.limits.layer_roofs import Cores, LayerRoof, cores_of, ran_by_layer, roof_of
+from trtlens.engine.kernels_run import RanKernel, ran_by_layer
+from trtlens.engine.times import layer_times
+from trtlens.limits.layer_roofs import Cores, LayerRoof, cores_of, roof_of
 from trtlens.limits.limit import Limit, limit_of
 from trtlens.limits.roofs import Roofs, read_roofs
 from trtlens.limits.work import Work, read_work
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from trtlens.engine.kernel_times import KernelTimes
-    from trtlens.engine.kernels_run import RanKernel
     from trtlens.tables.engine_layers import EngineLayer
 
 GAPS, UNPLACED, UNTIMED = "gaps between kernels", "kernels of no known layer", "layers without a time"
@@ -132,7 +132,7 @@ class _Timed:
 def read_split(run: Run, build: int) -> Split | None:
     """The split of one inference of a build; None where no layer has a time."""
     work, ran, roofs = read_work(run, build), ran_by_layer(run, build), read_roofs(run, build)
-    times = _layer_times(run, build)
+    times = layer_times(run, build)
     listed = read_layers(run.build(build)).get(build, [])
     layers = [layer for layer in listed if times.get(layer.index, 0.0) > 0]
     timed = [
@@ -154,12 +154,6 @@ def last_split(run: Run) -> Split | None:
     """The split of the last build whose layers have times; None where those of no build have."""
     found = (read_split(run, build) for build in reversed(run["builds"]["build"].to_pylist()))
     return next((split for split in found if split is not None), None)
-
-
-def _layer_times(run: Run, build: int) -> dict[int, float]:
-    layers = layers_with_times(run)
-    own = layers[(layers["build"] == build) & layers["time_ms"].notna()]
-    return {int(index): float(time_ms) for index, time_ms in zip(own["index"], own["time_ms"], strict=True)}
 
 
 def _timed(

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from trtlens.engine.times import layers_with_times
-from trtlens.limits.layer_roofs import cores_of, ran_by_layer
+from trtlens.engine.kernels_run import ran_by_layer
+from trtlens.engine.times import layer_times
+from trtlens.limits.layer_roofs import cores_of
 from trtlens.limits.work import read_work
 from trtlens.output import layout
 from trtlens.quantities import byte_size, number
@@ -49,9 +50,7 @@ def table(run: Run) -> pa.Table:
 
 
 def _rows(run: Run, build: int) -> list[dict[str, Any]]:
-    work, ran, timed = read_work(run, build), ran_by_layer(run, build), layers_with_times(run)
-    own = timed[(timed["build"] == build) & timed["time_ms"].notna()]
-    times = {int(index): float(time_ms) for index, time_ms in zip(own["index"], own["time_ms"], strict=True)}
+    work, ran, times = read_work(run, build), ran_by_layer(run, build), layer_times(run, build)
     rows = []
     for layer in read_layers(run.build(build)).get(build, []) if work else []:
         if layer.index not in work:
