@@ -113,6 +113,18 @@ def test_what_does_not_fit_a_run_is_refused(run: Path, arguments: list[str], tol
     assert result.exception.message == f"{run} {told}"
 
 
+def test_a_model_is_not_built_for_a_trace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing is made of a file that is no engine, and what to call instead is told."""
+    monkeypatch.chdir(tmp_path)
+    model = shutil.copy(FIXTURES / "models" / "small_cnn.onnx", tmp_path)
+
+    result = CliRunner().invoke(app, ["trace", str(model)])
+
+    assert isinstance(result.exception, TrtlensError)
+    assert result.exception.message.startswith(f"{model} is no serialized engine: trtlens profile builds a model")
+    assert [path.name for path in tmp_path.iterdir()] == ["small_cnn.onnx"]
+
+
 def test_a_run_without_an_engine_is_refused(run: Path) -> None:
     """A run that was kept from a log has none."""
     (run / "engine.plan").unlink()

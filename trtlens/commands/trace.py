@@ -110,8 +110,12 @@ def _of_file(
     engine: Path, folder: Path, shapes: str | None, flags: dict[str, Any], *, force: bool
 ) -> tuple[TimedEngine, Recorder]:
     """A new run of a serialized engine."""
+    from trtlens.capture.models.model import check_model, is_engine  # noqa: PLC0415
     from trtlens.capture.timing.processes import TimedEngine  # noqa: PLC0415
 
+    check_model(engine)
+    if not is_engine(engine):
+        raise TrtlensError(f"{engine} is no serialized engine: trtlens profile builds a model, and traces its kernels")
     check_folder(folder, force=force)
     options = timing_options(flags)
     built = build_engine(engine, folder, {"shapes": shapes} if shapes else {}, force=force)
