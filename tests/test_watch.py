@@ -9,7 +9,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from tests.conftest import CAPTURES, FIXTURES, read_xz
@@ -91,6 +91,7 @@ def test_each_phase_is_read() -> None:
 
 @settings(max_examples=30, deadline=None)
 @given(st.sampled_from(LOGS), st.lists(st.integers(0, 20_000), max_size=8))
+@example(FIXTURES / "releases" / "7.2.log", [41, 160])  # a warning before any line that bears its program's sign
 def test_pieces_make_no_difference(log: Path, cuts: list[int]) -> None:
     """However a log is cut as it comes, the same is read of it at its end."""
     data = log.read_bytes()

@@ -86,6 +86,7 @@ class BuildProgress:
     _alarms: dict[str, Alarm] = field(default_factory=dict)
     _told: int = 0
     _rest: bytes = b""
+    _head: bytes = b""
     _is_stated: bool = False
     _best_ms: float | None = None
     _first_s: float | None = None
@@ -242,9 +243,12 @@ class BuildProgress:
     # -- warnings and errors ---------------------------------------------------------------------------------------
 
     def _read_alarms(self, piece: bytes) -> None:
-        others = (mark for sign, some in _OTHER_ALARM_MARKS.items() if sign in piece[:_SAMPLE] for mark in some)
-        marks = dict.fromkeys((*_ALARM_MARKS, *others))
-        places = {piece.rfind(b"\n", 0, place + 1) + 1 for mark in marks for place in _places(piece, mark)}
+        head = piece[: max(_SAMPLE - len(self._head), 0)]
+        self._head += head
+        others = (mark for sign, some in _OTHER_ALARM_MARKS.items() if sign in self._head for mark in some)
+        piece = b"\n" + piece
+        found = (*_mark_places(b"\n" + head, _EVERY_ALARM_MARK), *_mark_places(piece, (*_ALARM_MARKS, *others)))
+        places = {piece.rfind(b"\n", 0, place + 1) + 1 for place in found}
         for start in sorted(places)[:_MOST_ALARMS]:
             line = (
                 piece[start : min(piece.find(b"\n", start), start + _LONGEST_LINE)]
@@ -282,8 +286,9 @@ _OTHER_ALARM_MARKS = {
     b".cc:": (b"\nW0", b"\nW1", b"\nE0", b"\nE1"),  # Triton
 }
 """What to search for besides, where the program whose sign this is writes the log: each of its lines bears it."""
+_EVERY_ALARM_MARK = (*_ALARM_MARKS, *(mark for some in _OTHER_ALARM_MARKS.values() for mark in some))
 _SAMPLE = 8192
-"""Bytes of a piece in which the sign is looked for."""
+"""Bytes at the head of the log in which the sign is looked for, and every mark, as the sign may come later than a mark."""
 _ALARMING = ("warning", "error", "internal error")
 
 
@@ -292,3 +297,7 @@ def _places(piece: bytes, mark: bytes) -> Iterator[int]:
     while place >= 0:
         yield place
         place = piece.find(mark, place + len(mark))
+
+
+def _mark_places(piece: bytes, marks: Iterable[bytes]) -> Iterator[int]:
+    return (place for mark in dict.fromkeys(marks) for place in _places(piece, mark))
