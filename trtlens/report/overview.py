@@ -11,11 +11,11 @@ from trtlens.comparison.same_work import INPUTS, batches, model_of
 from trtlens.comparison.times import NO_DIFFERENCE
 from trtlens.engine.build_ending import FINISHED, read_ending
 from trtlens.engine.clocks import notes_of, stretch_text
-from trtlens.engine.inference_timing import summarize_samples
 from trtlens.engine.stated_figures import stated_figure
 from trtlens.engine.times import profiled_layers
 from trtlens.output import shorten
 from trtlens.quantities import duration, signed_duration
+from trtlens.report.inference_samples import samples_of
 from trtlens.report.markup import text
 from trtlens.report.region_bars import region_bars
 from trtlens.tuning.wording import counted
@@ -25,13 +25,7 @@ if TYPE_CHECKING:
 
     from trtlens.comparison.same_work import Mismatch
     from trtlens.report.subject import Subject
-    from trtlens.statistics import Statistics
 
-_PASSES = (
-    ("timing", "gpu_ms", "GPU time of one inference, queued back to back"),
-    ("trtexec", "gpu_ms", "GPU time of one inference, from trtexec's samples"),
-    ("latency", "host_ms", "host latency of one inference at a time"),
-)
 _LONGEST_NOTE = 300
 _MEANINGS = {
     "model": "file name of the model",
@@ -103,16 +97,6 @@ def _state(subject: Subject) -> str:
     )
 
 
-def _sampled(subject: Subject) -> tuple[str, Statistics] | None:
-    """The best samples that the run has, with what they measure in words."""
-    times = subject.run["run_times"].to_pandas()
-    for name, column, words in _PASSES:
-        found = summarize_samples(times[times["pass"] == name], column)
-        if found is not None:
-            return words, found
-    return None
-
-
 def _against(subject: Subject, baseline: Subject, unlike: Sequence[Mismatch]) -> str:
     """How the median compares with that of the baseline, where both have samples of one kind, GPU and input shape."""
     found = compare_latency(subject.run, baseline.run)
@@ -132,12 +116,12 @@ def _against(subject: Subject, baseline: Subject, unlike: Sequence[Mismatch]) ->
 
 def _latency(subject: Subject) -> str:
     """The median with its interval, else trtexec's figure, else how to get one."""
-    sampled = _sampled(subject)
+    sampled = samples_of(subject)
     if sampled is not None:
-        words, found = sampled
+        found = sampled.told
         return _big(
             duration(found.median_ms),
-            f"median {words}: {found.interval} ({found.count:,} inferences; p99 {duration(found.p99_ms)})",
+            f"median {sampled.words}: {found.interval} ({found.count:,} inferences; p99 {duration(found.p99_ms)})",
         )
     for metric in ("gpu_compute_time", "latency"):
         figure = stated_figure(subject.run, metric)

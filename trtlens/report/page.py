@@ -59,7 +59,7 @@ def _render(subjects: Sequence[Subject]) -> str:
         "navigation": navigation(several=several),
         "runs": _run_switch(subjects),
         "cards": "".join(_card(subjects, place, compared) for place in range(len(subjects))),
-        "verdict": verdict(subjects, groups, lambda place: compared.mismatches(subjects, place)),
+        "verdict": verdict(subjects, groups, compared),
         "findings": findings(groups, subjects),
         "changed": _changed(compared) if several else "",
         "sections": "".join(section_html(section, scope="run") for section in SECTIONS),
