@@ -223,6 +223,23 @@ def counted(instructions: int) -> Run:
     return Run("made.log", join_documents(documents))
 
 
+def copied(time_ms: float, *, gpu: str = "NVIDIA H200", extent: int = 1024, bound: bool = False) -> Run:
+    """A copy that moves 96 MiB, 21 µs at the roof of an H200's memory, which takes that long; ``bound``: while the GPU waits."""
+    row = f"Layer(Reformat): copy, Tactic: 0x00000000000003e8, x (Float[8,2,{extent},{extent}]) -> y (Half[8,2,{extent},{extent}])"
+    run = captured(built(engine=(row,)), gpu={"name": gpu, "compute_capability": "9.0"})
+    run = with_rows(run, "layer_profile", index=[0], layer=["copy"], average_ms=[time_ms], source=["export"])
+    enqueue_ms = [0.99 * time_ms if bound else 0.001] * 10
+    return with_rows(
+        run, "run_times", iteration=list(range(10)), gpu_ms=[time_ms] * 10, enqueue_ms=enqueue_ms,
+        **{"pass": ["timing"] * 10},
+    )  # fmt: skip
+
+
+def copied_little(time_ms: float = 0.005, *, bound: bool = False) -> Run:
+    """A copy that moves 1.5 MiB, 0.3 µs at the roof."""
+    return copied(time_ms, extent=128, bound=bound)
+
+
 CACHE = options(option("timingCacheMode", "global"), option("timingCacheFile", "model.cache"))
 CUT_LOG = log("Original: 1 layers", *FP32_TUNED)
 SPEAKS: Mapping[str, Callable[[], Run]] = {
@@ -235,6 +252,8 @@ SPEAKS: Mapping[str, Callable[[], Run]] = {
     "constants-copied": lambda: profiled(COPIED, 0.0, 0.002, 0.05),
     "reformats-cost": lambda: run_of(WORKSPACE_BUILD),
     "launch-bound": lambda: launches(0.49),
+    "too-little-work": copied_little,
+    "kernels-below-roof": lambda: copied(0.1),
     "myelin-hides-layers": lambda: run_of(built(engine=(REGION,))),
     "kernels-of-region": lambda: traced(("gemm", 60), ("__myl_bb0_2_Add", 20)),
     "fp16-weights": lambda: run_of(HALF_BUILD),
@@ -283,6 +302,13 @@ REFUTED: tuple[tuple[str, str, Callable[[], Run]], ...] = (
      lambda: with_rows(run_of(built(*HALF_TUNED, engine=(REGION, HALF_CONV))), "layer_profile", index=[0, 1],
                        layer=["{ForeignNode[a...b]}", "conv"], average_ms=[0.01, 0.09], source=["export", "export"])),
     ("launch-bound", "the copies' kernels were traced: their times hold no launches", traced_copies),
+    ("too-little-work", "it needs so long at the roof of the memory", lambda: copied(0.025)),
+    ("too-little-work", "the samples: the GPU waits for the host", lambda: copied_little(bound=True)),
+    ("too-little-work", "its kernel takes longer than latency explains", lambda: copied_little(0.1)),
+    ("kernels-below-roof", "it needs so long at the roof of the memory", lambda: copied(0.025)),
+    ("kernels-below-roof", "run.json: a GPU with a slower memory", lambda: copied(0.1, gpu="NVIDIA H100 PCIe")),
+    ("kernels-below-roof", "latency explains it", copied_little),
+    ("kernels-below-roof", "the samples: the GPU waits for the host", lambda: copied(0.1, bound=True)),
     ("layers-pinned", "no layer has such a name", lambda: pinned("other*")),
     ("layers-pinned", "run.json: the build allows nothing below FP32", lambda: pinned("conv*", precisions=())),
     ("layers-pinned", "the layer computes in FP16", lambda: pinned("conv*", text=HALF_BUILD)),

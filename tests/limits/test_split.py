@@ -7,12 +7,15 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+import trtlens
+from tests.conftest import FIXTURES
 from tests.doubles.made_runs import MadeLayer, MadeRun
 from tests.limits.captured_engines import NAMES, TRACED, engine
 from trtlens.charts import CHARTS
 from trtlens.engine.kernel_times import read_kernel_times
+from trtlens.limits.counted_use import CountedUse, counted_use, counted_uses
 from trtlens.limits.layer_roofs import Cores, LayerRoof, roof_of
-from trtlens.limits.limit import limit_of
+from trtlens.limits.limit import Launched, limit_of
 from trtlens.limits.roofs import sheet_roofs
 from trtlens.limits.split import GAPS, UNTIMED, last_split
 from trtlens.limits.verdict import verdict
@@ -81,11 +84,13 @@ def roof(compute_ms: float | None, memory_ms: float | None, **more: object) -> L
     [
         (roof(0.2, 0.6), 1.0, 0.0, "memory", False),
         (roof(0.6, 0.2), 1.0, 0.0, "tensor core", False),
-        (roof(0.3, 0.2), 1.0, 0.0, "latency", False),
+        (roof(0.003, 0.002), 0.01, 0.0, "latency", False),
+        (roof(0.3, 0.2), 1.0, 0.0, "tensor core", False),
+        (roof(0.2, 0.3), 1.0, 0.0, "memory", False),
         (roof(0.6, 0.2), 1.0, 1.1, "launch", False),
         (roof(None, 0.2), 1.0, 0.0, None, False),
         (roof(0.3, 0.2, slower_ms=0.8), 1.0, 0.0, None, False),
-        (roof(0.3, 0.2, slower_ms=0.4), 1.0, 0.0, "latency", False),
+        (roof(0.3, 0.2, slower_ms=0.4), 1.0, 0.0, "tensor core", False),
         (roof(1.1, 0.2), 1.0, 0.0, "tensor core", True),
         (roof(0.2, 1.1), 1.0, 0.0, "memory", True),
         (roof(0.2, 1.1, fits_l2=True), 1.0, 0.0, "memory", False),
@@ -97,9 +102,48 @@ def test_a_layer_has_the_limit_that_its_figures_show(
     given: LayerRoof, kernel_ms: float, launch_ms: float, limit: str | None, is_above: bool
 ) -> None:
     """Half of the time at a roof, or more in gaps than in kernels; what is not stated is not decided."""
-    found = limit_of(given, kernel_ms, launch_ms, (), 132)
+    found = limit_of(given, kernel_ms, launch_ms, Launched())
     assert (found.name, found.is_above) == (limit, is_above)
     assert found.evidence
+
+
+@pytest.mark.parametrize(
+    ("launched", "limit", "told"),
+    [
+        (Launched(1, 131), "latency", "131 thread blocks for 132 multiprocessors"),
+        (Launched(1, 132), "tensor core", "far below that roof"),
+        (Launched(9, 132), "latency", "in 9 kernels"),
+        (Launched(8, 132), "tensor core", "in 8 kernels"),
+        (Launched(None), None, "how many kernels"),
+        (Launched(1, 131, waits=True), None, "waiting for the host"),
+        (Launched(1, 132, CountedUse(2, 50.0, None, None)), "tensor core", "busy 50 %"),
+        (
+            Launched(1, 131, CountedUse(1, 49.9, 2**20, 2399.0)),
+            "latency",
+            "1.00 MiB of the device memory at 2,399 GB/s",
+        ),
+        (Launched(1, 131, CountedUse(1, 49.9, 2**20, 2400.0)), "memory", "1 profiled launch"),
+    ],
+)
+def test_a_layer_below_its_roof_is_limited_by_what_its_kernels_show(
+    launched: Launched, limit: str | None, told: str
+) -> None:
+    """Too few blocks, short kernels or counters decide; of a region that was not traced, and beside waiting, nothing is said."""
+    found = limit_of(roof(0.02, 0.01), 0.1, 0.0, launched, replace(sheet_roofs("H200 SXM"), multiprocessors=132))
+    assert found.name == limit
+    assert told in found.evidence
+
+
+def test_counters_belong_to_the_kernel_that_a_layer_states() -> None:
+    """Means over its launches in ncu's file; bytes by the time that ncu measured."""
+    uses = counted_uses(trtlens.open_run(FIXTURES / "traces" / "counters"), 1)
+    stated = "sm80_xmma_fprop_implicit_gemm_f16f16_f16f16_f16_nhwckrsc_nhwc_tilesize128x64x64_stage3_warpsize2x2x1_g1_tensor16x8x16"
+    found = counted_use(uses, stated)
+    assert found is not None
+    assert found.launches == 2
+    assert found.tensor_percent == pytest.approx((61.25 + 61.02) / 2)
+    assert found.memory_gb_per_s == pytest.approx((3.21 + 3.25) * 1e6 / (8.06 + 8.10) / 1e3)
+    assert counted_use(uses, "sm80_other") is None
 
 
 def test_a_roof_is_that_of_the_types_that_run() -> None:
@@ -157,7 +201,7 @@ def test_why_says_what_limits_a_layer() -> None:
     said = {row["layer"]: row for row in run.view("why").to_pylist() if row["verdict"] == "limit"}
     longest = run.view("bound").to_pylist()[0]
     assert (
-        said[longest["layer"]]["text"] == f"Of an inference it takes 21.6 µs; latency limits it: {longest['evidence']}."
+        said[longest["layer"]]["text"] == f"Of an inference it takes 21.6 µs; memory limits it: {longest['evidence']}."
     )
 
 
@@ -166,7 +210,7 @@ def test_a_cache_of_unknown_size_may_hold_the_data(l2_bytes: int | None, is_abov
     """A layer faster than the memory shows an error only where its data are known not to fit."""
     work, cores = Work(0, 0.0, 0.0, 10e6, "ONNX nodes"), Cores("fp16", "cuda core", None)
     found = roof_of(work, cores, replace(sheet_roofs("H200 SXM"), l2_bytes=l2_bytes))
-    assert limit_of(found, 1e-3, 0.0, (), 132).is_above == is_above
+    assert limit_of(found, 1e-3, 0.0, Launched()).is_above == is_above
 
 
 def test_time_of_layers_that_have_none_is_no_gap() -> None:

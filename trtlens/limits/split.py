@@ -9,23 +9,25 @@ the inference; it does not tell launches from kernels.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from trtlens.engine.inference_parts import KERNEL_TRACE, LAYER_PROFILER
 from trtlens.engine.inference_timing import read_timing
 from trtlens.engine.kernel_times import read_kernel_times
 from trtlens.engine.kernels_run import RanKernel, ran_by_layer
 from trtlens.engine.times import layer_times
+from trtlens.limits.counted_use import counted_use, counted_uses
 from trtlens.limits.layer_roofs import Cores, LayerRoof, cores_of, roof_of
-from trtlens.limits.limit import Limit, limit_of
+from trtlens.limits.limit import LAUNCH, Launched, Limit, limit_of
 from trtlens.limits.roofs import Roofs, read_roofs
 from trtlens.limits.work import Work, read_work
 from trtlens.quantities import duration
+from trtlens.runs.launch_layers import is_region
 from trtlens.runs.run import Run, once
 from trtlens.tables.engine_layers import NO_WORK, read_layers
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Sequence
 
     from trtlens.engine.kernel_times import KernelTimes
     from trtlens.tables.engine_layers import EngineLayer
@@ -110,9 +112,14 @@ class Split:
         return self.launch_ms + self.fusable_ms + self.below_roof_ms
 
     @property
+    def needed_ms(self) -> float:
+        """What its work needs at least, with the types that run."""
+        return self.inference_ms - self.recoverable_ms - self.unknown_ms
+
+    @property
     def needed_percent(self) -> float:
-        """Share of the inference that its work needs at least, with the types that run."""
-        return 100 * (self.inference_ms - self.recoverable_ms - self.unknown_ms) / self.inference_ms
+        """That share of the inference."""
+        return 100 * self.needed_ms / self.inference_ms
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,33 +128,31 @@ class _Timed:
 
     layer: EngineLayer
     time_ms: float
-    gap: float
     roof: LayerRoof
     cores: Cores
     work: Work
-    ran: Sequence[RanKernel]
+    launched: Launched
+    gap: float
 
 
 @once
 def read_split(run: Run, build: int) -> Split | None:
     """The split of one inference of a build; None where no layer has a time."""
-    work, ran, roofs = read_work(run, build), ran_by_layer(run, build), read_roofs(run, build)
-    times = layer_times(run, build)
+    work, roofs, times = read_work(run, build), read_roofs(run, build), layer_times(run, build)
+    timing, traced = read_timing(run, build), read_kernel_times(run, build)
+    waits = bool(timing.waits) and traced is None
     listed = read_layers(run.build(build)).get(build, [])
-    layers = [layer for layer in listed if times.get(layer.index, 0.0) > 0]
     timed = [
-        _timed(layer, times[layer.index], work, ran.get(layer.index, ()), roofs)
-        for layer in layers
-        if layer.index in work
+        _timed(launched, times[launched.layer.index], work[launched.layer.index], roofs)
+        for launched in _launches(run, build, listed, waits=waits)
+        if times.get(launched.layer.index, 0.0) > 0 and launched.layer.index in work
     ]
     if not timed:
         return None
-    whole_ms, traced = read_timing(run, build).inference_ms, read_kernel_times(run, build)
     if traced is not None:
-        return _of_trace(timed, traced, whole_ms, roofs)
+        return _of_trace(timed, traced, timing.inference_ms, roofs)
     whole = all(layer.index in times or layer.index not in work for layer in listed if layer.type not in NO_WORK)
-    rest = GAPS if whole else UNTIMED
-    return _of_profile(timed, whole_ms, roofs, rest, waits=bool(read_timing(run, build).waits))
+    return _of_profile(timed, timing.inference_ms, roofs, GAPS if whole else UNTIMED, waits=waits)
 
 
 def last_split(run: Run) -> Split | None:
@@ -156,12 +161,29 @@ def last_split(run: Run) -> Split | None:
     return next((split for split in found if split is not None), None)
 
 
-def _timed(
-    layer: EngineLayer, time_ms: float, work: Mapping[int, Work], ran: Sequence[RanKernel], roofs: Roofs | str
-) -> _Timed:
-    cores, own = cores_of(layer, ran), work[layer.index]
-    roof = LayerRoof(None, None, None, None, roofs) if isinstance(roofs, str) else roof_of(own, cores, roofs)
-    return _Timed(layer, time_ms, sum(max(one.gap_ms or 0.0, 0.0) for one in ran), roof, cores, own, ran)
+class _Launches(NamedTuple):
+    """A layer with its traced kernels, and what is known of them."""
+
+    layer: EngineLayer
+    ran: Sequence[RanKernel]
+    known: Launched
+
+
+def _launches(run: Run, build: int, layers: Sequence[EngineLayer], *, waits: bool) -> Iterator[_Launches]:
+    traced, counted = ran_by_layer(run, build), counted_uses(run, build)
+    for layer in layers:
+        ran, use = traced.get(layer.index, ()), counted_use(counted, layer.tactic_name)
+        blocks = max(ran, key=lambda one: one.median_ms).row["blocks"] if ran else None
+        yield _Launches(
+            layer, ran, Launched(len(ran) or (None if is_region(layer.type, layer.name) else 1), blocks, use, waits)
+        )
+
+
+def _timed(launched: _Launches, time_ms: float, work: Work, roofs: Roofs | str) -> _Timed:
+    cores = cores_of(launched.layer, launched.ran)
+    roof = LayerRoof(None, None, None, None, roofs) if isinstance(roofs, str) else roof_of(work, cores, roofs)
+    gap = sum(max(one.gap_ms or 0.0, 0.0) for one in launched.ran)
+    return _Timed(launched.layer, time_ms, roof, cores, work, launched.known, gap)
 
 
 # -- by the trace -----------------------------------------------------------------------------------------------------
@@ -234,8 +256,7 @@ def _part(one: _Timed, kernel_ms: float, launch_ms: float, roofs: Roofs | str) -
     known = one.roof.roof_ms
     roof_ms = 0.0 if known is None else min(known, kernel_ms)
     rest = kernel_ms - roof_ms
-    multiprocessors = None if isinstance(roofs, str) else roofs.multiprocessors
-    limit = limit_of(one.roof, kernel_ms, launch_ms, one.ran, multiprocessors)
+    limit = limit_of(one.roof, kernel_ms, launch_ms, one.launched, None if isinstance(roofs, str) else roofs)
     return LayerPart(
         one.layer.index, one.layer.name, kernel_ms + launch_ms, one.time_ms, launch_ms, roof_ms,
         0.0 if known is None else rest, rest if known is None else 0.0, one.work, one.cores, one.roof, limit,
@@ -244,7 +265,7 @@ def _part(one: _Timed, kernel_ms: float, launch_ms: float, roofs: Roofs | str) -
 
 def _rest(name: str, time_ms: float, *, is_launch: bool) -> LayerPart:
     limit = (
-        Limit("launch", f"{duration(time_ms)} in which no kernel runs")
+        Limit(LAUNCH, f"{duration(time_ms)} in which no kernel runs")
         if is_launch
         else Limit(None, "their work is not known")
     )

@@ -181,7 +181,7 @@ def _gaps(places: Sequence[Place]) -> Iterator[tuple[int, int]]:
 def _between(launches: Sequence[KernelLaunch], layers: Sequence[EngineRow]) -> list[Place]:
     """Launches between those of two layers, where they can only be of one or, execution by execution, of all Myelin layers."""
     if all(_is_myelin(one) for one in launches):
-        regions = [row for row in layers if _is_region(row)]
+        regions = [row for row in layers if is_region(row.type, row.name)]
         lengths = _executions(launches)
         if len(regions) == 1:
             return [Place(regions[0].index, regions[0].name, BY_ORDER)] * len(launches)
@@ -196,8 +196,9 @@ def _between(launches: Sequence[KernelLaunch], layers: Sequence[EngineRow]) -> l
     return [Place()] * len(launches)
 
 
-def _is_region(row: EngineRow) -> bool:
-    return (row.type or "").startswith("Myelin") or (row.name or "").startswith("{ForeignNode[")
+def is_region(layer_type: str | None, name: str | None) -> bool:
+    """Whether an engine layer is a region of Myelin, which launches kernels that the engine does not state."""
+    return (layer_type or "").startswith("Myelin") or (name or "").startswith("{ForeignNode[")
 
 
 def _is_myelin(launch: KernelLaunch) -> bool:
