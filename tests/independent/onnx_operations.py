@@ -131,6 +131,25 @@ def _attention(batch: int, heads: int, length: int, width: int) -> onnx.ModelPro
     return made
 
 
+def _chain(shape: list[int], layers: Sequence[tuple[str, list[int], dict[str, Any]]]) -> onnx.ModelProto:
+    """Convolutions one behind the other: where the result goes (``add`` to the input, ``concat`` with it, or on), weights, attributes."""
+    nodes: list[tuple[str, list[str], list[str], dict[str, Any]]] = []
+    weights: Shapes = {}
+    top = "x"
+    for place, (joins, sizes, more) in enumerate(layers):
+        weights[f"w{place}"] = sizes
+        nodes += [
+            ("Conv", [top, f"w{place}"], [f"c{place}"], {"kernel_shape": sizes[2:], **more}),
+            ("Relu", [f"c{place}"], [f"r{place}"], {}),
+        ]
+        joined = {"add": ("Add", {}), "concat": ("Concat", {"axis": 1})}.get(joins)
+        if joined is not None:
+            nodes.append((joined[0], ["x" if joins == "add" else top, f"r{place}"], [f"j{place}"], joined[1]))
+        top = f"r{place}" if joined is None else f"j{place}"
+    return model({"x": shape}, nodes, weights)
+
+
+_SAME = {"pads": [1, 1, 1, 1]}
 MODELS = {
     "convolution": _convolution([2, 3, 32, 32], [8, 3, 3, 3]),
     "strided": _convolution([2, 3, 33, 31], [8, 3, 5, 3], strides=[2, 2], pads=[1, 1, 1, 1]),
@@ -153,5 +172,16 @@ MODELS = {
     "gru": _recurrent("GRU", 3, 1),
     "rnn": _recurrent("RNN", 1, 1),
     "attention": _attention(2, 4, 16, 8),
+    "residual": _chain(
+        [2, 32, 14, 14], [("", [8, 32, 1, 1], {}), ("", [8, 8, 3, 3], _SAME), ("add", [32, 8, 1, 1], {})]
+    ),
+    "inverted residual": _chain(
+        [1, 16, 28, 28],
+        [("", [96, 16, 1, 1], {}), ("", [96, 1, 3, 3], {"group": 96, **_SAME}), ("add", [16, 96, 1, 1], {})],
+    ),
+    "dense": _chain(
+        [1, 8, 16, 16], [("concat", [4, 8, 3, 3], _SAME), ("concat", [4, 12, 3, 3], _SAME), ("", [16, 16, 1, 1], {})]
+    ),
+    "encoder of images": _attention(4, 3, 49, 32),
 }
 """Small models of the operators whose products are counted."""
