@@ -57,7 +57,7 @@ def of_comparison(arguments: tuple[str, ...]) -> Iterator[tuple[str, Callable[[]
     ]
     yield "cards.html", lambda: html_text("".join(_cards(comparison, subjects)))
     groups = group_findings(subjects)
-    yield "verdict.html", lambda: html_text(verdict(subjects, groups, lambda place: comparison.mismatches[place]))
+    yield "verdict.html", lambda: html_text(verdict(subjects, groups, Compared(comparison, None)))
     yield "findings.html", lambda: html_text(finding_list(groups, subjects))
     for chart in charts_of_comparison():
         for number in comparison.others:

@@ -211,6 +211,33 @@ def test_a_changed_region_picks_a_layer_of_its_run(opened: Callable[..., Page]) 
     assert page.errors() == []
 
 
+def test_another_baseline_turns_every_comparison_around(opened: Callable[..., Page]) -> None:
+    """Cards, sentences, charts and tables are held against the run that is chosen; the address opens the page like that."""
+    page = opened(fresh=True)
+    page.show("#chart-waterfall")
+    page.show("#table-changes")
+    cards = "[...document.querySelectorAll('.card .against')].map(e => e.hidden ? '' : e.textContent)"
+    assert page.run(cards) == ["", "1.19x slower than resnet50-fp16 (+96.2 µs)"]
+    page.browser.find_element("id", "baseline").send_keys("resnet50-int8")
+    page.until("location.hash.endsWith('baseline=1')")
+    assert page.run(cards) == ["1.19x faster than resnet50-int8 (-96.2 µs)", ""]
+    assert page.run("document.querySelector('.told h3').textContent") == "resnet50-fp16 against resnet50-int8"
+    page.show("#chart-waterfall")
+    names = "[...document.querySelectorAll('#chart-waterfall .xtick')].map(e => e.textContent).filter(Boolean)"
+    page.until(f"{names}[0] === 'resnet50-int8'")
+    assert (
+        page.run("document.querySelector('#table-changes tbody tr[data-row]').cells[0].textContent") == "resnet50-fp16"
+    )
+    page.run("location.hash = '#memory'")
+    page.until("location.hash === '#memory&baseline=1'")
+    page.browser.refresh()
+    page.until("document.documentElement.dataset.loaded === 'yes'")
+    assert page.run("document.querySelector('.told h3').textContent") == "resnet50-fp16 against resnet50-int8"
+    page.browser.find_element("id", "baseline").send_keys("resnet50-fp16")
+    page.until("location.hash === '#memory'")
+    assert page.errors() == []
+
+
 def test_a_bar_picks_its_layer(opened: Callable[..., Page]) -> None:
     """A click on a bar of the timeline opens the panel of that bar's layer."""
     page = opened()

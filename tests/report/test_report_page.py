@@ -8,6 +8,7 @@ import hashlib
 import json
 import lzma
 import re
+from dataclasses import replace
 from html import unescape
 from html.parser import HTMLParser
 from typing import TYPE_CHECKING, Any
@@ -20,6 +21,7 @@ from tests.report.hostile_run import NAMES
 from tests.report.large_runs import FIXTURES, captured, hostile_page, page_of_two, with_candidates
 from trtlens.charts import CHARTS, charts_of_run
 from trtlens.report import read_subject, render
+from trtlens.report.baseline import MOST_CHOICES, baseline_choice, comparisons
 from trtlens.report.encoding import encode_table, pack, to_json
 from trtlens.report.payload import thin_candidates
 from trtlens.report.region_bars import region_bars
@@ -159,7 +161,9 @@ def test_runs_that_cannot_be_compared_say_nothing_of_changes() -> None:
     """Runs without layers are no runs without a difference: the reason stands once, no table claims that nothing changed."""
     page = render([read_subject(captured("killed")), read_subject(captured("refused"))])
     assert "The runs could not be compared: killed lists no engine layers" in page
-    assert block(page, "comparison") == {"refused": True, "figures": [{}, {}], "tables": {}}
+    told = block(page, "comparison-1")
+    assert (told["refused"], told["figures"], told["tables"]) == (True, [{}, {}], {})
+    assert told["told"][0]["sentences"][0].startswith("The runs could not be compared: killed lists no engine layers")
     assert "no engine: the build was killed, or is still running" in page
     assert "not comparable with" not in page
 
@@ -172,6 +176,19 @@ def test_a_whole_inference_is_held_against_the_baselines() -> None:
     assert "resnet50-fp16's layers, each timed on its own, take 819 µs" in page
     changed = page.split('id="changed"')[1]
     assert 0 < changed.index("The layers do not account for this") < changed.index("each timed on its own")
+
+
+def test_each_of_a_few_runs_can_be_the_baseline() -> None:
+    """Every comparison of three small runs is on the page, each against another one; of more than six only the first is."""
+    logs = [FIXTURES / "alignment" / "releases" / f"{release}.log" for release in ("8.0", "8.6", "10.16")]
+    runs = [read_subject(open_run(log)) for log in logs]
+    page = render(runs)
+    headings = [block(page, f"comparison-{place}")["told"][0]["title"] for place in range(3)]
+    assert headings == ["8.6.log against 8.0.log", "8.0.log against 8.6.log", "8.0.log against 10.16.log"]
+    assert page.count("<option") == 3
+    many = [replace(runs[0], name=str(place)) for place in range(MOST_CHOICES + 1)]
+    assert baseline_choice(many) == ""
+    assert len(comparisons(many)) == 1
 
 
 def test_a_builder_without_a_choice_runs_the_models_types() -> None:

@@ -159,7 +159,7 @@ def test_the_answer_and_the_first_thing_to_do(case: str) -> None:
 
 def test_the_first_screen_shows_them(browser: Any, tmp_path: Path) -> None:
     """In a window of 1440 x 900 the whole verdict is in sight, its answer in large type, for every case."""
-    template = (ASSETS / "page.html").read_text("utf-8")
+    template = re.split(r"{{(\w+)}}", (ASSETS / "page.html").read_text("utf-8"))
     style = (ASSETS / "page.css").read_text("utf-8") + precision_styles()
     browser.execute_cdp_cmd(
         "Emulation.setDeviceMetricsOverride", {"width": 1440, "height": 900, "deviceScaleFactor": 1, "mobile": False}
@@ -167,7 +167,8 @@ def test_the_first_screen_shows_them(browser: Any, tmp_path: Path) -> None:
     for number, (case, wanted) in enumerate(CASES.items()):
         parts = {"style": style, "verdict": first_screen(*wanted.runs)}
         path = tmp_path / f"{number}.html"
-        path.write_text(re.sub(r"{{(\w+)}}", lambda match, parts=parts: parts.get(match[1], ""), template), "utf-8")
+        filled = "".join(part if place % 2 == 0 else parts.get(part, "") for place, part in enumerate(template))
+        path.write_text(filled, "utf-8")
         browser.get(path.as_uri())
         shown = browser.execute_script(
             "const one = (name) => document.querySelector(`.verdict ${name}`);"

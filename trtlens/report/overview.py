@@ -6,15 +6,14 @@ from collections import defaultdict
 from typing import TYPE_CHECKING, Any
 
 from trtlens.charts.drawing.style import by_precision, colour
-from trtlens.comparison.inference_latency import compare_latency, factor
-from trtlens.comparison.same_work import INPUTS, batches, model_of
-from trtlens.comparison.times import NO_DIFFERENCE
+from trtlens.comparison.same_work import model_of
 from trtlens.engine.build_ending import FINISHED, read_ending
 from trtlens.engine.clocks import notes_of, stretch_text
 from trtlens.engine.stated_figures import stated_figure
 from trtlens.engine.times import profiled_layers
 from trtlens.output import shorten
-from trtlens.quantities import duration, signed_duration
+from trtlens.quantities import duration
+from trtlens.report.against import Against, against
 from trtlens.report.inference_samples import samples_of
 from trtlens.report.markup import text
 from trtlens.report.region_bars import region_bars
@@ -40,19 +39,17 @@ _NOT_STATED = "not stated"
 _NO_TIMINGS = "no timings in this run"
 _HOW_TO_TIME = "trtlens profile times an engine; or add trtexec's --exportTimes and --exportProfile files"
 _SUM_OF_LAYERS = "sum of layer times, each timed on its own with some overhead; no inference was timed"
-_RATIO = "ratio and difference of the medians of the GPU's time; beyond noise with 99 % confidence"
-_RATES = "batch size divided by the median GPU time, because inferences of two batch sizes are not the same work"
 _UNIT_LOOKS = {"tensor core": "unit-tensor", "cuda core": "unit-cuda"}
 
 
 def card(subject: Subject, place: int, baseline: Subject | None, unlike: Sequence[Mismatch] = ()) -> str:
     """One run: what it is, its latency (against the baseline's), and its time by precision, core type and reformats.
 
-    ``unlike`` is in what the run differs from the baseline, so that their times are not of the same work.
+    ``baseline`` is None where there is no other run, and the subject itself for the baseline's own card; ``unlike`` is in what the run differs from the baseline, so that their times are not of the same work.
     """
-    against = "" if baseline is None else _against(subject, baseline, unlike)
+    line = "" if baseline is None else (Against() if baseline is subject else against(subject, baseline, unlike)).html
     return (
-        f'<article class="card" data-run="{place}"><h3>{text(subject.name)}</h3>{_latency(subject)}{against}{_identity(subject)}'
+        f'<article class="card" data-run="{place}"><h3>{text(subject.name)}</h3>{_latency(subject)}{line}{_identity(subject)}'
         f"{_shares(subject)}{region_bars(subject.view('kernels_run').to_pylist())}{_state(subject)}</article>"
     )
 
@@ -95,23 +92,6 @@ def _state(subject: Subject) -> str:
         if notes
         else ""
     )
-
-
-def _against(subject: Subject, baseline: Subject, unlike: Sequence[Mismatch]) -> str:
-    """How the median compares with that of the baseline, where both have samples of one kind, GPU and input shape."""
-    found = compare_latency(subject.run, baseline.run)
-    if found is None or found.difference is None:
-        return ""
-    if unlike:
-        batch = batches(baseline.run, subject.run) if [one.what for one in unlike] == [INPUTS] else None
-        if batch is not None and found.run_ms and found.base_ms:
-            rates = f"{found.rates(*batch)} in {baseline.name}"
-            return f'<p class="against" title="{_RATES}">{text(rates)} (batch {batch[1]}, there {batch[0]})</p>'
-        return f'<p class="against">not comparable with {text(baseline.name)}: {text(", ".join(map(str, unlike)))}</p>'
-    if found.difference.verdict == NO_DIFFERENCE:
-        return f'<p class="against">no difference from {text(baseline.name)} seen</p>'
-    word = found.difference.verdict
-    return f'<p class="against {word}" title="{_RATIO}">{factor(found.run_ms, found.base_ms)}{word} than {text(baseline.name)} ({signed_duration(found.difference.diff_ms)})</p>'
 
 
 def _latency(subject: Subject) -> str:

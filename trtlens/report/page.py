@@ -12,12 +12,13 @@ from importlib.resources import files
 from typing import TYPE_CHECKING
 
 from trtlens._version import VERSION
+from trtlens.report.baseline import baseline_choice, comparison_data, comparisons, sentences_html
 from trtlens.report.chart_page import content_policy
 from trtlens.report.encoding import pack, to_json
 from trtlens.report.finding_list import findings, group_findings
 from trtlens.report.markup import text
 from trtlens.report.overview import card, precision_styles
-from trtlens.report.payload import Compared, compare, comparison_data, page_data, run_data
+from trtlens.report.payload import Compared, page_data, run_data
 from trtlens.report.sections import CHANGED, SECTIONS, navigation, section_html
 from trtlens.report.verdict import verdict
 from trtlens.runs.folders import GENERATOR
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 
     from trtlens.report.subject import Subject
 
-_SCRIPTS = ("data.js", "table.js", "figures.js", "panel.js", "absent.js", "page.js")
+_SCRIPTS = ("data.js", "address.js", "table.js", "figures.js", "panel.js", "absent.js", "baseline.js", "page.js")
 _SCRIPT_TYPE = "application/x-trtlens"
 _MOST_CHARACTERS_IN_TITLE = 120
 
@@ -47,7 +48,8 @@ def _render(subjects: Sequence[Subject]) -> str:
     from plotly.offline import get_plotlyjs  # noqa: PLC0415
 
     several = len(subjects) > 1
-    compared = compare(subjects) if several else Compared(None, None)
+    compared = comparisons(subjects)
+    first = compared[0] if compared else Compared(None, None)
     plotly, script = get_plotlyjs(), _script()
     groups = group_findings(subjects)
     names = " · ".join(subject.name for subject in subjects)
@@ -57,16 +59,16 @@ def _render(subjects: Sequence[Subject]) -> str:
         "policy": content_policy([plotly, script]),
         "style": _asset("page.css") + "\n" + precision_styles(),
         "navigation": navigation(several=several),
-        "runs": _run_switch(subjects),
-        "cards": "".join(_card(subjects, place, compared) for place in range(len(subjects))),
-        "verdict": verdict(subjects, groups, compared),
+        "runs": _run_switch(subjects) + baseline_choice(subjects),
+        "cards": "".join(_card(subjects, place, first) for place in range(len(subjects))),
+        "verdict": verdict(subjects, groups, first),
         "findings": findings(groups, subjects),
-        "changed": _changed(compared) if several else "",
+        "changed": _changed(first) if several else "",
         "sections": "".join(section_html(section, scope="run") for section in SECTIONS),
         "about": _about(subjects),
         "blocks": "\n".join(
             f'<script type="{_SCRIPT_TYPE}" id="{name}">{block}</script>'
-            for name, block in _blocks(subjects, compared if several else None, plotly).items()
+            for name, block in _blocks(subjects, compared, plotly).items()
         ),
         "script": script,
     }
@@ -74,19 +76,19 @@ def _render(subjects: Sequence[Subject]) -> str:
 
 
 def _card(subjects: Sequence[Subject], place: int, compared: Compared) -> str:
-    if place == 0:
-        return card(subjects[0], 0, None)
-    return card(subjects[place], place, subjects[0], compared.mismatches(subjects, place))
+    baseline = subjects[0] if len(subjects) > 1 else None
+    return card(subjects[place], place, baseline, compared.mismatches(subjects, place) if place else ())
 
 
-def _blocks(subjects: Sequence[Subject], compared: Compared | None, plotly: str) -> dict[str, str]:
+def _blocks(subjects: Sequence[Subject], compared: Sequence[Compared], plotly: str) -> dict[str, str]:
     """The data of the page by the name of its block; each is packed while the next is computed."""
     with ThreadPoolExecutor() as pool:
         packing = {"plotly": pool.submit(pack, plotly), "page-data": pool.submit(pack, to_json(page_data(subjects)))}
         for place, subject in enumerate(subjects):
             packing[f"run-{place}"] = pool.submit(pack, to_json(run_data(subject)))
-        if compared is not None:
-            packing["comparison"] = pool.submit(pack, to_json(comparison_data(compared, len(subjects))))
+        for one in compared:
+            data = to_json(comparison_data(one, subjects))
+            packing[f"comparison-{one.baseline}"] = pool.submit(pack, data)
         return {name: packed.result() for name, packed in packing.items()}
 
 
@@ -117,18 +119,8 @@ def _run_switch(subjects: Sequence[Subject]) -> str:
 
 def _changed(compared: Compared) -> str:
     """Sentences about the differences, then the charts and tables of the comparison."""
-    if compared.comparison is None:
-        told = f'<p class="missing">The runs could not be compared: {text(compared.reason)}</p>'
-    else:
-        from trtlens.comparison.headlines import tell  # noqa: PLC0415
-
-        told = "".join(
-            f"<div class='told'><h3>{text(part.title)}</h3><ul>{''.join(f'<li>{text(one)}</li>' for one in part.sentences)}</ul></div>"
-            for part in tell(compared.comparison)
-        )
-    skeleton = section_html(CHANGED, scope="comparison")
-    head, rest = skeleton.split("</h2>", 1)
-    return f"{head}</h2>{told}{rest}"
+    head, rest = section_html(CHANGED, scope="comparison").split("</h2>", 1)
+    return f"{head}</h2>{sentences_html(compared)}{rest}"
 
 
 def _about(subjects: Sequence[Subject]) -> str:

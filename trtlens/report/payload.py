@@ -1,4 +1,4 @@
-"""What the page's script reads: for each run its tables and figures, and the comparison of several."""
+"""What the page's script reads of each run: its tables and figures; and several runs compared."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from trtlens.charts import MissingData, charts_of_comparison, charts_of_run
+from trtlens.charts import MissingData, charts_of_run
 from trtlens.charts.drawing.style import PATTERNS, SYMBOLS, THEMES, colour
 from trtlens.comparison.same_work import mismatches, shared_nodes
 from trtlens.errors import TrtlensError
@@ -38,8 +38,6 @@ _CANDIDATES = (
     "layer", "op", "precision", "unit", "time_ms", "outcome", "chosen", "tactic_name", "input_formats", "output_formats", "runner",
     "tactic_id", "split_k", "reason", "scratch_requested_bytes", "line",
 )  # fmt: skip
-_LEAD_CHANGES = ("run", "diff_ms", "words", "label", "region_diff_ms", "verdict")
-_LEAD_REGIONS = ("region", "run", "label", "time_ms", "diff_ms", "verdict", "why", "precision", "unit")
 _TOTAL = "all layers"
 _KERNEL_FACTS = (
     "family", "operation", "precision", "unit", "unit_reason", "evidence", "rule", "sm", "input_type", "math_type",
@@ -50,16 +48,17 @@ _KERNEL_FACTS = (
 
 @dataclass(frozen=True, slots=True)
 class Compared:
-    """Several runs compared, or why they could not be."""
+    """Several runs compared with the one at ``baseline``, or why they could not be."""
 
     comparison: Comparison | None
     reason: str | None
+    baseline: int = 0
 
     def mismatches(self, subjects: Sequence[Subject], place: int) -> Sequence[Mismatch]:
-        """In what a run differs from the first, so that their times are not of the same work."""
+        """In what a run differs from the baseline, so that their times are not of the same work."""
         if self.comparison is not None:
             return self.comparison.mismatches[place]
-        base, run = subjects[0].run, subjects[place].run
+        base, run = subjects[self.baseline].run, subjects[place].run
         return mismatches(base, run, shared_nodes(base, run))
 
 
@@ -153,53 +152,15 @@ def drawn(draw: Callable[[], Figure]) -> dict[str, Any]:
         return {"missing": visible(str(missing))}
 
 
-def compare(subjects: Sequence[Subject]) -> Compared:
-    """The subjects compared, the first being the baseline."""
+def compare(subjects: Sequence[Subject], baseline: int = 0) -> Compared:
+    """The subjects compared with the one at ``baseline``."""
     from trtlens.comparison import compare_runs  # noqa: PLC0415
 
+    runs, names = [one.run for one in subjects], [one.name for one in subjects]
     try:
-        return Compared(compare_runs([one.run for one in subjects], names=[one.name for one in subjects]), None)
+        return Compared(compare_runs(runs, names=names, baseline=baseline), None, baseline)
     except TrtlensError as error:
-        return Compared(None, str(error))
-
-
-def comparison_data(compared: Compared, count: int) -> dict[str, Any]:
-    """Figures for each run compared with the baseline, and the tables of all."""
-    from trtlens.comparison.result_tables import (  # noqa: PLC0415
-        change_table,
-        region_table,
-        settings_table,
-    )
-
-    comparison = compared.comparison
-    if comparison is None:
-        return {"refused": True, "figures": [{} for _ in range(count)], "tables": {}}
-    return {
-        "figures": [
-            {} if number == comparison.baseline else {
-                chart.name: drawn(partial(chart.draw_from, comparison, number)) for chart in charts_of_comparison()
-            }
-            for number in range(count)
-        ],
-        "tables": {
-            "changes": _of_regions(comparison, change_table(comparison), _LEAD_CHANGES),
-            "compare": _of_regions(comparison, region_table(comparison), _LEAD_REGIONS),
-            "settings": encode_table(settings_table(comparison)),
-        },
-    }  # fmt: skip
-
-
-def _of_regions(comparison: Comparison, table: pa.Table, leading: Sequence[str]) -> dict[str, Any]:
-    """A table of rows by run and region, leading columns first; ``picks`` are the layers that the rows select."""
-    from trtlens.charts.regions import main_layer  # noqa: PLC0415
-
-    layers = {
-        (name, row.number): main_layer(row, comparison, number)
-        for number, name in enumerate(comparison.names) for row in comparison.rows
-    }  # fmt: skip
-    rows = zip(table["run"].to_pylist(), table["region"].to_pylist(), strict=True)
-    names = [*leading, *(name for name in table.column_names if name not in leading)]
-    return {**encode_table(table.select(names)), "picks": [layers.get(row) for row in rows]}
+        return Compared(None, str(error), baseline)
 
 
 def _kernels(names: pa.ChunkedArray) -> list[str]:

@@ -8,6 +8,7 @@ class Page {
     this.current = 0;
     this.picked = null;
     this.theme = "light";
+    this.baseline = new Baseline(this);
   }
 
   async start() {
@@ -15,9 +16,7 @@ class Page {
     this.listen();
     if (!("DecompressionStream" in window)) throw new Error("this browser is too old to unpack the data (Chrome 80, Firefox 113 or Safari 16.4 on)");
     this.data = await unpack("page-data");
-    const [raw, compared] = await Promise.all([unpack("run-0"), document.getElementById("comparison") ? unpack("comparison") : null]);
-    this.runs[0] = new RunData(raw);
-    this.comparison = compared ? new RunData(compared) : null;
+    await Promise.all([this.load(0), this.baseline.load()]);
     this.label();
     const script = document.createElement("script");
     script.textContent = await unpackText("plotly");
@@ -109,7 +108,7 @@ class Page {
 
   // The run that is held against the baseline: the current one, else the first that is not the baseline.
   other() {
-    return this.current || 1;
+    return this.current === this.baseline.place ? Number(this.baseline.place === 0) : this.current;
   }
 
   candidatesOf(run, base) {
@@ -244,18 +243,20 @@ class Page {
     if (before !== panel.hidden) this.figures.resize();
     this.figures.mark(found ? this.picked : null, found ? found.name : "");
     for (const grid of this.grids.values()) grid.reveal();
-    const hash = found ? `#layer-${this.current}-${this.picked}` : location.hash.startsWith("#layer-") ? "#layers" : null;
-    if (hash && location.hash !== hash) history.replaceState(null, "", hash);
+    if (found) writeAddress({}, `layer-${this.current}-${this.picked}`);
+    else if (/^layer-/.test(readAddress().place)) writeAddress({}, "layers");
   }
 
   async fromHash() {
-    const match = /^#layer-(\d+)-(\d+)$/.exec(location.hash);
+    const { place: named, chosen } = readAddress();
+    await this.baseline.choose(chosen.has("baseline") ? Number(chosen.get("baseline")) : this.baseline.place);
+    const match = /^layer-(\d+)-(\d+)$/.exec(named);
     if (match) {
       await this.show(Number(match[1]));
       this.pick(Number(match[2]));
       document.getElementById("layers").scrollIntoView();
     }
-    const place = location.hash.length > 1 && !match ? document.getElementById(decodeURIComponent(location.hash.slice(1))) : null;
+    const place = named && !match ? document.getElementById(named) : null;
     if (place && place.tagName === "DETAILS") place.open = true;
     if (place) (place.hidden ? place.closest("section") : place).scrollIntoView();
   }
