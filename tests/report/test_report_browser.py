@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 _PATIENCE_S = 20.0
-_ESCAPE = "\ue00c"
+_ESCAPE, _ENTER, _DOWN = "\ue00c", "\ue007", "\ue015"
 
 
 class Page:
@@ -235,6 +236,44 @@ def test_another_baseline_turns_every_comparison_around(opened: Callable[..., Pa
     assert page.run("document.querySelector('.told h3').textContent") == "resnet50-fp16 against resnet50-int8"
     page.browser.find_element("id", "baseline").send_keys("resnet50-fp16")
     page.until("location.hash === '#memory'")
+    assert page.errors() == []
+
+
+def test_anything_is_found_by_keyboard(opened: Callable[..., Page]) -> None:
+    """A slash opens the search; arrows and Enter pick a layer, all layers of a kernel, the maker of a tensor, a finding, a chart."""
+    page = opened()
+    body = page.browser.find_element("css selector", "body")
+
+    def go(typed: str, keys: str = "") -> tuple[list[str], str]:
+        body.send_keys("/")
+        page.browser.switch_to.active_element.send_keys(typed + keys)
+        kinds = page.run("[...document.querySelectorAll('#found .kind')].map(e => e.textContent)")
+        before = page.run("location.hash")
+        page.browser.switch_to.active_element.send_keys(_ENTER)
+        page.until(f"!document.querySelector('dialog').open && location.hash !== {before!r}")
+        return list(dict.fromkeys(kinds)), page.run("location.hash")
+
+    kinds, second = go("layer3.2 conv2", _DOWN)
+    assert kinds == ["layer", "ONNX node"]
+    assert re.fullmatch(r"#layer-0-\d+", second)
+    picked = "document.querySelector('#panel h2').textContent"
+    assert page.run(picked) == "/layer3/layer3.2/conv2/Conv + /layer3/layer3.2/relu_1/Relu"
+    assert go("/layer1/layer1.0/relu/Relu_output_0")[0] == ["tensor"]
+    assert page.run(picked) == "/layer1/layer1.0/conv1/Conv + /layer1/layer1.0/relu/Relu"
+    kinds, kernel = go("sm80_xmma_fprop_implicit_gemm_f16f16_f16f16_f16_nhwckrsc_nhwc_tilesize128x64x64_stage3")
+    assert kinds == ["kernel"]
+    assert kernel.count(",") > 3
+    assert "more layers" in page.run("document.querySelector('#panel .picks').textContent")
+    page.show("#chart-timeline")
+    page.until(f"document.querySelectorAll('#chart-timeline .annotation').length === {kernel.count(',') + 1}")
+    assert go("constants are copied")[0] == ["finding"]
+    assert page.run("document.getElementById('finding-constants-copied').open")
+    assert go("roofline")[1] == "#chart-roofline"
+    body.send_keys("/")
+    page.browser.switch_to.active_element.send_keys("no such name")
+    assert page.run("document.querySelector('dialog [role=status]').textContent") == "0 found"
+    page.browser.switch_to.active_element.send_keys(_ESCAPE)
+    page.until("!document.querySelector('dialog').open")
     assert page.errors() == []
 
 

@@ -204,4 +204,4 @@ def test_one_step_is_asked_for_once() -> None:
     """INT8 without FP16 is what made INT8 slower than FP16: both findings have one next step."""
     actions = told("h200/resnet50-int8", "h200/resnet50-fp16")["actions"]
 
-    assert [one.startswith("INT8") for one in actions] == [False, True]
+    assert sum(one.startswith("INT8") for one in actions) == 1

@@ -28,7 +28,17 @@ if TYPE_CHECKING:
 
     from trtlens.report.subject import Subject
 
-_SCRIPTS = ("data.js", "address.js", "table.js", "figures.js", "panel.js", "absent.js", "baseline.js", "page.js")
+_SCRIPTS = (
+    "data.js",
+    "address.js",
+    "table.js",
+    "figures.js",
+    "panel.js",
+    "absent.js",
+    "baseline.js",
+    "search.js",
+    "page.js",
+)
 _SCRIPT_TYPE = "application/x-trtlens"
 _MOST_CHARACTERS_IN_TITLE = 120
 

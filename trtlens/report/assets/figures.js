@@ -5,6 +5,7 @@ const CONFIG = {
   toImageButtonOptions: { format: "svg" },
 };
 const STRIP_SPREAD = 0.28;
+const MOST_ARROWS = 40;
 const NEAR = 500; // pixels around the window in which figures are kept up to date
 
 function plainText(text, width = 70) {
@@ -83,21 +84,24 @@ class Figures {
     this.each("theme", (plot) => window.Plotly.relayout(plot, { template: this.page.data.themes[this.page.theme] }));
   }
 
-  // An arrow on the point of the layer in every figure; `index` null takes it away.
-  mark(index, name) {
-    this.each("mark", (plot) => this.markIn(plot, index, name));
+  // An arrow on the point of each of these layers in every figure, the name at the first; without layers the arrows go.
+  mark(layers) {
+    this.each("mark", (plot) => this.markIn(plot, layers));
   }
 
-  markIn(plot, index, name) {
+  markIn(plot, layers) {
     if (!this.drawn.has(plot)) return;
     const { figure, notes } = this.drawn.get(plot);
-    const point = index === null ? null : pointOf(figure, index);
-    const extra = point ? [{
-      x: onAxis(figure.layout.xaxis, point.x), y: onAxis(figure.layout.yaxis, point.y), text: plainText(name, 34), showarrow: true, arrowhead: 2, ax: 0, ay: -30,
-      bgcolor: this.page.theme === "dark" ? "#1b3140" : "#e3f1f7", borderpad: 3, font: { size: 11 },
-    }] : [];
-    if (extra.length || plot.dataset.marked) window.Plotly.relayout(plot, { annotations: [...notes, ...extra] });
-    if (extra.length) plot.dataset.marked = "yes"; else delete plot.dataset.marked;
+    const arrows = layers.slice(0, MOST_ARROWS).map(([index, name], place) => this.arrow(figure, pointOf(figure, index), place ? "" : name)).filter(Boolean);
+    if (arrows.length || plot.dataset.marked) window.Plotly.relayout(plot, { annotations: [...notes, ...arrows] });
+    if (arrows.length) plot.dataset.marked = "yes"; else delete plot.dataset.marked;
+  }
+
+  arrow(figure, point, name) {
+    return point && {
+      x: onAxis(figure.layout.xaxis, point.x), y: onAxis(figure.layout.yaxis, point.y), text: plainText(name, 34), showarrow: true, arrowhead: 2, ax: 0, ay: name ? -30 : -18,
+      bgcolor: this.page.theme === "dark" ? "#1b3140" : "#e3f1f7", borderpad: name ? 3 : 0, font: { size: 11 },
+    };
   }
 }
 

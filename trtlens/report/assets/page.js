@@ -1,12 +1,15 @@
 // The page: which run and which layer are shown; draws what comes into sight.
 
+const MOST_BUTTONS = 6;
+
 class Page {
   constructor() {
     this.figures = new Figures(this);
     this.runs = [];
     this.grids = new Map();
     this.current = 0;
-    this.picked = null;
+    this.picked = null; // the layer in the panel
+    this.others = []; // further layers that are marked
     this.theme = "light";
     this.baseline = new Baseline(this);
   }
@@ -14,6 +17,7 @@ class Page {
   async start() {
     this.setTheme(this.savedTheme() || (matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light"));
     this.listen();
+    this.search = new Search(this);
     if (!("DecompressionStream" in window)) throw new Error("this browser is too old to unpack the data (Chrome 80, Firefox 113 or Safari 16.4 on)");
     this.data = await unpack("page-data");
     await Promise.all([this.load(0), this.baseline.load()]);
@@ -103,7 +107,7 @@ class Page {
     if (place.dataset.scope === "comparison") figure = source.figures[this.other()][name];
     else if (name === "candidates" && this.picked !== null) figure = this.candidatesOf(source, figure);
     await this.figures.draw(place, figure, (point) => this.onPoint(name, point));
-    if (this.picked !== null) this.figures.markIn(place.querySelector(".plot"), this.picked, this.nameOf(this.picked));
+    if (this.picked !== null) this.figures.markIn(place.querySelector(".plot"), this.marked());
   }
 
   // The run that is held against the baseline: the current one, else the first that is not the baseline.
@@ -150,7 +154,7 @@ class Page {
     if (!key) return {};
     return {
       pick: (rows, row) => { const index = key(rows, row); if (typeof index === "number") this.pick(index); },
-      isPicked: (rows, row) => this.picked !== null && key(rows, row) === this.picked,
+      isPicked: (rows, row) => this.picked !== null && this.isMarked(key(rows, row)),
     };
   }
 
@@ -202,6 +206,7 @@ class Page {
     this.current = place;
     this.label();
     this.picked = name === null ? null : this.indexOf(name);
+    this.others = [];
     await Promise.all([...this.inSight].map((one) => (one.dataset.scope === "comparison" && one.dataset.table ? null : this.fill(one))));
     this.afterPick();
   }
@@ -215,15 +220,25 @@ class Page {
     if (this.data.runs.length > 1) document.querySelectorAll("h2 .which").forEach((one) => { one.textContent = this.data.runs[this.current].slice(0, 80); });
   }
 
+  isMarked(index) {
+    return index !== null && (index === this.picked || this.others.includes(index));
+  }
+
+  // Marked layers with their names, the one in the panel first.
+  marked() {
+    return this.picked === null ? [] : [this.picked, ...this.others].map((index) => [index, this.nameOf(index) || ""]);
+  }
+
   nameOf(index) {
     const layers = this.runs[this.current].table("layers");
     const row = layers.where("index", index)[0];
     return row === undefined ? null : layers.value("name", row);
   }
 
-  pick(index) {
-    if (index === this.picked) return;
-    this.picked = index;
+  // A layer for the panel, and others that are marked with it.
+  pick(index, others = []) {
+    if (index === this.picked && others.join() === this.others.join()) return;
+    Object.assign(this, { picked: index, others });
     this.afterPick();
     const chart = document.getElementById("chart-candidates");
     if (this.inSight.has(chart)) this.fill(chart);
@@ -237,23 +252,30 @@ class Page {
     document.body.classList.toggle("with-panel", Boolean(found));
     if (found) {
       const close = make("button", { type: "button", class: "quiet", text: "Close", title: "Close (Esc)", onclick: () => this.pick(null) });
-      panel.replaceChildren(make("div", { class: "top" }, make("h2", { text: found.name }), close), ...found.parts.filter(Boolean));
+      const also = this.others.length ? make("p", { class: "picks" }, `marked with ${this.others.length} more layer${this.others.length > 1 ? "s" : ""}`, ...this.others.slice(0, MOST_BUTTONS).map((index) => this.button(index))) : null;
+      panel.replaceChildren(make("div", { class: "top" }, make("h2", { text: found.name }), close), ...[also, ...found.parts].filter(Boolean));
       panel.scrollTop = 0;
     }
     if (before !== panel.hidden) this.figures.resize();
-    this.figures.mark(found ? this.picked : null, found ? found.name : "");
+    this.figures.mark(found ? this.marked() : []);
     for (const grid of this.grids.values()) grid.reveal();
-    if (found) writeAddress({}, `layer-${this.current}-${this.picked}`);
+    if (found) writeAddress({}, `layer-${this.current}-${[this.picked, ...this.others].join(",")}`);
     else if (/^layer-/.test(readAddress().place)) writeAddress({}, "layers");
+  }
+
+  // Shows a layer of the shown run.
+  button(index) {
+    return make("button", { type: "button", class: "pick", "data-pick": `${this.current}:${index}`, text: this.nameOf(index) });
   }
 
   async fromHash() {
     const { place: named, chosen } = readAddress();
     await this.baseline.choose(chosen.has("baseline") ? Number(chosen.get("baseline")) : this.baseline.place);
-    const match = /^layer-(\d+)-(\d+)$/.exec(named);
+    const match = /^layer-(\d+)-(\d+(?:,\d+)*)$/.exec(named);
     if (match) {
       await this.show(Number(match[1]));
-      this.pick(Number(match[2]));
+      const [index, ...others] = match[2].split(",").map(Number);
+      this.pick(index, others);
       document.getElementById("layers").scrollIntoView();
     }
     const place = named && !match ? document.getElementById(named) : null;
