@@ -240,6 +240,12 @@ def copied_little(time_ms: float = 0.005, *, bound: bool = False) -> Run:
     return copied(time_ms, extent=128, bound=bound)
 
 
+RTX_OF_FP32 = log(
+    "In JIT build, strongly typed is enabled by default.",
+    "multiply [MatMul] inputs: [x -> (8, 512)[FLOAT]], [w -> (512, 512)[FLOAT]], ",
+    "multiply [MatMul] outputs: [y -> (8, 512)[FLOAT]], ",
+    *SELECTED, *GENERATED, "Layer(gemm): multiply_myl0_0, Tactic: 0x0000000000000000, x (Float[8,512]) -> y (Float[8,512])",
+)  # fmt: skip
 CACHE = options(option("timingCacheMode", "global"), option("timingCacheFile", "model.cache"))
 CUT_LOG = log("Original: 1 layers", *FP32_TUNED)
 SPEAKS: Mapping[str, Callable[[], Run]] = {
@@ -261,6 +267,7 @@ SPEAKS: Mapping[str, Callable[[], Run]] = {
     "tf32-in-fp32": lambda: run_of(TF32_BUILD),
     "workspace-limit": lambda: run_of(WORKSPACE_BUILD),
     "unstable-choice": lambda: run_of(built(*CLOSE)),
+    "typed-fp32": lambda: run_of(RTX_OF_FP32),
     "build-time-in-one-layer": lambda: run_of(long_tuning()),
 }
 """For each rule about one run a run in which it speaks."""
@@ -337,6 +344,12 @@ REFUTED: tuple[tuple[str, str, Callable[[], Run]], ...] = (
     ("unstable-choice", "run.json: a timing cache is kept", lambda: captured(built(*CLOSE), flags={"timing_cache_file": "model.cache"})),
     ("unstable-choice", "a timing cache was read from a file",
      lambda: run_of(built(f"{HEAD}Loaded 1024 bytes of timing cache from model.cache", *CLOSE))),
+    ("typed-fp32", "nothing says that the network is strongly typed", lambda: run_of(RTX_OF_FP32.replace("strongly typed is", "it is"))),
+    ("typed-fp32", "a node reads FP16", lambda: run_of(RTX_OF_FP32.replace("(8, 512)[FLOAT]], [w", "(8, 512)[FLOAT16]], [w"))),
+    ("typed-fp32", "the layer writes FP16", lambda: run_of(RTX_OF_FP32.replace("-> y (Float", "-> y (Half"))),
+    ("typed-fp32", "run.json: TF32 was ruled out, so FP32 is meant", lambda: captured(RTX_OF_FP32, flags={"no_tf32": True})),
+    ("typed-fp32", "the region's inner types are not known",
+     lambda: captured(built(engine=(FLOAT_CONV, REGION.replace("Half", "Float"))), tensorrt_version="11.1.0")),
     ("build-time-in-one-layer", "trtexec's options: a timing cache is kept", lambda: run_of(long_tuning(*CACHE))),
     ("build-time-in-one-layer", "run.json: a timing cache is kept",
      lambda: captured(long_tuning(), flags={"timing_cache_file": "model.cache"})),
@@ -385,6 +398,10 @@ ALIKE: tuple[tuple[str, str, Callable[[], Run]], ...] = (
      lambda: run_of(WORKSPACE_BUILD.replace(f"{HEAD}Precision", f"{DEVICE}\n{GPU_OF_4_GIB.replace('4096', '8192')}\n{HEAD}=== Build Options ===\n{HEAD}Precision"))),
     ("unstable-choice", "trtexec's options: a local timing cache",
      lambda: run_of(built(*options(option("timingCacheMode", "local"), option("timingCacheFile", "")), *CLOSE))),
+    ("typed-fp32", "run.json: TF32 was ruled out, and FP16 asked for",
+     lambda: captured(RTX_OF_FP32, flags={"no_tf32": True, "fp16": True}, precision_flags=["FP16"])),
+    ("typed-fp32", "a region whose nodes' types are known",
+     lambda: run_of(RTX_OF_FP32.replace("multiply_myl0_0", "{ForeignNode[multiply...multiply]}"))),
     ("unstable-choice", "run.json: no timing cache", lambda: captured(built(*CLOSE), flags={"int8": True})),
 )  # fmt: skip
 """Runs that are like those that refute a rule, but for the fact."""
@@ -442,3 +459,13 @@ def test_folding_is_not_advised_where_no_node_of_the_model_is_in_between() -> No
     }
     assert "folding cannot help" in advice["conv"]["constants-copied"]["next_check"]
     assert "fold the nodes" in advice["copy"]["constants-copied"]["next_check"]
+
+
+def test_typed_fp32_says_who_asked_for_less() -> None:
+    """FP16 on the command line of a typed build makes it severe, and its line is the first evidence."""
+    asked = "&&&& RUNNING TensorRT.trtexec [TensorRT v100900] # trtexec --onnx=m.onnx --stronglyTyped --fp16\n"
+    (row,) = run_of(asked + RTX_OF_FP32.replace("strongly typed", "typed")).view("findings").to_pylist()
+    assert (row["code"], row["severity"]) == ("typed-fp32", "high")
+    assert row["evidence"][0] == "line 1: the command asks for it: --fp16"
+    assert row["evidence"][1].startswith("line 3: multiply (MatMul) reads (8, 512)[FLOAT]")
+    assert "1 MatMul of the model" in row["text"]

@@ -32,7 +32,7 @@ _PLUGINS = (
 _BUILDER = (
     "Applying generic optimizations", "Applying ScaleNodes fusions", "QDQ graph optimizer", "Running: ", "Finalize: ",
     "Kernel: ", "Block size ", "[BlockAssignment] ", "[MemUsageChange] ", "[MemUsageSnapshot] ", "[MemUsageStats] ",
-    "[GpuLayer] ", "[DlaLayer] ", "Layer Device Types", "--------------- Layers running on ",
+    "Layer Device Types", "--------------- Layers running on ",
     "Skipped printing memory information for ", "Total number of ", "Total per-runner device persistent memory is ",
     "Total per-runner host persistent memory is ", "Using cublas", "Using cuBLAS", "Using cuDNN",
     "Reserving memory for ", "Allocated ", "Setting persistentCacheLimit to ", "Deleting timing cache: ", "Serialized ",
@@ -72,6 +72,7 @@ _INFIXES = (
     " to make tensors conform, dims(input0)=",
     " remaining after tactic pruning.",
     " to be part of self-attention pattern.",
+    " successfully offloaded to DLA.",
 )
 _RULER = re.compile(r"[-=+|_#*. ]{3,}$")
 

@@ -111,6 +111,7 @@ class Flags:
         by_release = version.startswith("RTX") or (number.isdigit() and int(number) >= _STRONGLY_TYPED_FROM)
         option = self._options.get("Precision")
         stated = option is not None and "strongly typed" in option["value"].lower()
+        stated = stated or "--stronglyTyped" in (self._row.get("command") or "").split()
         return bool(by_release or stated or "strongly-typed" in self._told or self._asked("strongly_typed"))
 
     @property

@@ -133,6 +133,16 @@ BUILDER = (
         """,
     ),
     declare(
+        "placements", "the device of one layer, where the builder lists it: on the DLA a layer is a whole subgraph", "build line",
+        f"""
+        {BUILD}
+        layer | text | | layer before tuning
+        type | text | | TensorRT's type of the layer; null where the line has none (before 8.4, and on the DLA)
+        device | text | | DLA or GPU
+        {LINE}
+        """,
+    ),
+    declare(
         "phases", "seconds of a part of the build, as TensorRT states them or as the time stamps show", "build source name line",
         f"""
         {BUILD}
