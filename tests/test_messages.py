@@ -302,6 +302,19 @@ def test_error_prefixes_do_not_hide_a_meaning(template: str) -> None:
             "Conv_1 + Relu_2",
             None,
         ),
+        # runtime cache and DLA
+        ("[Runtime Cache]: Deserializing 4096 bytes of JIT static shape cache.", "runtime-cache-loaded", None, None),
+        ("[Runtime Cache]: Missing device fingerprint; rejecting cache.", "runtime-cache-rejected", None, None),
+        ("[Runtime Cache]: Serializing runtime cache. ", "runtime-cache-saved", None, None),
+        (
+            "[Runtime Cache]: Failed to capture the device fingerprint; cannot serialize runtime cache. This can happen.",
+            "runtime-cache-not-saved",
+            None,
+            None,
+        ),
+        ("/n/Concat: DLA only supports concatenation on the C dimension.", "dla-unsupported", "/n/Concat", None),
+        ("Splitting DLA subgraph at: /n/R because DLA validation failed for this layer.", "dla-split", "/n/R", None),
+        ("DLA supports only 8 subgraphs per DLA core. Switching to GPU for layer c_1", "dla-fallback", "c_1", None),
         # engines at run time
         (
             (
