@@ -28,10 +28,10 @@ mutate *args:
 fuzz *args:
     .venv/bin/python benchmarks/fuzz.py {{args}}
 
-# Write docs/tables.md, docs/findings.md and docs/charts from the declarations, and docs/questions.md from what commands print.
+# Write docs/tables.md, docs/findings.md and docs/charts from the declarations, and what commands print into README and docs.
 docs:
     .venv/bin/python docs/make_tables.py
     .venv/bin/python docs/make_flags.py
     .venv/bin/python docs/make_findings.py
     .venv/bin/python docs/make_charts.py
-    .venv/bin/python docs/make_questions.py
+    .venv/bin/python docs/transcripts.py

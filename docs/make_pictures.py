@@ -30,7 +30,7 @@ RUNS = {"fp32": "resnet50-fp32", "fp16": "resnet50-fp16-compared", "int8": "resn
 _DRAWN_FROM = {"roofline": "fp16", "accuracy": "int8", "accuracy_time": "int8", "latency": "fp16"}
 _USUAL = "fp16"
 _WIDTH = 960
-_WINDOW = (1600, 1000)
+_WINDOW = (1400, 940)
 _PATIENCE_S = 5.0
 
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import importlib.util
 import lzma
 import os
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -65,6 +66,16 @@ def captured_log(precision: str) -> Run:
     from trtlens.runs.run import open_run
 
     return open_run(CAPTURES / precision / "verbose.log.xz")
+
+
+def docs_program(name: str) -> Any:
+    """A program of the folder docs as a module."""
+    spec = importlib.util.spec_from_file_location(name, FIXTURES.parent / "docs" / f"{name}.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
 
 
 def corpus_files() -> list[Path]:

@@ -111,7 +111,11 @@ def test_one_layer_is_told_in_prose_and_several_in_a_list() -> None:
     """The list says how many there are, and how to go on."""
     files = FILES["h200/resnet50-fp16-traced"]
     assert first_lines("why", "/conv1/Conv", *files)[0].startswith("/conv1/Conv + /relu/Relu  (layer 48)")
-    assert first_lines("why", "conv1", *files)[0].startswith("'conv1' fits 18 layers: give the name of one")
+    assert first_lines("why", "conv1", *files)[0].startswith(
+        "/conv1/Conv + /relu/Relu  (layer 48)"
+    )  # the module's path
+    assert first_lines("why", "conv2", *files)[0].startswith("'conv2' fits 16 layers: give the name of one")
+    assert first_lines("why", "layer1/layer1.0", *files)[0].startswith("'layer1/layer1.0' fits 4 layers: give the name")
 
 
 def test_a_kernel_is_told_in_english() -> None:

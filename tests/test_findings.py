@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import re
 from pathlib import Path
@@ -10,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.conftest import captured
+from tests.conftest import captured, docs_program
 from tests.doubles.made_logs import (
     FLOAT,
     FLOAT_KERNEL,
@@ -50,11 +49,7 @@ def found(run: Run, against: Run | None = None) -> dict[str, dict[str, Any]]:
 
 def test_docs_follow_the_declarations() -> None:
     """docs/findings.md is up to date: no finding is missing, stale or gone."""
-    spec = importlib.util.spec_from_file_location("make_findings", ROOT / "docs" / "make_findings.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
+    module = docs_program("make_findings")
     assert (ROOT / "docs" / "findings.md").read_text("utf-8") == module.page(), "run python docs/make_findings.py"
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import importlib.util
 import io
 import json
 import os
@@ -18,7 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from typer.testing import CliRunner
 
-from tests.conftest import capture_files
+from tests.conftest import capture_files, docs_program
 from trtlens import TABLES, VIEWS, open_run
 from trtlens.cli import app
 from trtlens.commands.help import GROUPS
@@ -149,11 +148,7 @@ def test_every_precision_has_a_colour() -> None:
 
 def test_tables_page_is_up_to_date() -> None:
     """docs/tables.md says what the declarations say."""
-    spec = importlib.util.spec_from_file_location("make_tables", ROOT / "docs" / "make_tables.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
+    module = docs_program("make_tables")
     assert (ROOT / "docs" / "tables.md").read_text("utf-8") == module.page(), "run python docs/make_tables.py"
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import re
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import typer.main
 
+from tests.conftest import docs_program
 from tests.doubles.made_runs import MadeLayer, MadeRun
 from trtlens.capture.build_options import parse_options
 from trtlens.capture.building.engine_build import build_run
@@ -97,11 +97,7 @@ def test_a_line_becomes_arguments_of_profile(typed: str, own: str) -> None:
 def test_the_page_of_flags_is_that_of_the_table() -> None:
     """docs/trtexec.md is made from the table."""
     root = Path(__file__).parents[2]
-    spec = importlib.util.spec_from_file_location("make_flags", root / "docs" / "make_flags.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
+    module = docs_program("make_flags")
     assert (root / "docs" / "trtexec.md").read_text("utf-8") == module.page(), "run python docs/make_flags.py"
 
 

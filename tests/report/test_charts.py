@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 from pathlib import Path
 
 import pytest
 
+from tests.conftest import docs_program
 from tests.doubles.made_runs import MadeRun
 from tests.report.hostile_run import hostile_run
 from tests.report.large_runs import captured
@@ -36,11 +36,7 @@ def test_every_chart_has_its_picture(name: str) -> None:
 
 def test_pages_of_charts_follow_their_declarations() -> None:
     """docs/charts is up to date: no page is missing, stale, or of a chart that is gone."""
-    spec = importlib.util.spec_from_file_location("make_charts", DOCS / "make_charts.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
+    module = docs_program("make_charts")
     written = {path.name: path.read_text("utf-8") for path in (DOCS / "charts").glob("*.md")}
     assert module.pages() == written, "run python docs/make_charts.py"
 

@@ -18,7 +18,7 @@ from trtlens.tuning.queries import best
 from trtlens.tuning.wording import combination_text, counted
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     import pyarrow as pa
 
@@ -118,8 +118,9 @@ _PATH = re.compile(r"[/\s+]+")
 def select(run: Run, text: str) -> list[tuple[int, list[int]]]:
     """Indices of the layers of each build that the text means.
 
-    The whole name of a layer wins over that of an ONNX node, then come globs, parts of a name's path (``conv1`` of
-    ``/layer1/conv1/Conv``), and parts of a name. A text that begins with ``match:`` is a regular expression.
+    The whole name of a layer wins over that of an ONNX node, then come the whole path of a module (``conv1`` of
+    ``/conv1/Conv``), globs, parts of a name's path (``conv1`` of ``/layer1/conv1/Conv``), and parts of a name. A text that
+    begins with ``match:`` is a regular expression.
 
     Raises:
         TrtlensError: no layer is meant, or the run lists no layers.
@@ -134,7 +135,7 @@ def select(run: Run, text: str) -> list[tuple[int, list[int]]]:
     if not names:
         raise TrtlensError(_without_layers(run))
     working = [row for row in names if row[3] not in NO_WORK]
-    for find in (_named, _holding_node, _fitting, _on_path, _holding):
+    for find in (_named, _holding_node, _holding_module, _fitting, _on_path, _holding):
         found = find(run, working, text) or (find(run, names, text) if find in {_named, _holding} else [])
         if found:
             return _by_build(found)
@@ -153,6 +154,16 @@ def _named(_: Run, layers: Sequence[_Named], text: str) -> list[_Named]:
 
 def _holding_node(run: Run, layers: Sequence[_Named], text: str) -> list[_Named]:
     """Layers that contain the ONNX node of that name; a reformat beside one bears its name and contains none."""
+    return _containing(run, layers, text, lambda node: node == text)
+
+
+def _holding_module(run: Run, layers: Sequence[_Named], text: str) -> list[_Named]:
+    """Layers that contain a node in the module of that path, as exporters name nodes: the path, then the operator."""
+    path = text.strip("/") + "/"
+    return _containing(run, layers, text, lambda node: node.lstrip("/").startswith(path)) if len(path) > 1 else []
+
+
+def _containing(run: Run, layers: Sequence[_Named], text: str, is_meant: Callable[[str], bool]) -> list[_Named]:
     if set(text) & set("*?") or text.startswith(REGEX_PREFIX):
         return []
     from trtlens.engine.tensor_layers import held_nodes  # noqa: PLC0415  pandas: the name of a layer does without
@@ -161,7 +172,7 @@ def _holding_node(run: Run, layers: Sequence[_Named], text: str) -> list[_Named]
         (build, layer.index)
         for build in {row[0] for row in layers}
         for layer, held in held_nodes(run, build)
-        if text in held.nodes and not layer.is_reformat
+        if not layer.is_reformat and any(map(is_meant, held.nodes))
     }
     return [row for row in layers if row[:2] in found]
 
