@@ -17,8 +17,8 @@ WHERE is_calibration IS DISTINCT FROM true;
 -- How many standard errors of a normal value two sides differ by: Student's t of their sums, sums of squares and lengths. CUDA events
 -- tell times apart by 0.0005 ms: the variance that this leaves in one value of the size `middle` is added.
 CREATE OR REPLACE TEMP MACRO sides_z(s1, q1, s2, q2, n1, n2, middle) AS normal_of_t(
-    (s2 / n2 - s1 / n1) / sqrt(((greatest(q1 - s1 ** 2 / n1, 0) + greatest(q2 - s2 ** 2 / n2, 0)) / (n1 + n2 - 2)
-        + (0.0005 / middle) ** 2 / 12) * (1 / n1 + 1 / n2)),
+    (s2 / n2 - s1 / n1) / sqrt(((greatest(q1 - s1 * s1 / n1, 0) + greatest(q2 - s2 * s2 / n2, 0)) / (n1 + n2 - 2)
+        + 0.0005 * 0.0005 / (middle * middle * 12)) * (1 / n1 + 1 / n2)),
     n1 + n2 - 2);
 
 -- The same of the runs (a, k] and (k, b] of a series, from the sums `s` and the sums of squares `q` up to each place.
@@ -28,35 +28,33 @@ CREATE OR REPLACE TEMP MACRO split_z(s, q, a, k, b, middle) AS
 -- Steps in series of positive times in ms: binary segmentation on logarithms. `points` names a relation of series, moment, run_id and value.
 -- A split counts whose sides, of 4 runs at least, differ by more than 4.6 standard errors; they reach to the ends of the segment, or
 -- 12 runs far, so that short steps are seen too. In the end each place is looked for again between its neighbours. Most series have no
--- split at all: `promising` leaves them out early, with a little to spare. A difference that the timer cannot show is no step.
+-- split at all, and are left out before their runs are listed. A difference that the timer cannot show is no step.
 CREATE OR REPLACE TEMP MACRO steps(points) AS TABLE
-WITH RECURSIVE numbered AS (
-    SELECT series, moment, run_id, value, avg(ln(value)) OVER (w ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING) AS centre,
-        ln(value) - centre AS x, row_number() OVER w AS i
-    FROM query_table(points) WHERE value > 0 WINDOW w AS (PARTITION BY series ORDER BY moment, run_id)
+WITH RECURSIVE centred AS (
+    SELECT series, moment, run_id, value, avg(ln(value)) OVER (PARTITION BY series) AS centre, ln(value) - centre AS x
+    FROM query_table(points) WHERE value > 0
 ),
 summed AS MATERIALIZED (
-    SELECT series, i, moment, run_id, value, centre, sum(x) OVER w AS s, sum(x * x) OVER w AS q
-    FROM numbered WINDOW w AS (PARTITION BY series ORDER BY i)
+    SELECT series, moment, run_id, value, centre, row_number() OVER w AS i, sum(x) OVER w AS s, sum(x * x) OVER w AS q
+    FROM centred WINDOW w AS (PARTITION BY series ORDER BY moment, run_id)
 ),
-promising AS MATERIALIZED (
-    SELECT series, max(k) AS length, median(value) AS middle
-    FROM (
-        SELECT series, i AS k, value, s, q, max(i) OVER whole AS n, last_value(s) OVER whole AS s_n, last_value(q) OVER whole AS q_n,
-            lag(s, 12, 0.0) OVER (PARTITION BY series ORDER BY i) AS s_a, lag(q, 12, 0.0) OVER (PARTITION BY series ORDER BY i) AS q_a,
-            lead(s, 12) OVER (PARTITION BY series ORDER BY i) AS s_b, lead(q, 12) OVER (PARTITION BY series ORDER BY i) AS q_b
-        FROM summed
-        WINDOW whole AS (PARTITION BY series ORDER BY i ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING)
-    )
+sums AS MATERIALIZED (
+    SELECT series, count(*) AS n, list_concat([0.0], list(s ORDER BY i)) AS s, list_concat([0.0], list(q ORDER BY i)) AS q,
+        median(value) AS middle, any_value(centre) AS centre
+    FROM summed GROUP BY series HAVING count(*) >= 8
+),
+split AS (
+    SELECT series
+    FROM (SELECT series, n, s, q, middle, unnest(range(4, n - 3)) AS k FROM sums)
     GROUP BY series
-    HAVING max(n) >= 8 AND max(CASE WHEN k >= 4 AND k <= n - 4 THEN greatest(
-        sides_z(s, q, s_n - s, q_n - q, k, n - k, value),
-        sides_z(s - s_a, q - q_a, coalesce(s_b, s_n) - s, coalesce(q_b, q_n) - q, least(k, 12), least(n - k, 12), value)) END) > 4.6 * 0.9
+    HAVING max(greatest(split_z(s, q, 0, k, n, middle), split_z(s, q, greatest(k - 12, 0), k, least(k + 12, n), middle))) > 4.6
 ),
 lists AS MATERIALIZED (
-    SELECT series, any_value(length) AS n, list_concat([0.0], list(s ORDER BY i)) AS s, list_concat([0.0], list(q ORDER BY i)) AS q,
-        any_value(middle) AS middle, any_value(centre) AS centre, list(run_id ORDER BY i) AS runs, list(moment ORDER BY i) AS moments
-    FROM summed JOIN promising USING (series) GROUP BY series
+    SELECT sums.*, runs, moments
+    FROM sums JOIN (
+        SELECT series, list(run_id ORDER BY i) AS runs, list(moment ORDER BY i) AS moments
+        FROM summed JOIN split USING (series) GROUP BY series
+    ) USING (series)
 ),
 segments AS (
     SELECT series, 0::BIGINT AS low, n AS high FROM lists
