@@ -9,7 +9,21 @@ from typing import TYPE_CHECKING, Annotated, Optional
 import typer
 
 from trtlens._version import VERSION
-from trtlens.commands import capture, compare, completion, dump, fleet, kernel, parse, read, report, trace, watch, why
+from trtlens.commands import (
+    cache,
+    capture,
+    compare,
+    completion,
+    dump,
+    fleet,
+    kernel,
+    parse,
+    read,
+    report,
+    trace,
+    watch,
+    why,
+)
 from trtlens.commands import dump_accuracy as accuracy
 from trtlens.commands.help import WIDEST, Application, CommandGroup
 from trtlens.commands.process import exit_code
@@ -42,6 +56,7 @@ why.register(app)
 dump.register(app)
 accuracy.register(app)
 report.register(app)
+cache.register(app)
 fleet.register(app)
 
 

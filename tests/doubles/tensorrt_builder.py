@@ -8,6 +8,7 @@ A Relu is fused into what makes its input unless that is an output.
 from __future__ import annotations
 
 import json
+import struct
 import threading
 import time
 import weakref
@@ -27,12 +28,49 @@ class IOptimizationProfile(Player):
         self._script.note("set_shape_input", (name, tuple(minimum), tuple(optimum), tuple(maximum)))
 
 
+class TimingCacheKey(Player):
+    def __init__(self, text: str) -> None:
+        self._text = text
+
+    def __str__(self) -> str:
+        return self._text
+
+
+class TimingCacheValue(Player):
+    def __init__(self, tactic_hash: int, time_ms: float) -> None:
+        self.tacticHash, self.timingMSec = tactic_hash, time_ms
+
+
 class ITimingCache(Player):
+    """A cache of the double: lines of key, hash and time behind ``ptrt``; any other content is kept as it is."""
+
     def __init__(self, content: bytes) -> None:
         self._content = content
+        rows = [line.split() for line in content[20:].split(b"\n") if line] if content.startswith(b"ptrt") else []
+        self._entries = {key.decode(): (int(tactic, 16), float(time_ms)) for key, tactic, time_ms in rows}
 
     def serialize(self) -> HostMemory:
-        return HostMemory(self._content + b"+measured")
+        self._script.loggers[-1].log(Severities.INFO, f"Serialized {len(self._entries)} timing cache entries")
+        if not self._entries:
+            return HostMemory(self._content + b"+measured")
+        return HostMemory(made_cache(self._entries))
+
+    def queryKeys(self) -> list[Any]:  # noqa: N802  TensorRT's name
+        return [self._trt.TimingCacheKey(key) for key in self._entries]
+
+    def query(self, key: Any) -> Any:
+        return self._trt.TimingCacheValue(*self._entries[str(key)])
+
+    def combine(self, input_cache: Any, ignore_mismatch: bool) -> bool:
+        assert not ignore_mismatch
+        self._entries = {**input_cache._entries, **self._entries}
+        return not self._script.refuses_timing_cache
+
+
+def made_cache(entries: dict[str, tuple[int, float]]) -> bytes:
+    """A timing cache's file with TensorRT's head, and entries as the double keeps them."""
+    rows = b"".join(b"%b %x %r\n" % (key.encode(), tactic, time_ms) for key, (tactic, time_ms) in entries.items())
+    return struct.pack("<4sIQI", b"ptrt", 100, len(rows), 0) + rows
 
 
 class Setting:
@@ -110,6 +148,10 @@ class IBuilderConfig(Player):
         return True
 
     def create_timing_cache(self, serialized_timing_cache: bytes) -> Any:
+        if bytes(serialized_timing_cache).startswith(b"ptrtbroken"):
+            said = "Failed to deserialize timing cache. Returning an empty timing cache."
+            self._script.loggers[-1].log(Severities.WARNING, said)
+            return self._trt.ITimingCache(b"")
         return self._trt.ITimingCache(bytes(serialized_timing_cache))
 
     def set_timing_cache(self, cache: Any, ignore_mismatch: bool) -> bool:
@@ -246,4 +288,4 @@ def _layers(network: Any, outputs: dict[str, str], *, half: bool) -> list[dict[s
     return layers
 
 
-PLAYERS = (IOptimizationProfile, ITimingCache, IBuilderConfig, Builder)
+PLAYERS = (IOptimizationProfile, ITimingCache, TimingCacheKey, TimingCacheValue, IBuilderConfig, Builder)
