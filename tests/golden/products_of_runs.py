@@ -1,4 +1,4 @@
-"""What trtlens says of one run: summary, tables, views, findings, explanations, charts, the report's card, the trace."""
+"""What trtlens says of one run: summary, tables, views, findings, explanations, charts, the report's card, the trace, the graph."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ from tests.golden.text_of_terminals import WIDTHS, layout_text, screen_text
 from trtlens.charts import MissingData, charts_of_run
 from trtlens.commands.why import _print_findings as print_findings
 from trtlens.errors import TrtlensError
+from trtlens.report.graph_files import graph_dot, graph_graphml
 from trtlens.report.overview import card
 from trtlens.report.trace_events import trace_json
 from trtlens.runs.folders import GENERATOR
@@ -64,6 +65,7 @@ def of_run(name: str) -> Iterator[tuple[str, Callable[[], str]]]:
     yield from ((f"charts/{chart.name}.txt", partial(_chart, chart, name)) for chart in charts_of_run())
     yield "card.html", lambda: html_text(card(shown, 0, None))
     yield "trace.txt", lambda: _trace(name)
+    yield "graph.txt", lambda: _graph(name)
 
 
 def _tables(run: Run) -> str:
@@ -121,6 +123,16 @@ def _explained(layers: pa.Table) -> list[str]:
     in_order = sorted(slowest, key=lambda row: row["index"])
     picked = [slowest[0], *reformats[:1], in_order[len(in_order) // 2], in_order[-1]]
     return list(dict.fromkeys(row["name"] for row in picked if row["name"]))
+
+
+def _graph(name: str) -> str:
+    """The engine's graph as dot and as GraphML: some lines and digests of all; or why there is none."""
+    shown = subject(name)
+    try:
+        files = [write(shown.run, shown.build).replace(GENERATOR, "trtlens") for write in (graph_dot, graph_graphml)]
+    except TrtlensError as error:
+        return f"{error}\n"
+    return "\n".join(lines_text(text.split("\n")) for text in files)
 
 
 def _trace(name: str) -> str:

@@ -108,7 +108,7 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
         "trtlens report fp16 int8 -o report.html",
         "trtlens report build.log,layers.json,times.json -o report.html",
     ),
-    "export": ("trtlens export run --to perfetto -o trace.json",),
+    "export": ("trtlens export run --to perfetto -o trace.json", "trtlens export run --to svg -o engine.svg"),
     "completion": (
         "trtlens completion bash > ~/.local/share/bash-completion/completions/trtlens",
         "trtlens completion zsh > ~/.zfunc/_trtlens   # fpath+=~/.zfunc in ~/.zshrc",

@@ -12,9 +12,10 @@ import typer
 from trtlens.runs.folders import check_place, write_document
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from trtlens.report.subject import Subject
+    from trtlens.runs.run import Run
 
 _RUN_HELP = (
     "A run folder or a log; files of one run joined by commas (verbose.log,layers.json,layer-times.json); LOG@2 is the second "
@@ -23,9 +24,16 @@ _RUN_HELP = (
 
 
 class Target(str, Enum):
-    """What ``export`` writes; perfetto is the Trace Event Format, which chrome://tracing reads too."""
+    """What ``export`` writes.
+
+    ``perfetto`` is the Trace Event Format, which chrome://tracing reads too; ``netron-onnx`` is an ONNX file that Netron shows.
+    """
 
     PERFETTO = "perfetto"
+    DOT = "dot"
+    SVG = "svg"
+    GRAPHML = "graphml"
+    NETRON_ONNX = "netron-onnx"
 
 
 def register(app: typer.Typer) -> None:
@@ -75,16 +83,32 @@ def export(
         ),
     ] = 1,
 ) -> None:
-    """Write a trace of a run for another tool.
+    """Write a run for another tool: as a trace or a graph.
 
-    It holds the kernels where they were traced, else the layers by stream, and the tuner's candidates.
+    The trace holds the kernels where they were traced, else the layers by stream, and the tuner's candidates. The graph holds layers and
+    the tensors between them, with precision, time, tactic and kernel; constants are left out.
     """
     check_place(out)
-    from trtlens.report.trace_events import trace_json  # noqa: PLC0415
-
     (subject,) = _open([run])
-    write_document(out, trace_json(subject.run, inferences))
-    sys.stderr.write(f"{to.value} trace written to {out}\n")
+    write_document(out, _exported(to, subject, inferences))
+    sys.stderr.write(f"{to.value} {'trace' if to is Target.PERFETTO else 'graph'} written to {out}\n")
+
+
+def _exported(to: Target, subject: Subject, inferences: int) -> str | bytes:
+    if to is Target.PERFETTO:
+        from trtlens.report.trace_events import trace_json  # noqa: PLC0415
+
+        return trace_json(subject.run, inferences)
+    if to is Target.SVG:
+        from trtlens.report.graph_svg import graph_svg  # noqa: PLC0415
+
+        return graph_svg(subject.run, subject.build)
+    from trtlens.report.graph_files import graph_dot, graph_graphml, graph_onnx  # noqa: PLC0415
+
+    write: dict[Target, Callable[[Run, int | None], str | bytes]] = {
+        Target.DOT: graph_dot, Target.GRAPHML: graph_graphml, Target.NETRON_ONNX: graph_onnx,
+    }  # fmt: skip
+    return write[to](subject.run, subject.build)
 
 
 def _open(texts: Sequence[str]) -> list[Subject]:

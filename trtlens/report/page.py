@@ -16,6 +16,8 @@ from trtlens.report.baseline import baseline_choice, comparison_data, comparison
 from trtlens.report.chart_page import content_policy
 from trtlens.report.encoding import pack, to_json
 from trtlens.report.finding_list import findings, group_findings
+from trtlens.report.graph_data import graph_data
+from trtlens.report.graph_section import graph_section
 from trtlens.report.markup import text
 from trtlens.report.overview import card, precision_styles
 from trtlens.report.payload import Compared, page_data, run_data
@@ -37,6 +39,9 @@ _SCRIPTS = (
     "absent.js",
     "baseline.js",
     "search.js",
+    "graph_model.js",
+    "graph_paint.js",
+    "graph.js",
     "page.js",
 )
 _SCRIPT_TYPE = "application/x-trtlens"
@@ -74,6 +79,7 @@ def _render(subjects: Sequence[Subject]) -> str:
         "verdict": verdict(subjects, groups, first),
         "findings": findings(groups, subjects),
         "changed": _changed(first) if several else "",
+        "graph": graph_section(),
         "sections": "".join(section_html(section, scope="run") for section in SECTIONS),
         "about": _about(subjects),
         "blocks": "\n".join(
@@ -96,6 +102,7 @@ def _blocks(subjects: Sequence[Subject], compared: Sequence[Compared], plotly: s
         packing = {"plotly": pool.submit(pack, plotly), "page-data": pool.submit(pack, to_json(page_data(subjects)))}
         for place, subject in enumerate(subjects):
             packing[f"run-{place}"] = pool.submit(pack, to_json(run_data(subject)))
+            packing[f"graph-{place}"] = pool.submit(pack, to_json(graph_data(subject)))
         for one in compared:
             data = to_json(comparison_data(one, subjects))
             packing[f"comparison-{one.baseline}"] = pool.submit(pack, data)

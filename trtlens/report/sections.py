@@ -72,6 +72,7 @@ def navigation(*, several: bool) -> str:
         ("findings", "Findings"),
         *([(CHANGED.anchor, CHANGED.title)] if several else []),
     ]
+    shown += [("graph", "Engine graph")]
     shown += [(section.anchor, section.title) for section in SECTIONS] + [("about", "About this page")]
     return "".join(f'<a href="#{anchor}">{title}</a>' for anchor, title in shown)
 

@@ -71,7 +71,7 @@ def write_whole(path: Path, data: bytes | memoryview) -> Path:
     return path
 
 
-def write_document(path: Path, text: str) -> None:
+def write_document(path: Path, text: str | bytes) -> None:
     """Write a document that names `GENERATOR`; it may replace an older one of trtlens, and nothing else.
 
     Raises:
@@ -80,7 +80,7 @@ def write_document(path: Path, text: str) -> None:
     """
     check_place(path)
     with whole_file(path) as file:
-        file.write(text.encode())
+        file.write(text.encode() if isinstance(text, str) else text)
         check_place(path)  # again: something may have come there while the document was made
 
 

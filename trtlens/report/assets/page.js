@@ -12,6 +12,7 @@ class Page {
     this.others = []; // further layers that are marked
     this.theme = "light";
     this.baseline = new Baseline(this);
+    this.graph = new GraphView(this);
   }
 
   async start() {
@@ -22,6 +23,7 @@ class Page {
     this.data = await unpack("page-data");
     await Promise.all([this.load(0), this.baseline.load()]);
     this.label();
+    await this.graph.watch();
     const script = document.createElement("script");
     script.textContent = await unpackText("plotly");
     document.head.append(script);
@@ -69,7 +71,7 @@ class Page {
     document.documentElement.dataset.theme = this.theme;
     document.getElementById("theme").textContent = this.theme === "dark" ? "Light theme" : "Dark theme";
     if (keep) { try { localStorage.setItem("trtlens-theme", this.theme); } catch { /* a file from a mail may have no storage */ } }
-    if (this.data) this.figures.retheme();
+    if (this.data) { this.figures.retheme(); this.graph.retheme(); }
   }
 
   // -- what is in sight --------------------------------------------------------------------------------------------
@@ -205,6 +207,7 @@ class Page {
     await this.load(place);
     this.current = place;
     this.label();
+    this.graph.show();
     this.picked = name === null ? null : this.indexOf(name);
     this.others = [];
     await Promise.all([...this.inSight].map((one) => (one.dataset.scope === "comparison" && one.dataset.table ? null : this.fill(one))));
@@ -259,6 +262,7 @@ class Page {
     if (before !== panel.hidden) this.figures.resize();
     this.figures.mark(found ? this.marked() : []);
     for (const grid of this.grids.values()) grid.reveal();
+    this.graph.mark();
     if (found) writeAddress({}, `layer-${this.current}-${[this.picked, ...this.others].join(",")}`);
     else if (/^layer-/.test(readAddress().place)) writeAddress({}, "layers");
   }
