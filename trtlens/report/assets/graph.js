@@ -151,11 +151,11 @@ class GraphView {
 
   draw() {
     if (!this.model) return;
-    const picked = this.page.picked === null ? null : this.model.byIndex.get(this.page.picked) ?? null;
-    const shown = this.painter.paint({ lit: this.lit(), picked, cursor: this.cursor, matched: this.matched, active: document.activeElement === this.canvas });
+    const marked = this.page.picked === null ? [] : [this.page.picked, ...this.page.others].map((index) => this.model.byIndex.get(index)).filter((node) => node !== undefined);
+    const shown = this.painter.paint({ lit: this.lit(), marked, cursor: this.cursor, matched: this.matched, active: document.activeElement === this.canvas });
     const { view } = this.painter;
-    const marked = this.cursor ?? picked;
-    if (marked !== null) this.canvas.dataset.at = [marked, Math.round(this.model.x[marked] * view.k + view.x), Math.round(this.model.y[marked] * view.k + view.y)].join(" ");
+    const at = this.cursor ?? marked[0];
+    if (at !== undefined) this.canvas.dataset.at = [at, Math.round(this.model.x[at] * view.k + view.x), Math.round(this.model.y[at] * view.k + view.y)].join(" ");
     this.canvas.dataset.shown = String(shown);
   }
 

@@ -60,7 +60,7 @@ class GraphPainter {
     return { left: -x / k, top: -y / k, right: (this.width - x) / k, bottom: (this.height - y) / k };
   }
 
-  paint({ lit, picked, cursor, matched, active }) {
+  paint({ lit, marked, cursor, matched, active }) {
     const { pen, model, view: { k, x, y } } = this;
     const sight = this.sight();
     pen.setTransform(this.ratio, 0, 0, this.ratio, 0, 0);
@@ -83,7 +83,7 @@ class GraphPainter {
     pen.globalAlpha = 1;
     if (k >= READABLE * 2) this.paintForms(sight, lit);
     if (matched.size) for (const node of seen) if (matched.has(node)) this.ring(node, this.ink.warn, 2.5);
-    if (picked !== null && picked !== undefined) this.ring(picked, this.ink.accent, 3.5);
+    for (const node of marked) this.ring(node, this.ink.accent, 3.5);
     if (active && cursor !== null) this.ring(cursor, this.ink.ink, 2, [5, 4]);
     pen.setTransform(this.ratio, 0, 0, this.ratio, 0, 0);
     this.paintGroups(sight);
