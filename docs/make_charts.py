@@ -8,7 +8,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from trtlens.charts import CHARTS, Chart
-from trtlens.charts.drawing.chart import COMPARISON, RUN
+from trtlens.charts.drawing.chart import COMPARISON, RUN, RUNS
+from trtlens.charts.drawing.public import signature
 
 FOLDER = Path(__file__).parent / "charts"
 _TABLE = "| chart | question |\n| --- | --- |\n"
@@ -28,12 +29,18 @@ def pages() -> dict[str, str]:
 def _page(chart: Chart) -> str:
     return (
         f"# {chart.title}\n\n**{chart.question}**\n\n![{chart.title}](../images/{chart.name}.webp)\n\n{chart.reading}\n\n"
-        f"## What it needs\n\n{chart.needs}\n\n## How to get it\n\n{_how(chart)}\n"
+        f"## What it needs\n\n{chart.needs}\n\n## How to get it\n\n{_how(chart)}\n\n"
+        f"In Python `trtlens.charts.{chart.name}{signature(chart)}` gives the Plotly figure.\n\n"
+        f"## Data\n\n| array of the traces | what it holds |\n| --- | --- |\n{_data(chart)}"
     )
 
 
+def _data(chart: Chart) -> str:
+    return "".join(f"| `{name}` | {meaning} |\n" for name, meaning in chart.data.items())
+
+
 def _how(chart: Chart) -> str:
-    if chart.reads == COMPARISON:
+    if chart.reads in {COMPARISON, RUNS}:
         return "`trtlens report A B -o report.html`"
     if not chart.views:
         return "`trtlens report RUN -o report.html`"

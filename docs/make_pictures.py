@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from selenium import webdriver
 
 from trtlens import open_run
-from trtlens.charts import charts_of_comparison, charts_of_run
+from trtlens.charts import charts_of_comparison, charts_of_run, charts_of_runs
 from trtlens.comparison import compare_runs
 from trtlens.report import read_subject, render
 from trtlens.report.images import write_figures
@@ -46,11 +46,18 @@ def main() -> None:
 
 def _figures(subjects: dict[str, Subject]) -> dict[str, Figure]:
     figures = {}
+    traced = read_subject(open_run(ROOT / "fixtures" / "h200" / "quantized-int8-traced"))
     for chart in charts_of_run():
-        subject = subjects[_DRAWN_FROM.get(chart.name, _USUAL)]
+        subject = traced if chart.name == "kernel_timeline" else subjects[_DRAWN_FROM.get(chart.name, _USUAL)]
         figures[chart.name] = chart.draw_from(subject.source(chart.reads))
     compared = compare_runs([one.run for one in subjects.values()], names=[one.name for one in subjects.values()])
     number = [*subjects].index(_USUAL)
+    batches = {
+        f"mobilenet-batch-{size}": open_run(ROOT / "fixtures" / "h200" / f"mobilenet-batch-{size}")
+        for size in (1, 8, 32)
+    }
+    many = {one.name: one.run for one in subjects.values()} | batches
+    figures |= {chart.name: chart.draw_from(many) for chart in charts_of_runs()}
     return figures | {chart.name: chart.draw_from(compared, number) for chart in charts_of_comparison()}
 
 

@@ -10,7 +10,7 @@ from tests.golden.inputs import FILES, named_build, opened
 from tests.golden.text_of_figures import figure_text
 from tests.golden.text_of_pages import html_text
 from tests.golden.text_of_tables import table_text
-from trtlens.charts import MissingData, charts_of_comparison
+from trtlens.charts import MissingData, charts_of_comparison, charts_of_runs
 from trtlens.comparison import compare_runs
 from trtlens.comparison.quantities import QUANTITIES
 from trtlens.comparison.result_tables import change_table, region_table, settings_table, side_by_side
@@ -25,7 +25,8 @@ from trtlens.report.verdict import verdict
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from trtlens.charts import Chart
+    from plotly.graph_objects import Figure
+
     from trtlens.comparison import Comparison
     from trtlens.report.subject import Subject
 
@@ -59,15 +60,21 @@ def of_comparison(arguments: tuple[str, ...]) -> Iterator[tuple[str, Callable[[]
     groups = group_findings(subjects)
     yield "verdict.html", lambda: html_text(verdict(subjects, groups, Compared(comparison, None)))
     yield "findings.html", lambda: html_text(finding_list(groups, subjects))
+    runs = {subject.name: subject.run for subject in subjects}
+    for chart in charts_of_runs():
+        yield f"charts/{chart.name}.txt", partial(_drawn, partial(chart.draw_from, runs))
     for chart in charts_of_comparison():
         for number in comparison.others:
-            yield f"charts/{chart.name}-{number}.txt", partial(_difference, chart, comparison, number)
+            yield (
+                f"charts/{chart.name}-{number}.txt",
+                partial(_drawn, partial(chart.draw_from, comparison, number=number)),
+            )
 
 
-def _difference(chart: Chart, comparison: Comparison, number: int) -> str:
-    """A chart of two runs as text, or why there is none."""
+def _drawn(draw: Callable[[], Figure]) -> str:
+    """A chart as text, or why there is none."""
     try:
-        return figure_text(chart.draw_from(comparison, number=number))
+        return figure_text(draw())
     except MissingData as missing:
         return f"{missing}\n"
 

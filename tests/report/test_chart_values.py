@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from tests.doubles.made_runs import MadeLayer, MadeRun, chain
-from trtlens.charts import CHARTS, accuracy_time, timeline, units, waterfall
+from trtlens.charts import CHARTS
+from trtlens.charts.figures import accuracy_time, timeline, units, waterfall
 from trtlens.comparison import compare_runs
 from trtlens.report.overview import card
 from trtlens.report.subject import read_subject

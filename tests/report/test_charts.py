@@ -11,8 +11,9 @@ from tests.conftest import docs_program
 from tests.doubles.made_runs import MadeRun
 from tests.report.hostile_run import hostile_run
 from tests.report.large_runs import captured
-from trtlens.charts import CHARTS, MissingData, chart_of_view, charts_of_run, regions, waterfall
+from trtlens.charts import CHARTS, MissingData, chart_of_view, charts_of_run
 from trtlens.charts.drawing.style import PATTERNS, SYMBOLS, colour, plain
+from trtlens.charts.figures import regions, waterfall
 from trtlens.comparison import compare_runs
 from trtlens.engine.times import layers_with_times
 from trtlens.output import PRECISION_COLOURS
@@ -53,7 +54,7 @@ def test_names_in_charts_are_text(name: str) -> None:
     try:
         figure = CHARTS[name].draw(hostile_run())
     except MissingData:
-        assert name in {"roofline", "bound", "reformat_flow", "reformat_costs"}
+        assert name in {"roofline", "bound", "reformat_flow", "reformat_costs", "kernel_timeline", "memory"}
         return
     figure.for_each_trace(lambda trace: trace.update(customdata=None))  # no text: what a pick is about
     text = json.dumps(figure.to_plotly_json(), ensure_ascii=False, default=str)
@@ -71,16 +72,15 @@ def test_the_bars_of_the_timeline_add_up_to_the_layers() -> None:
     assert [index for _, index in points] == sorted(index for _, index in points)
 
 
-def test_treemap_areas_add_up() -> None:
-    """The top areas hold the time of all layers, and each area that of the areas within."""
-    (trace,) = CHARTS["treemap"].draw(captured()).data
-    inside: dict[str, float] = {}
-    for parent, value in zip(trace.parents, trace.values, strict=True):
-        inside[parent] = inside.get(parent, 0.0) + value
-    assert inside.pop("") == pytest.approx(layers_with_times(captured())["time_ms"].sum())
-    known = dict(zip(trace.ids, trace.values, strict=True))
-    for parent, total in inside.items():
-        assert known[parent] == pytest.approx(total)
+@pytest.mark.parametrize("name", ["layer_types", "kernels"])
+def test_bars_of_groups_add_up(name: str) -> None:
+    """They hold the time of all layers, the largest first, and the last one's cumulative share is all of it."""
+    *bars, texts = CHARTS[name].draw(captured()).data
+    total = 1000 * layers_with_times(captured())["time_ms"].sum()
+    assert sum(sum(bar.x) for bar in bars) == pytest.approx(total, rel=1e-5)
+    assert list(texts.x) == sorted(texts.x, reverse=True)
+    assert sum(texts.x) == pytest.approx(total, rel=1e-5)
+    assert texts.text[-1].endswith("cumulative 100 %")
 
 
 def test_the_waterfall_ends_at_the_other_run() -> None:

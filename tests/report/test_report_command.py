@@ -97,7 +97,7 @@ def test_nothing_but_its_own_files_is_replaced(command: tuple[object, ...], tmp_
 @pytest.mark.skipif(not _KALEIDO or not _BROWSER, reason="images need kaleido (the extra images) and a Chromium")
 def test_charts_become_images(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A chart of each kind of drawing is an image of its own, as high as its figure, in both formats."""
-    drawn = {name: CHARTS[name] for name in ("candidates", "memory", "treemap")}
+    drawn = {name: CHARTS[name] for name in ("candidates", "memory", "layer_types")}
     monkeypatch.setattr(images, "charts_of_run", lambda: tuple(drawn.values()))
     out, png, svg = tmp_path / "report.html", tmp_path / "png", tmp_path / "svg"
     assert say("report", SMALL, "-o", out, "--png", png, "--svg", svg).code == 0

@@ -25,7 +25,7 @@ from trtlens.report.baseline import MOST_CHOICES, baseline_choice, comparisons
 from trtlens.report.encoding import encode_table, pack, to_json
 from trtlens.report.payload import thin_candidates
 from trtlens.report.region_bars import region_bars
-from trtlens.report.sections import CHANGED, SECTIONS
+from trtlens.report.sections import CHANGED, RUNS, SECTIONS
 from trtlens.runs.run import Run, open_run
 from trtlens.runs.run_info import info_of
 from trtlens.tables.declarations import TABLES
@@ -127,7 +127,7 @@ def test_a_captured_run_has_every_chart_but_accuracy(two: str, name: str) -> Non
     figures = block(two, f"run-{place}")["figures"]
     assert set(figures) == {chart.name for chart in charts_of_run()}
     missing = {chart for chart, figure in figures.items() if "missing" in figure}
-    assert missing == {"accuracy", "accuracy_time"}
+    assert missing == {"accuracy", "accuracy_time", "kernel_timeline"}
     assert all(figure["data"] for chart, figure in figures.items() if chart not in missing)
 
 
@@ -266,7 +266,7 @@ def test_the_fastest_of_each_layer_are_kept(most: int, kept_ms: list[float]) -> 
 
 def test_each_chart_has_one_section() -> None:
     """Sections show their own charts alone, and together all of a run's and of a comparison's."""
-    shown = [chart.name for section in (*SECTIONS, CHANGED) for chart in section.charts]
+    shown = [chart.name for section in (*SECTIONS, CHANGED, RUNS) for chart in section.charts]
     assert sorted(shown) == sorted(CHARTS)
 
 

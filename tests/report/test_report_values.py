@@ -81,7 +81,7 @@ def test_what_costs_more_of_a_build_stands_first() -> None:
 
 def test_every_precision_has_its_colour() -> None:
     """Grey stands for what is not known alone."""
-    colours = page_data([])["colours"]
+    colours = page_data([], {})["colours"]
     assert colours["unknown"] == GREY
     assert {name: one for name, one in colours.items() if name != "unknown"} == {
         name: colour(name) for name in colours if name != "unknown"

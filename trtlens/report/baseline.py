@@ -6,7 +6,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from trtlens.charts import charts_of_comparison
-from trtlens.charts.regions import main_layer
+from trtlens.charts.figures.regions import main_layer
 from trtlens.comparison.headlines import tell
 from trtlens.comparison.result_tables import change_table, region_table, settings_table
 from trtlens.output import visible
@@ -47,9 +47,9 @@ def sentences(compared: Compared) -> list[dict[str, Any]]:
     """What the comparison says, by its headings; why there is none."""
     if compared.comparison is None:
         told = f"The runs could not be compared: {compared.reason}"
-        return [{"title": "", "sentences": [visible(told)]}]
+        return [{"title": "", "run": None, "sentences": [visible(told)]}]
     return [
-        {"title": visible(part.title), "sentences": [visible(one) for one in part.sentences]}
+        {"title": visible(part.title), "run": part.run, "sentences": [visible(one) for one in part.sentences]}
         for part in tell(compared.comparison)
     ]
 
@@ -57,7 +57,7 @@ def sentences(compared: Compared) -> list[dict[str, Any]]:
 def sentences_html(compared: Compared) -> str:
     """The same as HTML, which needs no script."""
     blocks = "".join(
-        f"<div class='told'><h3>{text(part['title'])}</h3><ul>{''.join(f'<li>{text(one)}</li>' for one in part['sentences'])}</ul></div>"
+        f"<div class='told' data-of='{'' if part['run'] is None else part['run']}'><h3>{text(part['title'])}</h3><ul>{''.join(f'<li>{text(one)}</li>' for one in part['sentences'])}</ul></div>"
         for part in sentences(compared)
     )
     return f'<div id="told">{blocks}</div>'

@@ -11,6 +11,7 @@ from trtlens.findings.rules import FINDINGS
 from trtlens.findings.stakes import stake_text
 from trtlens.quantities import seconds
 from trtlens.report.markup import text
+from trtlens.tuning.wording import counted
 from trtlens.views import VIEWS
 
 if TYPE_CHECKING:
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     from trtlens.report.subject import Subject
 
 _MOST_BUTTONS = 8
+_MOST_VALUES = 4
+"""Entries of a finding whose values stand beside its title."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,8 +97,10 @@ def _group(group: FindingGroup, subjects: Sequence[Subject]) -> str:
     severity = min(severities, key=SEVERITIES.index)
     values = "".join(
         f'<span class="value">{_of(entry, subjects)}<span class="cost">{text(entry.cost)}</span></span>'
-        for entry in group.entries
+        for entry in group.entries[:_MOST_VALUES]
     )
+    left = len(group.entries) - _MOST_VALUES
+    values += f'<span class="value of">and {counted(left, "more run", "more runs")}</span>' if left > 0 else ""
     head = (
         f'<span class="badge {text(severity)}">{text(severity)}</span><span class="what">{text(group.first.row["title"])}</span>'
         f'<span class="values">{values}</span>'

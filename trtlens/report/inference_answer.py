@@ -9,12 +9,12 @@ from trtlens.comparison.headlines import tell
 from trtlens.comparison.inference_latency import compare_latency, factor
 from trtlens.comparison.same_work import batches
 from trtlens.comparison.times import NO_DIFFERENCE
+from trtlens.engine.inference_samples import samples_of
 from trtlens.engine.inference_timing import read_timing
 from trtlens.engine.times import profiled_layers
 from trtlens.limits.split import last_split
 from trtlens.limits.verdict import verdict
 from trtlens.quantities import duration, interval, number, signed_duration
-from trtlens.report.inference_samples import samples_of
 from trtlens.statistics import CONFIDENCE_PERCENT
 
 if TYPE_CHECKING:
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from trtlens.report.subject import Subject
 
 _MOST_CHANGES = 2
+_MOST_NAMES = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +58,7 @@ class Timed:
     @property
     def spread(self) -> str:
         """The interval of its median; empty without samples."""
-        found = samples_of(self.subject)
+        found = samples_of(self.subject.run)
         return "" if found is None or found.told.median_low_ms is None else found.told.interval
 
 
@@ -113,7 +114,8 @@ def _single(timed: Timed, subjects: Sequence[Subject]) -> Answer:
 def _waits(timed: Sequence[Timed]) -> list[str]:
     """Said of times that hold what the GPU waited for the host."""
     waiting = [one.subject.name for one in timed if one.waits]
-    told = f"The GPU waited for the host in {' and '.join(waiting)}, and the time holds the wait."
+    where = " and ".join(waiting) if len(waiting) <= _MOST_NAMES else f"{len(waiting)} runs"
+    told = f"The GPU waited for the host in {where}, and the time holds the wait."
     return [told] if waiting else []
 
 
@@ -122,7 +124,8 @@ def _fastest(ordered: Sequence[Timed]) -> Answer:
     best, second = ordered[0], ordered[1]
     found = compare_latency(best.subject.run, second.subject.run)
     times = [f"{one.subject.name} {duration(one.inference_ms)}" for one in ordered]
-    basis = [f"An inference takes {', '.join(times)}.", *_waits(ordered)]
+    more = f" and {len(times) - _MOST_NAMES} more take longer" if len(times) > _MOST_NAMES else ""
+    basis = [f"An inference takes {', '.join(times[:_MOST_NAMES])}{more}.", *_waits(ordered)]
     if found is None or found.difference is None:
         return Answer(
             " and ".join(times[:2]),
@@ -166,8 +169,9 @@ def _other_work(timed: Sequence[Timed]) -> Answer:
         return _most_samples(
             dict(zip((one.subject.name for one in timed), [sizes[0][0], *(b for _, b in sizes)], strict=True)), timed
         )
-    times = ", ".join(f"{one.subject.name} {duration(one.inference_ms)}" for one in timed)
-    differ = "; ".join(f"{one.subject.name}: {', '.join(map(str, one.unlike))}" for one in timed if one.is_other_work)
+    times = ", ".join(f"{one.subject.name} {duration(one.inference_ms)}" for one in timed[:_MOST_NAMES])
+    others = [f"{one.subject.name}: {', '.join(map(str, one.unlike))}" for one in timed if one.is_other_work]
+    differ = "; ".join(others[:_MOST_NAMES])
     return Answer(f"Not the same work, so times are not compared: {times}", f"{differ}.")
 
 
@@ -175,7 +179,9 @@ def _most_samples(batch: Mapping[str, int], timed: Sequence[Timed]) -> Answer:
     rates = {one.subject.name: 1000 * batch[one.subject.name] / one.inference_ms for one in timed}
     ordered = sorted(timed, key=lambda one: -rates[one.subject.name])
     best, second = ordered[0].subject.name, ordered[1].subject.name
-    told = ", ".join(f"{one.subject.name} {number(rates[one.subject.name])}{_rate_ends(one, batch)}" for one in ordered)
+    told = ", ".join(
+        f"{one.subject.name} {number(rates[one.subject.name])}{_rate_ends(one, batch)}" for one in ordered[:_MOST_NAMES]
+    )
     return Answer(
         f"{best} computes most samples a second: {number(rates[best])}, {rates[best] / rates[second]:.3g}x as many as {second}",
         f"Samples a second of GPU time, with {CONFIDENCE_PERCENT} % confidence: {told}.",
@@ -183,7 +189,7 @@ def _most_samples(batch: Mapping[str, int], timed: Sequence[Timed]) -> Answer:
 
 
 def _rate_ends(timed: Timed, batch: Mapping[str, int]) -> str:
-    found = samples_of(timed.subject)
+    found = samples_of(timed.subject.run)
     if found is None or not found.told.median_low_ms or not found.told.median_high_ms:
         return ""
     ends = (1000 * batch[timed.subject.name] / one for one in (found.told.median_high_ms, found.told.median_low_ms))

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from itertools import groupby
 from typing import TYPE_CHECKING, Any
-
-import numpy as np
 
 from trtlens.engine.kernel_times import KernelTimes, read_kernel_times, traced_builds
 from trtlens.engine.kernels_run import kernels_run
+from trtlens.engine.traced_inference import layer_stretches, starts_ms, typical_inference
 from trtlens.output import visible
 from trtlens.tuning.wording import counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    import numpy as np
     import numpy.typing as npt
 
     from trtlens.engine.kernels_run import RanKernel
@@ -52,18 +51,12 @@ def kernel_events(run: Run, inferences: int = 1) -> list[dict[str, Any]]:
     if traced is None:
         return []
     ran = kernels_run(run, builds[-1])
-    typical = _typical(traced)
+    typical = typical_inference(traced)
     first = max(0, min(typical - inferences // 2, traced.inferences - inferences))
     window = range(first, min(first + inferences, traced.inferences))
     placed = "where they ran" if traced.start_ms is not None else _NO_STARTS
     count = counted(len(window), "inference", "inferences")
     return list(_process(_PROCESS, f"{count}: kernels {placed} ({traced.source})", traced, ran, window))
-
-
-def _typical(traced: KernelTimes) -> int:
-    """The inference whose kernels take nearest to the median; of several the first."""
-    sums = traced.duration_ms.sum(axis=0)
-    return int(np.argmin(np.abs(sums - np.median(sums))))
 
 
 def _process(
@@ -77,7 +70,7 @@ def _process(
     for stream, thread in threads.items():
         yield name_event("thread_name", process, thread, f"kernels of stream {stream}")
     lengths = traced.duration_ms[:, list(inferences)]
-    starts = _starts(traced, inferences)
+    starts = starts_ms(traced, inferences)
     for column, inference in enumerate(inferences):
         yield from _layers(process, traced, starts[:, column], lengths[:, column])
         yield from _gaps(process, traced, starts[:, column], inference)
@@ -88,29 +81,14 @@ def _process(
             )
 
 
-def _starts(traced: KernelTimes, inferences: Sequence[int]) -> npt.NDArray[np.float64]:
-    """Where each launch stands, from the first one on; without starts one behind the other, inference after inference."""
-    columns = list(inferences)
-    if traced.start_ms is not None:
-        starts = traced.start_ms[:, columns]
-        return np.asarray(starts - starts.min(), np.float64)
-    lengths = traced.duration_ms[:, columns].ravel(order="F")
-    ends = np.add.accumulate(lengths)
-    return np.asarray((ends - lengths).reshape((len(traced.launches), len(columns)), order="F"), np.float64)
-
-
 def _layers(
     process: int, traced: KernelTimes, starts: npt.NDArray[np.float64], lengths: npt.NDArray[np.float64]
 ) -> Iterator[dict[str, Any]]:
-    """A slice for each stretch of launches of one layer, from the first start to the last end."""
-    order = np.argsort(starts, kind="stable").tolist()
-    for layer, group in groupby(order, key=lambda number: traced.launches[number]["layer"]):
-        own = list(group)
-        if layer is None:
-            continue
-        start, end = float(starts[own].min()), float((starts[own] + lengths[own]).max())
-        args = {"index": traced.launches[own[0]]["layer_index"], "kernels": len(own)}
-        yield slice_event(process, _LAYERS, _US_PER_MS * start, _US_PER_MS * (end - start), layer, args)
+    """A slice for each stretch of launches of one layer."""
+    for one in layer_stretches(traced, starts, lengths):
+        args = {"index": one.index, "kernels": one.launches}
+        length = _US_PER_MS * (one.end_ms - one.start_ms)
+        yield slice_event(process, _LAYERS, _US_PER_MS * one.start_ms, length, one.layer, args)
 
 
 def _gaps(

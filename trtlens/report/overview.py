@@ -9,12 +9,12 @@ from trtlens.charts.drawing.style import by_precision, colour
 from trtlens.comparison.same_work import model_of
 from trtlens.engine.build_ending import FINISHED, read_ending
 from trtlens.engine.clocks import notes_of, stretch_text
+from trtlens.engine.inference_samples import samples_of
 from trtlens.engine.stated_figures import stated_figure
 from trtlens.engine.times import profiled_layers
 from trtlens.output import shorten
 from trtlens.quantities import duration
 from trtlens.report.against import Against, against
-from trtlens.report.inference_samples import samples_of
 from trtlens.report.markup import text
 from trtlens.report.region_bars import region_bars
 from trtlens.tuning.wording import counted
@@ -96,7 +96,7 @@ def _state(subject: Subject) -> str:
 
 def _latency(subject: Subject) -> str:
     """The median with its interval, else trtexec's figure, else how to get one."""
-    sampled = samples_of(subject)
+    sampled = samples_of(subject.run)
     if sampled is not None:
         found = sampled.told
         return _big(
@@ -127,31 +127,33 @@ def _shares(subject: Subject) -> str:
     rows = subject.view("precision").to_pylist()
     if not rows:
         return '<p class="how">No engine layers, so no shares: the log ends before they are listed, or was not written at verbose level.</p>'
-    timed = any(row["time_ms"] is not None for row in rows)
-    weigh = "time_ms" if timed else "layers"
+    timed = _are_timed(rows)
+    clock = stretch_text(subject.run, subject.facts["build"]) if timed else None
+    what = "time of the layers" if timed else "layers that launch a kernel (this run has no layer times)"
+    what += f" ({clock})" if clock else ""
+    count = sum(row["layers"] for row in rows if row["work"] == "reformat")
+    moved = counted(count, "reformat", "reformats") if count else "no reformats"
+    return f"<h4>Compute precision, share of the {what}</h4>{precision_shares(subject)}{_units(subject, moved)}"
+
+
+def precision_shares(subject: Subject) -> str:
+    """The bar of the precisions and of reformats, with its key; empty without layers."""
+    rows = subject.view("precision").to_pylist()
+    timed = _are_timed(rows)
     weights: dict[str, float] = defaultdict(float)
-    counts: dict[str, int] = defaultdict(int)
     for row in rows:
-        kind = (
-            row["precision"] or "unknown"
-            if row["work"] == "compute"
-            else "reformats"
-            if row["work"] == "reformat"
-            else "no work"
-        )
-        weights[kind] += row[weigh] or 0.0
-        counts[kind] += row["layers"]
-    weights.pop("no work", None)
+        kind = {"compute": row["precision"] or "unknown", "reformat": "reformats"}.get(row["work"])
+        if kind is not None:
+            weights[kind] += row["time_ms" if timed else "layers"] or 0.0
     order = [
         *by_precision(kind for kind in weights if kind != "reformats"),
         *(["reformats"] if "reformats" in weights else []),
     ]
-    clock = stretch_text(subject.run, subject.facts["build"]) if timed else None
-    what = "time of the layers" if timed else "layers that launch a kernel (this run has no layer times)"
-    what += f" ({clock})" if clock else ""
-    parts = [(kind, weights[kind], f"p-{kind}") for kind in order]
-    moved = counted(counts["reformats"], "reformat", "reformats") if counts.get("reformats") else "no reformats"
-    return f"<h4>Compute precision, share of the {what}</h4>{_bar(parts, timed=timed)}{_units(subject, moved)}"
+    return _bar([(kind, weights[kind], f"p-{kind}") for kind in order], timed=timed)
+
+
+def _are_timed(rows: Sequence[dict[str, Any]]) -> bool:
+    return any(row["time_ms"] is not None for row in rows)
 
 
 def _units(subject: Subject, moved: str) -> str:

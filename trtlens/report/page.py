@@ -9,10 +9,10 @@ from __future__ import annotations
 import gc
 from concurrent.futures import ThreadPoolExecutor
 from importlib.resources import files
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from trtlens._version import VERSION
-from trtlens.report.baseline import baseline_choice, comparison_data, comparisons, sentences_html
+from trtlens.report.baseline import MOST_CHOICES, baseline_choice, comparison_data, comparisons, sentences_html
 from trtlens.report.chart_page import content_policy
 from trtlens.report.encoding import pack, to_json
 from trtlens.report.finding_list import findings, group_findings
@@ -21,7 +21,8 @@ from trtlens.report.graph_section import graph_section
 from trtlens.report.markup import text
 from trtlens.report.overview import card, precision_styles
 from trtlens.report.payload import Compared, page_data, run_data
-from trtlens.report.sections import CHANGED, SECTIONS, navigation, section_html
+from trtlens.report.runs_table import are_many, figures_of_runs, runs_table
+from trtlens.report.sections import CHANGED, RUNS, SECTIONS, navigation, section_html
 from trtlens.report.verdict import verdict
 from trtlens.runs.folders import GENERATOR
 
@@ -66,25 +67,27 @@ def _render(subjects: Sequence[Subject]) -> str:
     compared = comparisons(subjects)
     first = compared[0] if compared else Compared(None, None)
     plotly, script = get_plotlyjs(), _script()
-    groups = group_findings(subjects)
+    groups, many = group_findings(subjects), dict(figures_of_runs(subjects))
     names = " · ".join(subject.name for subject in subjects)
     parts = {
         "generator": GENERATOR,
         "title": text(names if len(names) <= _MOST_CHARACTERS_IN_TITLE else names[:_MOST_CHARACTERS_IN_TITLE] + "…"),
         "policy": content_policy([plotly, script]),
         "style": _asset("page.css") + "\n" + precision_styles(),
-        "navigation": navigation(several=several),
+        "navigation": navigation([*([RUNS] if many else []), *([CHANGED] if several else [])]),
         "runs": _run_switch(subjects) + baseline_choice(subjects),
+        "table": runs_table(subjects, first),
+        "crowd": " many" if are_many(subjects) else "",
         "cards": "".join(_card(subjects, place, first) for place in range(len(subjects))),
         "verdict": verdict(subjects, groups, first),
         "findings": findings(groups, subjects),
-        "changed": _changed(first) if several else "",
+        "changed": (section_html(RUNS, scope="runs") if many else "") + (_changed(first) if several else ""),
         "graph": graph_section(),
         "sections": "".join(section_html(section, scope="run") for section in SECTIONS),
         "about": _about(subjects),
         "blocks": "\n".join(
             f'<script type="{_SCRIPT_TYPE}" id="{name}">{block}</script>'
-            for name, block in _blocks(subjects, compared, plotly).items()
+            for name, block in _blocks(subjects, compared, page_data(subjects, many), plotly).items()
         ),
         "script": script,
     }
@@ -96,10 +99,12 @@ def _card(subjects: Sequence[Subject], place: int, compared: Compared) -> str:
     return card(subjects[place], place, baseline, compared.mismatches(subjects, place) if place else ())
 
 
-def _blocks(subjects: Sequence[Subject], compared: Sequence[Compared], plotly: str) -> dict[str, str]:
+def _blocks(
+    subjects: Sequence[Subject], compared: Sequence[Compared], shared: dict[str, Any], plotly: str
+) -> dict[str, str]:
     """The data of the page by the name of its block; each is packed while the next is computed."""
     with ThreadPoolExecutor() as pool:
-        packing = {"plotly": pool.submit(pack, plotly), "page-data": pool.submit(pack, to_json(page_data(subjects)))}
+        packing = {"plotly": pool.submit(pack, plotly), "page-data": pool.submit(pack, to_json(shared))}
         for place, subject in enumerate(subjects):
             packing[f"run-{place}"] = pool.submit(pack, to_json(run_data(subject)))
             packing[f"graph-{place}"] = pool.submit(pack, to_json(graph_data(subject)))
@@ -125,11 +130,16 @@ def _script() -> str:
 
 
 def _run_switch(subjects: Sequence[Subject]) -> str:
+    """Buttons for a few runs, a list for many."""
     if len(subjects) < 2:
         return ""
+    names = [text(subject.name) for subject in subjects]
+    if len(subjects) > MOST_CHOICES:
+        options = "".join(f'<option value="{place}">{name}</option>' for place, name in enumerate(names))
+        return f'<label class="baseline">Run <select id="run">{options}</select></label>'
     buttons = "".join(
-        f'<button type="button" role="radio" aria-checked="false" data-run="{place}">{text(subject.name)}</button>'
-        for place, subject in enumerate(subjects)
+        f'<button type="button" role="radio" aria-checked="false" data-run="{place}">{name}</button>'
+        for place, name in enumerate(names)
     )
     return f'<div class="switch" role="radiogroup" aria-label="Run shown in charts and tables">{buttons}</div>'
 

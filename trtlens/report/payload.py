@@ -22,7 +22,7 @@ from trtlens.views import VIEWS
 from trtlens_parsers.kernels import read_kernel
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from plotly.graph_objects import Figure
 
@@ -62,11 +62,12 @@ class Compared:
         return mismatches(base, run, shared_nodes(base, run))
 
 
-def page_data(subjects: Sequence[Subject]) -> dict[str, Any]:
-    """What is the same for all runs: names, themes, how precisions look."""
+def page_data(subjects: Sequence[Subject], figures: Mapping[str, Figure]) -> dict[str, Any]:
+    """What is the same for all runs: names, themes, how precisions look, and the figures of all runs."""
     precisions = [*PATTERNS]
     return {
         "runs": [visible(subject.name) for subject in subjects],
+        "figures": {name: encode_figure(one) for name, one in figures.items()},
         "themes": {name: template.to_plotly_json() for name, template in THEMES.items()},
         "colours": {name: colour(None if name == "unknown" else name) for name in precisions},
         "symbols": SYMBOLS,

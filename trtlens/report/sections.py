@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from trtlens.charts import CHARTS
-from trtlens.charts.candidates import NO_TUNING
 from trtlens.charts.drawing.chart import SECTIONS as TITLES
+from trtlens.charts.figures.candidates import NO_TUNING
 from trtlens.report.markup import text
 from trtlens.views import VIEWS
 
@@ -44,6 +44,7 @@ SECTIONS = (
     Section("memory", ("memory",)),
     Section("build", ("build", "messages")),
 )
+RUNS = Section("runs", ())
 CHANGED = Section("changed", ("changes", "compare", "settings"))
 
 
@@ -65,14 +66,10 @@ _OTHER_TABLES = {
 }
 
 
-def navigation(*, several: bool) -> str:
-    """Links to all parts of the page."""
-    shown = [
-        ("overview", "Overview"),
-        ("findings", "Findings"),
-        *([(CHANGED.anchor, CHANGED.title)] if several else []),
-    ]
-    shown += [("graph", "Engine graph")]
+def navigation(sections: Sequence[Section]) -> str:
+    """Links to all parts of the page, of which these sections follow the findings."""
+    shown = [("overview", "Overview"), ("findings", "Findings")]
+    shown += [(section.anchor, section.title) for section in sections] + [("graph", "Engine graph")]
     shown += [(section.anchor, section.title) for section in SECTIONS] + [("about", "About this page")]
     return "".join(f'<a href="#{anchor}">{title}</a>' for anchor, title in shown)
 

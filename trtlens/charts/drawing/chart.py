@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING, Any
 from trtlens.errors import TrtlensError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from plotly.graph_objects import Figure
 
     from trtlens.runs.run import Run
 
-RUN, COMPARISON = "run", "comparison"
+RUN, COMPARISON, RUNS = "run", "comparison", "runs"
 SECTIONS = {
-    "changed": "What changed", "layers": "Layers", "tuning": "Tuning", "reformats": "Reformats", "latency": "Latency",
+    "runs": "The runs", "changed": "What changed", "layers": "Layers", "tuning": "Tuning", "reformats": "Reformats", "latency": "Latency",
     "accuracy": "Accuracy", "memory": "Memory", "build": "Build",
 }  # fmt: skip
 """Sections of the report in their order: anchor and title."""
@@ -37,8 +37,9 @@ class Chart:
         question: what it answers.
         section: section of the report that it stands in, of `SECTIONS`.
         place: place among the charts of that section, from 1.
-        reads: view whose table it draws; ``run``; or ``comparison``.
+        reads: view whose table it draws; ``run``; ``comparison``; or ``runs``, of which it gets names and runs.
         reading: how to read it.
+        data: what each array of the figure's traces holds (``x``, ``y``, ``customdata`` ...), for those who work on with it.
         needs: what it draws from and how to get that, in Markdown; for docs/charts.
         views: views and tables whose ``--chart`` it is.
         narrow: whether two of its kind stand side by side where there is room.
@@ -51,6 +52,7 @@ class Chart:
     place: int
     reads: str
     reading: str
+    data: Mapping[str, str]
     needs: str
     views: tuple[str, ...] = ()
     narrow: bool = False

@@ -10,7 +10,7 @@ import plotly.graph_objects as go
 from trtlens.output import PRECISION_COLOURS, shorten, visible
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Sequence
 
 _Item = TypeVar("_Item")
 UNKNOWN = "unknown"
@@ -29,6 +29,7 @@ BLUE, ORANGE = "#3987d6", "#d97706"
 """Faster and slower, less and more: a pair of colours that everyone can distinguish."""
 
 _LONGEST = 70
+_FEW_INDICES = 12
 _MARGIN_TOP, _TITLE_HEIGHT = 32, 32
 _FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, sans-serif"
 _NEUTRAL = (0x80, 0x80, 0x88)
@@ -97,6 +98,13 @@ def plain(text: object, width: int = _LONGEST) -> str:
 def log_axis(title: str, **more: Any) -> dict[str, Any]:
     """A logarithmic axis with few ticks, each written out: Plotly leaves all but one digit off between the powers of ten."""
     return {"title": {"text": title}, "type": "log", "tickformat": "~g", "nticks": 5, **more}
+
+
+def index_axis(title: str, indices: Sequence[int], **more: Any) -> dict[str, Any]:
+    """An axis of layers by their index: whole numbers alone, from the first to the last."""
+    low, high = min(indices), max(indices)
+    few = {"dtick": 1} if high - low < _FEW_INDICES else {}
+    return {"title": {"text": title}, "showgrid": False, "range": [low - 1, high + 1], **few, **more}
 
 
 def figure(traces: Iterable[Any], *, height: int = 380, **layout: Any) -> go.Figure:

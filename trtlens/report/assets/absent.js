@@ -1,9 +1,10 @@
 // Says once in each part of the page what the shown run does not hold, and hides the places of it.
 
-const SAID_ABOVE = "";
+const SAID_ABOVE = ""; // no reason is given
 
 function whyAbsent(page, place) {
   const compared = place.dataset.scope === "comparison";
+  if (place.dataset.scope === "runs") return page.data.figures[place.dataset.chart] ? null : SAID_ABOVE;
   const source = compared ? page.comparison : page.runs[page.current];
   if (source.refused) return SAID_ABOVE; // the runs could not be compared
   if (place.dataset.chart) {

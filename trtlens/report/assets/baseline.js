@@ -1,5 +1,7 @@
 // The run that the others are held against, as chosen in the page's head: every comparison on the page follows.
 
+const MOST_TOLD = 6; // runs of which all sentences are shown
+
 class Baseline {
   constructor(page) {
     Object.assign(this, { page, place: 0, control: document.getElementById("baseline") });
@@ -32,12 +34,18 @@ class Baseline {
 
   tell() {
     const { told, against } = this.page.comparison;
-    const parts = told.map((part) => make("div", { class: "told" }, make("h3", { text: part.title }), listed(part.sentences)));
+    const parts = told.map((part) => make("div", { class: "told", "data-of": part.run }, make("h3", { text: part.title }), listed(part.sentences)));
     document.getElementById("told").replaceChildren(...parts);
-    document.querySelectorAll(".card").forEach((card) => {
-      const line = card.querySelector(".against");
-      const [words, verdict, meaning] = against[Number(card.dataset.run)] || ["", "", ""];
+    document.querySelectorAll(".against").forEach((line) => {
+      const [words, verdict, meaning] = against[Number(line.closest("[data-run]").dataset.run)] || ["", "", ""];
       Object.assign(line, { className: `against ${verdict}`, textContent: words, title: meaning, hidden: !words });
     });
+  }
+
+  // Of many runs the sentences about the shown one alone.
+  tellShown() {
+    if (this.page.data.runs.length <= MOST_TOLD) return;
+    const shown = ["", "null", String(this.page.other())];
+    document.querySelectorAll("#told .told").forEach((one) => { one.hidden = !shown.includes(one.dataset.of ?? ""); });
   }
 }

@@ -153,7 +153,7 @@ function pointOf(figure, index) {
   return null;
 }
 
-// The strips of one layer's candidates, as trtlens/charts/candidates.py draws them.
+// The strips of one layer's candidates, as trtlens/charts/figures/candidates.py draws them.
 function candidateFigure(run, base, layer, op, styles) {
   const table = run.table("candidates");
   let rows = table.where("layer", layer).filter((row) => table.value("time_ms", row) !== null);

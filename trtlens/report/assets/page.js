@@ -1,6 +1,7 @@
 // The page: which run and which layer are shown; draws what comes into sight.
 
 const MOST_BUTTONS = 6;
+const MOST_LOADED = 6; // of more runs each is unpacked when it is shown
 
 class Page {
   constructor() {
@@ -30,14 +31,18 @@ class Page {
     this.watch();
     await this.fromHash();
     document.documentElement.dataset.ready = "yes";
-    await Promise.all(this.data.runs.map((_, place) => this.load(place)));
-    this.tellThinned();
+    if (this.data.runs.length <= MOST_LOADED) await this.loadAll();
     document.documentElement.dataset.loaded = "yes";
   }
 
   async load(place) {
-    if (!this.runs[place]) this.runs[place] = new RunData(await unpack(`run-${place}`));
-    return this.runs[place];
+    if (this.runs[place]) return;
+    this.runs[place] = new RunData(await unpack(`run-${place}`));
+    this.tellThinned(place);
+  }
+
+  async loadAll() {
+    await Promise.all(this.data.runs.map((_, place) => this.load(place)));
   }
 
   listen() {
@@ -49,8 +54,12 @@ class Page {
     document.addEventListener("keydown", (event) => { if (event.key === "Escape" && this.picked !== null) this.pick(null); });
     document.addEventListener("click", (event) => {
       const button = event.target.closest("[data-pick]");
+      const shown = event.target.closest("[data-show]");
+      if (shown) this.show(Number(shown.dataset.show));
       if (button) { const [run, index] = button.dataset.pick.split(":").map(Number); this.show(run).then(() => this.pick(index)); }
     });
+    const list = document.getElementById("run");
+    if (list) list.addEventListener("change", () => this.show(Number(list.value)));
     const buttons = [...document.querySelectorAll(".switch button")];
     buttons.forEach((button, place) => {
       button.addEventListener("click", () => this.show(place));
@@ -98,7 +107,7 @@ class Page {
 
   async fill(place) {
     if (place.hidden) return;
-    const source = place.dataset.scope === "comparison" ? this.comparison : this.runs[this.current];
+    const source = { comparison: this.comparison, runs: this.data }[place.dataset.scope] || this.runs[this.current];
     if (place.dataset.chart) await this.fillChart(place, source);
     else this.fillTable(place, source);
   }
@@ -124,21 +133,24 @@ class Page {
   }
 
   onPoint(name, point) {
-    if (name === "treemap" || name === "sunburst") {
-      if (typeof point.customdata === "string") this.showKernel(point.customdata);
+    if (name === "kernels" || name === "layer_types") {
+      this.showLayers(name === "kernels" ? "kernel" : "type", point.customdata);
     } else if (name === "regions") {
       const index = point.customdata;
       if (typeof index === "number") this.show(this.other()).then(() => this.pick(index));
+    } else if (name === "run_times") {
+      this.show(point.customdata);
     } else if (typeof point.customdata === "number") {
       this.pick(point.customdata);
     }
   }
 
-  showKernel(kernel) {
+  // Lists the layers of a kernel or of a type.
+  showLayers(column, value) {
     const place = document.getElementById("table-layers");
     this.inSight.add(place);
     if (!this.grids.has(place)) this.fillTable(place, this.runs[this.current]);
-    this.grids.get(place).filter("kernel", `=${kernel}`);
+    this.grids.get(place).filter(column, `=${value}`);
     place.scrollIntoView({ block: "center" });
   }
 
@@ -219,6 +231,10 @@ class Page {
       button.setAttribute("aria-checked", String(place === this.current));
       button.tabIndex = place === this.current ? 0 : -1;
     });
+    document.querySelectorAll("[data-run]").forEach((one) => one.classList.toggle("shown", Number(one.dataset.run) === this.current));
+    const list = document.getElementById("run");
+    if (list) list.value = String(this.current);
+    this.baseline.tellShown();
     tellAbsent(this);
     if (this.data.runs.length > 1) document.querySelectorAll("h2 .which").forEach((one) => { one.textContent = this.data.runs[this.current].slice(0, 80); });
   }
@@ -289,14 +305,12 @@ class Page {
 
   // -- the rest ----------------------------------------------------------------------------------------------------
 
-  tellThinned() {
-    const list = document.getElementById("thinned");
-    this.runs.forEach((run, place) => {
-      if (!run.thinned) return;
-      const sentence = this.data.runs.length > 1 ? `${this.data.runs[place]}: ${run.thinned}.` : `${run.thinned}.`;
-      list.append(make("li", { text: sentence }));
-      if (place === this.current) document.querySelector("#table-candidates h3").after(make("p", { class: "question", text: sentence }));
-    });
+  tellThinned(place) {
+    const { thinned } = this.runs[place];
+    if (!thinned) return;
+    const sentence = this.data.runs.length > 1 ? `${this.data.runs[place]}: ${thinned}.` : `${thinned}.`;
+    document.getElementById("thinned").append(make("li", { text: sentence }));
+    if (place === this.current) document.querySelector("#table-candidates h3").after(make("p", { class: "question", text: sentence }));
   }
 
   async drawAll() {

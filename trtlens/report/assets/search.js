@@ -34,8 +34,9 @@ class Search {
     });
   }
 
-  open() {
+  async open() {
     if (this.dialog.open || !this.page.data) return;
+    await this.page.loadAll();
     if (this.known !== this.page.runs.length) { this.entries = this.collect(); this.known = this.page.runs.length; }
     this.dialog.showModal();
     this.box.select();

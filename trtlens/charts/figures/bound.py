@@ -75,5 +75,9 @@ CHART = Chart(
     reads="run",
     views=("bound",),
     reading="The green part of a bar is what the layer's work takes at least on this GPU, with the types that run; the rest is what a better kernel, or fewer launches, could gain at most. All parts add up to the inference; the longest are drawn.",
+    data={
+        "x": "part of the inference in µs",
+        "y": "index and name of the layer",
+    },
     needs="Layer times, the work of the layers (a verbose log, or parameters at detailed verbosity), and a GPU whose chip is known. Launches are told apart from kernels by a trace (`trtlens profile` makes one) alone.",
 )

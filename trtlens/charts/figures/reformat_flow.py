@@ -71,6 +71,13 @@ CHART = Chart(
     reads="reformats",
     views=("reformats",),
     reading="From the format before, on the left, to the format after, on the right; the width is the cost.",
+    data={
+        "link.source": "place of the format before among the node labels",
+        "link.target": "place of the format after",
+        "link.value": "cost in ms, or the number of reformats",
+        "link.label": "cause with number and cost",
+        "node.label": "format with the number of reformats",
+    },
     needs="The engine's layers with the formats of their tensors. Widths are costs (measured, else the tuner's) where all are known, else numbers of reformats; a flow that costs nothing is drawn as a thin line.",
     narrow=True,
 )

@@ -1,4 +1,4 @@
-"""The samples of whole inferences that the first screen speaks of: the best kind that a run has."""
+"""The samples of whole inferences that stand for a run: the best kind that it has."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from trtlens.engine.inference_timing import summarize_samples
 
 if TYPE_CHECKING:
-    from trtlens.report.subject import Subject
+    from trtlens.runs.run import Run
     from trtlens.statistics import Statistics
 
 _PASSES = (
@@ -26,9 +26,9 @@ class Samples:
     told: Statistics
 
 
-def samples_of(subject: Subject) -> Samples | None:
+def samples_of(run: Run) -> Samples | None:
     """The best samples that the run has, or None."""
-    times = subject.run["run_times"].to_pandas()
+    times = run["run_times"].to_pandas()
     for name, column, words in _PASSES:
         found = summarize_samples(times[times["pass"] == name], column)
         if found is not None:

@@ -82,5 +82,10 @@ CHART = Chart(
     reads="accuracy",
     views=("pins",),
     reading="Layers at the upper left add much error for little time: run these in a higher precision first. The three with the most error for their time are named.",
+    data={
+        "x": "time of the layer in µs",
+        "y": "error that the layer adds",
+        "customdata": "index of the layer",
+    },
     needs="Compared tensors, and times of the layers that produce them: `--profile RUN --keep` combines both ([the commands](../accuracy.md#who-is-blamed)).",
 )

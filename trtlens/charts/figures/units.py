@@ -44,7 +44,7 @@ def chart(table: pa.Table) -> go.Figure:
             hovertemplate="%{hovertext}, %{x:.1f} %<extra></extra>",
         ))  # fmt: skip
     return figure(
-        traces, meta={} if timed else {"reading": _BY_LAYERS}, height=300, barmode="stack", bargap=0.35,
+        traces, meta={} if timed else {"reading": _BY_LAYERS}, height=230, barmode="stack", bargap=0.35,
         xaxis={"title": {"text": f"share of the time [%]{layers.attrs['by']}" if timed else "share of the layers [%]"}, "rangemode": "tozero"},
         yaxis={"categoryorder": "array", "categoryarray": [row for row in _ROWS if row in set(layers["row"])]},
     )  # fmt: skip
@@ -64,6 +64,9 @@ CHART = Chart(
     reads="layers",
     views=("tensorcores",),
     reading="Share of the time on each core type, by precision; reformats compute nothing and have a bar of their own.",
+    data={
+        "x": "share of the time, or of the layers, in percent",
+        "y": "core type; reformats have a row of their own",
+    },
     needs="The engine's layers with kernel names; shares are of the time where the run has it, else of the layers.",
-    narrow=True,
 )

@@ -113,5 +113,10 @@ CHART = Chart(
     reads="run",
     views=("latency",),
     reading="A steady run is a flat band. Steps and slopes come from changing GPU clocks (below), spikes from other work on the GPU or host.",
+    data={
+        "x": "number of the inference in the order of timing; of clock and power the moment of the reading",
+        "y": "GPU time in µs; of the lower part MHz and W",
+        "customdata": "what limited the clock at the reading",
+    },
     needs="Samples of whole inferences (`trtlens profile`, or `--exportTimes`); the lower part needs the GPU readings that `trtlens profile` takes. Beyond 2,000 inferences in a pass only the smallest and largest of each interval are drawn: no spike is lost, and the legend says how many are drawn.",
 )

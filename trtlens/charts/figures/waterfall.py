@@ -78,5 +78,10 @@ CHART = Chart(
     place=1,
     reads="comparison",
     reading="From the baseline's time, on the left, to the other run's: what each kind of change adds or saves.",
+    data={
+        "x": "place of the step",
+        "y": "µs: the baseline, what each kind of change adds or saves, the run",
+        "measure": "absolute for the baseline, relative for a step, total for the run",
+    },
     needs="Two runs or more of one model with times of one kind; the first run is the baseline.",
 )

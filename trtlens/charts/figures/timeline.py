@@ -8,7 +8,7 @@ import plotly.graph_objects as go
 
 from trtlens.charts.drawing.chart import Chart
 from trtlens.charts.drawing.layer_rows import running_layers
-from trtlens.charts.drawing.style import by_precision, figure, fill
+from trtlens.charts.drawing.style import by_precision, figure, fill, index_axis
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -34,20 +34,19 @@ def chart(table: pa.Table) -> go.Figure:
     for precision in by_precision(layers["shown"]):
         rows = layers[layers["shown"] == precision]
         traces.append(go.Bar(
-            x=rows.index.tolist(), y=rows["height"].round(4).tolist(), name=precision, marker=fill(precision), width=width,
+            x=rows["index"].tolist(), y=rows["height"].round(4).tolist(), name=precision, marker=fill(precision), width=width,
             customdata=rows["index"].tolist(), hovertext=rows["hover"].tolist(), hovertemplate="%{hovertext}<extra></extra>",
         ))  # fmt: skip
     moved = layers[layers["work"] == "reformat"]
     if len(moved):
         traces.append(go.Scatter(
-            x=moved.index.tolist(), y=(moved["height"] + _ABOVE * layers["height"].max()).round(4).tolist(), mode="markers", name="reformat",
+            x=moved["index"].tolist(), y=(moved["height"] + _ABOVE * layers["height"].max()).round(4).tolist(), mode="markers", name="reformat",
             marker={"symbol": "triangle-down", "size": 8, "color": "#64748b", "line": {"width": 0}},
             customdata=moved["index"].tolist(), hovertext=moved["hover"].tolist(), hovertemplate="%{hovertext}<extra></extra>",
         ))  # fmt: skip
     return figure(
         traces, height=340, barmode="overlay",
-        xaxis={"title": {"text": "layers in execution order, without those that launch nothing"}, "showgrid": False,
-               "range": [-1, len(layers)]},
+        xaxis=index_axis("index of the layer; those that launch nothing have no bar", layers["index"].tolist()),
         yaxis={"title": {"text": f"time [µs]{layers.attrs['by']}" if timed else "no layer times: all bars are equal"}, "showticklabels": timed},
     )  # fmt: skip
 
@@ -61,5 +60,10 @@ CHART = Chart(
     reads="layers",
     views=("layers", "slowest"),
     reading="One bar for each layer: its height is the time, its colour and pattern the precision; a triangle marks a reformat. Click a bar to see the layer's details.",
+    data={
+        "x": "index of the layer",
+        "y": "time in µs; 1 without times",
+        "customdata": "index of the layer",
+    },
     needs="The engine's layers (a verbose log, or `--exportLayerInfo`). Heights need layer times (`--exportProfile`, or `trtlens profile`); without them every bar has the same height and the axis says so.",
 )

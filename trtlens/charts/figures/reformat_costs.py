@@ -66,6 +66,10 @@ CHART = Chart(
     reads="reformat_causes",
     views=("reformat_causes",),
     reading="Total cost of the reformats of each cause.",
+    data={
+        "x": "cost in µs, or the number of reformats where no costs are known",
+        "y": "cause",
+    },
     needs="The engine's layers with the formats of their tensors. Widths are costs (measured, else the tuner's) where all are known, else numbers of reformats; a flow that costs nothing is drawn as a thin line.",
     narrow=True,
 )

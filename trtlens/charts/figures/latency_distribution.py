@@ -9,7 +9,7 @@ import plotly.graph_objects as go
 
 from trtlens.charts.drawing.chart import Chart, MissingData
 from trtlens.charts.drawing.style import BLUE, GREY, ORANGE, figure, plain
-from trtlens.charts.latency import NO_SAMPLES
+from trtlens.charts.figures.latency import NO_SAMPLES
 from trtlens.engine.inference_timing import summarize_samples
 from trtlens.engine.times import frame
 from trtlens.quantities import duration
@@ -88,5 +88,9 @@ CHART = Chart(
     place=2,
     reads="run",
     reading="The dotted line is the median; the legend gives its 99 % confidence interval.",
+    data={
+        "x": "middle of the interval in µs",
+        "y": "share of the inferences of the pass in percent",
+    },
     needs="Samples of whole inferences. Inferences beyond the 99.5th percentile are counted in the last bar.",
 )

@@ -103,5 +103,10 @@ CHART = Chart(
     reads="accuracy",
     views=("accuracy",),
     reading="Each point is a compared tensor: higher is worse, and an orange outline means wrong or suspect. The strip below shows the precision of the layer that produces it.",
+    data={
+        "x": "place among the compared tensors that are drawn, in execution order",
+        "y": "error, noise over signal, at least 1e-9; 1 in the strip of precisions",
+        "customdata": "index of the layer that makes the tensor",
+    },
     needs="Compared tensors: `trtlens dump`, then `trtlens accuracy REFERENCE DUMP --profile RUN --keep` ([the commands](../accuracy.md#who-is-blamed)). Tensors without any error, such as copied constants, are left out and counted under the axis.",
 )

@@ -9,7 +9,7 @@ import plotly.graph_objects as go
 
 from trtlens.charts.drawing.chart import Chart, MissingData
 from trtlens.charts.drawing.style import BLUE, GREY, ORANGE, figure, plain, stripes
-from trtlens.charts.waterfall import NO_COMMON_TIMES
+from trtlens.charts.figures.waterfall import NO_COMMON_TIMES
 from trtlens.comparison.figures import COMPUTE
 from trtlens.comparison.times import FASTER, NO_DIFFERENCE, SLOWER, TUNER
 from trtlens.engine.clocks import clock_name
@@ -89,5 +89,11 @@ CHART = Chart(
     place=2,
     reads="comparison",
     reading="Bars above zero are slower, below zero faster; the thin line is the 99 % confidence interval of the difference. Click a bar to see its layer.",
+    data={
+        "x": "number of the region in topological order, as in the table of regions",
+        "y": "how much more time than in the baseline in µs",
+        "customdata": "index of the layer of the run that computes the region",
+        "error_y.array": "half of the 99 % confidence interval of the difference in µs",
+    },
     needs="Two runs or more of one model with times of one kind; the first run is the baseline.",
 )

@@ -63,5 +63,9 @@ CHART = Chart(
     reads="build",
     views=("build",),
     reading="Parts of the build, then the layers whose tuning took longest.",
+    data={
+        "x": "seconds",
+        "y": "place of the bar, from the top",
+    },
     needs="Time stamps before the lines of the log (trtexec and `trtlens profile` write them), or the durations that TensorRT states.",
 )

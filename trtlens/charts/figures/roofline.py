@@ -142,5 +142,10 @@ CHART = Chart(
     reads="run",
     views=("work",),
     reading="A layer under the slope is limited by memory bandwidth, one under the flat part by arithmetic; the distance to the roof is the most that a better kernel could gain. A layer above its roof has a ring: the roof or its work is wrong, unless its data fit the L2 cache. The layer profiler's times include the launch, those of a kernel trace do not.",
+    data={
+        "x": "operations per byte",
+        "y": "10¹² operations a second",
+        "customdata": "index of the layer",
+    },
     needs="Layer times, and the ONNX nodes with their shapes that a verbose log lists, or the layers' parameters at detailed verbosity (`--profilingVerbosity=detailed`). Operations are those of the layer's nodes; bytes are inputs, outputs and weights, each moved once. Roofs are multiprocessors x operations a cycle x the clock that was read beside the timing, and the width of the memory x its clock: dense rates, no sparsity. A GPU whose chip is not known gets points without roofs.",
 )

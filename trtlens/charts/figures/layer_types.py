@@ -1,0 +1,36 @@
+"""Time by layer type as plain bars."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from trtlens.charts.drawing.chart import Chart
+from trtlens.charts.drawing.share_bars import DATA, share_bars
+
+if TYPE_CHECKING:
+    import plotly.graph_objects as go
+    import pyarrow as pa
+
+
+def chart(table: pa.Table) -> go.Figure:
+    """A bar for each type of the view ``layers``, stacked by precision.
+
+    Raises:
+        MissingData: no layers are known.
+
+    """
+    return share_bars(table, "type", str, "type unknown")
+
+
+CHART = Chart(
+    chart,
+    title="Time by layer type",
+    question="Which types of layers take the time, and in which precision?",
+    section="layers",
+    place=2,
+    reads="layers",
+    views=("precision",),
+    reading="One bar for each type, the largest first, with its share and the share of it and all above; colours and patterns are precisions.",
+    data=DATA,
+    needs="The engine's layers; bars are times where the run has layer times, else numbers of layers.",
+)
