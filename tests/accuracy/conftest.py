@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,11 +12,14 @@ import pytest
 
 from trtlens.accuracy.encodings import dtype_name
 from trtlens.accuracy.tensors import InMemory, Tensor
+from trtlens.cli import main
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from numpy.typing import ArrayLike, NDArray
+
+    Typed = Callable[..., tuple[int, str, str]]
 
 FIXTURES = Path(__file__).parents[2] / "fixtures"
 MODELS = FIXTURES / "models"
@@ -73,3 +77,20 @@ def dump_of(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, str | No
         return made[key]
 
     return make
+
+
+@pytest.fixture
+def typed(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Typed:
+    """Run `trtlens` with arguments: exit code, stdout, stderr."""
+
+    def run(*arguments: object) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["trtlens", *map(str, arguments)])
+        code = 0
+        try:
+            main()
+        except SystemExit as stop:
+            code = int(stop.code or 0)
+        out, err = capsys.readouterr()
+        return code, out, err
+
+    return run

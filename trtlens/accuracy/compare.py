@@ -62,9 +62,8 @@ def compare_dumps(
 
     """
     _check_inputs(reference, run)
-    ours = [*reference.tensors, *reference.refused]
-    theirs = [*run.tensors, *run.refused]
-    matched = _matches(ours, theirs, _renamed(reference, run))
+    ours, theirs = _names(reference), _names(run)
+    matched = matched_names(reference, run)
     if not matched:
         raise TrtlensError(
             f"no tensor of {reference.name} ({listed(ours, 3)}) is in {run.name} ({listed(theirs, 3)}): are they of one model?"
@@ -76,6 +75,15 @@ def compare_dumps(
         rows.append(_compared(name, reference, run, matched.get(name), threshold))
     used = set(matched.values())
     return Comparison(tuple(rows), tuple(name for name in run.tensors if name not in used))
+
+
+def matched_names(reference: Dump, run: Dump) -> dict[str, str]:
+    """The name in the run of each tensor of the reference that has one, readable or not."""
+    return _matches(_names(reference), _names(run), _renamed(reference, run))
+
+
+def _names(dump: Dump) -> list[str]:
+    return [*dump.tensors, *dump.refused]
 
 
 def _check_inputs(reference: Dump, run: Dump) -> None:

@@ -45,6 +45,11 @@ _ACCURACY_FLAGS = (
     Flag("min-cosine", "float", "Least cosine similarity; default 0.997, for 8 bits and fewer none."),
     Flag("model", "text", "The ONNX model, for its graph, where neither dump has it."),
     Flag("profile", "text", "A profiled run of the same engine: its layers, precisions and times."),
+    Flag(
+        "blame",
+        "switch",
+        "Say of each region whether its error is the precision's or TensorRT's; runs them on the CPU.",
+    ),
     Flag("pins", "switch", "Also show which few layers to keep in FP32."),
     Flag("fp32-profile", "text", "A profiled FP32 run of the model: what --pins would cost."),
     Flag("all", "switch", "Show every tensor, not only the telling ones."),
@@ -85,6 +90,9 @@ def accuracy(
         raise TrtlensError("--keep with --profile keeps one comparison, in the profiled run: give one run")
     ours = open_dump(reference)
     compared = [_compared(ours, name, flags) for name in runs]
+    if flags["blame"]:
+        _blame(ours, compared, form, flags)
+        return
     if form is not Format.TABLE:
         write_table(_stacked(compared, flags), form)
     else:
@@ -122,6 +130,48 @@ def _compared(ours: Dump, name: str, flags: dict[str, Any]) -> _Compared:
         kept = keep_errors(Path(flags["profile"] or name), ours.label, errors)
         sys.stderr.write(f"comparison kept in {kept}\n")
     return _Compared(name, theirs, errors, _run_with(name, flags["profile"], errors))
+
+
+def _blame(ours: Dump, compared: list[_Compared], form: Format, flags: dict[str, Any]) -> None:
+    """Each region of each run: whose its error is; exits with 1 for ``--fail`` where a kernel or a fusion is suspect."""
+    import pyarrow as pa  # noqa: PLC0415
+
+    from trtlens.accuracy.local_errors import SUSPECT  # noqa: PLC0415
+    from trtlens.commands.region_errors import print_regions, region_table, sentences  # noqa: PLC0415
+
+    tables = []
+    for one in compared:
+        layers = {row["tensor"]: row["precision"] for row in one.run.view("accuracy").to_pylist()}
+        run = replace(one.dump, index=one.dump.index and replace(one.dump.index, precision=one.errors.precision))
+        tables.append(region_table(ours, run, _model_of(ours, one, flags), layers))
+        if form is Format.TABLE:
+            print_answers(sentences(tables[-1].to_pylist()))
+            _tell(f"{one.dump.label} against {ours.label}")
+            print_regions(tables[-1], everything=flags["all"])
+    if form is not Format.TABLE:
+        named = zip(tables, compared, strict=True)
+        write_table(
+            pa.concat_tables([table.add_column(0, "run", pa.array([one.name] * table.num_rows, pa.string())) for table, one in named]), form
+        )  # fmt: skip
+    if flags["fail"] and any(SUSPECT in table["verdict"].to_pylist() for table in tables):
+        raise typer.Exit(1)
+
+
+def _model_of(ours: Dump, one: _Compared, flags: dict[str, Any]) -> Path:
+    """The model that was given, else the one that the dumped run or its reference was made of, if it is still there."""
+    from trtlens.capture.models.model import check_model  # noqa: PLC0415
+    from trtlens.runs.run_info import is_run, read_info  # noqa: PLC0415
+
+    if flags["model"]:
+        check_model(Path(flags["model"]))
+        return Path(flags["model"])
+    for folder in (Path(one.name), Path(ours.name)):
+        known = read_info(folder).model if is_run(folder) else None
+        if known is not None and known.path and Path(known.path).is_file():
+            return Path(known.path)
+    raise TrtlensError(
+        "--blame runs the regions of the ONNX model, which neither dump tells where to find: give --model MODEL.onnx"
+    )
 
 
 def _limits(precision: str | None, flags: dict[str, Any]) -> Limits:

@@ -1,0 +1,152 @@
+"""What ``accuracy --blame`` does: run each region of the model alone on what the engine fed it, and say whose its error is."""
+
+from __future__ import annotations
+
+import sys
+from collections import Counter
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from trtlens.errors import TrtlensError
+from trtlens.output import layout, print_table
+from trtlens.tables.schema import declare
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+    from pathlib import Path
+
+    import pyarrow as pa
+    from numpy.typing import NDArray
+
+    from trtlens.accuracy.blame import Subgraph
+    from trtlens.accuracy.local_errors import LocalError
+    from trtlens.accuracy.readers import Dump
+    from trtlens.accuracy.tensors import Tensor
+    from trtlens.capture.dumping.region_models import RegionModels
+
+COLUMNS = declare(
+    "regions of accuracy --blame", "one region of the model between dumped tensors, in the order of the graph", "index",
+    """
+    index | int | | place in the order of the graph
+    tensor | text | | the region's output
+    nodes | texts | | ONNX nodes of the region
+    precision | text | | what its layers ran in: by the profiled run, else what the dump was asked for
+    error | float | | what the region errs by itself, on what the engine fed it: noise over signal; null where values are not finite
+    explained | float | | what its types explain of it: the larger of the error of the region rounded to them and that of sums in FP16; null likewise
+    ratio | float | | the first over the second
+    verdict | text | | suspect kernel or fusion, precision, unclear, ok; null where it could not be run
+    detail | text | | what the output looks like, or why there is no verdict
+    """,
+)  # fmt: skip
+LAYOUT = layout("tensor verdict error explained ratio precision detail nodes", stretches="tensor", prose="detail")
+_MOST_TOLD = 3
+
+
+def region_table(reference: Dump, run: Dump, model: Path, precisions: Mapping[str, str | None]) -> pa.Table:
+    """A row for each region whose output the run holds; ``precisions`` by tensor are those of the profiled layers.
+
+    Raises:
+        TrtlensError: a package is missing, or the model cannot be read.
+
+    """
+    from trtlens.accuracy.blame import make_graph  # noqa: PLC0415
+    from trtlens.accuracy.compare import matched_names  # noqa: PLC0415
+    from trtlens.capture.dumping.region_models import RegionModels  # noqa: PLC0415
+
+    models = RegionModels(model)
+    names = {ours: theirs for ours, theirs in matched_names(reference, run).items() if theirs in run.tensors}
+    fed = {name: reference.tensors[name] for name in models.inputs if name in reference.tensors}
+    fed |= {name: run.tensors[theirs] for name, theirs in names.items()}
+    regions = make_graph(models.described).subgraphs(list(fed))
+    rows = []
+    for index, (name, region) in enumerate(sorted(regions.items(), key=lambda each: models.place(each[0]))):
+        sys.stderr.write(f"\r{index + 1} of {len(regions)} regions" if sys.stderr.isatty() else "")
+        precision = precisions.get(name) or run.precision
+        found, why = _local_error(models, region, name, fed, precision)
+        rows.append(_row(index, name, region, precision, found, why))
+    sys.stderr.write("\n" if sys.stderr.isatty() else "")
+    return COLUMNS.of_rows(rows)
+
+
+def _local_error(
+    models: RegionModels, region: Subgraph, name: str, fed: Mapping[str, Tensor], precision: str | None
+) -> tuple[LocalError | None, str]:
+    """The verdict on a region, or why there is none."""
+    from trtlens.accuracy.blame import INTEGER_PRECISIONS  # noqa: PLC0415
+    from trtlens.accuracy.local_errors import local_error  # noqa: PLC0415
+    from trtlens.accuracy.tensors import UnreadableTensor  # noqa: PLC0415
+
+    if precision is None:
+        return None, "what its layers ran in is not known: give --precision, or --profile RUN"
+    if precision in INTEGER_PRECISIONS and not models.quantizes(region):
+        return None, f"the ranges of its {precision.upper()} tensors are not in the model: they are not rounded here"
+    lacking = [read for read in models.reads(region) if read not in fed]
+    if lacking:
+        return None, f"the dumps do not hold {lacking[0]}"
+    try:
+        return local_error(_region_run(models, region, name, fed, precision)), ""
+    except (TrtlensError, UnreadableTensor) as error:
+        return None, str(error)
+
+
+def _region_run(models: RegionModels, region: Subgraph, name: str, fed: Mapping[str, Tensor], precision: str) -> Any:
+    from trtlens.accuracy.local_errors import RegionRun  # noqa: PLC0415
+
+    inputs = {read: fed[read].array() for read in models.reads(region)}
+
+    def result(given: Mapping[str, NDArray[Any]], kind: str | None = None) -> NDArray[np.float64]:
+        return np.asarray(models.run(region, name, given, kind), np.float64)
+
+    engine, exact = np.asarray(fed[name].array(), np.float64), result(inputs)
+    return RegionRun(
+        name, precision, inputs, engine, exact, result(inputs, precision), models.sum_noise(region, inputs), result,
+        {other: tensor for other, tensor in fed.items() if other != name},
+    )  # fmt: skip
+
+
+def _row(
+    index: int, name: str, region: Subgraph, precision: str | None, found: LocalError | None, why: str
+) -> dict[str, Any]:
+    return {
+        "index": index, "tensor": name, "nodes": [node.name for node in region.nodes], "precision": precision,
+        "error": found and found.error, "explained": found and found.explained, "ratio": found and found.ratio,
+        "verdict": found and found.verdict, "detail": found.detail if found is not None else why,
+    }  # fmt: skip
+
+
+def sentences(rows: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    """Whose the errors are: regions that err more than their types explain, those of the precision, and what is not known."""
+    from trtlens.accuracy.local_errors import PRECISION, SUSPECT, UNCLEAR  # noqa: PLC0415
+
+    counts = Counter(row["verdict"] for row in rows)
+    judged = sum(counts.values()) - counts[None]
+    if counts[SUSPECT]:
+        yield f"{counts[SUSPECT]} of {judged} regions {'errs' if counts[SUSPECT] == 1 else 'err'} far more than the types explain: suspect a kernel or a fusion of TensorRT, not the precision"
+        yield from _told([row for row in rows if row["verdict"] == SUSPECT])
+    elif counts[PRECISION]:
+        yield f"No region errs far more than its types explain: of {judged} regions {counts[PRECISION]} {'errs' if counts[PRECISION] == 1 else 'err'} as the precision makes {'it' if counts[PRECISION] == 1 else 'them'}"
+        yield from _told([row for row in rows if row["verdict"] == PRECISION])
+    else:
+        yield f"No region of {judged} errs by itself more than its types explain: where outputs are wrong, later regions magnify what earlier ones round"
+    if counts[UNCLEAR]:
+        yield f"{counts[UNCLEAR]} {'is' if counts[UNCLEAR] == 1 else 'are'} unclear"
+    if counts[None]:
+        yield f"{counts[None]} of {len(rows)} regions could not be run: {next(row['detail'] for row in rows if row['verdict'] is None)}"
+
+
+def _told(rows: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    for row in sorted(rows, key=lambda row: -(row["ratio"] or float("inf")))[:_MOST_TOLD]:
+        if row["error"] is None:
+            yield f"{row['tensor']}: {row['detail']}"
+        else:
+            times = f", {row['ratio']:.3g} times what {row['precision'].upper()} explains"
+            yield f"{row['tensor']} errs {row['error']:.3g} by itself{times}: {row['detail']}"
+
+
+def print_regions(table: pa.Table, *, everything: bool) -> None:
+    """The table, the regions that are ok left out unless all are asked for."""
+    shown = table if everything else table.filter([verdict != "ok" for verdict in table["verdict"].to_pylist()])
+    print_table(shown, LAYOUT)
+    if shown.num_rows < table.num_rows:
+        sys.stderr.write(f"{shown.num_rows} of {table.num_rows} regions shown; --all shows every one\n")
