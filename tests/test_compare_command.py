@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from tests.conftest import FIXTURES, capture_files
 from trtlens.cli import main
-from trtlens.commands.compare import escape, markdown_table
+from trtlens.commands.markdown import escape, markdown_table
 from trtlens.comparison.quantities import QUANTITIES
 from trtlens.comparison.result_tables import CHANGE_COLUMNS, REGION_COLUMNS
 from trtlens.runs.arguments import read_argument, run_names
@@ -150,7 +150,7 @@ def test_markdown_begins_with_the_checks(monkeypatch: pytest.MonkeyPatch, capfd:
     assert code == 1
     assert out.startswith("### Checks\n\n- breach: fp32: layer\\_time")
     assert "### fp32 against fp16" in out
-    table = [line for line in out.split("### Regions")[1].splitlines() if line.startswith("|")]
+    table = [line for line in out.split("<details><summary>Regions</summary>")[1].splitlines() if line.startswith("|")]
     assert len({line.count("|") - line.count("\\|") for line in table}) == 1
     assert len(table) == 2 + 56
 

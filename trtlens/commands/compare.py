@@ -2,32 +2,27 @@
 
 from __future__ import annotations
 
-import re
 import sys
 from enum import Enum
-from typing import TYPE_CHECKING, Annotated, Any, Optional
+from typing import TYPE_CHECKING, Annotated, Optional
 
 import typer
 
 from trtlens.commands.layer_rows import LayerOption, MatchOption  # noqa: TC001  typer reads annotations at run time
+from trtlens.commands.markdown import comment, markdown_table
 from trtlens.errors import TrtlensError
 from trtlens.layer_patterns import asked_pattern
 from trtlens.output import Format, Layout, console, layout, print_table, visible, wrapped, write_table
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
-
     import pyarrow as pa
 
-    from trtlens.comparison.changes import ChangeRow
     from trtlens.comparison.comparison import Comparison
     from trtlens.comparison.gate import Outcome
     from trtlens.comparison.headlines import Section
     from trtlens.runs.arguments import RunArgument
 
 _INDENT = 2
-_SPECIAL = re.compile(r"[\\`*_{}\[\]<>|#~&@]")
-"""Characters that Markdown or the HTML in it would interpret: escaped by a backslash, ``@<>&`` by entities."""
 
 
 class CompareFormat(str, Enum):
@@ -106,7 +101,7 @@ def _write(
 ) -> None:
     """Write the comparison, of the layers that were asked for where it is not ``whole``: of those each region is shown."""
     if form is CompareFormat.MARKDOWN:
-        sys.stdout.write(_markdown(comparison, outcomes, regions=regions or not whole, top=top, whole=whole))
+        sys.stdout.write(comment(comparison, outcomes, regions=regions or not whole, top=top, whole=whole))
     elif form is CompareFormat.TABLE:
         _print(comparison, regions=regions or not whole, top=top, whole=whole)
     else:
@@ -208,69 +203,3 @@ def _print_section(section: Section) -> None:
         for place, line in enumerate(wrapped(sentence, 2 * _INDENT)):
             out.print(Text(("- " if place == 0 else "  ").rjust(_INDENT + 2) + line))
     out.print()
-
-
-# -- for a pull request --------------------------------------------------------------------------------------------
-
-
-def _markdown(comparison: Comparison, outcomes: list[Outcome], *, regions: bool, top: int, whole: bool) -> str:
-    from trtlens.comparison.headlines import tell  # noqa: PLC0415
-    from trtlens.comparison.result_tables import changes_shown, settings_table, side_by_side  # noqa: PLC0415
-
-    blocks = []
-    if outcomes:
-        blocks.append("### Checks\n\n" + "".join(f"- {escape(outcome.line)}\n" for outcome in outcomes))
-    blocks += [
-        f"### {escape(section.title)}\n\n" + "".join(f"- {escape(text)}\n" for text in section.sentences)
-        for section in (tell(comparison) if whole else ())
-    ]
-    rows, hidden = changes_shown(comparison, top)
-    if rows:
-        headings = ("run", "change [ms]", "what", "where", "verdict of the region")
-        cells = [_cells(comparison, row) for row in rows]
-        more = f"\n{hidden} more changes.\n" if hidden else ""
-        blocks.append("### Changes\n\n" + markdown_table(headings, cells) + more)
-    tables = [
-        ("Settings that differ", settings_table(comparison) if whole else None),
-        ("Regions", side_by_side(comparison) if regions else None),
-    ]
-    for title, table in tables:
-        if table is not None and table.num_rows:
-            body = markdown_table(table.column_names, (row.values() for row in table.to_pylist()))
-            blocks.append(f"### {title}\n\n{body}")
-    return "\n".join(blocks)
-
-
-def _cells(comparison: Comparison, row: ChangeRow) -> tuple[str | float | None, ...]:
-    return comparison.names[row.run], row.diff_ms, row.words, row.label, row.verdict
-
-
-def escape(text: str) -> str:
-    """``text`` escaped for Markdown: no name can format, link or mention."""
-    return _SPECIAL.sub(
-        lambda match: "\\" + match[0] if match[0] not in "@<>&" else f"&#{ord(match[0])};", visible(text)
-    )
-
-
-def markdown_table(headings: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
-    """A table; numbers are aligned to the right, unknown is empty."""
-    cells = [[_cell(value) for value in row] for row in rows]
-    numeric = [any(row[i] for row in cells) and all(_is_number(row[i]) for row in cells) for i in range(len(headings))]
-    lines = [_line(map(escape, headings)), _line("---:" if right else "---" for right in numeric)]
-    return "\n".join([*lines, *(_line(row) for row in cells)]) + "\n"
-
-
-def _line(cells: Iterable[str]) -> str:
-    return "| " + " | ".join(cells) + " |"
-
-
-def _cell(value: Any) -> str:
-    if value is None:
-        return ""
-    if isinstance(value, float):
-        return f"{value:.4g}"
-    return escape(str(value))
-
-
-def _is_number(text: str) -> bool:
-    return not text or re.fullmatch(r"[+-]?\d[\d.,]*(?:e[+-]?\d+)?", text) is not None
