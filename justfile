@@ -35,3 +35,12 @@ docs:
     .venv/bin/python docs/make_findings.py
     .venv/bin/python docs/make_charts.py
     .venv/bin/python docs/transcripts.py
+
+# Is this checkout a release? Builds it and tries wheel and sdist with each Python of the machine; takes some minutes.
+release-check *args:
+    .venv/bin/pip install -q -e '.[release]'
+    PATH="$PWD/.venv/bin:$PATH" .venv/bin/python benchmarks/release.py {{args}}
+
+# Build the site into ./site and say what is wrong with it.
+site:
+    .venv/bin/mkdocs build --strict --clean

@@ -20,6 +20,7 @@ from trtlens.commands import (
     parse,
     read,
     report,
+    schema,
     trace,
     watch,
     why,
@@ -48,6 +49,7 @@ parse.register(app)
 read.register(app)
 watch.register(app)
 kernel.register(app)
+schema.register(app)
 completion.register(app)
 capture.register(app)
 trace.register(app)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from trtlens.commands.help import summary
@@ -13,7 +12,6 @@ from trtlens.runs.folders import write_whole
 
 if TYPE_CHECKING:
     from trtlens.commands.typed_words import Description
-    from trtlens.views import View
 
 
 def write_description(program: Any) -> Description:
@@ -35,7 +33,7 @@ def describe(program: Any) -> Description:
     from trtlens.views import VIEWS  # noqa: PLC0415
 
     columns = {name: [column.name for column in table.columns] for name, table in TABLES.items()}
-    columns |= {name: _columns_of_view(view) for name, view in VIEWS.items()}
+    columns |= {name: [column.name for column in view.columns.columns] for name, view in VIEWS.items()}
     tables = {name: f"table: {table.doc}" for name, table in TABLES.items()}
     views = {name: view.question for name, view in VIEWS.items()}
     return {
@@ -47,13 +45,7 @@ def describe(program: Any) -> Description:
     }
 
 
-def _columns_of_view(view: View) -> list[str]:
-    """The columns that a view declares; those that it shows where its rows are a table's own."""
-    declared = getattr(import_module(view.table.__module__), "COLUMNS", None)
-    return list(view.layout.shown) if declared is None else [column.name for column in declared.columns]
-
-
-_ARGUMENTS = {("show", "view"): VIEW, ("why", "words"): LAYER}
+_ARGUMENTS = {("show", "view"): VIEW, ("schema", "view"): VIEW, ("why", "words"): LAYER}
 """What an argument of a command takes, but for files; of `why` the first word."""
 _OPTIONS = {"--layer": LAYER, "--columns": COLUMN, "--sort": COLUMN, "--fail-on": "quantity"}
 

@@ -6,6 +6,7 @@ Every module here is a view; views never import one another: what two of them sh
 from __future__ import annotations
 
 from dataclasses import dataclass
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from trtlens.discovery import Declarations
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from trtlens.output import Layout
+    from trtlens.tables.schema import TableSpec
 
 _MOST_BUILDS = 4
 """Builds of which a view's answer is told."""
@@ -53,6 +55,14 @@ class View:
     def name(self) -> str:
         """Name of the view: its module's."""
         return self.table.__module__.rpartition(".")[2]
+
+    @property
+    def columns(self) -> TableSpec:
+        """The declaration of its rows: its module's ``COLUMNS``, else that of the table whose rows it shows."""
+        from trtlens.tables.declarations import TABLES  # noqa: PLC0415  few who ask for a view ask for this
+
+        declared: TableSpec | None = getattr(import_module(self.table.__module__), "COLUMNS", None)
+        return TABLES[self.name] if declared is None else declared
 
     def answers(self, rows: pa.Table) -> list[str]:
         """The answer to the question for each build of the rows, with its number where there are several; of many the first."""
