@@ -68,11 +68,14 @@ _WRAPPERS: tuple[tuple[str, str, bool], ...] = (
     ("own logger", rf"\d\d:\d\d:\d\d - (?P<s>{_WORD}) - ", False),
     ("own logger", rf"My Logger:? ?Severity\.(?P<s>{_WORD})[: ]{{0,3}}", True),
 )
-_PREFIX = re.compile(
-    r"[ \t]{0,16}(?:"
+_WRAPPED = (
+    r"(?=[\[\dA-Z])(?:"  # what no wrapper begins with is passed over at once
     + "|".join(f"(?P<w{i}>{pattern.replace('<s>', f'<s{i}>')})" for i, (_, pattern, _) in enumerate(_WRAPPERS))
     + ")"
 )
+_BLANKS_BEFORE = 16
+_PREFIX = re.compile(rf"[ \t]{{0,{_BLANKS_BEFORE}}}{_WRAPPED}")
+_ANYWHERE = re.compile(_WRAPPED)
 
 _SEVERITY = {
     "F": "internal error", "E": "error", "W": "warning", "I": "info", "V": "verbose", "X": "verbose", "S": "verbose",
@@ -118,8 +121,11 @@ _LANDMARK = re.compile(
 
 def message_start(line: str) -> int | None:
     """Where a message of TensorRT begins in a line, its wrapper's prefix included; None where none can be told."""
-    found = _PREFIX.search(line) or _LANDMARK.search(line)
-    return None if found is None else found.start()
+    found = _ANYWHERE.search(line)
+    if found is None:
+        return None if (found := _LANDMARK.search(line)) is None else found.start()
+    blanks = found.start() - len(line[: found.start()].rstrip(" \t"))
+    return found.start() - min(blanks, _BLANKS_BEFORE)
 
 
 def read_stamp(prefix: str) -> float | None:
