@@ -8,7 +8,8 @@ inference takes. Two clocks are never mixed within one build: a layer without a 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections import defaultdict
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -18,6 +19,8 @@ from trtlens.runs.run import once
 from trtlens.tables.engine_layers import NO_WORK
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
     import numpy.typing as npt
     import pyarrow as pa
 
@@ -25,6 +28,16 @@ if TYPE_CHECKING:
     from trtlens.tables.schema import TableSpec
 
 SAMPLES = "samples"
+
+
+class _Position(NamedTuple):
+    """What was measured of a layer at one place of the execution."""
+
+    build: int
+    index: int
+    name: str | None
+    time_ms: float | None
+    time_source: str
 
 
 def frame(table: pa.Table) -> pd.DataFrame:
@@ -85,19 +98,31 @@ def layer_times(run: Run, build: int) -> dict[int, float]:
 
 @once
 def _join_times(run: Run, *, profiled: bool) -> pd.DataFrame:
-    layers, traced = frame(run["layers"]), [] if profiled else traced_builds(run)
-    times = _times(run)
-    times = times[~times["build"].isin(traced)]
-    if times.empty:
-        timed = layers.assign(time_ms=pd.Series(pd.NA, index=layers.index, dtype="Float64"), time_source=pd.NA)
-    else:
-        layers["occurrence"] = layers.groupby(["build", "name"]).cumcount()
-        layers["count"] = layers.groupby(["build", "name"])["name"].transform("size")
-        keys = ["build", "name", "occurrence", "count"]
-        timed = layers.merge(times, on=keys, how="left", validate="one_to_one").drop(columns=["occurrence", "count"])
+    layers, traced = run["layers"].select(["build", "name"]), [] if profiled else traced_builds(run)
+    rows_of: dict[tuple[int, str | None], list[int]] = defaultdict(list)
+    for row, key in enumerate(zip(*(layers[name].to_pylist() for name in layers.column_names), strict=True)):
+        rows_of[key].append(row)
+    found: list[tuple[float | None, str | None]] = [(None, None)] * layers.num_rows
+    for key, times in _by_name(_positions(run), traced).items():
+        rows = rows_of.get(key, [])
+        if len(rows) == len(times):
+            for row, one in zip(rows, times, strict=True):
+                found[row] = (one.time_ms, one.time_source)
+    timed = frame(run["layers"])
+    timed["time_ms"] = pd.array([time_ms for time_ms, _ in found], dtype="Float64")
+    timed["time_source"] = pd.array([source for _, source in found], dtype="object")
     for build in traced:
         _set_kernel_times(timed, run, build)
     return timed
+
+
+def _by_name(positions: Iterable[_Position], traced: Sequence[int]) -> dict[tuple[int, str | None], list[_Position]]:
+    """Times by build and layer, in the profile's order, without those of builds with a trace."""
+    found: dict[tuple[int, str | None], list[_Position]] = defaultdict(list)
+    for one in positions:
+        if one.build not in traced and one.name is not None:
+            found[one.build, one.name].append(one)
+    return found
 
 
 def _set_kernel_times(layers: pd.DataFrame, run: Run, build: int) -> None:
@@ -127,13 +152,13 @@ def profiled_layers(run: Run) -> pd.DataFrame:
     Of a trace without an engine's layers they are the ranges around its launches, in the order in which they come first.
     """
     traced = traced_builds(run)
-    positions = _positions(run)
-    parts = [positions[~positions["build"].isin(traced)], *(_ranges(run, build) for build in traced)]
-    parts = [part for part in parts if len(part)] or [positions]
-    return pd.concat(parts).astype({"build": "Int64", "index": "Int64", "name": "string", "time_ms": "Float64"})
+    rows = [one for one in _positions(run) if one.build not in traced]
+    rows += (row for build in traced for row in _ranges(run, build))
+    types = {"build": "Int64", "index": "Int64", "name": "string", "time_ms": "Float64"}
+    return pd.DataFrame(rows, columns=list(_Position._fields)).astype(types)
 
 
-def _ranges(run: Run, build: int) -> pd.DataFrame:
+def _ranges(run: Run, build: int) -> list[_Position]:
     traced = read_kernel_times(run, build)
     launches: dict[str, list[int]] = {}
     for number, row in enumerate(() if traced is None else traced.launches):
@@ -144,30 +169,28 @@ def _ranges(run: Run, build: int) -> pd.DataFrame:
         assert traced is not None  # noqa: S101  there are no names without a trace
         index = traced.launches[own[0]]["layer_index"]
         time_ms = float(np.median(traced.duration_ms[own].sum(axis=0)))
-        rows.append((build, place if index is None else index, name, time_ms, KERNELS))
-    return pd.DataFrame(rows, columns=["build", "index", "name", "time_ms", "time_source"])
+        rows.append(_Position(build, place if index is None else index, name, time_ms, KERNELS))
+    return rows
 
 
-def _times(run: Run) -> pd.DataFrame:
-    """One time for each position of the best source that the profiler has, with its name's occurrence."""
-    times = _positions(run)
-    times["occurrence"] = times.groupby(["build", "name"]).cumcount()
-    times["count"] = times.groupby(["build", "name"])["name"].transform("size")
-    return times.drop(columns="index").astype({"build": "Int64", "name": "string", "time_ms": "Float64"})
-
-
-def _positions(run: Run) -> pd.DataFrame:
+@once
+def _positions(run: Run) -> Sequence[_Position]:
     """One time for each position of the best source that the profiler has, in the profile's order."""
-    samples = run["layer_times"]
+    samples, profile = run["layer_times"], run["layer_profile"]
     if samples.num_rows:
-        data = samples.to_pandas()
-        times = data.groupby(["build", "index", "layer"], as_index=False)["time_ms"].median()
-        times["time_source"] = SAMPLES
-    else:
-        profile = run["layer_profile"].to_pandas()
-        profile["time_ms"] = profile["median_ms"].fillna(profile["average_ms"])
-        times = profile.rename(columns={"source": "time_source"})[["build", "index", "layer", "time_ms", "time_source"]]
-    return times.sort_values(["build", "index"]).rename(columns={"layer": "name"})
+        medians = samples.to_pandas().groupby(["build", "index", "layer"])["time_ms"].median()
+        return [
+            _Position(build, index, layer, None if np.isnan(time_ms) else time_ms, SAMPLES)
+            for (build, index, layer), time_ms in medians.items()
+        ]
+    columns = ("build", "index", "layer", "median_ms", "average_ms", "source")
+    rows = [
+        _Position(build, index, layer, average_ms if median_ms is None else median_ms, source)
+        for build, index, layer, median_ms, average_ms, source in zip(
+            *(profile[name].to_pylist() for name in columns), strict=True
+        )
+    ]
+    return sorted(rows, key=lambda one: (one.build, one.index))
 
 
 def work_of(layers: pd.DataFrame) -> pd.Series:
