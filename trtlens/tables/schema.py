@@ -45,7 +45,7 @@ class Column:
         return _TYPES[self.type]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class TableSpec:
     """A declared table: what one row is, which columns identify it, and every column with its unit."""
 
@@ -57,7 +57,7 @@ class TableSpec:
     @property
     def schema(self) -> pa.Schema:
         """The Arrow schema; units and docs travel as field metadata."""
-        return _schema(self.columns)
+        return _schema(self)
 
     def table(self, columns: Mapping[str, Sequence[Any] | pa.Array]) -> pa.Table:
         """An Arrow table of exactly the declared columns, in declared order.
@@ -69,6 +69,8 @@ class TableSpec:
         names = [column.name for column in self.columns]
         if set(columns) != set(names):
             raise KeyError(f"{self.name}: columns differ from the declaration: {sorted(set(columns) ^ set(names))}")
+        if not any(map(len, columns.values())):
+            return self.empty()
         arrays = [_array(columns[column.name], column) for column in self.columns]
         return pa.Table.from_arrays(arrays, schema=self.schema)
 
@@ -94,13 +96,13 @@ def declare(name: str, doc: str, key: str, columns: str) -> TableSpec:
 
 
 @cache
-def _schema(columns: tuple[Column, ...]) -> pa.Schema:
-    return pa.schema([pa.field(c.name, c.arrow, metadata=_metadata(c)) for c in columns])
+def _schema(spec: TableSpec) -> pa.Schema:
+    return pa.schema([pa.field(c.name, c.arrow, metadata=_metadata(c)) for c in spec.columns])
 
 
 @cache
 def _empty(spec: TableSpec) -> pa.Table:
-    return spec.table({column.name: () for column in spec.columns})
+    return pa.Table.from_arrays([array((), column.arrow) for column in spec.columns], schema=spec.schema)
 
 
 def _metadata(column: Column) -> dict[str, str]:
