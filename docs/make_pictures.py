@@ -15,6 +15,7 @@ from selenium import webdriver
 
 from trtlens import open_run
 from trtlens.charts import charts_of_comparison, charts_of_run, charts_of_runs
+from trtlens.charts.drawing.style import themed
 from trtlens.comparison import compare_runs
 from trtlens.report import read_subject, render
 from trtlens.report.images import write_figures
@@ -40,7 +41,8 @@ def main() -> None:
         name: read_subject(open_run(ROOT / "fixtures" / "h200" / folder), f"resnet50-{name}")
         for name, folder in RUNS.items()
     }
-    write_figures(_figures(subjects), IMAGES, {"webp": 1.5}, width=_WIDTH)
+    figures = {name: themed(drawn) for name, drawn in _figures(subjects).items()}
+    write_figures(figures, IMAGES, {"webp": 1.5}, width=_WIDTH)
     _photograph(render(list(subjects.values())), IMAGES / "report.webp")
 
 

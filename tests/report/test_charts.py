@@ -9,10 +9,12 @@ import pytest
 
 from tests.conftest import docs_program
 from tests.doubles.made_runs import MadeRun
+from tests.golden.inputs import opened
 from tests.report.hostile_run import hostile_run
 from tests.report.large_runs import captured
+from trtlens import charts
 from trtlens.charts import CHARTS, MissingData, chart_of_view, charts_of_run
-from trtlens.charts.drawing.style import PATTERNS, SYMBOLS, colour, plain
+from trtlens.charts.drawing.style import PATTERNS, SYMBOLS, THEMES, colour, plain, with_title
 from trtlens.charts.figures import regions, waterfall
 from trtlens.comparison import compare_runs
 from trtlens.engine.times import layers_with_times
@@ -99,6 +101,17 @@ def test_precisions_are_told_apart_without_colour() -> None:
     assert len({SYMBOLS[name] for name in floating}) == len(floating)
     assert set(PRECISION_COLOURS) <= set(PATTERNS)
     assert colour("fp9000") == colour(None)
+
+
+def test_a_figure_that_leaves_has_the_light_theme() -> None:
+    """A chart as a function, or with a title, has the theme; the page's figures have none: it gives them the reader's."""
+    theme = THEMES["light"].layout.to_plotly_json()
+    run = opened("small-build")
+    assert theme["colorway"]
+    drawn = CHARTS["memory"].draw_from(run)
+    assert drawn.layout.template.layout.to_plotly_json() == {}
+    for figure in (with_title(drawn, "Memory"), charts.memory(run)):
+        assert figure.layout.template.layout.to_plotly_json() == theme
 
 
 def test_plain_text_is_short_and_harmless() -> None:

@@ -108,16 +108,21 @@ def index_axis(title: str, indices: Sequence[int], **more: Any) -> dict[str, Any
 
 
 def figure(traces: Iterable[Any], *, height: int = 380, **layout: Any) -> go.Figure:
-    """A figure in the light theme; the report puts the reader's theme in its place."""
-    return go.Figure(list(traces), {"template": THEMES["light"], "height": height, **layout})
+    """A figure without a theme: the report gives it the reader's, and `themed` the light one."""
+    return go.Figure(list(traces), {"template": "none", "height": height, **layout})
+
+
+def themed(drawn: go.Figure) -> go.Figure:
+    """The figure in the light theme, for where no page gives it the reader's: Plotly checks a theme for longer than most figures take to draw."""
+    return drawn.update_layout(template=THEMES["light"])
 
 
 def with_title(drawn: go.Figure, title: str) -> go.Figure:
-    """The figure with a title above it, for where no page gives it one; a title that it has already follows."""
+    """The figure in the light theme with a title above it, for where no page gives it either; a title that it has already follows."""
     layout = drawn.layout
     own = layout.title.text
     above = _MARGIN_TOP if layout.margin.t is None else layout.margin.t
-    return drawn.update_layout(
+    return themed(drawn).update_layout(
         title={"text": plain(title, 120) + (f": {own}" if own else ""), "font": {"size": 15}, "x": 0, "xref": "container",
                "y": 1, "yref": "container", "yanchor": "top", "pad": {"t": 10, "l": 12}},
         margin={"t": above + _TITLE_HEIGHT}, height=layout.height + _TITLE_HEIGHT,
