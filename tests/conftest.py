@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import gc
 import importlib.util
 import lzma
 import os
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from unittest.mock import patch
 
 import pytest
+import typer.main
+import typer.testing
+
+from trtlens.__main__ import _YOUNG
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -25,8 +31,20 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure() -> None:
-    """Commands write lines of 120 characters in a pipe: pytest-xdist tells its workers the width of the terminal."""
+    """What holds for the process: lines as in a pipe, the collector of garbage as in the program, its commands made once.
+
+    pytest-xdist tells its workers the width of the terminal. Making the commands from their signatures takes longer than most answers.
+    """
     os.environ.pop("COLUMNS", None)
+    gc.set_threshold(_YOUNG)
+    made_once = cache(typer.main.get_command)
+    for place in ("typer.main.get_command", "typer.testing._get_command"):
+        patch(place, made_once).start()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put tests that read many runs first and beside one another: a worker takes neighbours, and reads a run and makes its views once."""
+    items.sort(key=lambda item: not item.nodeid.startswith(MANY_RUNS))
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
@@ -36,6 +54,13 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
             terminalreporter.write_line(text)
 
 
+MANY_RUNS = (
+    "tests/golden/", "tests/test_every_command.py", "tests/independent/test_profiles.py", "tests/report/test_report_command.py",
+    "tests/report/test_report_page.py", "tests/report/test_ch", "tests/test_findings", "tests/test_captured", "tests/test_compare",
+    "tests/test_ad", "tests/test_answers", "tests/test_choices", "tests/test_questions", "tests/test_reformats", "tests/test_runs",
+    "tests/test_same_work", "tests/test_stakes", "tests/test_t", "tests/test_unstable_choice",
+)  # fmt: skip
+"""Where tests stand that read runs of the fixtures by `opened`."""
 GOLDEN_CHANGES = "golden changes"
 """The property by which a test says what it wrote anew."""
 FIXTURES = Path(__file__).parents[1] / "fixtures"
