@@ -14,6 +14,7 @@ import re
 from collections import defaultdict
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
+from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
@@ -128,6 +129,7 @@ def message_start(line: str) -> int | None:
     return found.start() - min(blanks, _BLANKS_BEFORE)
 
 
+@lru_cache(8)  # most lines bear the prefix of the line above
 def read_stamp(prefix: str) -> float | None:
     """Seconds of the last time stamp in ``prefix``; None without one.
 

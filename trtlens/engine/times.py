@@ -34,7 +34,7 @@ class _Position(NamedTuple):
     """What was measured of a layer at one place of the execution."""
 
     build: int
-    index: int
+    place: int
     name: str | None
     time_ms: float | None
     time_source: str
@@ -155,7 +155,7 @@ def profiled_layers(run: Run) -> pd.DataFrame:
     rows = [one for one in _positions(run) if one.build not in traced]
     rows += (row for build in traced for row in _ranges(run, build))
     types = {"build": "Int64", "index": "Int64", "name": "string", "time_ms": "Float64"}
-    return pd.DataFrame(rows, columns=list(_Position._fields)).astype(types)
+    return pd.DataFrame(rows, columns=["build", "index", "name", "time_ms", "time_source"]).astype(types)
 
 
 def _ranges(run: Run, build: int) -> list[_Position]:
@@ -190,7 +190,7 @@ def _positions(run: Run) -> Sequence[_Position]:
             *(profile[name].to_pylist() for name in columns), strict=True
         )
     ]
-    return sorted(rows, key=lambda one: (one.build, one.index))
+    return sorted(rows, key=lambda one: (one.build, one.place))
 
 
 def work_of(layers: pd.DataFrame) -> pd.Series:
