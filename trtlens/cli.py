@@ -16,6 +16,7 @@ from trtlens.commands import (
     completion,
     dump,
     fleet,
+    isolate,
     kernel,
     parse,
     read,
@@ -57,6 +58,7 @@ compare.register(app)
 why.register(app)
 dump.register(app)
 accuracy.register(app)
+isolate.register(app)
 report.register(app)
 cache.register(app)
 fleet.register(app)

@@ -91,7 +91,7 @@ def accuracy(
     ours = open_dump(reference)
     compared = [_compared(ours, name, flags) for name in runs]
     if flags["blame"]:
-        _blame(ours, compared, form, flags)
+        _blame(ours, compared, form, {**flags, "reference": reference})
         return
     if form is not Format.TABLE:
         write_table(_stacked(compared, flags), form)
@@ -137,13 +137,14 @@ def _blame(ours: Dump, compared: list[_Compared], form: Format, flags: dict[str,
     import pyarrow as pa  # noqa: PLC0415
 
     from trtlens.accuracy.local_errors import SUSPECT  # noqa: PLC0415
-    from trtlens.commands.region_errors import print_regions, region_table, sentences  # noqa: PLC0415
+    from trtlens.commands.region_errors import model_of, print_regions, region_table, sentences  # noqa: PLC0415
 
     tables = []
     for one in compared:
         layers = {row["tensor"]: row["precision"] for row in one.run.view("accuracy").to_pylist()}
+        model = Path(flags["model"]) if flags["model"] else model_of(one.name, flags["reference"])
         run = replace(one.dump, index=one.dump.index and replace(one.dump.index, precision=one.errors.precision))
-        tables.append(region_table(ours, run, _model_of(ours, one, flags), layers))
+        tables.append(region_table(ours, run, model, layers))
         if form is Format.TABLE:
             print_answers(sentences(tables[-1].to_pylist()))
             _tell(f"{one.dump.label} against {ours.label}")
@@ -155,23 +156,6 @@ def _blame(ours: Dump, compared: list[_Compared], form: Format, flags: dict[str,
         )  # fmt: skip
     if flags["fail"] and any(SUSPECT in table["verdict"].to_pylist() for table in tables):
         raise typer.Exit(1)
-
-
-def _model_of(ours: Dump, one: _Compared, flags: dict[str, Any]) -> Path:
-    """The model that was given, else the one that the dumped run or its reference was made of, if it is still there."""
-    from trtlens.capture.models.model import check_model  # noqa: PLC0415
-    from trtlens.runs.run_info import is_run, read_info  # noqa: PLC0415
-
-    if flags["model"]:
-        check_model(Path(flags["model"]))
-        return Path(flags["model"])
-    for folder in (Path(one.name), Path(ours.name)):
-        known = read_info(folder).model if is_run(folder) else None
-        if known is not None and known.path and Path(known.path).is_file():
-            return Path(known.path)
-    raise TrtlensError(
-        "--blame runs the regions of the ONNX model, which neither dump tells where to find: give --model MODEL.onnx"
-    )
 
 
 def _limits(precision: str | None, flags: dict[str, Any]) -> Limits:

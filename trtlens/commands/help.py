@@ -21,7 +21,7 @@ _STDIN = "-"
 GROUPS = {
     "Read": ("parse", "show", "views", "kernel", "schema"),
     "Explain": ("why", "findings", "overflow"),
-    "Compare": ("compare", "accuracy"),
+    "Compare": ("compare", "accuracy", "isolate", "rerun"),
     "Build": ("profile", "watch", "trace", "dump", "cache"),
     "Many runs": ("fleet",),
     "Share": ("report", "export"),
@@ -57,7 +57,16 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
         "trtlens compare before after --fail-on 'latency > +3%'",
         "trtlens compare build.log@1 build.log@2",
     ),
-    "accuracy": ("trtlens accuracy reference fp16", "trtlens accuracy reference fp16 --profile run"),
+    "accuracy": (
+        "trtlens accuracy reference fp16",
+        "trtlens accuracy reference fp16 --profile run",
+        "trtlens accuracy reference fp16 --blame",
+    ),
+    "isolate": (
+        "trtlens isolate reference fp16 norm/pow_output --bundle fault.zip",
+        "trtlens isolate reference fp16 norm/pow_output --bundle fault.zip --anonymise",
+    ),
+    "rerun": ("trtlens rerun fault.zip                     # 1 where the fault does not show",),
     "profile": (
         "trtlens profile model.onnx --fp16",
         "trtlens profile model.onnx --fp16 --shapes input:8x3x224x224 --useCudaGraph",

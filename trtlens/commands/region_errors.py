@@ -4,26 +4,26 @@ from __future__ import annotations
 
 import sys
 from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from trtlens.errors import TrtlensError
 from trtlens.output import layout, print_table
+from trtlens.suggestions import did_you_mean
 from trtlens.tables.schema import declare
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
-    from pathlib import Path
 
     import pyarrow as pa
     from numpy.typing import NDArray
 
     from trtlens.accuracy.blame import Subgraph
-    from trtlens.accuracy.local_errors import LocalError
+    from trtlens.accuracy.local_errors import LocalError, RegionRun
     from trtlens.accuracy.readers import Dump
-    from trtlens.accuracy.tensors import Tensor
-    from trtlens.capture.dumping.region_models import RegionModels
 
 COLUMNS = declare(
     "regions of accuracy --blame", "one region of the model between dumped tensors, in the order of the graph", "index",
@@ -43,6 +43,81 @@ LAYOUT = layout("tensor verdict error explained ratio precision detail nodes", s
 _MOST_TOLD = 3
 
 
+class Regions:
+    """The regions of a model between the tensors that a run holds, and what an engine fed each.
+
+    Raises:
+        TrtlensError: a package is missing, or the model cannot be read.
+
+    """
+
+    def __init__(self, reference: Dump, run: Dump, model: Path) -> None:
+        from trtlens.accuracy.blame import make_graph  # noqa: PLC0415
+        from trtlens.accuracy.compare import matched_names  # noqa: PLC0415
+        from trtlens.capture.dumping.region_models import RegionModels  # noqa: PLC0415
+
+        self.models = RegionModels(model)
+        self._precision = run.precision
+        names = {ours: theirs for ours, theirs in matched_names(reference, run).items() if theirs in run.tensors}
+        self._fed = {name: reference.tensors[name] for name in self.models.inputs if name in reference.tensors}
+        self._fed |= {name: run.tensors[theirs] for name, theirs in names.items()}
+        found = make_graph(self.models.described).subgraphs(list(self._fed))
+        self.by_output = dict(sorted(found.items(), key=lambda each: self.models.place(each[0])))
+
+    def row(self, index: int, name: str, layer_precision: str | None = None) -> dict[str, Any]:
+        """The row of one region; of what the dump was asked for, where nothing says in what its layers ran."""
+        precision = layer_precision or self._precision
+        found, why = self._judged(name, precision)
+        return _row(index, name, self.by_output[name], precision, found, why)
+
+    def run(self, name: str, precision: str) -> RegionRun:
+        """What the engine made of a region, and what the CPU makes of the engine's inputs.
+
+        Raises:
+            TrtlensError: ONNX Runtime does not run it, or a tensor that it reads is not in the dumps.
+            UnreadableTensor: a tensor cannot be read.
+
+        """
+        from trtlens.accuracy.local_errors import RegionRun  # noqa: PLC0415
+
+        region, reads = self.by_output[name], self.models.reads(self.by_output[name])
+        lacking = [read for read in reads if read not in self._fed]
+        if lacking:
+            raise TrtlensError(f"the dumps do not hold {lacking[0]}")
+        inputs = {read: _in_full(self._fed[read].array()) for read in reads}
+
+        def result(given: Mapping[str, NDArray[Any]], kind: str | None = None) -> NDArray[np.float64]:
+            return np.asarray(self.models.run(region, name, given, kind), np.float64)
+
+        return RegionRun(
+            name, precision, inputs, np.asarray(self._fed[name].array(), np.float64), result(inputs), result(inputs, precision),
+            self.models.sum_noise(region, inputs), result, {other: tensor for other, tensor in self._fed.items() if other != name},
+        )  # fmt: skip
+
+    def _judged(self, name: str, precision: str | None) -> tuple[LocalError | None, str]:
+        """The verdict on a region, or why there is none."""
+        from trtlens.accuracy.blame import INTEGER_PRECISIONS  # noqa: PLC0415
+        from trtlens.accuracy.local_errors import local_error  # noqa: PLC0415
+        from trtlens.accuracy.tensors import UnreadableTensor  # noqa: PLC0415
+
+        if precision is None:
+            return None, "what its layers ran in is not known: give --precision, or --profile RUN"
+        if precision in INTEGER_PRECISIONS and not self.models.quantizes(self.by_output[name]):
+            return (
+                None,
+                f"the ranges of its {precision.upper()} tensors are not in the model: they are not rounded here",
+            )
+        try:
+            return local_error(self.run(name, precision)), ""
+        except (TrtlensError, UnreadableTensor) as error:
+            return None, str(error)
+
+
+def _in_full(values: NDArray[Any]) -> NDArray[Any]:
+    """Real numbers in FP32, as the widened model takes them; whole numbers as they are."""
+    return values.astype(np.float32) if values.dtype.kind in "fV" else values
+
+
 def region_table(reference: Dump, run: Dump, model: Path, precisions: Mapping[str, str | None]) -> pa.Table:
     """A row for each region whose output the run holds; ``precisions`` by tensor are those of the profiled layers.
 
@@ -50,59 +125,63 @@ def region_table(reference: Dump, run: Dump, model: Path, precisions: Mapping[st
         TrtlensError: a package is missing, or the model cannot be read.
 
     """
-    from trtlens.accuracy.blame import make_graph  # noqa: PLC0415
-    from trtlens.accuracy.compare import matched_names  # noqa: PLC0415
-    from trtlens.capture.dumping.region_models import RegionModels  # noqa: PLC0415
-
-    models = RegionModels(model)
-    names = {ours: theirs for ours, theirs in matched_names(reference, run).items() if theirs in run.tensors}
-    fed = {name: reference.tensors[name] for name in models.inputs if name in reference.tensors}
-    fed |= {name: run.tensors[theirs] for name, theirs in names.items()}
-    regions = make_graph(models.described).subgraphs(list(fed))
-    rows = []
-    for index, (name, region) in enumerate(sorted(regions.items(), key=lambda each: models.place(each[0]))):
-        sys.stderr.write(f"\r{index + 1} of {len(regions)} regions" if sys.stderr.isatty() else "")
-        precision = precisions.get(name) or run.precision
-        found, why = _local_error(models, region, name, fed, precision)
-        rows.append(_row(index, name, region, precision, found, why))
+    regions, rows = Regions(reference, run, model), []
+    for index, name in enumerate(regions.by_output):
+        sys.stderr.write(f"\r{index + 1} of {len(regions.by_output)} regions" if sys.stderr.isatty() else "")
+        rows.append(regions.row(index, name, precisions.get(name)))
     sys.stderr.write("\n" if sys.stderr.isatty() else "")
     return COLUMNS.of_rows(rows)
 
 
-def _local_error(
-    models: RegionModels, region: Subgraph, name: str, fed: Mapping[str, Tensor], precision: str | None
-) -> tuple[LocalError | None, str]:
-    """The verdict on a region, or why there is none."""
-    from trtlens.accuracy.blame import INTEGER_PRECISIONS  # noqa: PLC0415
-    from trtlens.accuracy.local_errors import local_error  # noqa: PLC0415
+@dataclass(frozen=True, slots=True)
+class Isolated:
+    """One region by itself: the row with its verdict, the tensors, and its model with one output."""
+
+    row: Mapping[str, Any]
+    run: RegionRun
+    model: Any
+
+
+def isolated(reference: Dump, run: Dump, model: Path, tensor: str) -> Isolated:
+    """The region that puts a tensor out.
+
+    Raises:
+        TrtlensError: no region does, or it cannot be run.
+
+    """
     from trtlens.accuracy.tensors import UnreadableTensor  # noqa: PLC0415
 
-    if precision is None:
-        return None, "what its layers ran in is not known: give --precision, or --profile RUN"
-    if precision in INTEGER_PRECISIONS and not models.quantizes(region):
-        return None, f"the ranges of its {precision.upper()} tensors are not in the model: they are not rounded here"
-    lacking = [read for read in models.reads(region) if read not in fed]
-    if lacking:
-        return None, f"the dumps do not hold {lacking[0]}"
+    regions = Regions(reference, run, model)
+    if tensor not in regions.by_output:
+        raise TrtlensError(
+            f"no region of {run.name} puts {tensor!r} out: {did_you_mean(tensor, regions.by_output) or 'trtlens accuracy --blame lists them'}"
+        )
+    row = regions.row(0, tensor)
+    if row["verdict"] is None:
+        raise TrtlensError(f"the region of {tensor} cannot be run: {row['detail']}")
     try:
-        return local_error(_region_run(models, region, name, fed, precision)), ""
-    except (TrtlensError, UnreadableTensor) as error:
-        return None, str(error)
+        found = regions.run(tensor, row["precision"])
+    except UnreadableTensor as error:
+        raise TrtlensError(f"the region of {tensor} cannot be run: {error}") from error
+    return Isolated(row, found, regions.models.model(regions.by_output[tensor], tensor, found.inputs))
 
 
-def _region_run(models: RegionModels, region: Subgraph, name: str, fed: Mapping[str, Tensor], precision: str) -> Any:
-    from trtlens.accuracy.local_errors import RegionRun  # noqa: PLC0415
+def model_of(*folders: str) -> Path:
+    """The model that one of these runs was made of, if it is still where it was.
 
-    inputs = {read: fed[read].array() for read in models.reads(region)}
+    Raises:
+        TrtlensError: none of them tells.
 
-    def result(given: Mapping[str, NDArray[Any]], kind: str | None = None) -> NDArray[np.float64]:
-        return np.asarray(models.run(region, name, given, kind), np.float64)
+    """
+    from trtlens.runs.run_info import is_run, read_info  # noqa: PLC0415
 
-    engine, exact = np.asarray(fed[name].array(), np.float64), result(inputs)
-    return RegionRun(
-        name, precision, inputs, engine, exact, result(inputs, precision), models.sum_noise(region, inputs), result,
-        {other: tensor for other, tensor in fed.items() if other != name},
-    )  # fmt: skip
+    for folder in map(Path, folders):
+        known = read_info(folder).model.path if is_run(folder) else None
+        if known and Path(known).is_file():
+            return Path(known)
+    raise TrtlensError(
+        "the regions of the ONNX model are run, which neither dump tells where to find: give --model MODEL.onnx"
+    )
 
 
 def _row(

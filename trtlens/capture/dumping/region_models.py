@@ -90,7 +90,7 @@ class RegionModels:
 
         """
         fed = {name: _rounded(values, precision) for name, values in inputs.items()}
-        outputs = CpuModel(self._model(region, target, fed, precision))(fed)
+        outputs = CpuModel(self.model(region, target, fed, precision))(fed)
         values = outputs[target]
         if not isinstance(values, np.ndarray):
             raise TrtlensError(f"{target} is no tensor but a {type(values).__name__}")
@@ -119,7 +119,10 @@ class RegionModels:
         places = {self._makers[name] for node in region.nodes for name in node.outputs if name in self._makers}
         return [self._proto.graph.node[place] for place in sorted(places)]
 
-    def _model(self, region: Subgraph, target: str, fed: Mapping[str, NDArray[Any]], precision: str | None) -> Any:
+    def model(
+        self, region: Subgraph, target: str, fed: Mapping[str, NDArray[Any]], precision: str | None = None
+    ) -> Any:
+        """The region as a model that takes these inputs and puts its last tensor out."""
         onnx = require_onnx(_PURPOSE)
         nodes = [made for node in self._nodes(region) for made in self._as_run(node, precision)]
         read = dict.fromkeys(name for node in self._nodes(region) for name in node.input)
