@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import fsum
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -9,6 +10,8 @@ import pytest
 from tests.golden.inputs import subject
 from tests.report.large_runs import hostile_page
 from tests.report.test_report_browser import Page
+from trtlens.engine.name_paths import layer_paths
+from trtlens.engine.times import layer_times
 from trtlens.report import render
 from trtlens.report.engine_picture import engine_picture
 
@@ -31,7 +34,7 @@ return Math.max(...seen.values()) / (c.width * c.height); })()
 
 @pytest.fixture(scope="module")
 def shown(browser: Any, tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Page]:
-    """Gives a page at its graph, drawn: a traced run and one that failed to build, or hostile names."""
+    """Gives a page at its graph, drawn: a traced run, one that failed to build and one with compared tensors; or hostile names."""
     folder = tmp_path_factory.mktemp("graphs")
     pages: dict[str, Page] = {}
 
@@ -41,7 +44,9 @@ def shown(browser: Any, tmp_path_factory: pytest.TempPathFactory) -> Callable[[s
             made = (
                 hostile_page()
                 if name == "hostile"
-                else render([subject("h200/resnet50-fp16-traced"), subject("h200/refused")])
+                else render(
+                    [subject(f"h200/{one}") for one in ("resnet50-fp16-traced", "refused", "resnet50-int8-compared")]
+                )
             )
             path.write_text(made, "utf-8")
             pages[name] = Page(browser, path.as_uri())
@@ -151,3 +156,57 @@ def test_hostile_names_in_the_graph_do_nothing(shown: Callable[[str], Page]) -> 
     assert page.run("window.canary") is None
     assert page.run(f"{_GRAPH}.querySelectorAll('img, b b, a, script').length") == 0
     assert page.errors() == []
+
+
+def test_a_part_of_the_model_narrows_the_page(shown: Callable[[str], Page]) -> None:
+    """A part's cell tells its layers' time; a click shows them alone in tables, charts and the graph, in the address, until it is taken back."""
+    run = subject("h200/resnet50-fp16-traced").run
+    page = shown("traced")
+    times = layer_times(run, 1)
+    inside = [index for index, one in layer_paths(run, 1).items() if one.path[:1] == ("layer3",)]
+    part = fsum(times.get(index, 0.0) for index in inside)
+    cell = "document.querySelector('#model-parts [data-path=\"layer3\"]')"
+    told = f"layer3: {part:.3f} ms, {100 * part / fsum(times.values()):.1f} %"
+    assert page.run(f"{cell}.title") == told
+    page.show("#table-layers")
+    page.run(f"{cell}.click()")
+    assert page.run("location.hash").endswith("&in=layer3")
+    page.until("!document.getElementById('scope').hidden")
+    assert page.run("document.getElementById('scope').textContent").startswith(f"Only layer3 ({len(inside)} layers)")
+    assert page.run("document.querySelector('#table-layers .count').textContent") == f"{len(inside)} of 155 rows"
+    page.show("#chart-timeline")
+    points = "document.querySelectorAll('#chart-timeline .barlayer .point').length"
+    page.until(f"0 < {points} && {points} <= {len(inside)}")
+    page.run(f"{cell}.focus()")
+    page.browser.switch_to.active_element.send_keys(_DOWN)
+    assert page.run("document.activeElement.dataset.path") == "layer3/layer3.0"
+    page.run("document.getElementById('scope').click()")
+    page.until("document.querySelector('#table-layers .count').textContent === '155 rows'")
+    page.run("location.hash = '#layers&in=layer1/layer1.0'")
+    page.until("document.getElementById('scope').textContent.startsWith('Only layer1.0')")
+    page.run("document.getElementById('scope').click()")
+    assert page.errors() == []
+
+
+def test_parts_by_error_and_memory(shown: Callable[[str], Page]) -> None:
+    """A run of compared tensors has the measure error, one without has not; memory is that of the tensors that layers write."""
+    page = shown("traced")
+    measure = (
+        "[...document.querySelectorAll('#model-parts [data-part=measures] button')].find(e => e.textContent === '{}')"
+    )
+    assert page.run(measure.format("Error") + ".disabled") is True
+    page.run("document.querySelector('.switch button[data-run=\"2\"]').click()")
+    page.until("!(" + measure.format("Error") + ").disabled")
+    page.run(measure.format("Error") + ".click()")
+    run = subject("h200/resnet50-int8-compared").run
+    added = fsum(
+        max(0.0, row["error_added"] or 0.0)
+        for row in run.view("accuracy").to_pylist()
+        if row["layer_index"] is not None
+    )
+    said = "document.querySelector('#model-parts [data-part=say]').textContent"
+    assert float(page.run(said).split()[1].rstrip(";")) == pytest.approx(added, rel=1e-3)
+    page.run(measure.format("Memory") + ".click()")
+    written = sum(row["bytes"] or 0 for row in run["layer_tensors"].to_pylist() if row["direction"] == "output")
+    assert page.run(said).startswith(f"Memory: {written / 2**20:.1f} MiB;")
+    page.run(measure.format("Time") + ".click()")

@@ -20,6 +20,7 @@ from trtlens.report.graph_data import graph_data
 from trtlens.report.graph_section import graph_section
 from trtlens.report.markup import text
 from trtlens.report.overview import card, precision_styles
+from trtlens.report.parts_section import parts_section
 from trtlens.report.payload import Compared, page_data, run_data
 from trtlens.report.runs_table import are_many, figures_of_runs, runs_table
 from trtlens.report.sections import CHANGED, RUNS, SECTIONS, navigation, section_html
@@ -43,6 +44,8 @@ _SCRIPTS = (
     "graph_model.js",
     "graph_paint.js",
     "graph.js",
+    "scope.js",
+    "parts.js",
     "page.js",
 )
 _SCRIPT_TYPE = "application/x-trtlens"
@@ -82,7 +85,7 @@ def _render(subjects: Sequence[Subject]) -> str:
         "verdict": verdict(subjects, groups, first),
         "findings": findings(groups, subjects),
         "changed": (section_html(RUNS, scope="runs") if many else "") + (_changed(first) if several else ""),
-        "graph": graph_section(),
+        "graph": graph_section() + parts_section(),
         "sections": "".join(section_html(section, scope="run") for section in SECTIONS),
         "about": _about(subjects),
         "blocks": "\n".join(

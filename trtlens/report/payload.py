@@ -16,6 +16,7 @@ from trtlens.comparison.same_work import mismatches, shared_nodes
 from trtlens.errors import TrtlensError
 from trtlens.output import visible
 from trtlens.report.encoding import encode_figure, encode_table
+from trtlens.report.graph_data import paths_data
 from trtlens.report.sections import SECTIONS, tables_of
 from trtlens.tables.arrays import filled, known_true, of_numpy, to_numpy
 from trtlens.views import VIEWS
@@ -92,6 +93,7 @@ def run_data(subject: Subject) -> dict[str, Any]:
         "parameters": {str(row["index"]): visible(row["parameters"]) for row in layers if row["parameters"]},
         "kernels": {visible(name): _kernel(name) for name in _kernels(run["layers"]["tactic_name"])},
         "tuned": _tuned(run),
+        "paths": paths_data(subject),
         "thinned": note,
     }  # fmt: skip
 

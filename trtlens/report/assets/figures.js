@@ -59,6 +59,7 @@ class Figures {
       return;
     }
     place.classList.remove("is-missing");
+    place.querySelector(".question").dataset.whole = figure.whole ? " The whole engine, not the chosen part alone." : "";
     if (!this.drawn.has(plot)) plot.replaceChildren();
     const narrow = plot.clientWidth < 520;
     const layout = { ...structuredClone(figure.layout), template: this.page.data.themes[this.page.theme], autosize: true };

@@ -47,7 +47,7 @@ class GraphView {
     this.painter.resize();
     this.tell();
     this.search();
-    this.fit();
+    this.narrow();
     this.draw();
     performance.measure("graph ready", "graph-asked");
   }
@@ -165,7 +165,7 @@ class GraphView {
   lit() {
     const { model } = this;
     const least = Number(this.part("least").value) || 0;
-    const within = this.page.scope && this.page.scope.layers();
+    const within = this.page.scope.layers();
     if (!least && !this.focus && !within && !this.part("search").value.trim()) return null;
     const searched = this.part("search").value.trim() ? this.matched : null;
     const nodes = model.names.map((_, node) => node);
@@ -190,6 +190,16 @@ class GraphView {
     this.part("count").textContent = `${this.at + 1} of ${found.length}`;
     this.reveal(this.cursor);
     this.sayOf(this.cursor);
+  }
+
+  // Shows the part of the model that the page is narrowed to.
+  narrow() {
+    if (!this.model) return;
+    const within = this.page.scope.layers();
+    const { model } = this;
+    const nodes = within ? model.names.map((_, node) => node).filter((node) => within.has(model.indices[node])) : [];
+    const side = (list, way) => Math[way < 0 ? "min" : "max"](...nodes.map((node) => list[node] + (way * (list === model.x ? model.w[node] : model.tall[node])) / 2));
+    this.fit(nodes.length ? { left: side(model.x, -1) - 60, right: side(model.x, 1) + 20, top: side(model.y, -1) - 20, bottom: side(model.y, 1) + 20 } : null);
   }
 
   here() {

@@ -14,6 +14,8 @@ class Page {
     this.theme = "light";
     this.baseline = new Baseline(this);
     this.graph = new GraphView(this);
+    this.scope = new Scope(this);
+    this.parts = new Parts(this);
   }
 
   async start() {
@@ -28,6 +30,7 @@ class Page {
     const script = document.createElement("script");
     script.textContent = await unpackText("plotly");
     document.head.append(script);
+    this.parts.draw();
     this.watch();
     await this.fromHash();
     document.documentElement.dataset.ready = "yes";
@@ -117,6 +120,7 @@ class Page {
     let figure = source.figures[name];
     if (place.dataset.scope === "comparison") figure = source.figures[this.other()][name];
     else if (name === "candidates" && this.picked !== null) figure = this.candidatesOf(source, figure);
+    if (place.dataset.scope !== "runs") figure = this.scope.figure(figure, place.dataset.scope === "comparison" ? this.other() : this.current);
     await this.figures.draw(place, figure, (point) => this.onPoint(name, point));
     if (this.picked !== null) this.figures.markIn(place.querySelector(".plot"), this.marked());
   }
@@ -159,7 +163,7 @@ class Page {
     const table = source.table(name);
     const grid = place.querySelector(".grid");
     const options = table.picks ? this.picksOfRegions() : this.picksOf(this.keyOf(name));
-    this.grids.set(place, new Grid(grid, table, { name, sort: place.dataset.sort, ...options }));
+    this.grids.set(place, new Grid(grid, table, { name, sort: place.dataset.sort, within: this.scope.rows(name, table), ...options }));
     if (this.picked !== null) this.grids.get(place).reveal();
   }
 
@@ -184,7 +188,7 @@ class Page {
   // How a row of a table names a layer: by index, by the name, or by the tuner's name.
   keyOf(name) {
     if (["layers", "tactics", "reformats"].includes(name)) return (table, row) => table.value("index", row);
-    if (name === "accuracy") return (table, row) => table.value("layer_index", row);
+    if (name === "accuracy" || name === "kernels_run") return (table, row) => table.value("layer_index", row);
     if (name === "memory" || name === "pins") return (table, row) => this.indexOf(table.value("layer", row));
     if (name === "candidates") {
       return (table, row) => {
@@ -219,6 +223,8 @@ class Page {
     await this.load(place);
     this.current = place;
     this.label();
+    this.scope.tell();
+    this.parts.draw();
     this.graph.show();
     this.picked = name === null ? null : this.indexOf(name);
     this.others = [];
@@ -291,6 +297,7 @@ class Page {
   async fromHash() {
     const { place: named, chosen } = readAddress();
     await this.baseline.choose(chosen.has("baseline") ? Number(chosen.get("baseline")) : this.baseline.place);
+    if ((chosen.get("in") || "") !== this.scope.path) { this.scope.path = chosen.get("in") || ""; await this.scope.apply(); }
     const match = /^layer-(\d+)-(\d+(?:,\d+)*)$/.exec(named);
     if (match) {
       await this.show(Number(match[1]));

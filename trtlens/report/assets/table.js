@@ -11,7 +11,7 @@ class Grid {
   // `options.pick` is called with a picked row, `options.isPicked` tells rows that are; `options.sort` names the column whose
   // largest values come first.
   constructor(place, table, options) {
-    Object.assign(this, { place, table, pick: options.pick, name: options.name, isPicked: options.isPicked });
+    Object.assign(this, { place, table, pick: options.pick, name: options.name, isPicked: options.isPicked, within: options.within });
     this.columns = table.columns.filter((one) => !one.isEmpty);
     this.filters = new Map();
     this.search = "";
@@ -115,7 +115,7 @@ class Grid {
   }
 
   refilter() {
-    const tests = [];
+    const tests = this.within ? [this.within] : [];
     for (const [name, typed] of this.filters) tests.push(this.table.byName[name].matches(typed));
     if (this.search.trim()) {
       const any = this.columns.map((column) => column.matches(this.search));
