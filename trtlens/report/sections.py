@@ -69,7 +69,10 @@ _OTHER_TABLES = {
 def navigation(sections: Sequence[Section]) -> str:
     """Links to all parts of the page, of which these sections follow the findings."""
     shown = [("overview", "Overview"), ("findings", "Findings")]
-    shown += [(section.anchor, section.title) for section in sections] + [("graph", "Engine graph"), ("model", "Parts of the model")]
+    shown += [(section.anchor, section.title) for section in sections] + [
+        ("graph", "Engine graph"),
+        ("model", "Parts of the model"),
+    ]
     shown += [(section.anchor, section.title) for section in SECTIONS] + [("about", "About this page")]
     return "".join(f'<a href="#{anchor}">{title}</a>' for anchor, title in shown)
 
