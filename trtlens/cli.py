@@ -19,6 +19,7 @@ from trtlens.commands import (
     isolate,
     kernel,
     parse,
+    plan,
     read,
     report,
     schema,
@@ -57,6 +58,7 @@ trace.register(app)
 compare.register(app)
 why.register(app)
 dump.register(app)
+plan.register(app)
 accuracy.register(app)
 isolate.register(app)
 report.register(app)

@@ -40,7 +40,7 @@ class BuildOptions:
     """Everything that decides what is built; the defaults are TensorRT's own, but for `profiling_verbosity`.
 
     Switches and numbers are named as trtexec's flags. Shapes are by input name; `memory_pools` is in bytes; `layer_precision` maps a pattern over layer names, ONNX node
-    names or ONNX operator types to a type. `int8_ranges="dummy"` gives every tensor the range that trtexec makes up:
+    names or ONNX operator types to a type; `plan` is a file of `trtlens plan`. `int8_ranges="dummy"` gives every tensor the range that trtexec makes up:
     such an engine is good for timing alone.
     """
 
@@ -67,6 +67,7 @@ class BuildOptions:
     layer_output_types: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     layer_precision: Mapping[str, str] = field(default_factory=dict)
     precision_constraints: Constraints | None = None
+    plan: Path | None = None
     plugins: tuple[Path, ...] = ()
     calibration_data: Path | None = None
     calibration_method: Literal["entropy", "minmax"] = "entropy"
@@ -154,7 +155,24 @@ def parse_options(flags: Mapping[str, Any]) -> BuildOptions:
             raise TrtlensError(f"unknown build option --{flag}")
         if value is not None:
             values[name] = _read_value(name, value)
-    return BuildOptions(**values)
+    return BuildOptions(**{**values, **_planned(values)})
+
+
+def _planned(values: Mapping[str, Any]) -> dict[str, Any]:
+    """The precision that a plan needs; raises TrtlensError where the file is none, or another precision is asked for."""
+    if values.get("plan") is None:
+        return {}
+    from trtlens.plan.document import read_plan  # noqa: PLC0415  most builds have none
+
+    low_type = read_plan(values["plan"]).low_type
+    other = next(
+        (name for name in ("fp16", "bf16", "int8", "fp8", "best") if values.get(name) and name != low_type), None
+    )
+    if other is not None:
+        raise TrtlensError(
+            f"--plan {values['plan']} is a plan in {low_type}, which --{other} contradicts: leave one of them out"
+        )
+    return {low_type: True}
 
 
 def _read_value(name: str, value: object) -> object:
@@ -199,6 +217,7 @@ _PARSERS: dict[str, Callable[[str], object]] = {
     "layer_output_types": parse_layer_output_types,
     "layer_precision": parse_layer_precision,
     "precision_constraints": parser_of_choice("precisionConstraints", ("none", "obey", "prefer")),
+    "plan": Path,
     "plugins": parse_paths,
     "calibration_data": Path,
     "calibration_method": parser_of_choice("calibration-method", ("entropy", "minmax")),

@@ -80,6 +80,7 @@ PRECISION_FLAGS = _grouped(
         "texts",
         "GLOB=TYPE, or match:REGEX=TYPE, over layer names or ONNX operator types; may be given several times.",
     ),
+    Flag("plan", "text", "A plan of `trtlens plan`: what it keeps in FP32 stays in FP32."),
 )
 SHAPE_FLAGS = _grouped(
     "Shapes",

@@ -22,7 +22,7 @@ GROUPS = {
     "Read": ("parse", "show", "views", "kernel", "schema"),
     "Explain": ("why", "findings", "overflow"),
     "Compare": ("compare", "accuracy", "isolate", "rerun"),
-    "Build": ("profile", "watch", "trace", "dump", "cache"),
+    "Build": ("profile", "watch", "trace", "dump", "plan", "cache"),
     "Many runs": ("fleet",),
     "Share": ("report", "export"),
     "Set up": ("doctor", "completion"),
@@ -96,6 +96,12 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     "cache verify": ("trtlens cache verify model.cache --sha256 DIGEST",),
     "cache merge": ("trtlens cache merge a.cache b.cache -o both.cache",),
     "cache pinned": ("trtlens cache pinned build.log", "trtlens cache pinned run"),
+    "plan": (
+        "trtlens plan model.onnx --fp16 --bound 'error<=5e-4'",
+        "trtlens plan model.onnx --fp16 --bound 'cosine>=0.9999' --inputs data.npz --log fp16-run",
+        "trtlens plan model.onnx --bf16 --check 'python evaluate.py {model}' --write typed.onnx",
+        "trtlens plan plan.json --trtexec",
+    ),
     "fleet": (
         "trtlens fleet add 'ci/**/*.log*' --to fleet",
         "trtlens fleet ask regressions fleet",

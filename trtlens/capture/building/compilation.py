@@ -31,6 +31,7 @@ from trtlens.capture.models.calibration import (
 )
 from trtlens.capture.models.convert import asks_conversion, convert_model
 from trtlens.capture.models.model import hash_identity, identify_model, is_engine, operator_types
+from trtlens.capture.planning.typed_model import check_planned, convert_as_planned
 from trtlens.capture.progress import Cancellation, make_monitor
 from trtlens.capture.recorder import (
     CALIBRATION_CACHE,
@@ -80,6 +81,8 @@ class Compilation:
         with self._stage("Hashing the model", "hash_s"):
             self._identity = identify_model(self.model)
             self.recorder.update(model=self._identity)
+        if self.options.plan is not None:
+            check_planned(self.options.plan, self.model, self._identity)
         if is_engine(self.model):
             self.recorder.write(ENGINE, self.model.read_bytes())
         else:
@@ -108,7 +111,8 @@ class Compilation:
         model = self.model
         if precision.converts_model(self.backend, self.options) and asks_conversion(self.options):
             with self._stage("Converting the model", "convert_s"):
-                model = convert_model(self.model, self.options, self.recorder)
+                convert = convert_model if self.options.plan is None else convert_as_planned
+                model = convert(self.model, self.options, self.recorder)
         builder = self._create_builder()
         settings.check_dla(self.backend, builder, self.options)
         networks.load_plugins(self.backend, builder, self.logger, self.options.plugins)

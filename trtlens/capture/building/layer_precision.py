@@ -12,9 +12,11 @@ from typing import TYPE_CHECKING, Any
 from trtlens.capture.building.network import data_type, holds_quantization, is_strongly_typed, network_layers
 from trtlens.errors import TrtlensError
 from trtlens.layer_patterns import glob, listed, lookup, read_pattern
+from trtlens.plan.document import read_plan
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+    from pathlib import Path
 
     from trtlens.capture.backends.backend import Backend
     from trtlens.capture.build_options import BuildOptions
@@ -117,8 +119,8 @@ def apply_constraints(
     `operators` is the operator type of each ONNX node, for `layer_precision` by type. Raises TrtlensError for a pattern
     that fits no layer.
     """
-    mode = options.precision_constraints or ("obey" if options.layer_precision else "none")
-    asked = options.layer_precisions or options.layer_output_types or options.layer_precision
+    mode = options.precision_constraints or ("obey" if options.layer_precision or options.plan else "none")
+    asked = options.layer_precisions or options.layer_output_types or options.layer_precision or options.plan
     if is_strongly_typed(backend, network):
         return []  # fp32 by layer was honoured as the model was converted
     if mode == "none":
@@ -128,6 +130,7 @@ def apply_constraints(
     notes = [_constrain_precisions(backend, layers, options.layer_precisions)]
     notes.append(_constrain_outputs(backend, layers, options.layer_output_types))
     notes += [_constrain_both(backend, layers, item, operators) for item in options.layer_precision.items()]
+    notes.append("" if options.plan is None else _constrain_planned(backend, layers, options.plan))
     return [note for note in notes if note]
 
 
@@ -172,6 +175,20 @@ def _constrain_both(backend: Backend, layers: list[Any], item: tuple[str, str], 
             f"--layer-precision: no layer with floating tensors fits {text!r}: give an ONNX node or type"
         )
     return f"--layer-precision {text}={precision} holds {len(held)} layers: {listed(held)}"
+
+
+def _constrain_planned(backend: Backend, layers: list[Any], path: Path) -> str:
+    """Constrain the layers of the nodes that a plan keeps in FP32; the builder chooses among types for all others."""
+    kept = set(read_plan(path).kept_nodes())
+    held = [layer for layer in layers if not kept.isdisjoint(layer_names(layer, {})) and _computes(backend, layer)]
+    for layer in held:
+        layer.precision = data_type(backend, "fp32")
+        _set_output_types(backend, layer, ("fp32",))
+    if kept and not held:
+        raise TrtlensError(
+            f"{path} keeps {len(kept)} nodes in FP32, and no layer of the model holds one of them: plan this model"
+        )
+    return f"the plan {path.name} holds {len(held)} layers in FP32: {listed([layer.name for layer in held])}"
 
 
 def layer_names(layer: Any, operators: Mapping[str, str]) -> Iterator[str]:

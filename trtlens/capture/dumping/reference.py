@@ -192,7 +192,7 @@ def require_onnxruntime(purpose: str) -> Any:
     return onnxruntime
 
 
-def _available_cores() -> int:
+def available_cores() -> int:
     """Cores that this process may use, which a container or `taskset` can make fewer than the machine has."""
     affinity = getattr(os, "sched_getaffinity", None)
     return len(affinity(0)) if affinity is not None else os.cpu_count() or 1
@@ -201,14 +201,17 @@ def _available_cores() -> int:
 class CpuModel:
     """A model loaded for the CPU; calling it runs it once.
 
-    `folder` is where its external weights lie. Raises TrtlensError where ONNX Runtime refuses the model.
+    `folder` is where its external weights lie; `threads` work on one run, by default one for each core. Raises
+    TrtlensError where ONNX Runtime refuses the model.
     """
 
-    def __init__(self, proto: Any, folder: Path | None = None) -> None:
+    def __init__(self, proto: Any, folder: Path | None = None, *, threads: int | None = None) -> None:
         runtime = require_onnxruntime("running a model")
         options = runtime.SessionOptions()
         options.graph_optimization_level = runtime.GraphOptimizationLevel.ORT_DISABLE_ALL
-        options.intra_op_num_threads = _available_cores()  # by itself it starts one for each core of the machine
+        options.intra_op_num_threads = (
+            threads or available_cores()
+        )  # by itself it starts one for each core of the machine
         options.log_severity_level = _FATAL  # what it refuses it also raises
         options.add_session_config_entry(
             _SPINNING_KEY, "0"
@@ -227,12 +230,24 @@ class CpuModel:
 
     def __call__(self, feeds: Mapping[str, NDArray[Any]]) -> dict[str, Any]:
         """Outputs by name: arrays, but for sequences and optionals; raises TrtlensError where an operator fails."""
+        return self._ran(lambda: self._session.run(None, dict(feeds)))
+
+    def run_held(self, held: Mapping[str, Any]) -> dict[str, Any]:
+        """The same for inputs that `hold` made, which are not copied again."""
+        return self._ran(lambda: [value.numpy() for value in self._session.run_with_ort_values(None, dict(held))])
+
+    def _ran(self, run: Callable[[], list[Any]]) -> dict[str, Any]:
         try:
-            return dict(zip(self.outputs, self._session.run(None, dict(feeds)), strict=True))
+            return dict(zip(self.outputs, run(), strict=True))
         except Exception as error:
             raise TrtlensError(
                 f"ONNX Runtime cannot run the model ({one_line(error)}): check the inputs' shapes and values"
             ) from error
+
+
+def hold(values: NDArray[Any]) -> Any:
+    """An input as ONNX Runtime keeps it, copied once for all runs."""
+    return require_onnxruntime("running a model").OrtValue.ortvalue_from_numpy(np.ascontiguousarray(values))
 
 
 # -- values inside of normalisations -----------------------------------------------------------------------------------
