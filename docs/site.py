@@ -1,7 +1,8 @@
-"""Pages of the site that are made from declarations while it is built (a hook of mkdocs, see mkdocs.yml): commands, views, schemas, Python, and the first."""
+"""Pages of the site that are made from declarations while it is built (a hook of mkdocs, see mkdocs.yml): commands, views, schemas, Python, notebooks, and the first."""
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -43,9 +44,23 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
         "reference/commands.md": _commands(), "reference/views.md": _views(), "reference/schemas.md": _schemas(),
         "reference/python.md": _python(),
     }  # fmt: skip
+    made |= {f"notebooks/{path.stem}.md": _notebook(path) for path in (_ROOT / "docs" / "notebooks").glob("*.ipynb")}
     for name, content in made.items():
         files.append(File.generated(config, name, content=content))
     return files
+
+
+def on_page_markdown(markdown: str, **_: Any) -> str:
+    """Links to notebooks lead to their pages here."""
+    return markdown.replace(".ipynb)", ".md)")
+
+
+def _notebook(path: Path) -> str:
+    """A notebook as a page: its text and its code, which a reader runs to see what it says."""
+    cells = json.loads(path.read_text("utf-8"))["cells"]
+    texts = [("".join(cell["source"]), cell["cell_type"] == "code") for cell in cells]
+    where = f"The notebook is docs/notebooks/{path.name}.\n"
+    return "\n\n".join([*(f"```python\n{text}\n```" if is_code else text for text, is_code in texts), where])
 
 
 def _from_root(name: str) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import doctest
+import json
 import re
 import shlex
 from itertools import takewhile
@@ -122,3 +124,41 @@ def test_a_command_runs(line: str, stand_ins: Path, monkeypatch: pytest.MonkeyPa
     said = say(*shlex.split(line))
     assert said.code == (1 if "--fail-on" in line else 0), said.text
     assert said.out
+
+
+@pytest.mark.usefixtures("fixtures_read_once")
+@pytest.mark.parametrize("name", ["saved_log", "precisions"])
+def test_a_notebook_runs(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each cell in turn, in a checkout; that of a fleet runs among the tests of fleets."""
+    monkeypatch.chdir(ROOT)
+    cells = json.loads((ROOT / "docs" / "notebooks" / f"{name}.ipynb").read_text("utf-8"))["cells"]
+    names: dict[str, Any] = {}
+    for cell in cells:
+        if cell["cell_type"] == "code":
+            assert not cell["outputs"]
+            exec("".join(cell["source"]), names)  # noqa: S102  our own notebook
+
+
+PYTHON = {
+    f"{path.stem} {number}": block
+    for path in WRITTEN
+    for number, block in enumerate(
+        re.findall(r"^```python\n(.*?)^```", path.read_text("utf-8"), re.MULTILINE | re.DOTALL)
+    )
+    if path.stem != "fleet"
+}
+
+
+@pytest.mark.parametrize("name", PYTHON)
+def test_python_in_the_docs_runs(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As a program, or as a session whose answers stand below."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "build.log").symlink_to(FIXTURES / "releases" / "8.2-two-builds.log")
+    (tmp_path / "runs").mkdir()
+    for run in ("fp16", "int8"):
+        (tmp_path / "runs" / run).symlink_to(FIXTURES / "h200" / f"resnet50-{run}")
+    if PYTHON[name].startswith(">>>"):
+        session = doctest.DocTestParser().get_doctest(PYTHON[name], {}, name, None, None)
+        assert doctest.DocTestRunner().run(session).failed == 0
+    else:
+        exec(PYTHON[name], {})  # noqa: S102  our own docs

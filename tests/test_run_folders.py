@@ -34,6 +34,14 @@ def kept(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return out
 
 
+def test_a_run_that_0_1_0_kept_still_opens() -> None:
+    """Its tables are those that its log makes today, whatever columns and tables have come since."""
+    old, now = open_run(Path(__file__).parent / "data" / "run-0.1.0"), open_run(SMALL)
+    assert json.loads((Path(__file__).parent / "data" / "run-0.1.0" / "run.json").read_text())["tables_by"] == "0.1.0"
+    assert [name for name in TABLES if not old[name].equals(now[name])] == []
+    assert old.view("layers").num_rows == 3
+
+
 def changed(kept: Path, place: Path, **facts: Any) -> Path:
     """A copy of a run whose run.json states other facts; None takes one away."""
     shutil.copytree(kept, place)

@@ -61,7 +61,7 @@ def test_the_notebook_runs(series: Fleet, tmp_path: Path, monkeypatch: pytest.Mo
     """Each cell, in a folder with a fleet."""
     monkeypatch.chdir(tmp_path)
     (tmp_path / "fleet").symlink_to(series.place.root)
-    cells = json.loads((Path(__file__).parents[2] / "docs" / "fleet.ipynb").read_text())["cells"]
+    cells = json.loads((Path(__file__).parents[2] / "docs" / "notebooks" / "fleet.ipynb").read_text())["cells"]
     names: dict[str, Any] = {}
     for cell in cells:
         if cell["cell_type"] == "code":
