@@ -16,6 +16,11 @@ lint:
 types:
     .venv/bin/mypy
 
+# Are the types of everything public complete for who uses them?
+types-public:
+    .venv/bin/pip install -q pyright
+    .venv/bin/pyright --verifytypes trtlens --ignoreexternal
+
 # Measure, and print ratios to a named baseline.
 bench:
     .venv/bin/python benchmarks/reading.py

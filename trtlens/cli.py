@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
 _DEBUG, _NO_COLOR = "--debug", "--no-color"
 
-app = Application(
+app: Application = Application(
     name="trtlens",
     cls=CommandGroup,
     context_settings={"max_content_width": WIDEST},

@@ -18,7 +18,7 @@ WIDEST = 100
 _TERM_WIDTH = 34
 _STDIN = "-"
 
-GROUPS = {
+GROUPS: dict[str, tuple[str, ...]] = {
     "Read": ("parse", "show", "views", "kernel", "schema"),
     "Explain": ("why", "findings", "overflow"),
     "Compare": ("compare", "accuracy", "isolate", "rerun"),

@@ -56,13 +56,13 @@ class Regions:
         from trtlens.accuracy.compare import matched_names  # noqa: PLC0415
         from trtlens.capture.dumping.region_models import RegionModels  # noqa: PLC0415
 
-        self.models = RegionModels(model)
+        self.models: RegionModels = RegionModels(model)
         self._precision = run.precision
         names = {ours: theirs for ours, theirs in matched_names(reference, run).items() if theirs in run.tensors}
         self._fed = {name: reference.tensors[name] for name in self.models.inputs if name in reference.tensors}
         self._fed |= {name: run.tensors[theirs] for name, theirs in names.items()}
         found = make_graph(self.models.described).subgraphs(list(self._fed))
-        self.by_output = dict(sorted(found.items(), key=lambda each: self.models.place(each[0])))
+        self.by_output: dict[str, Subgraph] = dict(sorted(found.items(), key=lambda each: self.models.place(each[0])))
 
     def row(self, index: int, name: str, layer_precision: str | None = None) -> dict[str, Any]:
         """The row of one region; of what the dump was asked for, where nothing says in what its layers ran."""

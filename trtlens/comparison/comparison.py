@@ -75,17 +75,17 @@ class Comparison:
     """
 
     def __init__(self, engines: Sequence[BuiltEngine], baseline: int = 0) -> None:
-        self.engines = tuple(engines)
-        self.baseline = baseline
+        self.engines: tuple[BuiltEngine, ...] = tuple(engines)
+        self.baseline: int = baseline
         # The baseline goes first where order decides: node names, execution order.
         order = sorted(range(len(engines)), key=lambda number: number != baseline)
         self.alignment: Alignment = _in_given_order(align([self.engines[number] for number in order]), order)
         self.times: list[Times] = read_times(self.engines)
-        self.measures = [
+        self.measures: list[Measure] = [
             Measure(engine, number, self.alignment, times)
             for number, (engine, times) in enumerate(zip(self.engines, self.times, strict=True))
         ]
-        self.judged_on = self._judged_on()
+        self.judged_on: str | None = self._judged_on()
 
     @property
     def names(self) -> tuple[str, ...]:

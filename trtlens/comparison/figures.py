@@ -74,7 +74,7 @@ class Measure:
         self._source = times.source
         self._time_ms: list[float] = times.time_ms.tolist()
         self._known_ms: list[float] = np.nan_to_num(times.time_ms).tolist()
-        self.roles = _roles(engine, number, alignment)
+        self.roles: tuple[str, ...] = _roles(engine, number, alignment)
         self._moved = None if times.samples is None else influence(times.samples)
         self._scratch, self._persistent = _memory(engine)
         self._errors = _errors(engine)

@@ -28,8 +28,10 @@ class Identities:
     """
 
     def __init__(self, engines: Sequence[BuiltEngine]) -> None:
-        self.graphs = [Graph(engine.nodes, engine.network_inputs) if engine.nodes else None for engine in engines]
-        self.reference = next((graph for graph in self.graphs if graph is not None), None)
+        self.graphs: list[Graph | None] = [
+            Graph(engine.nodes, engine.network_inputs) if engine.nodes else None for engine in engines
+        ]
+        self.reference: Graph | None = next((graph for graph in self.graphs if graph is not None), None)
         self._keys = [self._side_keys(number, engine) for number, engine in enumerate(engines)]
         self._held = [
             None if graph is None else {self.key(number, node.name) for node in graph.nodes}
@@ -141,12 +143,16 @@ class Graph:
     """The nodes of one model in parser order; ``inputs`` are the network's, empty where unknown."""
 
     def __init__(self, nodes: Sequence[OnnxNode], inputs: Iterable[str] = ()) -> None:
-        self.nodes = tuple(nodes)
-        self.position = {node.name: place for place, node in reversed(list(enumerate(self.nodes)))}
-        self.maker = {tensor: place for place, node in enumerate(self.nodes) for tensor in node.outputs if tensor}
-        self.readers = _readers(self.nodes)
-        self.inputs = frozenset(name for name in inputs if name in self.readers and name not in self.maker)
-        self.constants = self._constants()
+        self.nodes: tuple[OnnxNode, ...] = tuple(nodes)
+        self.position: dict[str, int] = {node.name: place for place, node in reversed(list(enumerate(self.nodes)))}
+        self.maker: dict[str, int] = {
+            tensor: place for place, node in enumerate(self.nodes) for tensor in node.outputs if tensor
+        }
+        self.readers: dict[str, list[int]] = _readers(self.nodes)
+        self.inputs: frozenset[str] = frozenset(
+            name for name in inputs if name in self.readers and name not in self.maker
+        )
+        self.constants: frozenset[int] = self._constants()
 
     def op(self, name: str) -> str | None:
         """The operator of a node; None where the graph has no node of that name."""

@@ -19,7 +19,7 @@ from trtlens.tuning.kept_strategy import kept_rows
 from trtlens.tuning.queries import Candidate, Tuner
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     import pyarrow as pa
 
@@ -65,12 +65,12 @@ class Build:
     """One build of a run, ready to be asked about its layers."""
 
     def __init__(self, run: Run, number: int) -> None:
-        self.number = number
-        self.graph = read_graph(run, number)
-        self.tuner = Tuner(run, number)
-        self.flags = Flags(run, number, self.tuner)
+        self.number: int = number
+        self.graph: EngineGraph = read_graph(run, number)
+        self.tuner: Tuner = Tuner(run, number)
+        self.flags: Flags = Flags(run, number, self.tuner)
         self._run = run
-        self.costs = read_costs(run, number)
+        self.costs: ReformatCosts = read_costs(run, number)
         self._messages: list[dict[str, Any]] = of_build(kept_rows(run, "messages"), number).to_pylist()
 
     def subject(self, node: GraphLayer) -> Subject:
@@ -123,7 +123,7 @@ class Build:
         return naming
 
 
-read_build = once(Build)
+read_build: Callable[[Run, int], Build] = once(Build)
 """One build of a run, made ready once."""
 
 

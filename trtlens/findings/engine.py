@@ -20,11 +20,13 @@ from trtlens.tables.engine_layers import NO_WORK
 from trtlens.tuning.kept_strategy import kept_rows
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from trtlens.engine.engine_graph import EngineGraph, GraphLayer
     from trtlens.engine.kernels_run import RanKernel
+    from trtlens.explain.flags import Flags
     from trtlens.runs.run import Run
+    from trtlens.tuning.queries import Tuner
 
 WORTH_SHARE, _HEAVY_SHARE = 0.03, 0.1
 """Shares of all layers' time from which a cost is worth looking at, and heavy."""
@@ -44,11 +46,11 @@ class Engine:
     """One build of a run, seen by the rules; everything is read on first use."""
 
     def __init__(self, run: Run, number: int) -> None:
-        self.run = run
-        self.number = number
+        self.run: Run = run
+        self.number: int = number
         self._build = read_build(run, number)
-        self.flags = self._build.flags
-        self.tuner = self._build.tuner
+        self.flags: Flags = self._build.flags
+        self.tuner: Tuner = self._build.tuner
 
     @property
     def graph(self) -> EngineGraph:
@@ -240,7 +242,7 @@ class Engine:
         return times[len(times) // 2], len(times)
 
 
-read_engine = once(Engine)
+read_engine: Callable[[Run, int], Engine] = once(Engine)
 """One build of a run, made ready for the rules once."""
 
 

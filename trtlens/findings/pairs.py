@@ -46,9 +46,11 @@ class Pair:
     def __init__(
         self, engine: Engine, other: Engine, *, name: str | None = None, other_name: str | None = None
     ) -> None:
-        self.engine, self.other = engine, other
+        self.engine: Engine = engine
+        self.other: Engine = other
         self._runs = other.run.build(other.number), engine.run.build(engine.number)
-        self.name, self.other_name = name or engine.run.name, other_name or other.run.name
+        self.name: str = name or engine.run.name
+        self.other_name: str = other_name or other.run.name
         if self.name == self.other_name:  # such as verbose.log
             self.other_name = "the other run"
 

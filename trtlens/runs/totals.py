@@ -42,7 +42,9 @@ class EngineFacts:
         self._build = build
         self._stretches = Stretches(build)
         self._generated = [phase.line for phase in build.records(Phase) if phase.name == "engine generation"]
-        self.superseded = _superseded(build.records(Total), self._parts([total.line for total in build.records(Total)]))
+        self.superseded: list[bool] = _superseded(
+            build.records(Total), self._parts([total.line for total in build.records(Total)])
+        )
 
     def size(self, name: str) -> int | None:
         """A total in bytes: the largest of the profiles, which share what they need."""

@@ -46,7 +46,9 @@ class Grouping:
         lines = to_numpy(candidates["line"])
         own_strategies = to_numpy(filled(candidates["strategy"], _NO_STRATEGY))
         header_keys, keys = self._keys(headers, header_strategies), self._keys(candidates, own_strategies)
-        self.of_candidate = _latest_header(header_keys, np.asarray(self.rows["line"], np.int64), keys, lines)
+        self.of_candidate: np.ndarray = _latest_header(
+            header_keys, np.asarray(self.rows["line"], np.int64), keys, lines
+        )
         is_operation = to_numpy(candidates["op"].is_valid())
         self._add_headless(candidates, keys, np.flatnonzero((self.of_candidate < 0) & ~is_operation))
         self.of_candidate[is_operation] = -1

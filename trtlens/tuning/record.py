@@ -35,15 +35,15 @@ class TuningRecord:
     """
 
     def __init__(self, tables: Mapping[str, pa.Table], grouping: Grouping) -> None:
-        self.rows = grouping.rows
+        self.rows: dict[str, list[Any]] = grouping.rows
         candidates = tables["candidates"]
         self._ids = to_numpy(filled(candidates["tactic_id"], _NO_ID))
-        self.times = to_numpy(candidates["time_ms"])
-        self.lines = to_numpy(candidates["line"])
+        self.times: np.ndarray = to_numpy(candidates["time_ms"])
+        self.lines: np.ndarray = to_numpy(candidates["line"])
         self._texts = {name: candidates[name] for name in ("tactic_name", "runner", "reason")}
-        self.positions = positions_by_code(grouping.of_candidate)
+        self.positions: dict[int, np.ndarray] = positions_by_code(grouping.of_candidate)
         operations = np.flatnonzero((grouping.of_candidate < 0) & ~is_rejected(tables, candidates))
-        self.operations = _by_operation(candidates, operations)
+        self.operations: dict[tuple[int, str | None, str], list[int]] = _by_operation(candidates, operations)
         strategies = tables["strategies"].to_pylist()
         self._rejected = {(row["build"], row["strategy"]) for row in strategies if row["kept"] is False}
         self.groups: dict[tuple[int, str], list[int]] = defaultdict(list)

@@ -72,7 +72,7 @@ class Chooser:
     def __init__(self, tables: Mapping[str, pa.Table], grouping: Grouping) -> None:
         self._tables = tables
         self._layers = read_layers(tables, _LAYER_COLUMNS)
-        self.record = TuningRecord(tables, grouping)
+        self.record: TuningRecord = TuningRecord(tables, grouping)
         self._innermost_first = innermost_first_of(tables)
         self._combinations = CombinationMatcher(self.record.rows, self._innermost_first)
 

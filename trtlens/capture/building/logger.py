@@ -47,9 +47,9 @@ class LogFile:
         self._file: BinaryIO = path.open("ab", buffering=_FLUSH_BYTES)
         self._second = -1
         self._prefixes: tuple[bytes, ...] = ()
-        self.path = path
+        self.path: Path = path
         self.failure: OSError | None = None
-        self.messages = 0
+        self.messages: int = 0
 
     def write(self, severity: int, message: str) -> None:
         """Write one message with its prefix; the time is the local one, as in trtexec."""
