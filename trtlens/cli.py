@@ -21,6 +21,7 @@ from trtlens.commands import (
     parse,
     plan,
     read,
+    repeats,
     report,
     schema,
     trace,
@@ -56,6 +57,7 @@ completion.register(app)
 capture.register(app)
 trace.register(app)
 compare.register(app)
+repeats.register(app)
 why.register(app)
 dump.register(app)
 plan.register(app)

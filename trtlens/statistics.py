@@ -185,6 +185,11 @@ def _spread(apart: Sequence[NDArray[np.float64]]) -> float | None:
     return between * _STUDENT[min(len(apart), MOST_PROCESSES) - 2] / Z
 
 
+def student(freedom: int) -> float:
+    """Student's quantile of a two-sided interval of `CONFIDENCE_PERCENT`; of many degrees of freedom that of the most that are listed."""
+    return _STUDENT[min(freedom, len(_STUDENT)) - 1]
+
+
 def timer_error(timed: int) -> float:
     """Standard error that the timer's resolution leaves in a sum over so many timed layers, each off by up to 0.5 us."""
     return TIMER_MS * sqrt(timed / 3.0)

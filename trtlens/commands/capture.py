@@ -23,6 +23,7 @@ from trtlens.commands.flags import (
 from trtlens.commands.parse import print_run
 from trtlens.commands.progress import shown_progress
 from trtlens.commands.read import FormatOption, print_answers
+from trtlens.commands.repeats import keep_outputs, show_repeats, with_own_cache
 from trtlens.commands.trtexec_files import asked_files, write_files
 from trtlens.commands.trtexec_line import TrtexecCommand
 from trtlens.errors import CaptureError, TrtlensError
@@ -77,12 +78,22 @@ def profile(
         ),
     ] = _PROCESSES,
     no_trace: Annotated[bool, typer.Option("--no-trace", help="Do not trace kernels.")] = False,
+    repeat: Annotated[
+        int,
+        typer.Option(
+            "--repeat",
+            min=1,
+            max=20,
+            help="Build so many times, each with a fresh timing cache that is kept, and say what changes.",
+        ),
+    ] = 1,
     **flags: Any,
 ) -> None:
     """Build an engine, time it, trace its kernels, and keep the run.
 
     It also takes a line of trtexec as it is.
     """
+    from trtlens.capture.models.model import is_engine  # noqa: PLC0415
     from trtlens.capture.models.sweep import plan_engines  # noqa: PLC0415
     from trtlens.runs.run import open_run  # noqa: PLC0415
 
@@ -90,19 +101,30 @@ def profile(
     files = asked_files(flags)
     if files and len(engines) > 1:
         raise TrtlensError(f"--{next(iter(files))} takes one engine, and {len(engines)} were asked for: profile one")
+    if repeat > 1 and (files or len(engines) > 1 or is_run(model) or is_engine(model)):
+        raise TrtlensError(
+            "--repeat builds one ONNX model several times: give one, with one set of shapes and no files to export"
+        )
     out = out if out is not None else free_folder(model)
     folders = [(engine, out / engine.label if engine.label else out) for engine in engines]
+    if repeat > 1:
+        folders = [(engines[0], out / str(number)) for number in range(1, repeat + 1)]
     for _, folder in folders:
         check_folder(folder, force=force)
     for engine, folder in folders:
         given = {**build_values(flags), **({"shapes": engine.shapes} if engine.shapes else {})}
-        built = build_engine(model, folder, given, force=force)
+        built = build_engine(model, folder, with_own_cache(given, folder) if repeat > 1 else given, force=force)
         result = None if no_timing else _measure(built, timing, processes, traced=not no_trace)
+        if repeat > 1:
+            keep_outputs(built, timing)
         built.recorder.finish("done")
         _print_answer(built, result)
         for note in write_files(files, open_run(folder), built.engine_path, built.layers_path) if files else ():
             sys.stderr.write(f"{visible(note)}\n")
-    if len(folders) > 1:
+    if repeat > 1:
+        sys.stdout.write("\n")
+        show_repeats([str(folder) for _, folder in folders], ())
+    elif len(folders) > 1:
         from trtlens.commands.sweep import print_sweep  # noqa: PLC0415  its table needs pyarrow
 
         print_sweep(folders)

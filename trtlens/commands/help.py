@@ -21,7 +21,7 @@ _STDIN = "-"
 GROUPS: dict[str, tuple[str, ...]] = {
     "Read": ("parse", "show", "views", "kernel", "schema"),
     "Explain": ("why", "findings", "overflow"),
-    "Compare": ("compare", "accuracy", "isolate", "rerun"),
+    "Compare": ("compare", "repeats", "accuracy", "isolate", "rerun"),
     "Build": ("profile", "watch", "trace", "dump", "plan", "cache"),
     "Many runs": ("fleet",),
     "Share": ("report", "export"),
@@ -56,6 +56,11 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
         "trtlens compare fp16 int8",
         "trtlens compare before after --fail-on 'latency > +3%'",
         "trtlens compare build.log@1 build.log@2",
+    ),
+    "repeats": (
+        "trtlens repeats out                            # what trtlens profile model.onnx --repeat 3 -o out built",
+        "trtlens repeats a.log b.log c.log",
+        "trtlens repeats level3 --against level0",
     ),
     "accuracy": (
         "trtlens accuracy reference fp16",

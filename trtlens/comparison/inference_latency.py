@@ -84,6 +84,16 @@ def compare_latency(run: Run, base: Run) -> Latencies | None:
     return None if run_ms is None or base_ms is None else Latencies(run_ms, base_ms, None)
 
 
+def typical_inference(run: Run) -> tuple[float, float | None] | None:
+    """Milliseconds of one inference of a run and their standard error, None where there are too few samples; None without times."""
+    for name in _PASSES:
+        apart = _timed_samples(run, name)
+        if apart:
+            return typical_ms(apart), typical_error(apart)
+    stated_ms = summarized(run, "gpu_compute_time")
+    return None if stated_ms is None else (stated_ms, None)
+
+
 def summarized(run: Run, metric: str) -> float | None:
     """What trtexec's summary in the log gives for a metric."""
     figure = stated_figure(run, metric)

@@ -72,7 +72,7 @@ class RunInfo:
 
     ``raw`` names the files that the tables are made of, None where every log and JSON in the folder counts; ``tables_by`` is
     the version that saved tables, ``made_from`` the `trtlens.runs.run_folders.fingerprint` of what it made them from; ``notes``
-    end with a sentence for each field that was not of its type.
+    end with a sentence for each field that was not of its type. ``output_sha256`` is by name the digest of each output's bytes.
     """
 
     raw: tuple[str, ...] | None = None
@@ -90,6 +90,7 @@ class RunInfo:
     flags: Mapping[str, Any] | None = None
     precision_flags: tuple[str, ...] = ()
     timings: tuple[TimingInfo, ...] = ()
+    output_sha256: Mapping[str, Any] = field(default_factory=dict)
     errors: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
 
@@ -158,6 +159,7 @@ def info_of(document: Mapping[str, Any]) -> RunInfo:
         flags=facts.known(object_of, "flags") if document.get("flags") is not None else None,
         precision_flags=facts.known(texts_of, "precision_flags") or (),
         timings=tuple(map(_timing, facts.rows("timings"))),
+        output_sha256=facts.known(object_of, "output_sha256") or {},
         errors=facts.known(texts_of, "errors") or (),
         notes=facts.known(texts_of, "notes") or (),
     )
@@ -251,7 +253,7 @@ RUN_JSON = "run.json"
 CAPTURES = frozenset({"profile", "dump", "marked"})
 """The kinds of runs that trtlens captured itself; another one was kept from a log."""
 _CAPTURED = (
-    r"run\.json|verbose\.log|layers\.json|engine\.plan|converted\.onnx(\.data)?|calibration\.cache|inputs\.npz|dump\.json"
+    r"run\.json|verbose\.log|layers\.json|engine\.plan|timing\.cache|converted\.onnx(\.data)?|calibration\.cache|inputs\.npz|dump\.json"
     r"|accuracy\.json|(latency-|layer-|graph-)?times\.json|gpu-state\.json|kernels-(stream|graph)\.jsonl(\.gz)?"
 )
 _OURS = re.compile(
