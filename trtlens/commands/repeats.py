@@ -57,7 +57,7 @@ def repeats(
     ] = None,
     form: FormatOption = Format.TABLE,
 ) -> None:
-    """Say what changes from build to build, and what a second set changes.
+    """Say what changes from build to build, and by a flag or version.
 
     Repeats are builds of one model with the same flags: which layers get another tactic, type or format, and what that costs.
     With --against the effect of a version or flag is told from that lottery.
