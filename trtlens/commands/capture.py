@@ -23,7 +23,7 @@ from trtlens.commands.flags import (
 from trtlens.commands.parse import print_run
 from trtlens.commands.progress import shown_progress
 from trtlens.commands.read import FormatOption, print_answers
-from trtlens.commands.repeats import keep_outputs, show_repeats, with_own_cache
+from trtlens.commands.repeats import keep_outputs, with_own_cache
 from trtlens.commands.trtexec_files import asked_files, write_files
 from trtlens.commands.trtexec_line import TrtexecCommand
 from trtlens.errors import CaptureError, TrtlensError
@@ -122,6 +122,8 @@ def profile(
         for note in write_files(files, open_run(folder), built.engine_path, built.layers_path) if files else ():
             sys.stderr.write(f"{visible(note)}\n")
     if repeat > 1:
+        from trtlens.commands.repeats_display import show_repeats  # noqa: PLC0415  its table needs pyarrow
+
         sys.stdout.write("\n")
         show_repeats([str(folder) for _, folder in folders], ())
     elif len(folders) > 1:
