@@ -11,10 +11,12 @@ import time
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
-from tests.accuracy.planted_faults import HEALTHY, Planted, compiler_faults, judged, precision_faults
+from tests.accuracy.planted_faults import HEALTHY, Planted, compiler_faults, in_int8, judged, precision_faults
 from trtlens.accuracy.local_errors import OK, PRECISION, SUSPECT
 
-_SEEDS = (1, 2)
+_SEEDS, _SEEDS_INT8 = (1, 2), (1, 2, 3, 4)
+_CONVOLUTIONS = (0, 1, 3)
+"""Networks whose layers have INT8 kernels."""
 
 
 def main() -> int:
@@ -24,7 +26,12 @@ def main() -> int:
     for kind, expected, planted in (
         ("faults of a compiler", {SUSPECT}, list(compiler_faults())),
         ("faults of the precision", {PRECISION, OK}, list(precision_faults())),
-        ("healthy networks", {OK}, healthy),
+        ("healthy in FP16", {OK}, healthy),
+        (
+            "healthy in INT8",
+            {OK, PRECISION},
+            [in_int8(HEALTHY[place](seed)) for place in _CONVOLUTIONS for seed in _SEEDS_INT8],
+        ),
     ):
         missed = []
         for one in planted:

@@ -8,7 +8,7 @@ sums FP16 (or a quantization range) does not hold.
 from __future__ import annotations
 
 import tempfile
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -52,6 +52,7 @@ class Planted:
     engine: Network
     precision: str = "fp16"
     half_sums: bool = False
+    scales: Mapping[str, float] = field(default_factory=dict)
 
 
 def network(name: str, rows: Sequence[Row], feeds: Arrays, weights: Arrays, kept: Sequence[str] = ()) -> Network:
@@ -382,14 +383,35 @@ def engine_dump(planted: Planted) -> Dump:
     """What the engine's double writes, its faults included."""
     from trtlens.capture.dumping.reference import CpuModel
 
-    given, fed = planted.engine, dict(planted.engine.feeds)
-    known = {name: (_half(values) if planted.precision == "fp16" else values) for name, values in fed.items()}
+    given = planted.engine
+    known = {name: _kept(planted, name, values) for name, values in given.feeds.items()}
     for region in _regions(given):
-        model = _region_model(given, region, known, half=planted.precision == "fp16")
-        made = CpuModel(model)({name: known[name] for name in (one.name for one in model.graph.input)})
+        model = _region_model(planted, region, known)
+        made = CpuModel(model)({one.name: known[one.name] for one in model.graph.input})
         values = {name: _summed_in_half(given, known) if planted.half_sums else value for name, value in made.items()}
-        known |= {name: _half(value) if planted.precision == "fp16" else value for name, value in values.items()}
+        known |= {name: _kept(planted, name, value) for name, value in values.items()}
     return _dump("engine", {name: known[name] for name in given.kept})
+
+
+def _kept(planted: Planted, name: str, values: NDArray[Any]) -> NDArray[Any]:
+    """A tensor as the engine stores it."""
+    return _eighth(values, planted.scales[name]) if name in planted.scales else _stored(planted, values)
+
+
+def _stored(planted: Planted, values: NDArray[Any]) -> NDArray[Any]:
+    return _half(values) if planted.precision == "fp16" else values
+
+
+def _eighth(values: NDArray[Any], scale: Any) -> NDArray[Any]:
+    """The nearest of 255 steps of that size."""
+    return (np.rint(values / scale).clip(-127, 127) * scale).astype(np.float32)
+
+
+def in_int8(given: Network) -> Planted:
+    """The network as an engine runs it that was calibrated with what it is fed."""
+    values = reference_dump(Planted(given.name, given, given)).tensors
+    scales = {name: float(np.abs(tensor.array()).max()) / 127 for name, tensor in values.items()}
+    return Planted(f"{given.name} in INT8", given, given, "int8", scales=scales)
 
 
 def reference_dump(planted: Planted) -> Dump:
@@ -416,7 +438,8 @@ def _regions(given: Network) -> Iterator[list[Any]]:
             region = []
 
 
-def _region_model(given: Network, region: Sequence[Any], known: Arrays, *, half: bool) -> Any:
+def _region_model(planted: Planted, region: Sequence[Any], known: Arrays) -> Any:
+    given = planted.engine
     made = {name for node in region for name in node.output}
     read = dict.fromkeys(name for node in region for name in node.input if name and name not in made)
     weights = {one.name: numpy_helper.to_array(one) for one in given.model.graph.initializer}
@@ -424,11 +447,18 @@ def _region_model(given: Network, region: Sequence[Any], known: Arrays, *, half:
         list(region), "region",
         [helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, known[name].shape) for name in read if name not in weights],
         [onnx.ValueInfoProto(name=name) for name in made if name in given.kept],
-        [numpy_helper.from_array(_half(weights[name]) if half else weights[name], name) for name in read if name in weights],
+        [numpy_helper.from_array(_weights_of(planted, weights[name]), name) for name in read if name in weights],
     )  # fmt: skip
     model = helper.make_model(graph, opset_imports=given.model.opset_import)
     model.ir_version = 8
     return model
+
+
+def _weights_of(planted: Planted, values: NDArray[Any]) -> NDArray[Any]:
+    """Weights as the engine stores them: with scales, each output channel of a convolution in 255 steps."""
+    if planted.scales and values.ndim == 4:
+        return np.stack([_eighth(channel, np.abs(channel).max() / 127 or 1) for channel in values])
+    return _stored(planted, values)
 
 
 def _summed_in_half(given: Network, known: Arrays) -> NDArray[np.float32]:
@@ -449,6 +479,6 @@ def judged(planted: Planted) -> list[dict[str, Any]]:
         onnx.save(planted.reference.model, str(model))
         precisions = dict.fromkeys(planted.reference.kept, planted.precision)
         rows: list[dict[str, Any]] = region_table(
-            reference_dump(planted), engine_dump(planted), model, precisions
+            reference_dump(planted), engine_dump(planted), model, precisions, planted.scales
         ).to_pylist()
     return rows

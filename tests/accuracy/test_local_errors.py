@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -45,6 +46,26 @@ def test_a_healthy_network_is_not_suspected(place: int) -> None:
 
     network = HEALTHY[place](1)
     assert {row["verdict"] for row in judged(Planted(network.name, network, network))} == {OK}
+
+
+@needs_runtime
+@pytest.mark.parametrize("place", [0, 1, 3])
+def test_an_engine_in_int8_is_judged_by_its_scales(place: int) -> None:
+    """Calibrated convolutions err as their ranges explain; without the ranges there is no verdict; a fault in INT8 is suspect."""
+    from tests.accuracy.planted_faults import HEALTHY, compiler_faults, in_int8, judged
+
+    healthy = in_int8(HEALTHY[place](1))
+    assert {row["verdict"] for row in judged(healthy)} <= {OK, PRECISION}
+    rows = judged(replace(healthy, scales={}))
+    assert {row["verdict"] for row in rows} == {None}
+    assert "ranges of its INT8 tensors" in rows[0]["detail"]
+    fault = next(
+        one
+        for one in compiler_faults()
+        if one.name == ("convolutions: pads shifted", "residual: subtracts", "", "separable: groups mixed")[place]
+    )
+    verdicts = [row["verdict"] for row in judged(replace(healthy, engine=fault.engine))]
+    assert verdicts.count(SUSPECT) + verdicts.count(UNCLEAR) == 1
 
 
 @needs_runtime

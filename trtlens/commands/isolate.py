@@ -52,12 +52,15 @@ def isolate(
     """
     from trtlens.accuracy.readers import open_dump  # noqa: PLC0415
     from trtlens.capture.dumping.bundle import facts_of, write_bundle  # noqa: PLC0415
-    from trtlens.commands.region_errors import isolated, model_of  # noqa: PLC0415
+    from trtlens.commands.region_errors import isolated, model_of, scales_of  # noqa: PLC0415
+    from trtlens.runs.run import open_run  # noqa: PLC0415
+    from trtlens.runs.run_info import is_run  # noqa: PLC0415
 
     if bundle.exists() and not force:
         raise TrtlensError(f"{bundle} is there already: give another name, or --force to replace it")
     ours, theirs = open_dump(reference), open_dump(run)
-    found = isolated(ours, _in_precision(theirs, precision), model or model_of(reference, run), tensor)
+    scales = scales_of(open_run(run)) if is_run(Path(run)) else {}
+    found = isolated(ours, _in_precision(theirs, precision), model or model_of(reference, run), tensor, scales)
     info = _info_of(Path(run))
     size = write_bundle(
         bundle, found.model, found.run.inputs, {"expected": found.run.exact, "obtained": found.run.engine},

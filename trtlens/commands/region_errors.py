@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from trtlens.accuracy.blame import Subgraph
     from trtlens.accuracy.local_errors import LocalError, RegionRun
     from trtlens.accuracy.readers import Dump
+    from trtlens.runs.run import Run
 
 COLUMNS = declare(
     "regions of accuracy --blame", "one region of the model between dumped tensors, in the order of the graph", "index",
@@ -41,6 +42,7 @@ COLUMNS = declare(
 )  # fmt: skip
 LAYOUT = layout("tensor verdict error explained ratio precision detail nodes", stretches="tensor", prose="detail")
 _MOST_TOLD = 3
+_LARGEST_INT8 = 127
 
 
 class Regions:
@@ -51,12 +53,13 @@ class Regions:
 
     """
 
-    def __init__(self, reference: Dump, run: Dump, model: Path) -> None:
+    def __init__(self, reference: Dump, run: Dump, model: Path, scales: Mapping[str, float]) -> None:
+        """Match the dumps' tensors to the model's; ``scales`` are those of the engine's INT8 tensors."""
         from trtlens.accuracy.blame import make_graph  # noqa: PLC0415
         from trtlens.accuracy.compare import matched_names  # noqa: PLC0415
         from trtlens.capture.dumping.region_models import RegionModels  # noqa: PLC0415
 
-        self.models: RegionModels = RegionModels(model)
+        self.models: RegionModels = RegionModels(model, scales)
         self._precision = run.precision
         names = {ours: theirs for ours, theirs in matched_names(reference, run).items() if theirs in run.tensors}
         self._fed = {name: reference.tensors[name] for name in self.models.inputs if name in reference.tensors}
@@ -102,10 +105,10 @@ class Regions:
 
         if precision is None:
             return None, "what its layers ran in is not known: give --precision, or --profile RUN"
-        if precision in INTEGER_PRECISIONS and not self.models.quantizes(self.by_output[name]):
+        if precision in INTEGER_PRECISIONS and not self.models.knows_ranges(self.by_output[name]):
             return (
                 None,
-                f"the ranges of its {precision.upper()} tensors are not in the model: they are not rounded here",
+                f"the ranges of its {precision.upper()} tensors are neither in the model nor in the engine's log: they cannot be rounded",
             )
         try:
             return local_error(self.run(name, precision)), ""
@@ -118,14 +121,20 @@ def _in_full(values: NDArray[Any]) -> NDArray[Any]:
     return values.astype(np.float32) if values.dtype.kind in "fV" else values
 
 
-def region_table(reference: Dump, run: Dump, model: Path, precisions: Mapping[str, str | None]) -> pa.Table:
+def region_table(
+    reference: Dump,
+    run: Dump,
+    model: Path,
+    precisions: Mapping[str, str | None],
+    scales: Mapping[str, float] | None = None,
+) -> pa.Table:
     """A row for each region whose output the run holds; ``precisions`` by tensor are those of the profiled layers.
 
     Raises:
         TrtlensError: a package is missing, or the model cannot be read.
 
     """
-    regions, rows = Regions(reference, run, model), []
+    regions, rows = Regions(reference, run, model, scales or {}), []
     for index, name in enumerate(regions.by_output):
         sys.stderr.write(f"\r{index + 1} of {len(regions.by_output)} regions" if sys.stderr.isatty() else "")
         rows.append(regions.row(index, name, precisions.get(name)))
@@ -142,7 +151,7 @@ class Isolated:
     model: Any
 
 
-def isolated(reference: Dump, run: Dump, model: Path, tensor: str) -> Isolated:
+def isolated(reference: Dump, run: Dump, model: Path, tensor: str, scales: Mapping[str, float]) -> Isolated:
     """The region that puts a tensor out.
 
     Raises:
@@ -151,7 +160,7 @@ def isolated(reference: Dump, run: Dump, model: Path, tensor: str) -> Isolated:
     """
     from trtlens.accuracy.tensors import UnreadableTensor  # noqa: PLC0415
 
-    regions = Regions(reference, run, model)
+    regions = Regions(reference, run, model, scales)
     if tensor not in regions.by_output:
         raise TrtlensError(
             f"no region of {run.name} puts {tensor!r} out: {did_you_mean(tensor, regions.by_output) or 'trtlens accuracy --blame lists them'}"
@@ -164,6 +173,16 @@ def isolated(reference: Dump, run: Dump, model: Path, tensor: str) -> Isolated:
     except UnreadableTensor as error:
         raise TrtlensError(f"the region of {tensor} cannot be run: {error}") from error
     return Isolated(row, found, regions.models.model(regions.by_output[tensor], tensor, found.inputs))
+
+
+def scales_of(run: Run) -> dict[str, float]:
+    """The scales of INT8 tensors that the engine's log states, as it states them last."""
+    rows = run["dynamic_ranges"].select(["tensor", "low", "high", "scale"]).to_pylist()
+    ends = (
+        (row["tensor"], row["scale"], max(abs(row["low"] or 0.0), abs(row["high"] or 0.0)) / _LARGEST_INT8)
+        for row in rows
+    )
+    return {tensor: scale or by_range for tensor, scale, by_range in ends if tensor and (scale or by_range)}
 
 
 def model_of(*folders: str) -> Path:

@@ -2,7 +2,7 @@
 
 A region is what lies between tensors that were dumped. Rounded to FP16 or BF16, every node's output, every weight and every
 input is; in TF32 weights and inputs are, to 10 bits of mantissa. Q/DQ nodes act when a region is rounded, and pass values on when
-it is not. Sums are FP32 here; what sums in FP16 may add is estimated from their lengths.
+it is not; without them INT8 rounds inputs and output to the scales of the calibration, and weights to one scale for each channel. Sums are FP32 here; what sums in FP16 may add is estimated from their lengths.
 """
 
 from __future__ import annotations
@@ -34,6 +34,9 @@ _QUANTIZING = ("QuantizeLinear", "DequantizeLinear")
 _ROUNDING = 0.29
 """Standard deviation of a rounding, in units of the last place."""
 _HALF_UNIT = 2.0**-11
+_CHANNELS = {"Conv": 0, "ConvTranspose": 1, "Gemm": -1, "MatMul": -1}
+"""The axis of the output channels in the weights of a product."""
+_LARGEST_INT8 = 127
 _TF32_DROPPED = 13
 """Bits of an FP32 mantissa that TF32 has not."""
 
@@ -46,7 +49,9 @@ class RegionModels:
 
     """
 
-    def __init__(self, model: Path) -> None:
+    def __init__(self, model: Path, scales: Mapping[str, float] | None = None) -> None:
+        """Read the model; ``scales`` are those of the engine's INT8 tensors."""
+        self._scales = scales or {}
         proto = load_onnx(model, _PURPOSE)
         self._proto = widened(proto) if holds_half(proto) else copy(proto)
         infer_types(self._proto)
@@ -89,15 +94,20 @@ class RegionModels:
             TrtlensError: ONNX Runtime does not run it.
 
         """
-        fed = {name: _rounded(values, precision) for name, values in inputs.items()}
+        scales = self._scales if precision == "int8" and not self._quantizes(region) else {}
+        fed = {name: _to_scale(_rounded(values, precision), scales.get(name)) for name, values in inputs.items()}
         outputs = CpuModel(self.model(region, target, fed, precision))(fed)
         values = outputs[target]
         if not isinstance(values, np.ndarray):
             raise TrtlensError(f"{target} is no tensor but a {type(values).__name__}")
-        return values
+        return _to_scale(values, scales.get(target))
 
-    def quantizes(self, region: Subgraph) -> bool:
-        """Whether Q/DQ nodes say how the region's values are quantized."""
+    def knows_ranges(self, region: Subgraph) -> bool:
+        """Whether Q/DQ nodes, or scales of all that it reads, say how the region's values are quantized."""
+        reads = [name for name in self.reads(region) if self._types.get(name, FLOAT) == FLOAT]
+        return self._quantizes(region) or (bool(reads) and all(name in self._scales for name in reads))
+
+    def _quantizes(self, region: Subgraph) -> bool:
         return any(node.op_type in _QUANTIZING for node in self._nodes(region))
 
     def sum_noise(self, region: Subgraph, inputs: Mapping[str, NDArray[Any]]) -> float:
@@ -126,7 +136,8 @@ class RegionModels:
         onnx = require_onnx(_PURPOSE)
         nodes = [made for node in self._nodes(region) for made in self._as_run(node, precision)]
         read = dict.fromkeys(name for node in self._nodes(region) for name in node.input)
-        weights = [self._weight(name, precision) for name in read if name in self._weights]
+        per_channel = self._channels(region) if precision == "int8" and not self._quantizes(region) else {}
+        weights = [self._weight(name, precision, per_channel.get(name)) for name in read if name in self._weights]
         ends = [
             onnx.helper.make_tensor_value_info(name, onnx.helper.np_dtype_to_tensor_dtype(values.dtype), None)
             for name, values in fed.items()
@@ -154,11 +165,34 @@ class RegionModels:
             yield helper.make_node("Cast", [f"{name} in full"], [f"{name} in half"], to=half)
             yield helper.make_node("Cast", [f"{name} in half"], [name], to=FLOAT)
 
-    def _weight(self, name: str, precision: str | None) -> Any:
+    def _channels(self, region: Subgraph) -> dict[str, int]:
+        """Weights of products, with the axis of their output channels."""
+        found = {}
+        for node in self._nodes(region):
+            name = node.input[1] if len(node.input) > 1 else ""
+            if node.op_type in _CHANNELS and name in self._weights and self._weights[name].dims:
+                turned = node.op_type == "Gemm" and any(one.name == "transB" and one.i for one in node.attribute)
+                found[name] = 0 if turned else _CHANNELS[node.op_type]
+        return found
+
+    def _weight(self, name: str, precision: str | None, channels: int | None) -> Any:
         tensor = self._weights[name]
         if precision is None or tensor.data_type != FLOAT:
             return tensor
-        return require_onnx(_PURPOSE).numpy_helper.from_array(_rounded(weight_values(tensor), precision), name)
+        values = _rounded(weight_values(tensor), precision)
+        if channels is not None:
+            others = tuple(axis for axis in range(values.ndim) if axis != channels % values.ndim)
+            values = _to_scale(values, np.abs(values).max(axis=others, keepdims=True) / _LARGEST_INT8)
+        return require_onnx(_PURPOSE).numpy_helper.from_array(values, name)
+
+
+def _to_scale(values: NDArray[Any], scale: float | NDArray[Any] | None) -> NDArray[Any]:
+    """Values as INT8 of that scale holds them; as they are without one."""
+    if scale is None or values.dtype.kind != "f":
+        return values
+    with np.errstate(all="ignore"):
+        codes = np.clip(np.round(values / scale), -_LARGEST_INT8 - 1, _LARGEST_INT8)
+    return np.where(scale, codes * scale, values).astype(np.float32)
 
 
 def _rounded(values: NDArray[Any], precision: str | None) -> NDArray[Any]:
