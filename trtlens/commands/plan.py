@@ -73,6 +73,8 @@ def plan(
     _check_places(out, flags)
     request, judging = _request(model, flags), _judging(flags)
     planned = _planned(request, judging, out)
+    if flags["prove"] is not None:
+        planned = _proved(planned, out, flags["prove"])
     if flags["write"]:
         _write_typed(planned, Path(flags["write"]))
     write_plan(planned.plan, out)
@@ -136,6 +138,20 @@ def _planned(request: PlanRequest, judging: Judging, out: Path) -> Planned:
             f"stopped; what was measured is in {kept}: --resume goes on\n" if kept.exists() else "stopped\n"
         )
         raise typer.Exit(_INTERRUPTED) from None
+
+
+def _proved(planned: Planned, out: Path, builds: int) -> Planned:
+    """The plan with what its builds told, in a folder beside it."""
+    from trtlens.capture.backends.backend import find_backend  # noqa: PLC0415
+    from trtlens.capture.build_options import parse_options  # noqa: PLC0415
+    from trtlens.capture.planning.proof import TensorRTProver, prove, shapes_of  # noqa: PLC0415
+
+    request = planned.prepared.request
+    options = parse_options({request.low_type: True, "shapes": shapes_of(planned)})
+    prover = TensorRTProver(request.model, find_backend(), options)
+    folder = out.with_name(f"{out.stem}-proof")
+    with shown_progress() as progress:
+        return prove(planned, prover, folder, builds, progress)
 
 
 # -- files -------------------------------------------------------------------------------------------------------------

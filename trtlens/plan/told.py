@@ -24,14 +24,16 @@ COLUMNS = declare(
     type | text | | what it computes in
     operators | text | | operators of its nodes
     deviation | float | | error (or what the cosine lacks of 1) that it adds where it alone goes down; null where that was not measured
-    saves_ms | float | ms | time that it saves in the reduced type, without casts
-    time_ms | float | ms | its time in the type that it has
+    saves_percent | float | % | what it saves in the reduced type, without casts, as a share of the whole in FP32
+    saves_ms | float | ms | the same as a time; null where times are weights
+    time_ms | float | ms | its time in the type that it has; null where times are weights
     why | text | | why it cannot go down
     """,
 )  # fmt: skip
-LAYOUT = layout("name type deviation saves_ms why time_ms operators", stretches="name", prose="why")
+LAYOUT = layout("name type deviation saves_percent why saves_ms time_ms operators", stretches="name", prose="why")
 _MOST_OPERATORS = 4
 _MOST_NAMED = 3
+_NO_GAP_PERCENT = 0.05
 
 
 def rows(plan: Plan) -> pa.Table:
@@ -41,8 +43,9 @@ def rows(plan: Plan) -> pa.Table:
         {
             "name": unit.name, "type": unit.type,
             "operators": ", ".join(unit.ops[:_MOST_OPERATORS]) + (", ..." if len(unit.ops) > _MOST_OPERATORS else ""),
-            "deviation": None if unit.deviation is None else _added(plan, unit), "saves_ms": unit.fp32_ms - unit.low_ms,
-            "time_ms": unit.fp32_ms if unit.type == "fp32" else unit.low_ms, "why": unit.keeps,
+            "deviation": None if unit.deviation is None else _added(plan, unit), "saves_percent": 100 * (unit.fp32_ms - unit.low_ms) / plan.fp32_ms if plan.fp32_ms else None,
+            "saves_ms": None if plan.time_is_weight else unit.fp32_ms - unit.low_ms,
+            "time_ms": None if plan.time_is_weight else unit.fp32_ms if unit.type == "fp32" else unit.low_ms, "why": unit.keeps,
         }
         for unit in order
     ])  # fmt: skip
@@ -127,14 +130,18 @@ def _sureness(plan: Plan) -> Iterator[str]:
         f"{plan.quantity} {_figure(plan, plan.predicted)} was predicted, {_figure(plan, plan.measured)} measured "
         f"({plan.measured_by}); "
     )  # fmt: skip
-    gap = (
-        ""
-        if plan.gap_percent is None
-        else f"; no plan that the model knows is more than {percent(plan.gap_percent)} faster"
-    )
-    yield f"{predicted}{checks}{gap}"
+    yield f"{predicted}{checks}{_gap(plan)}"
     if plan.proof is not None:
         yield str(plan.proof.get("sentence", ""))
+
+
+def _gap(plan: Plan) -> str:
+    """What is known of all other plans."""
+    if plan.gap_percent is None:
+        return ""
+    if plan.gap_percent < _NO_GAP_PERCENT:
+        return "; no plan that the model knows is faster"
+    return f"; no plan that the model knows is more than {percent(plan.gap_percent)} faster"
 
 
 def _carriers(plan: Plan) -> Iterator[str]:

@@ -36,7 +36,7 @@ class Emulator:
     passes: int = 0
     pass_s: float = 0.0
     _session: CpuModel = field(init=False)
-    _reference: list[list[NDArray[np.float32]]] = field(init=False)
+    reference: list[list[NDArray[np.float32]]] = field(init=False)
 
     def __post_init__(self) -> None:
         """Load the model and keep the outputs of all inputs in FP32; raises TrtlensError where these are not finite."""
@@ -44,9 +44,9 @@ class Emulator:
         nothing = np.zeros(self.gated.units, bool)
         self.samples = [{name: hold(array) for name, array in sample.items()} for sample in self.samples]
         began = time.monotonic()
-        self._reference = list(self._runs(self.gated.feeds(nothing)))
+        self.reference = list(self._runs(self.gated.feeds(nothing)))
         self.pass_s = time.monotonic() - began
-        for number, values in enumerate(self._reference, 1):
+        for number, values in enumerate(self.reference, 1):
             for name, array in zip(self.outputs, values, strict=True):
                 lost = int(array.size - np.isfinite(array).sum())
                 if lost:
@@ -67,7 +67,7 @@ class Emulator:
         """The sums of a choice over all or the first inputs."""
         gates = self.gated.feeds(low, **how)
         sums = Deviation.of(len(self.outputs))
-        for run, reference in zip(self._runs(gates, samples), self._reference, strict=False):
+        for run, reference in zip(self._runs(gates, samples), self.reference, strict=False):
             sums.add(reference, run)
         return sums
 

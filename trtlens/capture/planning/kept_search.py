@@ -43,7 +43,7 @@ def search_key(prepared: Prepared, judge: str) -> str:
 class KeptSearch:
     """Damages of units and casts by number, and what became of each choice, by the numbers of the units that go down."""
 
-    path: Path
+    path: Path | None
     key: str
     alone: dict[int, list[float]] = field(default_factory=dict)
     casts: dict[int, list[float]] = field(default_factory=dict)
@@ -51,7 +51,9 @@ class KeptSearch:
     _written: float = 0.0
 
     def keep(self, *, now: bool = False) -> None:
-        """Write the file, at most every few seconds."""
+        """Write the file, at most every few seconds; without a path nothing is kept."""
+        if self.path is None:
+            return
         if not now and time.monotonic() - self._written < _SECONDS:
             return
         document = {
@@ -83,7 +85,8 @@ class KeptSearch:
 
     def remove(self) -> None:
         """The search is done."""
-        self.path.unlink(missing_ok=True)
+        if self.path is not None:
+            self.path.unlink(missing_ok=True)
 
 
 def kept_path(out: Path) -> Path:
@@ -98,11 +101,12 @@ def open_search(out: Path, key: str, *, resume: bool) -> KeptSearch:
         TrtlensError: there is none to go on with, or it is of another model, other inputs or options.
 
     """
-    kept = KeptSearch(kept_path(out), key)
+    path = kept_path(out)
+    kept = KeptSearch(path, key)
     if not resume:
         return kept
     try:
-        document = parse_json(kept.path.read_text("utf-8"), kept.path.name)
+        document = parse_json(path.read_text("utf-8"), path.name)
         assert isinstance(document, dict)  # noqa: S101  what else it may be is told below
         kept.alone, kept.casts = (
             {int(place): _read(values) for place, values in document[name].items()} for name in ("alone", "casts")
@@ -111,14 +115,14 @@ def open_search(out: Path, key: str, *, resume: bool) -> KeptSearch:
             low: (bool(one[0]), None if one[1] is None else _read(one[1])) for low, one in document["checks"].items()
         }
     except FileNotFoundError as error:
-        raise TrtlensError(f"--resume: there is no {kept.path} of an interrupted search: leave --resume out") from error
+        raise TrtlensError(f"--resume: there is no {path} of an interrupted search: leave --resume out") from error
     except (OSError, ValueError, KeyError, TypeError, IndexError, AttributeError, AssertionError) as error:
         raise TrtlensError(
-            f"--resume: {kept.path} cannot be read ({type(error).__name__}): remove it and start anew"
+            f"--resume: {path} cannot be read ({type(error).__name__}): remove it and start anew"
         ) from error
     if document.get("key") != key:
         raise TrtlensError(
-            f"--resume: {kept.path} is of another model, other inputs or options: give the same, or leave --resume out"
+            f"--resume: {path} is of another model, other inputs or options: give the same, or leave --resume out"
         )
     return kept
 

@@ -11,10 +11,10 @@ import numpy as np
 
 from trtlens._version import VERSION
 from trtlens.capture.planning.judging import CommandJudge, EmulatedJudge
-from trtlens.capture.planning.kept_search import open_search, search_key
+from trtlens.capture.planning.kept_search import KeptSearch, open_search, search_key
 from trtlens.capture.planning.prepared import prepare_search
 from trtlens.errors import TrtlensError
-from trtlens.plan.bound import Bound
+from trtlens.plan.bound import ERROR, Bound
 from trtlens.plan.document import (
     ALL_FULL,
     ALL_LOW,
@@ -27,21 +27,24 @@ from trtlens.plan.document import (
 )
 from trtlens.plan.search import MOST_CHECKS, Search
 from trtlens.plan.solver import Damages, require_scipy
+from trtlens.plan.tuner_times import price
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from numpy.typing import NDArray
 
-    from trtlens.capture.planning.kept_search import KeptSearch
     from trtlens.capture.planning.prepared import PlanRequest, Prepared
     from trtlens.capture.progress import Progress
     from trtlens.plan.network import Unit
     from trtlens.plan.search import Check, Found
     from trtlens.plan.solver import Model
+    from trtlens.plan.tuner_times import LogTimes
 
 _ANY = Bound("error", 1.0)
 """Stands for the bound where a command judges."""
+_LEAST_SHARE = 1 / 64
+"""Of the bound's damage: below it another plan would hardly save anything."""
 _BREAKS = "it gives NaN or infinity where it goes down alone"
 
 
@@ -62,6 +65,7 @@ class Planned:
     plan: Plan
     found: Found
     prepared: Prepared
+    judging: Judging
 
     def low_nodes(self) -> frozenset[str]:
         """The nodes that the plan puts down."""
@@ -95,7 +99,36 @@ def make_plan(request: PlanRequest, judging: Judging, out: Path, progress: Progr
         model = replace(model, damages=with_casts(model.network, damages))
         found = Search(model, bound, judge, judging.most_checks, (first,)).run()
     kept.remove()
-    return Planned(_document(prepared, judging, found), found, prepared)
+    return Planned(_document(prepared, judging, found), found, prepared, judging)
+
+
+def planned_anew(planned: Planned, times: LogTimes, damage: NDArray[np.float64] | None, progress: Progress) -> Planned:
+    """Plan again with the times of a build, and where its error was beyond the bound with a bound as much stricter.
+
+    `damage` is that of the engine, None where it held. Raises TrtlensError where a unit cannot be measured.
+    """
+    prepared, model = planned.prepared, planned.found.model
+    request = replace(prepared.request, logs=(times, *prepared.request.logs))
+    assert request.bound is not None  # noqa: S101  a plan that a command judges is not proved
+    bound = request.bound if damage is None else _stricter(request.bound, planned.found.damage, damage)
+    kept = KeptSearch(None, "")
+    if not model.damages.units.any():
+        model = replace(
+            model, damages=with_casts(model.network, replace(model.damages, units=_alone(prepared, kept, progress)))
+        )
+    priced = price(prepared.network, request.logs, request.low_type)
+    prepared = replace(prepared, request=request, priced=priced)
+    model = replace(model, costs=priced.costs)
+    found = Search(model, bound, EmulatedJudge(prepared, bound, kept, progress), planned.judging.most_checks).run()
+    return Planned(_document(prepared, planned.judging, found), found, prepared, planned.judging)
+
+
+def _stricter(bound: Bound, emulated: NDArray[np.float64] | None, engine: NDArray[np.float64]) -> Bound:
+    """The bound of the emulation under which the engine's would hold, if both stay in proportion."""
+    most = float(np.max(engine))
+    share = _LEAST_SHARE if emulated is None or not np.isfinite(most) else float(np.max(emulated)) / most
+    share = min(max(share, _LEAST_SHARE), 0.9)
+    return Bound(bound.quantity, bound.limit * share**0.5 if bound.quantity == ERROR else 1 - (1 - bound.limit) * share)
 
 
 def _check_full(prepared: Prepared, judge: EmulatedJudge | CommandJudge) -> None:
