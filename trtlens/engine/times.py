@@ -19,7 +19,7 @@ from trtlens.runs.run import once
 from trtlens.tables.engine_layers import NO_WORK
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     import numpy.typing as npt
     import pyarrow as pa
@@ -201,21 +201,56 @@ def work_of(layers: pd.DataFrame) -> pd.Series:
 
 
 def time_by(
-    layers: pd.DataFrame, keys: list[str], *, within: tuple[str, ...] = ("build",), **more: Any
-) -> pd.DataFrame:
+    layers: pd.DataFrame,
+    keys: Sequence[str],
+    *,
+    within: tuple[str, ...] = ("build",),
+    **more: tuple[str, Callable[[list[Any]], Any]],
+) -> list[dict[str, Any]]:
     """Number and time of the layers by ``keys``, with their percent; the most time first, else the most layers.
 
-    The share of the layers is of those ``within`` the same, that of the time of the build's; ``more`` are further sums.
+    The share of the layers is of those ``within`` the same, that of the time of the build's. ``more`` names further columns: a column
+    of the layers, and what to make of its known values.
     """
-    groups = layers.groupby(keys, dropna=False)
-    rows = groups.agg(layers=("name", "size"), **more)
-    rows = rows.assign(time_ms=groups["time_ms"].sum(min_count=1)).reset_index()
-    rows["layers_percent"] = share(rows, "layers", [*within])
-    rows["time_percent"] = share(rows, "time_ms", ["build"])
-    return rows.sort_values([*within, "time_ms", "layers"], ascending=[*(True for _ in within), False, False])
+    needed = {*keys, "time_ms", *(column for column, _ in more.values())}
+    values = {
+        name: [None if gone else one for one, gone in zip(layers[name].tolist(), layers[name].isna(), strict=True)]
+        for name in needed
+    }
+    groups: dict[tuple[Any, ...], list[int]] = defaultdict(list)
+    for row, key in enumerate(zip(*(values[name] for name in keys), strict=True)):
+        groups[key].append(row)
+    rows = []
+    for key in sorted(groups, key=lambda key: [(one is None, one) for one in key]):
+        own: dict[str, list[Any]]
+        own = {name: [values[name][row] for row in groups[key] if values[name][row] is not None] for name in needed}
+        made = {name: make(own[column]) for name, (column, make) in more.items()}
+        rows.append(
+            {**dict(zip(keys, key, strict=True)), "layers": len(groups[key]), "time_ms": total(own["time_ms"]), **made}
+        )
+    for name, of, group in (("layers_percent", "layers", within), ("time_percent", "time_ms", ("build",))):
+        _add_share(rows, name, of, group)
+    return sorted(
+        rows,
+        key=lambda row: (
+            *(row[name] for name in within),
+            row["time_ms"] is None,
+            -(row["time_ms"] or 0),
+            -row["layers"],
+        ),
+    )
 
 
-def share(rows: pd.DataFrame, column: str, group: list[str]) -> pd.Series:
-    """Percent of a column's sum within each group; null where the sum is 0 or unknown."""
-    total = rows.groupby(group)[column].transform("sum", min_count=1)
-    return (100 * rows[column] / total.where(total > 0)).astype("Float64")
+def total(values: Sequence[float]) -> float | None:
+    """The sum of what is known; None where nothing is."""
+    return sum(values) if values else None
+
+
+def _add_share(rows: Sequence[dict[str, Any]], name: str, column: str, group: Sequence[str]) -> None:
+    """Percent of a column's sum within each group; None where the sum is 0 or unknown."""
+    sums: dict[tuple[Any, ...], float] = defaultdict(float)
+    for row in rows:
+        sums[tuple(row[one] for one in group)] += row[column] or 0
+    for row in rows:
+        whole = sums[tuple(row[one] for one in group)]
+        row[name] = 100 * row[column] / whole if whole > 0 and row[column] is not None else None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -9,7 +10,7 @@ import pandas as pd
 from trtlens.engine.kernel_times import traced_builds
 from trtlens.engine.kernels_run import RanKernel, confirmed, kernels_run
 from trtlens.engine.tensor_use import TensorUse
-from trtlens.engine.times import arrow, layers_with_times, time_by, work_of
+from trtlens.engine.times import layers_with_times, time_by, total, work_of
 from trtlens.output import layout
 from trtlens.quantities import percent
 from trtlens.tables.schema import declare
@@ -59,12 +60,11 @@ def table(run: Run) -> pa.Table:
     layers = layers.join(_ran(run, layers))
     layers["used"] = _used(run, layers)
     rows = time_by(
-        layers, ["build", "family", "operation", "precision", "unit"], kernels=("tactic_name", "nunique"),
-        confirmed=("confirmed", lambda known: known.sum(min_count=1)), differing=("differing", lambda known: known.sum(min_count=1)),
-        ran=("ran", lambda names: sorted({name for own in names.dropna() for name in own}) or None),
-        counted=("used", lambda known: known.count() or None), tensor_used=("used", lambda known: known.sum(min_count=1)),
+        layers, ["build", "family", "operation", "precision", "unit"], kernels=("tactic_name", lambda names: len(set(names))),
+        confirmed=("confirmed", total), differing=("differing", total), ran=("ran", lambda names: sorted(set(chain(*names))) or None),
+        counted=("used", lambda known: len(known) or None), tensor_used=("used", total),
     )  # fmt: skip
-    return arrow(rows, COLUMNS)
+    return COLUMNS.of_rows(rows)
 
 
 def _used(run: Run, layers: pd.DataFrame) -> pd.Series:

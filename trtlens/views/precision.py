@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from trtlens.engine.times import arrow, layers_with_times, time_by, work_of
+from trtlens.engine.times import layers_with_times, time_by, work_of
 from trtlens.output import layout
 from trtlens.quantities import percent
 from trtlens.tables.schema import declare
@@ -38,7 +38,7 @@ def table(run: Run) -> pa.Table:
         return COLUMNS.empty()
     layers = layers_with_times(run)
     layers["work"] = work_of(layers)
-    return arrow(time_by(layers, ["build", "work", "precision"], within=("build", "work")), COLUMNS)
+    return COLUMNS.of_rows(time_by(layers, ["build", "work", "precision"], within=("build", "work")))
 
 
 def _answer(rows: Sequence[dict[str, Any]]) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from trtlens.engine.times import arrow, layers_with_times, profiled_layers, share
+from trtlens.engine.times import arrow, layers_with_times, profiled_layers
 from trtlens.output import layout
 from trtlens.quantities import duration, percent
 from trtlens.tables.schema import declare
@@ -42,7 +42,8 @@ def table(run: Run) -> pa.Table:
     A profile alone names its layers; what they compute in is then unknown.
     """
     layers = layers_with_times(run) if run["layers"].num_rows else profiled_layers(run)
-    layers["percent"] = share(layers, "time_ms", ["build"])
+    whole = layers.groupby("build")["time_ms"].transform("sum", min_count=1)
+    layers["percent"] = 100 * layers["time_ms"] / whole.where(whole > 0)
     layers = layers[layers["time_ms"].notna()].sort_values(["build", "time_ms"], ascending=[True, False])
     return arrow(layers.groupby("build").head(MOST).rename(columns={"tactic_name": "kernel"}), COLUMNS)
 

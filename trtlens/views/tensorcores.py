@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import pandas as pd
-
-from trtlens.engine.times import arrow, layers_with_times, time_by, work_of
+from trtlens.engine.times import layers_with_times, time_by, work_of
 from trtlens.explain.subject import read_build
 from trtlens.explain.tensor_cores import missed_tensor_core, why_on_cuda_cores
 from trtlens.output import layout
@@ -60,7 +58,8 @@ def table(run: Run) -> pa.Table:
         row for build, members in slow.groupby("build") for row in _missed(run, int(build), members["index"].tolist())
     ]
     by_unit = time_by(layers, ["build", "unit", "unit_reason"])
-    return arrow(pd.concat([by_unit, pd.DataFrame(missed)], ignore_index=True), COLUMNS)
+    blank = dict.fromkeys(COLUMNS.schema.names)
+    return COLUMNS.of_rows([blank | row for row in (*by_unit, *missed)])
 
 
 def _missed(run: Run, number: int, indices: Sequence[int]) -> list[dict[str, Any]]:
