@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 NO_TIMES = "no timings in this run: add the file of trtexec --exportProfile, or profile with trtlens profile"
 
+_IN_HOVER = ["name", "type", "precision", "unit", "time_ms", "inputs", "outputs", "kernel"]
+
 
 def running_layers(table: pa.Table) -> pd.DataFrame:
     """Rows of the view ``layers`` that launch something (or have a time), in execution order, with what charts draw.
@@ -30,36 +32,27 @@ def running_layers(table: pa.Table) -> pd.DataFrame:
     layers = frame(table)
     layers["work"] = work_of(layers)
     layers["shown"] = layers["precision"].fillna(UNKNOWN)
-    layers = layers[(layers["work"] != "none") | (layers["time_ms"].fillna(0) > 0)].reset_index(drop=True)
+    running = (layers["work"] != "none") | (layers["time_ms"].fillna(0) > 0)
+    layers = layers[running].reset_index(drop=True)
     timed = layers["time_ms"].notna().any()
     layers["weight"] = layers["time_ms"].fillna(0.0).astype(float) if timed else 1.0
     layers.attrs["timed"] = bool(timed)
     sources = layers["time_source"].dropna().unique().tolist()
     layers.attrs["clock"] = clock_name(sources[0]) if timed and sources else None
     layers.attrs["by"] = f", {layers.attrs['clock']}" if layers.attrs["clock"] else ""
-    layers["hover"] = [_hover(row, layers.attrs["clock"]) for row in layers.to_dict("records")]
+    rows = zip(table.select(_IN_HOVER).to_pylist(), running, strict=True)
+    layers["hover"] = [_hover(row, layers.attrs["clock"]) for row, runs in rows if runs]
     return layers
 
 
 def _hover(row: dict[str, Any], clock: str | None) -> str:
-    unknown = row["time_ms"] != row["time_ms"] or _absent(row["time_ms"])
-    time = "no time" if unknown else f"{duration(row['time_ms'])} ({clock})" if clock else duration(row["time_ms"])
+    time = "no time" if row["time_ms"] is None else duration(row["time_ms"])
     parts = [
         f"<b>{plain(row['name'])}</b>",
-        f"{plain(row['type'])}, {row['shown']}, {_text(row['unit'], 'core type unknown')}",
-        time,
+        f"{plain(row['type'])}, {row['precision'] or UNKNOWN}, {row['unit'] or 'core type unknown'}",
+        f"{time} ({clock})" if clock and row["time_ms"] is not None else time,
     ]
-    parts += [f"in: {plain(row['inputs'])}"] if not _absent(row["inputs"]) else []
-    parts += [f"out: {plain(row['outputs'])}"] if not _absent(row["outputs"]) else []
-    parts += [plain(row["kernel"])] if not _absent(row["kernel"]) else []
+    parts += [f"in: {plain(row['inputs'])}"] if row["inputs"] is not None else []
+    parts += [f"out: {plain(row['outputs'])}"] if row["outputs"] is not None else []
+    parts += [plain(row["kernel"])] if row["kernel"] is not None else []
     return "<br>".join(parts)
-
-
-def _text(value: Any, absent: str) -> str:
-    return absent if _absent(value) else str(value)
-
-
-def _absent(value: Any) -> bool:
-    import pandas as pd  # noqa: PLC0415
-
-    return value is None or value is pd.NA
