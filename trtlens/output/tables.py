@@ -93,7 +93,11 @@ def plain_layout(table: pa.Table) -> Layout:
 
 def table_lines(table: pa.Table, layout: Layout, width: int | None) -> list[Line]:
     """Heading, rule and rows of a table in lines of at most ``width`` characters; None for every column in full."""
-    columns, widths = columns_at(table, layout, width)
+    return lines_of(*columns_at(table, layout, width), layout)
+
+
+def lines_of(columns: Sequence[ShownColumn], widths: Mapping[str, int], layout: Layout) -> list[Line]:
+    """Heading, rule and rows of columns of these widths."""
     if not columns:
         return []
     headings = [wrapped_at(column.heading, widths[column.name]) for column in columns]
@@ -127,23 +131,33 @@ def _line(columns: Sequence[ShownColumn], cells: Sequence[str], widths: Mapping[
 
 def columns_at(table: pa.Table, layout: Layout, width: int | None) -> tuple[list[ShownColumn], dict[str, int]]:
     """The columns that are shown, in the table's order, and how wide each is."""
-    fold = layout.fold if width is not None else None
+    columns = text_columns(table, layout, whole=width is None)
+    widths = widths_at(columns, layout, width)
+    return [columns[name] for name in table.column_names if name in widths], widths
+
+
+def text_columns(table: pa.Table, layout: Layout, *, whole: bool = False) -> dict[str, ShownColumn]:
+    """Columns with values as texts, the most important first: those of the layout, with rows folded; or (``whole``) all that there are."""
+    fold = None if whole else layout.fold
     keys = () if fold is None else (*fold.by, *fold.sums)
     rows = folded({name: table[name].to_pylist() for name in keys}, table.num_rows, fold)
-    wanted = table.column_names if width is None else dict.fromkeys((_BUILD, *layout.shown))
+    wanted = table.column_names if whole else dict.fromkeys((_BUILD, *layout.shown))
     names = [name for name in wanted if name in table.column_names and worth_showing(name, table)]
     units = None if layout.unit_column is None else table[layout.unit_column].to_pylist()
     columns = {name: shown_column(table, name, rows, units) for name in names}
     if layout.stretches in columns:
         named = columns[layout.stretches]
         columns[layout.stretches] = replace(named, texts=_named(named.texts, rows, layout.unnamed), is_number=False)
+    return columns
+
+
+def widths_at(columns: Mapping[str, ShownColumn], layout: Layout, width: int | None) -> dict[str, int]:
+    """How wide each column is that lines of ``width`` characters have room for; None for lines of any length."""
     natural = {name: max(map(cell_width, (column.heading, *column.texts))) for name, column in columns.items()}
     if width is None:
-        return list(columns.values()), natural
-    widths = fitted(
-        natural, {name: _least(column, layout) for name, column in columns.items()}, width, layout.stretches
-    )
-    return [columns[name] for name in table.column_names if name in widths], widths
+        return natural
+    least = {name: _least(column, layout) for name, column in columns.items()}
+    return fitted(natural, least, width, layout.stretches)
 
 
 def _named(texts: Sequence[str], rows: Sequence[int | Folded], unnamed: str) -> list[str]:
