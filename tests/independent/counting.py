@@ -146,9 +146,11 @@ def tactics_by_outcome(lines: list[str]) -> Counter[str]:
     for line in lines:
         if "ime" in line and (timed := _TIMED.search(line)):
             found["timed" if float(timed["time"]) < _INFINITE else "no time"] += 1
-        found["timed by Myelin"] += "(foreignNode)" in line and bool(_MYELIN.search(line))
-        found["cached"] += "cached result" in line and bool(_CACHED.search(line))
-    return +found
+        elif "(foreignNode)" in line and _MYELIN.search(line):
+            found["timed by Myelin"] += 1
+        elif "cached result" in line and _CACHED.search(line):
+            found["cached"] += 1
+    return found
 
 
 def unnamed(candidates: Iterable[tuple[str | None, int]], lines: list[str]) -> list[int]:

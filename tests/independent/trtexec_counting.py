@@ -24,13 +24,13 @@ def messages(lines: list[str]) -> list[str]:
 
 def options(texts: list[str]) -> Counter[str]:
     """How many lines begin with each of the options' names."""
-    found = Counter({name: sum(text.startswith(f"{name}:") for text in texts) for name in OPTIONS})
-    return +found
+    names = tuple(f"{name}:" for name in OPTIONS)
+    return Counter(text.partition(":")[0] for text in texts if text.startswith(names))
 
 
 def throughputs(texts: list[str]) -> int:
     """Lines that state a throughput."""
-    return sum(bool(re.match(r"[Tt]hroughput: [\d.]+ qps", text)) for text in texts)
+    return sum("hroughput" in text and bool(re.match(r"[Tt]hroughput: [\d.]+ qps", text)) for text in texts)
 
 
 def percentiles(texts: list[str]) -> int:
