@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from trtlens import open_run
 from trtlens.runs.ingest import Document, join_documents
 from trtlens_parsers.log import LogReader, read_log
-from trtlens_parsers.prefixes import read_prefix
+from trtlens_parsers.prefixes import message_start, read_prefix
 from trtlens_parsers.text import LONGEST_LINE, LineDecoder
 
 if TYPE_CHECKING:
@@ -348,6 +348,18 @@ def test_any_text_has_a_prefix_or_none(text: str) -> None:
     """Reading a prefix never raises and never claims more than the line."""
     prefix = read_prefix(text)
     assert prefix is None or prefix.length <= len(text)
+
+
+@pytest.mark.parametrize(
+    ("line", "start"),
+    [
+        ("[TRT] [V] x", 0), ("ci-7 | [TRT] [V] x", 6), ("ci-7   \t[TRT] [V] x", 4), ("a" + " " * 20 + "[TRT] [V] x", 5),
+        ("job: Layer(Scale): x", 5), ("1: I0702 12:02:36.1 2024-11-21 no", None), ("nothing of it", None),
+    ],
+)  # fmt: skip
+def test_a_message_begins_with_the_blanks_of_its_prefix(line: str, start: int | None) -> None:
+    """Up to 16 blanks are the wrapper's; what stands before them is another program's, and a line without a message has no start."""
+    assert message_start(line) == start
 
 
 def test_what_myelin_adds_to_a_skipped_tactic_is_known() -> None:
