@@ -12,9 +12,10 @@ from onnx import numpy_helper
 from tests.plan.conftest import matrix, node, save, weight
 from trtlens.capture.dumping.emulate import _Emulation
 from trtlens.capture.dumping.reference import CpuModel
+from trtlens.capture.models import model as models
 from trtlens.capture.models.onnx_rewriting import infer_types
 from trtlens.capture.planning.prepared import PlanRequest, prepare_search
-from trtlens.capture.planning.typed_model import typed_proto
+from trtlens.capture.planning.typed_model import typed_proto, write_typed
 from trtlens.capture.planning.unit_graph import group_nodes, read_typed
 from trtlens.errors import TrtlensError
 from trtlens.plan.bound import Bound
@@ -151,6 +152,18 @@ def test_models_that_cannot_be_planned_are_refused(plain: Path, tmp_path: Path) 
     ):
         with pytest.raises(TrtlensError, match=said):
             prepared(path)
+
+
+def test_models_beyond_what_one_file_holds(cancelling: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With the limit of protobuf set to nothing: measured as before, and written with the weights in a file beside the model."""
+    one = prepared(cancelling)
+    monkeypatch.setattr(models, "_INLINE_LIMIT_BYTES", 0)
+    other = prepared(cancelling)
+    low = choice(one, "a", "b")
+    assert one.emulator.damage(low) == pytest.approx(other.emulator.damage(low))
+    write_typed(typed_proto(other.typed, other.low_nodes(low), "fp16"), tmp_path / "typed.onnx")
+    assert (tmp_path / "typed.onnx.data").stat().st_size > 5 * 64 * 64 * 2
+    assert prepared(cancelling).ranges.shapes == one.ranges.shapes
 
 
 def test_weights_in_other_files_are_read(cancelling: Path, tmp_path: Path) -> None:

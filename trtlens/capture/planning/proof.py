@@ -61,13 +61,16 @@ class Measured:
 class Prover(Protocol):
     """Builds, times and runs engines; the tests have another one."""
 
-    can_run: bool
+    @property
+    def can_run(self) -> bool:
+        """Whether engines run here."""
+        ...
 
-    def build(self, plan: Path, folder: Path, progress: Progress) -> BuiltRun | None:
+    def build(self, plan: Path, folder: Path, progress: Progress, /) -> Any:
         """Build the model as the plan says into a run."""
         ...
 
-    def measure(self, planned: Planned, built: Any, progress: Progress) -> Measured:
+    def measure(self, planned: Planned, built: Any, progress: Progress, /) -> Measured:
         """Time the engine and run it on the plan's inputs."""
         ...
 
@@ -183,8 +186,7 @@ class TensorRTProver:
 
     def build(self, plan: Path, folder: Path, progress: Progress) -> BuiltRun:
         """Build as planned; a run that stands there is replaced."""
-        low = next(name for name in ("fp16", "bf16") if getattr(self.options, name))
-        options = replace(self.options, plan=plan, **{low: True})
+        options = replace(self.options, plan=plan)
         return build_run(self.model, folder, options, progress=progress, backend=self.backend, force=True)
 
     def measure(self, planned: Planned, built: BuiltRun, progress: Progress) -> Measured:

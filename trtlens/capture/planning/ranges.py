@@ -13,6 +13,7 @@ import numpy as np
 from trtlens.accuracy.metrics import ranges_of
 from trtlens.accuracy.overflow import find_overflow, make_model
 from trtlens.capture.dumping.reference import CpuModel, grouped, hidden_ranges
+from trtlens.capture.models.model import is_large, require_onnx
 from trtlens.capture.models.onnx_graphs import described_nodes, estimated_bytes, weight_values, with_outputs
 from trtlens.quantities import number
 from trtlens_parsers.dump_index import DumpedTensor
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 _MOST_SAMPLES = 4
 _MEMORY = 256 << 20
 _UNKNOWN = 16 << 20
+_SMALL = 1 << 10
 _WORDS = {
     "overflow": "exceeds FP16's 65504",
     "flushed": "is flushed to zero in FP16",
@@ -53,7 +55,7 @@ def read_ranges(model: TypedModel, samples: Sequence[Mapping[str, NDArray[Any]]]
         TrtlensError: ONNX Runtime cannot run the model.
 
     """
-    proto = model.proto
+    proto, weights = _lightened(model.proto) if is_large(model.proto) else (model.proto, {})
     readers = {node.input[0]: node for node in proto.graph.node if node.input}
     wanted = [name for node in proto.graph.node for name in node.output if name and name in model.types]
     sizes = estimated_bytes(proto, samples[0], _UNKNOWN)
@@ -61,7 +63,7 @@ def read_ranges(model: TypedModel, samples: Sequence[Mapping[str, NDArray[Any]]]
     rows = [*_weights(model)] if low_type == "fp16" else []
     for names in grouped(wanted, lambda name: sizes.get(name, _UNKNOWN), _MEMORY):
         session = CpuModel(with_outputs(proto, names))
-        runs = [session(sample) for sample in samples[:_MOST_SAMPLES]]
+        runs = [session({**sample, **weights}) for sample in samples[:_MOST_SAMPLES]]
         for name in names:
             arrays = [run[name] for run in runs if isinstance(run[name], np.ndarray)]
             shapes |= {name: arrays[0].shape} if arrays else {}
@@ -74,6 +76,22 @@ def read_ranges(model: TypedModel, samples: Sequence[Mapping[str, NDArray[Any]]]
     return Ranges(
         shapes, _forbidden(found), frozenset(one.tensor for one in found if one.kind == "tensor" and one.harmful)
     )
+
+
+def _lightened(proto: Any) -> tuple[Any, dict[str, NDArray[Any]]]:
+    """The model with its weights as inputs, which no message of 2 GiB has to hold, and their values."""
+    onnx = require_onnx("running a model")
+    light = type(proto)()
+    light.CopyFrom(proto)
+    large = [tensor for tensor in proto.graph.initializer if len(tensor.raw_data) > _SMALL]
+    weights = {tensor.name: weight_values(tensor) for tensor in large}
+    kept = [tensor for tensor in proto.graph.initializer if tensor.name not in weights]
+    inputs = [info for info in proto.graph.input if info.name not in weights]
+    del light.graph.initializer[:], light.graph.input[:]
+    light.graph.initializer.extend(kept)
+    light.graph.input.extend(inputs)
+    light.graph.input.extend(onnx.helper.make_tensor_value_info(one.name, one.data_type, one.dims) for one in large)
+    return light, weights
 
 
 def _row(
