@@ -82,7 +82,7 @@ def test_bars_of_groups_add_up(name: str) -> None:
     assert sum(sum(bar.x) for bar in bars) == pytest.approx(total, rel=1e-5)
     assert list(texts.x) == sorted(texts.x, reverse=True)
     assert sum(texts.x) == pytest.approx(total, rel=1e-5)
-    assert texts.text[-1].endswith("cumulative 100 %")
+    assert texts.text[-1].endswith("Σ 100 %")
 
 
 def test_the_waterfall_ends_at_the_other_run() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import time
+from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,7 +24,9 @@ if TYPE_CHECKING:
 ABSENT = {"accuracy", "accuracy_time", "kernel_timeline", "run_times", "batch_scaling"}
 """Charts that the two runs have no data for."""
 _PATIENCE_S = 20.0
-_ESCAPE, _ENTER, _DOWN = "\ue00c", "\ue007", "\ue015"
+_PAPER = 718
+"""Pixels of a sheet of A4 between its margins."""
+_ESCAPE, _ENTER, _DOWN, _TAB = "\ue00c", "\ue007", "\ue015", "\ue004"
 
 
 class Page:
@@ -97,6 +100,8 @@ def opened(browser: Any, tmp_path_factory: pytest.TempPathFactory) -> Callable[.
     (folder / "two.html").write_text(page_of_two(), "utf-8")
     (folder / "hostile.html").write_text(hostile_page(), "utf-8")
     untimed = Path(__file__).parents[2] / "fixtures" / "resnet50-h200" / "fp16"
+    traced = [read_subject(open_run(FIXTURES / "h200" / "quantized-int8-traced"))]
+    (folder / "traced.html").write_text(render(traced), "utf-8")
     (folder / "untimed.html").write_text(render([read_subject(open_run(untimed / "verbose.log.xz"))]), "utf-8")
     pages: list[Page] = []
 
@@ -125,9 +130,93 @@ def test_every_chart_is_drawn_without_a_complaint(opened: Callable[..., Page]) -
         )
         == 0
     )
-    assert page.fits(1600)
-    assert page.fits(400)
+    assert all(page.fits(width) for width in (2560, 1180, 760, 400))
     assert page.errors() == []
+
+
+def test_axe_finds_nothing_serious(opened: Callable[..., Page]) -> None:
+    """With findings open and a layer picked: names, roles, order; contrast in both themes; then the search (axe-core)."""
+    page = opened("traced")
+    page.run("document.querySelectorAll('details.finding').forEach(one => { one.open = true; })")
+    page.run("location.hash = '#layer-0-40'")
+    page.until("!document.getElementById('panel').hidden")
+    page.browser.execute_script((files("axe_core_python") / "axe.min.js").read_text("utf-8"))
+
+    def found(place: str, options: str = "{resultTypes: ['violations']}") -> list[tuple[str, str, str]]:
+        check = f"const done = arguments[0]; axe.run({place}, {options}).then((found) => done(found.violations))"
+        return [(one["impact"], one["id"], one["nodes"][0]["html"]) for one in page.browser.execute_async_script(check)]
+
+    told = found("{exclude: [['.plot'], ['#graph']]}")
+    page.browser.find_element("id", "theme").click()
+    told += found("{exclude: [['.plot'], ['#graph']]}", "{runOnly: ['color-contrast']}")
+    page.browser.find_element("id", "theme").click()
+    page.browser.find_element("css selector", "body").send_keys("/")
+    told += found("'#search-dialog'")
+    page.browser.switch_to.active_element.send_keys(_ESCAPE)
+    assert told == []
+
+
+def test_everything_is_reached_by_keyboard(opened: Callable[..., Page]) -> None:
+    """Whatever acts on a click has a place in the order of the tab key, and what has the focus shows it."""
+    page = opened("traced", fresh=True)
+    reached = "e.tabIndex >= 0 || e.closest('[role=radiogroup],dialog,.modebar,.plot,tbody') !== null"
+    assert (
+        page.run(
+            f"[...document.querySelectorAll('button,a[href],summary,input,select,.scroll')].filter(e => !({reached})).map(e => e.outerHTML)"
+        )
+        == []
+    )
+    page.browser.find_element("css selector", "body").send_keys(_TAB)
+    assert page.run("document.activeElement.className") == "skip"
+    page.browser.switch_to.active_element.send_keys(_TAB)
+    assert page.run("getComputedStyle(document.activeElement).outlineStyle") != "none"
+
+
+def test_paper_clips_nothing(opened: Callable[..., Page]) -> None:
+    """On a sheet of A4 no part of the page is wider than the sheet: charts, tables, findings."""
+    page = opened("traced")
+    for name in ("timeline", "kernels", "kernel_timeline", "latency_distribution"):
+        page.show(f"#chart-{name}")
+    page.show("#table-layers")
+    page.run("window.dispatchEvent(new Event('beforeprint'))")
+    page.browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "print"})
+    try:
+        page.resize(_PAPER)
+        wide = "[...document.querySelectorAll('main *')].filter(e => e.checkVisibility() && e.getBoundingClientRect().right > innerWidth + 1)"
+        page.until(f"document.documentElement.scrollWidth <= {_PAPER} && {wide}.length === 0")
+        assert page.run("document.querySelectorAll('#table-layers tbody tr[data-row]').length") == 58
+    finally:
+        page.browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": ""})
+        page.resize(1600)
+        page.run("window.dispatchEvent(new Event('afterprint'))")
+    page.show("#chart-timeline")
+    page.until("document.querySelector('#chart-timeline .main-svg').clientWidth > 1000")
+
+
+def test_findings_and_tables_become_markdown(opened: Callable[..., Page]) -> None:
+    """The buttons put a table of what is shown, and a finding with its evidence, into the clipboard."""
+    page = opened()
+    page.browser.execute_script(
+        "window.copied = []; navigator.clipboard.writeText = async (text) => { window.copied.push(text); };"
+    )
+    page.show("#table-layers")
+    page.browser.find_element("css selector", "#table-layers input[aria-label='Filter name']").send_keys(
+        "layer3.2/conv2"
+    )
+    page.browser.find_element("css selector", "#table-layers .copy").click()
+    page.browser.find_element("xpath", "//div[@id='table-layers']//button[text()='Clear filters']").click()
+    page.run("document.querySelectorAll('details.finding').forEach(one => { one.open = true; })")
+    page.run("document.querySelector('#finding-int8-slower-than-fp16 .copy').click()")
+    page.until("window.copied.length === 2")
+    table, finding = page.run("window.copied")
+    head, rule, row = table.split("\n")
+    assert head.startswith("| index | name | type |")
+    assert "| share [%] | cumulative [%] |" in head
+    assert rule.count("|") == head.count("|") == row.count("|")
+    assert "/layer3/layer3.2/conv2/Conv" in row
+    assert finding.startswith("### INT8 takes 1.19 times as long as resnet50-fp16")
+    assert "**Evidence**\n\n- " in finding
+    assert "**Next**\n\nbuild INT8 with FP16 also enabled" in finding
 
 
 def test_what_is_absent_is_said_once(opened: Callable[..., Page]) -> None:

@@ -47,7 +47,7 @@ def sentences(compared: Compared) -> list[dict[str, Any]]:
     """What the comparison says, by its headings; why there is none."""
     if compared.comparison is None:
         told = f"The runs could not be compared: {compared.reason}"
-        return [{"title": "", "run": None, "sentences": [visible(told)]}]
+        return [{"title": "No comparison", "run": None, "sentences": [visible(told)]}]
     return [
         {"title": visible(part.title), "run": part.run, "sentences": [visible(one) for one in part.sentences]}
         for part in tell(compared.comparison)

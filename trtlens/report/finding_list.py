@@ -102,7 +102,7 @@ def _group(group: FindingGroup, subjects: Sequence[Subject]) -> str:
     left = len(group.entries) - _MOST_VALUES
     values += f'<span class="value of">and {counted(left, "more run", "more runs")}</span>' if left > 0 else ""
     head = (
-        f'<span class="badge {text(severity)}">{text(severity)}</span><span class="what">{text(group.first.row["title"])}</span>'
+        f'<span class="badge {text(severity)}">{text(severity)}</span><h3 class="what">{text(group.first.row["title"])}</h3>'
         f'<span class="values">{values}</span>'
     )
     bodies = "".join(_entry(entry, subjects, is_only=len(group.entries) == 1) for entry in group.entries)
@@ -116,7 +116,7 @@ def _of(entry: Entry, subjects: Sequence[Subject]) -> str:
 def _entry(entry: Entry, subjects: Sequence[Subject], *, is_only: bool) -> str:
     """What was found in one run: text, evidence, stake, layers, what to do."""
     row, basis = entry.row, entry.row["at_stake_from"]
-    head = "" if is_only else f"<h3>{text(subjects[entry.place].name)}: {text(row['title'])}</h3>"
+    head = "" if is_only else f"<h4 class='who'>{text(subjects[entry.place].name)}: {text(row['title'])}</h4>"
     evidence = "".join(f"<li>{text(one)}</li>" for one in row["evidence"] or ())
     confidence = f' <span class="muted">Confidence: {text(row["confidence"])}.</span>' if row["confidence"] else ""
     return (

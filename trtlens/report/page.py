@@ -35,6 +35,8 @@ if TYPE_CHECKING:
 _SCRIPTS = (
     "data.js",
     "address.js",
+    "markdown.js",
+    "shares.js",
     "table.js",
     "figures.js",
     "panel.js",
@@ -74,6 +76,7 @@ def _render(subjects: Sequence[Subject]) -> str:
     names = " · ".join(subject.name for subject in subjects)
     parts = {
         "generator": GENERATOR,
+        "names": text(names),
         "title": text(names if len(names) <= _MOST_CHARACTERS_IN_TITLE else names[:_MOST_CHARACTERS_IN_TITLE] + "…"),
         "policy": content_policy([plotly, script]),
         "style": _asset("page.css") + "\n" + precision_styles(),

@@ -80,7 +80,7 @@ def run_data(subject: Subject) -> dict[str, Any]:
     run = subject.run
     candidates, note = thin_candidates(run["candidates"])
     tables = {
-        name: encode_table(_table(subject, name), doc=VIEWS[name].question, leave_out=["build"])
+        name: {**encode_table(_table(subject, name), doc=VIEWS[name].question, leave_out=["build"]), "answers": _answers(subject, name)}
         for name in tables_of(SECTIONS) if name in VIEWS
     }  # fmt: skip
     tables["candidates"] = encode_table(candidates.select(list(_CANDIDATES)))
@@ -118,6 +118,11 @@ def thin_candidates(table: pa.Table, most: int = MOST_CANDIDATES) -> tuple[pa.Ta
         "trtlens show candidates RUN --format csv lists all"
     )
     return kept, note
+
+
+def _answers(subject: Subject, view: str) -> list[str]:
+    """What the rows answer, in a sentence."""
+    return [visible(one) for one in VIEWS[view].answers(subject.view(view))]
 
 
 def _table(subject: Subject, view: str) -> pa.Table:

@@ -1,9 +1,9 @@
-"""Layers in groups as plain bars: the time of each group, its share, and the share of it with all above."""
+"""Layers in groups as plain bars: the time of each group, its share, and Σ, the share of it with all above."""
 
 from __future__ import annotations
 
 from collections import Counter
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import plotly.graph_objects as go
 
@@ -26,7 +26,7 @@ DATA = {
 }
 _MOST = 20
 _ROW_HEIGHT, _AROUND = 27, 100
-_ROOM = 1.38
+_ROOM = 1.7
 """Width of the axis over the longest bar, so that its text fits."""
 
 
@@ -52,7 +52,7 @@ def share_bars(table: pa.Table, column: str, label: Callable[[str], str], unknow
         [*(trace for trace in traces if trace.x), _texts(shown, sums["sum"].sum(), timed=timed)],
         height=_AROUND + _ROW_HEIGHT * len(shown), barmode="stack", bargap=0.3,
         xaxis={"title": {"text": title + more}, "range": [0, _ROOM * shown["sum"].max()]},
-        yaxis={"tickvals": list(places.values()), "ticktext": _labels([plain(label(name), 44) for name in places]),
+        yaxis={"tickvals": list(places.values()), "ticktext": [f"{one} ({count})" for one, count in zip(_labels([plain(label(name), 40) for name in places]), shown["size"], strict=True)],
                "range": [len(places) - 0.4, -0.6], "showgrid": False},
     )  # fmt: skip
 
@@ -63,7 +63,7 @@ def _labels(texts: Sequence[str]) -> list[str]:
     found = []
     for one in texts:
         seen[one] += 1
-        found.append(one if counts[one] == 1 else f"{one} ({seen[one]})")
+        found.append(one if counts[one] == 1 else f"{one} #{seen[one]}")
     return found
 
 
@@ -85,13 +85,8 @@ def _texts(shown: pd.DataFrame, total: float, *, timed: bool) -> go.Scatter:
     for row in shown.to_dict("records"):
         so_far += row["sum"]
         shares = (percent(100 * row["sum"] / total), percent(100 * so_far / total))
-        told.append(f"  {_amount(row, timed=timed)}, {shares[0]}, cumulative {shares[1]}")
+        told.append(f"  {duration(row['sum'] / 1000) + ', ' if timed else ''}{shares[0]}, Σ {shares[1]}")
     return go.Scatter(
         x=[round(float(one), 4) for one in shown["sum"]], y=list(range(len(shown))), mode="text", text=told,
         textposition="middle right", showlegend=False, hoverinfo="skip", cliponaxis=False,
     )  # fmt: skip
-
-
-def _amount(row: dict[str, Any], *, timed: bool) -> str:
-    layers = counted(int(row["size"]), "layer", "layers")
-    return f"{duration(row['sum'] / 1000)}, {layers}" if timed else layers

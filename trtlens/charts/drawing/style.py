@@ -24,6 +24,8 @@ SYMBOLS = {
     "fp32": "square", "tf32": "square-open", "fp16": "circle", "bf16": "circle-open", "fp8": "triangle-up",
     "fp4": "triangle-down", "int8": "diamond", "int4": "diamond-open", UNKNOWN: "x-thin-open",
 }  # fmt: skip
+INK_IN_BARS = "#000000"
+"""Text on the colour of a precision: nothing else is read on all of them."""
 GREY = "#8b95a3"
 BLUE, ORANGE = "#3987d6", "#d97706"
 """Faster and slower, less and more: a pair of colours that everyone can distinguish."""

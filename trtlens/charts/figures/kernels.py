@@ -40,7 +40,7 @@ CHART = Chart(
     place=3,
     reads="layers",
     views=("kernels",),
-    reading="The twenty kernels that take most, as the engine states them, each with its share and the share of it and all above; hover for the whole name, click to list its layers.",
+    reading="The twenty kernels that take most, as the engine states them, with their numbers of layers; Σ is the share of one and all above. Hover for the whole name, click to list its layers.",
     data=DATA,
     needs="The engine's layers with their kernels (tactic names); bars are times where the run has layer times, else numbers of layers.",
 )

@@ -77,7 +77,7 @@ def _line(median: float, ink: str) -> dict[str, Any]:
 
 
 def _told(found: Statistics) -> str:
-    return f"median {duration(found.median_ms)} ({found.interval}), p99 {duration(found.p99_ms)}"
+    return f"median {duration(found.median_ms)}, p99 {duration(found.p99_ms)}<br>{found.interval}"
 
 
 CHART = Chart(

@@ -30,7 +30,7 @@ CHART = Chart(
     place=2,
     reads="layers",
     views=("precision",),
-    reading="One bar for each type, the largest first, with its share and the share of it and all above; colours and patterns are precisions.",
+    reading="One bar for each type with its number of layers, the largest first; Σ is the share of it and all above. Colours and patterns are precisions.",
     data=DATA,
     needs="The engine's layers; bars are times where the run has layer times, else numbers of layers.",
 )

@@ -8,7 +8,7 @@ import plotly.graph_objects as go
 
 from trtlens.charts.drawing.chart import Chart
 from trtlens.charts.drawing.layer_rows import running_layers
-from trtlens.charts.drawing.style import by_precision, figure, fill
+from trtlens.charts.drawing.style import INK_IN_BARS, by_precision, figure, fill
 from trtlens.quantities import duration
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ def chart(table: pa.Table) -> go.Figure:
             y=[row for row, _ in here], x=[round(share, 4) for share in shares], orientation="h", name=precision,
             marker=fill(precision), textposition="inside", insidetextanchor="middle", textangle=0,
             text=[f"{precision} {share:.0f} %" if share >= 6 else "" for share in shares],
-            textfont={"color": "#10151c"},
+            textfont={"color": INK_IN_BARS},
             hovertext=[_hover(row, precision, one["sum"], one["size"], timed=timed) for row, one in here],
             hovertemplate="%{hovertext}, %{x:.1f} %<extra></extra>",
         ))  # fmt: skip

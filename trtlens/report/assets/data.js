@@ -96,6 +96,7 @@ class Table {
   constructor(packed) {
     this.rows = packed.rows;
     this.picks = packed.picks || null;
+    this.answers = packed.answers || [];
     this.columns = packed.columns.map((one) => new Column(one));
     this.byName = Object.fromEntries(this.columns.map((one) => [one.name, one]));
   }

@@ -6,6 +6,7 @@ const CONFIG = {
 };
 const STRIP_SPREAD = 0.28;
 const MOST_ARROWS = 40;
+const PAPER_WIDTH = 670;
 const NEAR = 500; // pixels around the window in which figures are kept up to date
 
 function plainText(text, width = 70) {
@@ -46,6 +47,13 @@ class Figures {
 
   resize() {
     this.each("size", (plot) => window.Plotly.Plots.resize(plot));
+  }
+
+  // On paper every figure is as wide as a sheet of A4 or Letter; afterwards as wide as its place again.
+  fitPaper(printing) {
+    this.printing = printing;
+    if (printing) this.catchUpAll();
+    for (const plot of this.drawn.keys()) window.Plotly.relayout(plot, printing ? { autosize: false, width: PAPER_WIDTH } : { autosize: true, width: null });
   }
 
   async draw(place, figure, onPick) {
@@ -106,7 +114,7 @@ class Figures {
   }
 }
 
-const NARROW_CHARACTERS = 42;
+const NARROW_CHARACTERS = 36;
 const LINE_HEIGHT = 14;
 
 function wrapped(text) {
@@ -126,7 +134,10 @@ function shortened(escaped, width) {
 // On a phone: small margins, and no text that is wider than the plot.
 function fitNarrow(layout, traces) {
   layout.margin = { ...layout.margin, l: 44, r: Math.min((layout.margin || {}).r || 8, 48) };
-  for (const trace of traces) if (trace.name) trace.name = wrapped(trace.name).join("<br>");
+  for (const trace of traces) {
+    if (trace.name) trace.name = wrapped(trace.name).join("<br>");
+    if (trace.mode === "text") trace.visible = false;
+  }
   if (layout.yaxis && layout.yaxis.ticktext) layout.yaxis.ticktext = layout.yaxis.ticktext.map((one) => shortened(one, 20));
   const title = layout.xaxis && layout.xaxis.title;
   const lines = title && title.text ? wrapped(title.text) : [""];

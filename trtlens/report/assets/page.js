@@ -32,6 +32,7 @@ class Page {
     document.head.append(script);
     this.parts.draw();
     this.watch();
+    addCopyButtons();
     await this.fromHash();
     document.documentElement.dataset.ready = "yes";
     if (this.data.runs.length <= MOST_LOADED) await this.loadAll();
@@ -154,7 +155,8 @@ class Page {
     const place = document.getElementById("table-layers");
     this.inSight.add(place);
     if (!this.grids.has(place)) this.fillTable(place, this.runs[this.current]);
-    this.grids.get(place).filter(column, `=${value}`);
+    const grid = this.grids.get(place);
+    if (grid) grid.filter(column, `=${value}`);
     place.scrollIntoView({ block: "center" });
   }
 
@@ -162,9 +164,20 @@ class Page {
     const name = place.dataset.table;
     const table = source.table(name);
     const grid = place.querySelector(".grid");
+    place.querySelectorAll(".said").forEach((one) => one.remove());
+    grid.before(...(table.answers || []).map((text) => make("p", { class: "said", text: sentence(text) })));
+    if (table.rows === 1) return this.fillRow(place, grid, table);
     const options = table.picks ? this.picksOfRegions() : this.picksOf(this.keyOf(name));
     this.grids.set(place, new Grid(grid, table, { name, sort: place.dataset.sort, within: this.scope.rows(name, table), ...options }));
     if (this.picked !== null) this.grids.get(place).reveal();
+  }
+
+  // A table of one row is a list of what the row says.
+  fillRow(place, grid, table) {
+    this.grids.delete(place);
+    const told = table.columns.filter((one) => !one.isEmpty).map((one) => [one.unit && one.unit !== "bytes" ? `${one.title} [${one.unit}]` : one.title, one.text(0)]);
+    const copy = copyButton(() => markdownTable(table.columns.filter((one) => !one.isEmpty), [0]));
+    grid.replaceChildren(facts(told), make("div", { class: "tools" }, make("span", { class: "fill" }), copy));
   }
 
   // Rows of the shown run; `key` gives a row's layer, and is null where rows are of none.
@@ -337,14 +350,13 @@ class Page {
   }
 
   afterPrint() {
-    this.figures.printing = false;
+    this.figures.fitPaper(false);
     for (const grid of this.grids.values()) grid.draw();
     this.figures.resize();
   }
 
   prepareForPrint() {
-    this.figures.printing = true;
-    this.figures.catchUpAll();
+    this.figures.fitPaper(true);
     for (const grid of this.grids.values()) grid.draw(PRINTED_ROWS);
     document.querySelectorAll("details.finding").forEach((one) => { one.open = true; });
   }

@@ -12,7 +12,8 @@ class Grid {
   // largest values come first.
   constructor(place, table, options) {
     Object.assign(this, { place, table, pick: options.pick, name: options.name, isPicked: options.isPicked, within: options.within });
-    this.columns = table.columns.filter((one) => !one.isEmpty);
+    this.shares = sharesOf(table, options.sort);
+    this.columns = withShares(table.columns.filter((one) => !one.isEmpty), options.sort, this.shares);
     this.filters = new Map();
     this.search = "";
     this.sorted = null;
@@ -30,6 +31,7 @@ class Grid {
       oninput: () => { this.search = this.searchBox.value; this.refilter(); },
     });
     const save = make("button", { type: "button", class: "quiet", text: "Save as CSV", onclick: () => this.save() });
+    const copy = copyButton(() => markdownTable(this.columns, this.shown));
     const clear = make("button", { type: "button", class: "quiet", text: "Clear filters", onclick: () => this.clear() });
     this.head = make("tr");
     this.inputs = new Map();
@@ -53,7 +55,7 @@ class Grid {
       const row = event.target.closest("tr[data-row]");
       if (row) this.choose(Number(row.dataset.row));
     });
-    this.place.replaceChildren(make("div", { class: "tools" }, this.searchBox, this.counter, make("span", { class: "fill" }), clear, save), this.scroller);
+    this.place.replaceChildren(make("div", { class: "tools" }, this.searchBox, this.counter, make("span", { class: "fill" }), clear, copy, save), this.scroller);
     if (empty.length) this.place.append(make("p", { class: "empties", text: `Empty columns: ${empty.join(", ")}.` }));
   }
 
@@ -116,7 +118,7 @@ class Grid {
 
   refilter() {
     const tests = this.within ? [this.within] : [];
-    for (const [name, typed] of this.filters) tests.push(this.table.byName[name].matches(typed));
+    for (const [name, typed] of this.filters) tests.push(this.columns.find((one) => one.name === name).matches(typed));
     if (this.search.trim()) {
       const any = this.columns.map((column) => column.matches(this.search));
       tests.push((row) => any.some((test) => test(row)));
@@ -132,6 +134,7 @@ class Grid {
       });
     }
     this.shown = found;
+    if (this.shares) this.shares.addUp(found);
     this.active = -1;
     const all = this.table.rows.toLocaleString("en-US") + (this.table.rows === 1 ? " row" : " rows");
     this.counter.textContent = found.length === this.table.rows ? all : `${found.length.toLocaleString("en-US")} of ${all}`;
