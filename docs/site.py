@@ -139,7 +139,7 @@ def _cell(text: str) -> str:
 def _views() -> str:
     head = (
         '# Views\n\nA view answers one question about a run: `trtlens show VIEW RUN`, or `run.view("VIEW")` in Python. Tables '
-        "([all columns](../tables.md)) are shown likewise.\n\n"
+        "([all of them](../tables.md)) are shown likewise.\n\n"
     )
     return head + "\n".join(_view(name) for name in VIEWS)
 
@@ -150,7 +150,9 @@ def _view(name: str) -> str:
     drawn = f"- **Chart:** [{chart.title}](../charts/{chart.name}.md)\n" if chart else ""
     shown = ", ".join(f"`{column}`" for column in view.layout.shown)
     empty = f"- **Empty where:** {_cell(view.empty)}\n" if view.empty else ""
-    return f"## {name}\n\n{view.question}\n\n- **A terminal shows:** {shown}; `--wide` shows all\n{drawn}{empty}"
+    rows = "\n".join(f"| `{c.name}` | {c.type} | {c.unit or ''} | {_cell(c.doc)} |" for c in view.columns.columns)
+    columns = f"| column | type | unit | meaning |\n|---|---|---|---|\n{rows}\n"
+    return f"## {name}\n\n{view.question}\n\n- **A terminal shows:** {shown}; `--wide` shows all\n{drawn}{empty}\n{columns}"
 
 
 def _schemas() -> str:
