@@ -17,6 +17,7 @@ from trtlens.tables.json_schema import VERSION
 from trtlens.views import VIEWS
 
 RUNS = ("h200/resnet50-int8-compared", "traces/myelin-region", "h200-dumps/overflowing_rms_norm-reference")
+REFERENCE, HELD = (FILES[f"h200-dumps/overflowing_rms_norm-{name}"][0] for name in ("reference", "held"))
 RECORDED = Path(__file__).parent / "data" / f"json-columns-{VERSION}.txt"
 _MOST_ROWS = 40
 
@@ -48,6 +49,7 @@ def test_what_commands_write_fits_the_schema_of_that_name() -> None:
     for name, words in {
         "parse": ("parse", traced), "parse of several runs": ("parse", traced, int8), "why --all": ("why", "--all", traced),
         "compare": ("compare", traced, int8), "compare --regions": ("compare", "--regions", traced, int8),
+        "accuracy A B": ("accuracy", REFERENCE, HELD), "accuracy A B --pins": ("accuracy", REFERENCE, HELD, "--pins"),
         "show bound --on": ("show", "bound", "--on", "T4", traced),
     }.items():  # fmt: skip
         rows = json.loads(say(*words, "--format", "json").out)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, Optional
 
 import typer
@@ -43,9 +44,11 @@ def schema(
 
 def declared_rows() -> dict[str, TableSpec]:
     """Every kind of row that ``--format json`` writes, by the view's or table's name, or by the command that writes it."""
+    from trtlens.commands.region_errors import COLUMNS as BLAME  # noqa: PLC0415
     from trtlens.comparison.result_tables import CHANGE_COLUMNS, REGION_COLUMNS  # noqa: PLC0415
     from trtlens.explain.ranking import COLUMNS as RANKING  # noqa: PLC0415
     from trtlens.limits.elsewhere import COLUMNS as ESTIMATES  # noqa: PLC0415
+    from trtlens.plan.told import COLUMNS as PLAN  # noqa: PLC0415
     from trtlens.summary.builds import BUILDS  # noqa: PLC0415
     from trtlens.tables.declarations import TABLES  # noqa: PLC0415
     from trtlens.views import VIEWS  # noqa: PLC0415
@@ -53,7 +56,17 @@ def declared_rows() -> dict[str, TableSpec]:
     views = {name: view.columns for name, view in VIEWS.items()}
     commands = {
         "parse": TABLES["builds"], "parse of several runs": BUILDS, "why --all": RANKING, "compare": CHANGE_COLUMNS,
-        "compare --regions": REGION_COLUMNS, "show bound --on": ESTIMATES,
+        "compare --regions": REGION_COLUMNS, "show bound --on": ESTIMATES, "plan": PLAN,
+        "accuracy A B": _of_runs(views["accuracy"]), "accuracy A B --pins": _of_runs(views["pins"]),
+        "accuracy A B --blame": _of_runs(BLAME),
     }  # fmt: skip
     tables = {name: spec for name, spec in TABLES.items() if name not in views}
     return {**views, **commands, **tables, **{f"table:{name}": spec for name, spec in TABLES.items()}}
+
+
+def _of_runs(spec: TableSpec) -> TableSpec:
+    """The rows of several runs under one another, with the run's name first."""
+    from trtlens.tables.schema import Column  # noqa: PLC0415
+
+    name = Column("run", "text", None, "the run that was held against the reference")
+    return replace(spec, columns=(name, *spec.columns))
