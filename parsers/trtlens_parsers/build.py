@@ -10,7 +10,7 @@ from trtlens_parsers.layers import is_layer_line, read_layer, read_metadata
 from trtlens_parsers.line_forms import discover, dispatch, watch
 from trtlens_parsers.message_store import MessageBudget, MessageStore
 from trtlens_parsers.messages.graph import Node, ParsedLayer, Pass
-from trtlens_parsers.messages.memory_lines import Phase, Total
+from trtlens_parsers.messages.memory_lines import MemoryUse, Phase, Total
 from trtlens_parsers.messages.strategies import Stretch
 from trtlens_parsers.messages.tuning import TuningReader
 from trtlens_parsers.messages.tuning_blocks import TuningBlock
@@ -187,7 +187,7 @@ class OpenBuild:
         return (
             self.is_built
             or self.loaded_line is not None
-            or self.records.any()
+            or self.records.any(MemoryUse)  # which programs print that build nothing, too
             or any(map(bool, of_engine + of_program))
         )
 

@@ -31,7 +31,7 @@ _PLUGINS = (
 )  # fmt: skip
 _BUILDER = (
     "Applying generic optimizations", "Applying ScaleNodes fusions", "QDQ graph optimizer", "Running: ", "Finalize: ",
-    "Kernel: ", "Block size ", "[BlockAssignment] ", "[MemUsageChange] ", "[MemUsageSnapshot] ", "[MemUsageStats] ",
+    "Kernel: ", "Block size ", "[BlockAssignment] ",
     "Layer Device Types", "--------------- Layers running on ",
     "Skipped printing memory information for ", "Total number of ", "Total per-runner device persistent memory is ",
     "Total per-runner host persistent memory is ", "Using cublas", "Using cuBLAS", "Using cuDNN",

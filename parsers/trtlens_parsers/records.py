@@ -41,9 +41,9 @@ class Records:
         found: Record = self.of_log[kind]
         return found
 
-    def any(self) -> bool:
-        """Whether there is a record of any class."""
-        return any(self._rows.values())
+    def any(self, *but: type) -> bool:
+        """Whether there is a record of any class other than these."""
+        return any(rows for kind, rows in self._rows.items() if kind not in but)
 
     def all(self) -> Mapping[type, tuple[Any, ...]]:
         """The records as they stand now."""

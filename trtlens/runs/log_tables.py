@@ -15,7 +15,7 @@ from trtlens.tables.arrays import array, of_numpy
 from trtlens.tables.declarations import TABLES
 from trtlens.tables.schema import LABEL
 from trtlens_parsers.messages.graph import AddedReformat, Fusion, Node, ParsedLayer, Pass
-from trtlens_parsers.messages.memory_lines import LayerMemory
+from trtlens_parsers.messages.memory_lines import LayerMemory, MemoryUse
 from trtlens_parsers.messages.placement import Placement
 from trtlens_parsers.messages.quantization import DynamicRange, WeightIssue
 from trtlens_parsers.messages.strategies import Region
@@ -34,7 +34,7 @@ _RARE = frozenset({"unfinished", "doubled"})
 _RECORDS: Mapping[str, type[tuple[Any, ...]]] = {
     "passes": Pass, "nodes": Node, "parsed_layers": ParsedLayer, "fusions": Fusion, "added_reformats": AddedReformat,
     "weight_issues": WeightIssue, "dynamic_ranges": DynamicRange, "choices": Choice, "regions": Region,
-    "memory": LayerMemory, "placements": Placement,
+    "memory": LayerMemory, "placements": Placement, "memory_use": MemoryUse,
 }  # fmt: skip
 """Tables whose rows are the records of one class as they stand."""
 _RENAMED = {"messages": {"count": "occurrences"}, "fusions": {"pass": "pass_name"}}

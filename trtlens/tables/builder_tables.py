@@ -67,6 +67,19 @@ BUILDER = (
         """,
     ),
     declare(
+        "memory_use", "memory at one step of the process, as TensorRT states it in whole MiB", "build line",
+        f"""
+        {BUILD}
+        event | text | | what was done
+        counts | text | | in use (the process's on the host, the device's on the GPU) or allocators (what TensorRT's own hold)
+        cpu_change_bytes | int | bytes | host memory that the step took; negative for freed, null where the line states none
+        gpu_change_bytes | int | bytes | GPU memory that it took, likewise
+        cpu_bytes | int | bytes | host memory after it
+        gpu_bytes | int | bytes | GPU memory after it; null where the line states none
+        {LINE}
+        """,
+    ),
+    declare(
         "totals", "one size that the build states of a whole engine", "build line",
         f"""
         {BUILD}

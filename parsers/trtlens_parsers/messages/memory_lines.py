@@ -78,6 +78,47 @@ def read_total(found: re.Match[str], line: int) -> Total:
     return Total((found["name"] or found["most"]).lower(), int(found[3]), line)
 
 
+class MemoryUse(NamedTuple):
+    """Memory at one step of the process; ``counts`` is ``in use`` or ``allocators``, which are TensorRT's own.
+
+    Changes are None where the line states the level alone, the GPU's level where it states the host's alone.
+    """
+
+    event: str
+    counts: str
+    cpu_change_bytes: int | None
+    gpu_change_bytes: int | None
+    cpu_bytes: int
+    gpu_bytes: int | None
+    line: int
+
+
+@line_form(
+    MemoryUse,
+    "[MemUsageChange] ",
+    "[MemUsageSnapshot] ",
+    "[MemUsageStats] ",
+    pattern=(
+        r"\[MemUsage(?P<kind>Change|Snapshot|Stats)\] (?P<event>.+?): CPU:? "
+        r"(?:(?P<cpu_change>[+-]\d{1,9}), GPU (?P<gpu_change>[+-]\d{1,9}), now: CPU )?(?P<cpu>\d{1,9})(?: MiB)?(?:, GPU (?P<gpu>\d{1,9}))?"
+    ),
+    versions="8.0 to 10.16",
+    examples=(
+        "[MemUsageChange] Init CUDA: CPU +20, GPU +0, now: CPU 35, GPU 526 (MiB)",
+        "[MemUsageSnapshot] Builder begin: CPU 391 MiB, GPU 1196 MiB",
+        "[MemUsageStats] Peak memory usage of TRT CPU/GPU memory allocators: CPU 52 MiB, GPU 65 MiB",
+    ),
+)
+def read_memory_use(found: re.Match[str], line: int) -> MemoryUse:
+    """MiB as bytes; what TensorRT manages, and its peak, are of its allocators."""
+    own = found["kind"] == "Stats" or found["event"].startswith("TensorRT-managed ")
+    sizes = (
+        None if found[name] is None else int(found[name]) << 20 for name in ("cpu_change", "gpu_change", "cpu", "gpu")
+    )
+    cpu_change, gpu_change, cpu, gpu = sizes
+    return MemoryUse(found["event"], "allocators" if own else "in use", cpu_change, gpu_change, cpu or 0, gpu, line)
+
+
 class Phase(NamedTuple):
     """A part of the build with the seconds that TensorRT itself printed for it."""
 
