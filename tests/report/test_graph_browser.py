@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.golden.inputs import subject
-from tests.report.large_runs import hostile_page
+from tests.report.hostile_run import hostile_run
+from tests.report.large_runs import captured, hostile_page, page_of_two
 from tests.report.test_report_browser import Page
+from trtlens.engine.flow import LAYER, REFORMAT
 from trtlens.engine.name_paths import layer_paths
 from trtlens.engine.times import layer_times
 from trtlens.report import render
@@ -17,6 +19,8 @@ from trtlens.report.engine_picture import engine_picture
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from trtlens.report.engine_picture import EnginePicture
 
 _GRAPH = "document.getElementById('engine-graph')"
 _CANVAS = f"{_GRAPH}.querySelector('canvas')"
@@ -34,31 +38,33 @@ return Math.max(...seen.values()) / (c.width * c.height); })()
 
 @pytest.fixture(scope="module")
 def shown(browser: Any, tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Page]:
-    """Gives a page at its graph, drawn: a traced run, one that failed to build and one with compared tensors; or hostile names."""
+    """Gives a page at its graph, drawn: two captured runs; a traced run and one that failed to build; or hostile names."""
     folder = tmp_path_factory.mktemp("graphs")
-    pages: dict[str, Page] = {}
+    makes: dict[str, Callable[[], str]] = {
+        "two": page_of_two, "hostile": hostile_page,
+        "traced": lambda: render([subject("h200/transformer-fp16-traced"), subject("h200/refused")]),
+    }  # fmt: skip
+    pages: list[Page] = []
 
-    def give(name: str = "traced") -> Page:
+    def give(name: str) -> Page:
         path = folder / f"{name}.html"
-        if name not in pages:
-            made = (
-                hostile_page()
-                if name == "hostile"
-                else render(
-                    [subject(f"h200/{one}") for one in ("resnet50-fp16-traced", "refused", "resnet50-int8-compared")]
-                )
-            )
-            path.write_text(made, "utf-8")
-            pages[name] = Page(browser, path.as_uri())
-        page = pages[name]
-        if not page.run("location.href").startswith(path.as_uri()):
-            pages[name] = page = Page(browser, path.as_uri())
+        if not path.exists():
+            path.write_text(makes[name](), "utf-8")
+        if not pages or not pages[-1].run("location.href").startswith(path.as_uri()):
+            pages[:] = [Page(browser, path.as_uri())]
+        page = pages[-1]
         page.settle()
         page.run(f"{_GRAPH}.scrollIntoView()")
         page.until(f"{_GRAPH}.dataset.state === 'drawn' && Number({_CANVAS}.dataset.shown) > 0")
         return page
 
     return give
+
+
+@pytest.fixture(scope="module")
+def picture() -> EnginePicture:
+    """The graph of the first of the two captured runs."""
+    return engine_picture(captured(), 1)
 
 
 def _said(page: Page) -> str:
@@ -73,73 +79,98 @@ def _ask(page: Page, part: str) -> None:
     page.run(f"{_GRAPH}.querySelector('[data-part={part}]').click()")
 
 
-def test_the_graph_is_drawn_and_a_click_opens_the_layer(shown: Callable[[str], Page]) -> None:
+def test_the_graph_is_drawn_and_a_click_opens_the_layer(shown: Callable[[str], Page], picture: EnginePicture) -> None:
     """The canvas shows more than its ground, every node of the engine, and a click on one opens the panel of its layer."""
     from selenium.webdriver import ActionChains
 
-    page = shown("traced")
-    picture = engine_picture(subject("h200/resnet50-fp16-traced").run, 1)
+    page = shown("two")
     assert page.run(f"{_CANVAS}.dataset.shown") == str(len(picture.flow.nodes))
     assert 0.2 < page.run(_COLOURS) < 0.95
-    assert "56 layers, 49 reformats (45." in page.run(f"{_GRAPH}.querySelector('[data-part=told]').textContent")
+    layers, reformats = (sum(node.kind == kind for node in picture.flow.nodes) for kind in (LAYER, REFORMAT))
+    told = page.run(f"{_GRAPH}.querySelector('[data-part=told]').textContent")
+    assert told.startswith(f"{layers} layers, {reformats} reformats (")
     _press(page, _HOME + 3 * _DOWN)
     page.until(f"{_CANVAS}.dataset.at")
-    node, x, y = map(int, page.run(f"{_CANVAS}.dataset.at").split())
+    place, x, y = map(int, page.run(f"{_CANVAS}.dataset.at").split())
+    node = picture.flow.nodes[place]
     canvas = page.browser.find_element("css selector", "#engine-graph canvas")
     middle = page.run(f"[{_CANVAS}.clientWidth / 2, {_CANVAS}.clientHeight / 2]")
-    ActionChains(page.browser).move_to_element_with_offset(
-        canvas, x - int(middle[0]), y - int(middle[1])
-    ).click().perform()
+    offset = (x - int(middle[0]), y - int(middle[1]))
+    ActionChains(page.browser, duration=0).move_to_element_with_offset(canvas, *offset).click().perform()
     page.until("!document.getElementById('panel').hidden")
-    assert page.run("document.querySelector('#panel h2').textContent") == picture.flow.nodes[node].name
-    assert page.run("location.hash").startswith(f"#layer-0-{picture.flow.nodes[node].layer.index}")  # type: ignore[union-attr]
+    assert page.run("document.querySelector('#panel h2').textContent") == node.name
+    assert node.layer is not None
+    assert page.run("location.hash").startswith(f"#layer-0-{node.layer.index}")
     assert page.errors() == []
 
 
-def test_keys_go_along_the_tensors(shown: Callable[[str], Page]) -> None:
-    """Down goes to a reader, right within the rank, Enter opens the layer, and each step is said."""
-    page = shown("traced")
+def test_keys_go_along_the_tensors(shown: Callable[[str], Page], picture: EnginePicture) -> None:
+    """Down goes to a reader, Enter opens the layer, and each step is said."""
+    page = shown("two")
     _press(page, _HOME)
     assert _said(page).startswith("data: input, input, 0 inputs, 1 reader")
     _press(page, _DOWN + _DOWN)
-    assert _said(page).startswith("/conv1/Conv + /relu/Relu: layer, 21.6 µs · 4.3 %")
+    place = int(page.run(f"{_CANVAS}.dataset.at").split()[0])
+    assert _said(page).startswith(f"{picture.flow.nodes[place].name}: layer, {picture.shown[place].detail}, ")
+    assert "/conv1/Conv" in picture.flow.nodes[place].name
     _press(page, _ENTER)
     page.until("!document.getElementById('panel').hidden")
-    assert page.run("document.querySelector('#panel h2').textContent") == "/conv1/Conv + /relu/Relu"
+    assert page.run("document.querySelector('#panel h2').textContent") == picture.flow.nodes[place].name
 
 
-def test_what_lies_between_two_layers_and_what_is_near(shown: Callable[[str], Page]) -> None:
-    """A path holds every node on a way between both ends, with its time; neighbours and searches are counted."""
-    page = shown("traced")
+def test_what_lies_between_two_layers_and_what_is_near(shown: Callable[[str], Page], picture: EnginePicture) -> None:
+    """A path holds every node on a way between both ends, with their time; neighbours and what is found are counted."""
+    page = shown("two")
     _press(page, _HOME + 2 * _DOWN)
+    start = int(page.run(f"{_CANVAS}.dataset.at").split()[0])
+    edges = [(edge.source, edge.target) for edge in picture.flow.edges]
     _ask(page, "near")
-    assert _said(page) == "2 neighbours of /conv1/Conv + /relu/Relu."
+    near = {one for edge in edges for one in edge if start in edge} - {start}
+    assert _said(page) == f"{len(near)} neighbours of {picture.flow.nodes[start].name}."
     _ask(page, "near")
     _ask(page, "path")
     assert "choose the other end" in _said(page)
     search = page.browser.find_element("css selector", "#engine-graph input[type=search]")
-    search.send_keys("layer1.0/conv1" + _ENTER)
+    search.send_keys("layer1.0/conv2/conv +" + _ENTER)
+    end = int(page.run(f"{_CANVAS}.dataset.at").split()[0])
     _press(page, _ENTER)
-    told = _said(page)
-    assert told.startswith("Between both: 4 nodes, ")  # convolution, its output's reformat, pooling, convolution
+    between = _reached(start, edges) & _reached(end, [(target, source) for source, target in edges])
+    time_ms = fsum(picture.flow.nodes[place].time_ms or 0.0 for place in between)
+    assert len(between) > 3
+    assert _said(page).startswith(f"Between both: {len(between)} nodes, {1000 * time_ms:.2f} µs, ")
     assert page.run(f"{_GRAPH}.querySelector('[data-part=count]').textContent") == "1 of 1"
     _ask(page, "path")
-    assert page.run(f"{_GRAPH}.querySelector('[data-part=path]').ariaPressed") == "false"
+    emptied = "(e => { e.value = ''; e.dispatchEvent(new Event('input')); })"
+    page.run(f"{emptied}({_GRAPH}.querySelector('[data-part=search]'))")
     assert page.errors() == []
 
 
-def test_a_run_without_layers_says_why_and_themes_change(shown: Callable[[str], Page]) -> None:
-    """The failed build has no graph but the reason; the other run's comes back, in the other theme with another ground."""
+def _reached(start: int, edges: list[tuple[int, int]]) -> set[int]:
+    found, before = {start}, set[int]()
+    while found != before:
+        before = set(found)
+        found |= {target for source, target in edges if source in found}
+    return found
+
+
+def test_a_region_opens_a_run_without_layers_says_why_and_themes_change(shown: Callable[[str], Page]) -> None:
+    """The traced region shows its kernels; the failed build has no graph but the reason; the other theme has another ground."""
     page = shown("traced")
-    before = page.run(f"{_CANVAS}.toDataURL()")
+    picture = f"{_CANVAS}.toDataURL()"
+    page.run("location.hash = '#layer-0-1'")
+    page.until("!document.getElementById('panel').hidden")
+    before = page.run(picture)
+    _ask(page, "kernels")
+    page.until(f"{picture} !== {before!r}")
     page.browser.find_element("css selector", ".switch button[data-run='1']").click()
     page.until(f"{_GRAPH}.dataset.state === 'missing'")
     assert page.run(f"{_GRAPH}.querySelector('.missing').textContent").startswith("No engine layers")
     assert page.run(f"{_CANVAS}.checkVisibility()") is False
     page.browser.find_element("css selector", ".switch button[data-run='0']").click()
     page.until(f"{_GRAPH}.dataset.state === 'drawn'")
+    before = page.run(picture)
     page.browser.find_element("id", "theme").click()
-    page.until(f"{_CANVAS}.toDataURL() !== {before!r}")
+    page.until(f"{picture} !== {before!r}")
     page.browser.find_element("id", "theme").click()
     assert page.fits(400)
     assert page.errors() == []
@@ -160,8 +191,8 @@ def test_hostile_names_in_the_graph_do_nothing(shown: Callable[[str], Page]) -> 
 
 def test_a_part_of_the_model_narrows_the_page(shown: Callable[[str], Page]) -> None:
     """A part's cell tells its layers' time; a click shows them alone in tables, charts and the graph, in the address, until it is taken back."""
-    run = subject("h200/resnet50-fp16-traced").run
-    page = shown("traced")
+    run = captured()
+    page = shown("two")
     times = layer_times(run, 1)
     inside = [index for index, one in layer_paths(run, 1).items() if one.path[:1] == ("layer3",)]
     part = fsum(times.get(index, 0.0) for index in inside)
@@ -173,7 +204,7 @@ def test_a_part_of_the_model_narrows_the_page(shown: Callable[[str], Page]) -> N
     assert page.run("location.hash").endswith("&in=layer3")
     page.until("!document.getElementById('scope').hidden")
     assert page.run("document.getElementById('scope').textContent").startswith(f"Only layer3 ({len(inside)} layers)")
-    assert page.run("document.querySelector('#table-layers .count').textContent") == f"{len(inside)} of 155 rows"
+    page.until(f"document.querySelector('#table-layers .count').textContent === '{len(inside)} of 155 rows'")
     page.show("#chart-timeline")
     points = "document.querySelectorAll('#chart-timeline .barlayer .point').length"
     page.until(f"0 < {points} && {points} <= {len(inside)}")
@@ -185,28 +216,26 @@ def test_a_part_of_the_model_narrows_the_page(shown: Callable[[str], Page]) -> N
     page.run("location.hash = '#layers&in=layer1/layer1.0'")
     page.until("document.getElementById('scope').textContent.startsWith('Only layer1.0')")
     page.run("document.getElementById('scope').click()")
+    page.until("document.getElementById('scope').hidden")
     assert page.errors() == []
 
 
-def test_parts_by_error_and_memory(shown: Callable[[str], Page]) -> None:
-    """A run of compared tensors has the measure error, one without has not; memory is that of the tensors that layers write."""
-    page = shown("traced")
+def test_parts_by_memory_and_error(shown: Callable[[str], Page]) -> None:
+    """Memory is that of the tensors that layers write; error is there where tensors were compared, and for other runs not."""
     measure = (
         "[...document.querySelectorAll('#model-parts [data-part=measures] button')].find(e => e.textContent === '{}')"
     )
-    assert page.run(measure.format("Error") + ".disabled") is True
-    page.run("document.querySelector('.switch button[data-run=\"2\"]').click()")
-    page.until("!(" + measure.format("Error") + ").disabled")
-    page.run(measure.format("Error") + ".click()")
-    run = subject("h200/resnet50-int8-compared").run
-    added = fsum(
-        max(0.0, row["error_added"] or 0.0)
-        for row in run.view("accuracy").to_pylist()
-        if row["layer_index"] is not None
-    )
     said = "document.querySelector('#model-parts [data-part=say]').textContent"
+    page = shown("hostile")
+    page.run(measure.format("Error") + ".click()")
+    added = fsum(
+        row["error_added"] for row in hostile_run().view("accuracy").to_pylist() if row["layer_index"] is not None
+    )
+    assert added > 0
     assert float(page.run(said).split()[1].rstrip(";")) == pytest.approx(added, rel=1e-3)
+    page = shown("two")
+    assert page.run(measure.format("Error") + ".disabled") is True
     page.run(measure.format("Memory") + ".click()")
-    written = sum(row["bytes"] or 0 for row in run["layer_tensors"].to_pylist() if row["direction"] == "output")
+    written = sum(row["bytes"] or 0 for row in captured()["layer_tensors"].to_pylist() if row["direction"] == "output")
     assert page.run(said).startswith(f"Memory: {written / 2**20:.1f} MiB;")
     page.run(measure.format("Time") + ".click()")
