@@ -8,6 +8,7 @@ Run: ``python benchmarks/report_graph.py [TIMES]`` (default 3).
 
 from __future__ import annotations
 
+import itertools
 import random
 import shutil
 import sys
@@ -56,9 +57,10 @@ def made_engine(count: int, seed: int = 1) -> Run:
     random.seed(seed)
     layers: list[MadeLayer] = []
     stream = "input"
-    while len(layers) < count:
-        path = f"/model/encoder/layer.{len(layers) // 12}"
-        stream = _block(layers, path, stream)
+    for block in itertools.count():
+        if len(layers) >= count:
+            break
+        stream = _block(layers, f"/model/encoder/layer.{block}", stream)
     times = np.random.default_rng(seed).pareto(2.0, (len(layers[:count]), 1)) * 0.004 + 0.002
     return MadeRun(layers[:count], times=np.repeat(times, 3, axis=1)).run(f"made {count}")
 

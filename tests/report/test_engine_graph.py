@@ -31,6 +31,7 @@ from trtlens.runs.run import Run
 from trtlens.tables.declarations import TABLES
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
 RUNS = ("quantized-int8-traced", "resnet50-fp16-traced", "transformer-fp16-traced")
@@ -42,15 +43,17 @@ _EDGE = re.compile(rf"  n(\d+) -> n(\d+) \[label={_STRING}, tooltip={_STRING}\];
 def _counted(name: str) -> tuple[int, int, int]:
     """Nodes, edges and constants by the inspector's JSON alone."""
     with lzma.open(FIXTURES / "h200" / name / "layers.json.xz", "rt", encoding="utf-8") as file:
-        layers = json.loads(file.read(), strict=False)["Layers"]
+        told = json.loads(file.read(), strict=False)
+    layers, bindings = told["Layers"], set(told["Bindings"])
     constants = {one["Name"] for layer in layers if layer["LayerType"] == "Constant" for one in layer["Outputs"]}
     working = [layer for layer in layers if layer["LayerType"] != "Constant"]
     makers = Counter(one["Name"] for layer in working for one in layer["Outputs"])
     read = [{one["Name"] for one in layer["Inputs"]} - constants for layer in working]
-    ends = {name for names in read for name in names} - makers.keys()
-    unread = makers.keys() - {name for names in read for name in names}
-    edges = sum(makers[name] or 1 for names in read for name in names) + sum(makers[name] for name in unread)
-    return len(working) + len(ends) + len(unread), edges, len(layers) - len(working)
+    inputs = {name for names in read for name in names & bindings} - makers.keys()
+    outputs = makers.keys() & bindings
+    edges = sum(makers[name] or name in inputs for names in read for name in names)
+    edges += sum(makers[name] for name in outputs)
+    return len(working) + len(inputs) + len(outputs), edges, len(layers) - len(working)
 
 
 @pytest.mark.parametrize("name", RUNS)
@@ -122,6 +125,21 @@ def test_a_concatenation_comes_from_all_that_write_it() -> None:
     assert (flow.folded, flow.apart, flow.nodes[1].constants) == (1, 1, 1)
 
 
+def test_bindings_are_the_inputs_and_outputs() -> None:
+    """A tensor that no layer writes is a constant if it is no binding, and a bound tensor that a layer reads is an output too."""
+    layers = [
+        MadeLayer("first", reads=("x", "shift"), writes=("a", "unused")),
+        MadeLayer("last", reads=("a",), writes=("y",)),
+    ]
+    bindings: dict[str, dict[str, Sequence[Any]]] = {"bindings": {"index": [0, 1, 2], "name": ["x", "a", "y"]}}
+    flow = read_flow(MadeRun(layers, tables=bindings).run(), 1)
+    assert [node.name for node in flow.nodes] == ["x", "first", "last", "a", "y"]
+    assert [node.constants for node in flow.nodes] == [0, 1, 0, 0, 0]
+    assert [(edge.source, edge.target) for edge in flow.edges] == [(0, 1), (1, 2), (1, 3), (2, 4)]
+    without = read_flow(MadeRun(layers).run(), 1)
+    assert [node.name for node in without.nodes] == ["x", "shift", "first", "last", "unused", "y"]
+
+
 def test_a_loop_has_its_edge_and_a_layout() -> None:
     """A tensor that is written after its reader alone leads back to it, and the layout stands."""
     layers = [
@@ -159,13 +177,21 @@ def test_a_chain_is_straight_and_long_ones_fold() -> None:
     edges = [(place, place + 1) for place in range(8)] + [(9, 3), (10, 5), (1, 6)]
     order = [9, 10, *range(9)]  # in topological order
     renamed = {old: new for new, old in enumerate(order)}
-    boxes = [Box(60, 20, firm=False)] * 2 + [Box(200, 40)] * 9
+    boxes = [Box(60, 20, 2.0**-18)] * 2 + [Box(200, 40)] * 9
     (layout,) = lay_out(boxes, [(renamed[a], renamed[b]) for a, b in edges], 0.2)
     assert len({round(x) for x, _ in layout.centres[2:]}) == 1
     long, tall = lay_out([Box(200, 40)] * 1000, list(pairwise(range(1000))), 1.7, 0.6)
     assert 1.3 < long.width / long.height < 2.2
     assert 0.45 < tall.width / tall.height < 0.8
     assert len(set(long.columns)) == len(long.lefts) > len(tall.lefts) > 5
+
+
+def test_many_heads_stand_in_several_ranks() -> None:
+    """Of fifty layers that read one, and that each have a reader, no more than ten stand side by side."""
+    heads = [(0, 1 + 2 * n) for n in range(50)]
+    (layout,) = lay_out([Box(200, 40)] * 101, heads + [(1 + 2 * n, 2 + 2 * n) for n in range(50)], 1.7)
+    rows = Counter((column, y) for column, (_, y) in zip(layout.columns, layout.centres, strict=True))
+    assert max(rows.values()) <= 10
 
 
 def test_the_more_time_the_higher() -> None:
@@ -214,17 +240,17 @@ def test_the_path_of_a_name(name: str, path: tuple[str, ...]) -> None:
 
 
 def test_a_layer_stands_where_all_its_nodes_are() -> None:
-    """Fused nodes share their common path and keep the rest as the label; a reformat goes with the layer that reads it."""
+    """Fused nodes share their common path and keep the rest as the label, quantization left out; a reformat goes with the layer that reads it."""
     layers = [
         *chain("/net/block.0/conv/Conv"), MadeLayer("to int8", "Reformat", reads=("t1",), writes=("t2",)),
-        MadeLayer("both", nodes=("/net/block.1/conv/Conv", "/net/block.1/relu/Relu"), reads=("t2",)), MadeLayer("all", "Myelin", tuple(f"/net/block.{n}/add" for n in range(9))),
+        MadeLayer("both", nodes=("/net/block.1/quantize/QuantizeLinear_1", "/net/block.1/conv/Conv", "/net/block.1/relu/Relu"), reads=("t2",)), MadeLayer("all", "Myelin", tuple(f"/net/block.{n}/add" for n in range(9))),
     ]  # fmt: skip
     paths = layer_paths(MadeRun(layers).run(), 1)
     assert paths[0].path == ("net", "block", "block.0", "conv")
     assert paths[1].path == paths[2].path == ("net", "block", "block.1")
     assert paths[2].label == "conv/Conv + relu/Relu"
     assert paths[3].path == ("net", "block")
-    assert paths[3].label == "Myelin: 9 nodes, block.0/add … block.8/add"
+    assert paths[3].label == "block.0/add … block.8/add, 9 nodes"
 
 
 def test_why_there_is_no_graph() -> None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from trtlens.engine.engine_graph import CONSTANT, read_graph
 from trtlens.engine.kernels_run import ran_by_layer
 from trtlens.runs.run import Run, once
+from trtlens.tables.arrays import of_build
 from trtlens.tables.engine_layers import NO_WORK, Tensor
 
 if TYPE_CHECKING:
@@ -79,17 +80,24 @@ def read_flow(run: Run, build: int) -> EngineFlow:
     """The flow of one build; without nodes where the run lists no engine layers.
 
     A tensor that several layers write (the parts of a concatenation) comes from all of them that stand before its reader, one that
-    is written after its reader only (a loop) from those. What no layer writes is an input, what no layer reads an output.
+    is written after its reader only (a loop) from those. Inputs and outputs are the engine's bindings, and another tensor that no layer
+    writes is a constant inside of Myelin; where the run lists no bindings they are what no layer writes, and what none reads.
     """
     graph = read_graph(run, build)
     launches = ran_by_layer(run, build)
-    inputs = [name for name in graph.readers if not graph.makers.get(name)]
+    bound = set(of_build(run["bindings"], build)["name"].to_pylist()) & {*graph.makers, *graph.readers}
+    inputs = [name for name in graph.readers if not graph.makers.get(name) and (name in bound or not bound)]
     folded = sum(layer.type == CONSTANT for layer in graph.nodes.values())
     layers = [layer for layer in graph.nodes.values() if layer.type != CONSTANT and not _apart(layer)]
-    outputs = [name for name in graph.makers if not graph.readers.get(name) and _writers(graph, name)]
+    outputs = [
+        name for name in graph.makers if _writers(graph, name) and (name in bound if bound else not graph.readers.get(name))
+    ]  # fmt: skip
     nodes = [
         *(FlowNode(INPUT, name) for name in inputs),
-        *(FlowNode(_kind(one), one.name, one, _constants(graph, one), launches.get(one.index, ())) for one in layers),
+        *(
+            FlowNode(_kind(one), one.name, one, _constants(graph, one, inputs), launches.get(one.index, ()))
+            for one in layers
+        ),
         *(FlowNode(OUTPUT, name) for name in outputs),
     ]
     edges = list(_edges(graph, layers, inputs, outputs)) if layers else []
@@ -112,8 +120,8 @@ def _writers(graph: EngineGraph, tensor: str) -> list[int]:
     return [index for index in dict.fromkeys(graph.makers.get(tensor, ())) if graph.nodes[index].type != CONSTANT]
 
 
-def _constants(graph: EngineGraph, layer: GraphLayer) -> int:
-    return sum(bool(graph.makers.get(name)) and not _writers(graph, name) for name in dict.fromkeys(layer.input_names))
+def _constants(graph: EngineGraph, layer: GraphLayer, inputs: Sequence[str]) -> int:
+    return sum(not _writers(graph, name) and name not in inputs for name in set(layer.input_names))
 
 
 def _edges(

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 Path = tuple[str, ...]
 _NUMBERED = re.compile(r"(?P<list>[A-Za-z_]\w*)\.\d{1,9}")
 _DOTTED = re.compile(r"\w+(?:\.\w+)+")
+_BESIDE = re.compile(r"(?:Q|DeQ|Deq)uantizeLinear(?:_\w*)?|(?:Constant|Identity|Cast)(?:_\d+)?")
+"""Nodes that are in no label where others are."""
 _LONGEST = 2048
 _MOST_IN_LABEL = 4
 
@@ -86,9 +88,10 @@ def layer_paths(run: Run, build: int) -> Mapping[int, LayerPath]:
 def _of_nodes(names: Iterable[str], layer: GraphLayer) -> LayerPath:
     paths = [name_path(name) for name in dict.fromkeys(names)]
     shared = _shared([path[:-1] for path in paths])
-    rest = ["/".join(path[len(shared) :]) for path in paths]
+    working = [path for path in paths if _BESIDE.fullmatch(path[-1]) is None] or paths
+    rest = ["/".join(path[len(shared) :]) for path in working]
     if len(rest) > _MOST_IN_LABEL:
-        return LayerPath(shared, f"{layer.type or 'layer'}: {len(rest)} nodes, {rest[0]} … {rest[-1]}")
+        return LayerPath(shared, f"{rest[0]} … {rest[-1]}, {len(paths)} nodes")
     return LayerPath(shared, " + ".join(rest) or layer.name)
 
 

@@ -32,6 +32,9 @@ NO_TENSORS = (
 _SIZES = {LAYER: (214.0, 40.0), REFORMAT: (146.0, 20.0), IDLE: (146.0, 18.0)}
 """Width and height of a node that takes no time."""
 _TERMINAL = (150.0, 22.0)
+_WEIGHTS = {REFORMAT: 0.25, IDLE: 0.25}
+_BESIDE = 2.0**-18
+"""Weight of what reads constants alone."""
 _WIDE, _TALL = 1.7, 0.6
 _TALLEST = 90.0
 """What the slowest layer is higher than one without time; others in proportion to their time."""
@@ -77,7 +80,7 @@ def engine_picture(run: Run, build: int | None) -> EnginePicture:
     shown = []
     for place, node in enumerate(flow.nodes):
         path = paths[node.layer.index] if node.layer else None
-        box = _box(node, slowest, firm=place not in light)
+        box = _box(node, slowest, _BESIDE if place in light else _WEIGHTS.get(node.kind, 1.0))
         label = path.label if path and node.kind == LAYER else _reformat(node) if node.kind == REFORMAT else node.name
         precision = (node.layer.precision if node.layer else None) or UNKNOWN
         shown.append(Shown(visible(label), _detail(node, flow), precision, path.path if path else (), box))
@@ -91,10 +94,10 @@ def _from_constants(flow: EngineFlow) -> set[int]:
     return {place for place, node in enumerate(flow.nodes) if node.layer is not None and place not in reads}
 
 
-def _box(node: FlowNode, slowest: float, *, firm: bool) -> Box:
+def _box(node: FlowNode, slowest: float, weight: float) -> Box:
     width, height = _SIZES.get(node.kind, _TERMINAL)
     more = _TALLEST * (node.time_ms or 0.0) / slowest if slowest else 0.0
-    return Box(width, round(height + more, 1), firm)
+    return Box(width, round(height + more, 1), weight)
 
 
 def _detail(node: FlowNode, flow: EngineFlow) -> str:

@@ -1,12 +1,14 @@
 """Places the nodes of a flow from top to bottom in ranks, and folds the long strip into columns as a newspaper does.
 
-Layered drawing after Sugiyama: longest-path ranks, the order in a rank by barycentres, places in a rank by isotonic regression.
+Layered drawing after Sugiyama: ranks of bounded width by the longest path, the order in a rank by barycentres, places in a rank by isotonic regression.
 It is our own because the libraries that do it are under the GPL (igraph, OGDF), without wheels for Python 3.10 (fast-sugiyama) or
 slow and no longer kept (grandalf), and none folds: an engine is thousands of ranks deep and a few nodes wide.
 """
 
 from __future__ import annotations
 
+from bisect import insort
+from collections import Counter
 from dataclasses import dataclass, field
 from itertools import pairwise
 from math import log
@@ -18,14 +20,18 @@ if TYPE_CHECKING:
 Point = tuple[float, float]
 RANK_GAP, SIDE_GAP, GUTTER = 24.0, 18.0, 64.0
 _LANE, _LANES = 6.0, 8
+_WIDEST = 10
+"""Nodes that read others in one rank; more go to the next."""
 _LONGEST_SPAN = 24
 """Ranks that an edge may cross between other nodes; longer ones run beside the column."""
 _BEND_WIDTH = 8.0
 _SWEEPS = 8
 _STRAIGHT = 4.0
 """How much more a node keeps below a node, and a bend below a bend, than one below the other."""
-_HEAVY, _LIGHT = 2.0**12, 2.0**-7
-"""Weights of a node that moves others aside and of one that gives way; a bend has 1."""
+_HEAVY = 2.0**12
+"""How much more firmly a node stands in its row than a bend does."""
+_MIDDLE = 2.0**-20
+"""Pull of the picture's middle: it decides between two neighbours that pull alike."""
 _WHOLE = 700.0
 """Height up to which there is one column."""
 _NEAR = 0.15
@@ -34,11 +40,11 @@ _NEAR = 0.15
 
 @dataclass(frozen=True, slots=True)
 class Box:
-    """Width and height of a node; a ``firm`` one moves others aside, others give way to it."""
+    """Width and height of a node, and its ``weight``: what has less gives way to it, and pulls less at its neighbours."""
 
     width: float
     height: float
-    firm: bool = True
+    weight: float = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,8 +118,12 @@ def _ranks(count: int, edges: Sequence[tuple[int, int]]) -> list[int]:
         if source < target:
             into[target].append(source)
             out[source].append(target)
+    held: Counter[int] = Counter()
     for node in range(count):
         rank[node] = max((rank[one] + 1 for one in into[node]), default=0)
+        while held[rank[node]] >= _WIDEST and into[node]:
+            rank[node] += 1
+        held[rank[node]] += 1
     for node in reversed(range(count)):
         if len(out[node]) > len(into[node]):
             rank[node] = min(rank[one] for one in out[node]) - 1
@@ -140,21 +150,22 @@ def _reorder(strip: _Strip, *, downward: bool) -> None:
 
 
 def _place(strip: _Strip) -> None:
-    """Bring each node near its neighbours, keep distances: ranks by turns from above, from below, and from both sides."""
+    """Bring each node below those that it reads, one that reads none above its readers, and keep distances."""
     strip.x = [0.0] * len(strip.boxes)
     for row in strip.rows:
         _spread(strip, row, [0.0] * len(row))
-    for number in range(_SWEEPS):
-        sides = ((strip.above,), (strip.below,), (strip.above, strip.below))[number % 3]
-        rows = strip.rows if number % 2 == 0 else reversed(strip.rows)
-        for row in rows:
-            _spread(strip, row, [_wanted(strip, node, sides) for node in row])
+    for _ in range(_SWEEPS // 2):
+        for row in strip.rows:
+            _spread(strip, row, [_wanted(strip, node) for node in row])
 
 
-def _wanted(strip: _Strip, node: int, sides: Sequence[Sequence[Sequence[int]]]) -> float:
+def _wanted(strip: _Strip, node: int) -> float:
     """The weighted median of the neighbours' places: a node stays below its neighbour node whatever edges join from the side."""
     bend = not strip.boxes[node].height
-    near = sorted((strip.x[other], _pull(strip.boxes[other], bend=bend)) for side in sides for other in side[node])
+    neighbours = strip.above[node] or strip.below[node]
+    near = sorted((strip.x[other], _pull(strip.boxes[other], bend=bend)) for other in neighbours)
+    if len(near) > 1:
+        insort(near, (0.0, _MIDDLE))  # between two that pull alike the one nearer to the middle, or a chain would drift
     half, passed = sum(pull for _, pull in near) / 2, 0.0
     for number, (x, pull) in enumerate(near):
         passed += pull
@@ -166,14 +177,12 @@ def _wanted(strip: _Strip, node: int, sides: Sequence[Sequence[Sequence[int]]]) 
 
 
 def _pull(other: Box, *, bend: bool) -> float:
-    if not other.firm:
-        return _LIGHT
-    return _STRAIGHT if bend == (not other.height) else 1.0
+    return other.weight * (_STRAIGHT if bend == (not other.height) else 1.0)
 
 
 def _weight(box: Box) -> float:
     """How little it gives way to what stands beside it."""
-    return _LIGHT if not box.firm else _HEAVY if box.height else 1.0
+    return box.weight * (_HEAVY if box.height else 1.0)
 
 
 def _spread(strip: _Strip, row: Sequence[int], wanted: Sequence[float]) -> None:
@@ -218,7 +227,7 @@ def _fold(strip: _Strip, edges: Sequence[tuple[int, int]], count: int, aspect: f
         return _columns(strip, edges, count, ranks, [0])
     widest = max(rank.right - rank.left for rank in ranks) + GUTTER
     guess = max(1, round((aspect * tallest / widest) ** 0.5))
-    cuts = [_cuts(ranks, tallest / number) for number in range(max(1, guess - 1), 2 * guess + 2)]
+    cuts = [_cuts(ranks, tallest / number) for number in range(max(1, guess // 2), 2 * guess + 2)]
     best = min(cuts, key=lambda one: abs(log(_shape(ranks, one) / aspect)))
     return _columns(strip, edges, count, ranks, best)
 

@@ -97,10 +97,12 @@ class GraphModel {
     const order = [...rows.values()].sort((a, b) => this.columns[a] - this.columns[b] || this.y0[a] - this.y0[b]);
     const found = [];
     for (const node of order) {
-      const path = this.paths[node].split("/").slice(0, depth).join("/");
+      const parts = this.paths[node].split("/");
+      const path = parts.slice(0, depth).join("/");
       const last = found.at(-1);
-      if (last && last.path === path && last.column === this.columns[node]) last.to = this.y0[node] + this.h[node] / 2;
-      else found.push({ path, column: this.columns[node], from: this.y0[node] - this.h[node] / 2, to: this.y0[node] + this.h[node] / 2, label: path.split("/").at(-1) });
+      const inner = parts[depth] || "";
+      if (last && last.path === path && last.column === this.columns[node]) Object.assign(last, { to: this.y0[node] + this.h[node] / 2, end: inner || last.end });
+      else found.push({ path, column: this.columns[node], from: this.y0[node] - this.h[node] / 2, to: this.y0[node] + this.h[node] / 2, start: inner, end: inner, label: path.split("/").at(-1), longer: path.split("/").slice(-2).join("/") });
     }
     const named = found.filter((one) => one.path);
     const heights = named.map((one) => one.to - one.from).sort((a, b) => a - b);

@@ -245,7 +245,7 @@ class GraphPainter {
   paintGroups(sight) {
     const { pen, model, view: { k, x, y } } = this;
     pen.textBaseline = "middle";
-    for (const { column, from, to, label } of model.groups(k)) {
+    for (const { column, from, to, label, longer, start, end } of model.groups(k)) {
       const left = model.lefts[column];
       const right = (model.lefts[column + 1] ?? model.size[0] + 64) - 64;
       if (to < sight.top || from > sight.bottom || right < sight.left || left - 40 > sight.right) continue;
@@ -254,15 +254,8 @@ class GraphPainter {
       const middle = (top + bottom) / 2;
       if (k < BESIDE) {
         if (room < 15) continue;
-        const text = this.fitted(label, (right - left) * k - 10);
-        const width = pen.measureText(text).width;
-        pen.globalAlpha = 0.88;
-        pen.fillStyle = this.ink.paper;
-        pen.fillRect(((left + right) / 2) * k + x - width / 2 - 4, middle - 8, width + 8, 16);
-        pen.globalAlpha = 1;
-        pen.fillStyle = this.ink.ink;
-        pen.textAlign = "center";
-        pen.fillText(text, ((left + right) / 2) * k + x, middle);
+        const ends = start !== end && room > 60 ? [[start, top + 9], [end, bottom - 9]] : [[longer, middle]];
+        for (const [text, at] of ends) this.plate(text, left * k + x, at, (right - left) * k - 4);
         pen.fillStyle = this.ink.faint;
         pen.fillRect(left * k + x - 4, top + 1, 2, room - 2);
       } else {
@@ -277,6 +270,19 @@ class GraphPainter {
         pen.restore();
       }
     }
+  }
+
+  // A text on a ground of its own.
+  plate(text, x, y, room) {
+    const { pen } = this;
+    const shown = this.fitted(text, room);
+    pen.globalAlpha = 0.85;
+    pen.fillStyle = this.ink.paper;
+    pen.fillRect(x, y - 8, pen.measureText(shown).width + 6, 16);
+    pen.globalAlpha = 1;
+    pen.fillStyle = this.ink.ink;
+    pen.textAlign = "left";
+    pen.fillText(shown, x + 3, y);
   }
 
   fitted(text, width) {
