@@ -6,6 +6,7 @@ import doctest
 import json
 import re
 import shlex
+from functools import cache
 from itertools import takewhile
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +15,9 @@ from typer.main import get_command
 
 from tests.conftest import FIXTURES, docs_program
 from tests.golden.commands import say
+from tests.golden.inputs import read_once
 from trtlens.cli import app
+from trtlens.runs.run import open_run
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -107,6 +110,10 @@ def test_every_command_has_words_that_it_takes() -> None:
     assert len(HERE) > 20
 
 
+OPENED = cache(open_run)
+"""Each stand-in is read once."""
+
+
 @pytest.fixture(scope="module")
 def stand_ins(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder in which the docs' names stand for fixtures."""
@@ -116,12 +123,12 @@ def stand_ins(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.mark.usefixtures("fixtures_read_once")
 @pytest.mark.parametrize("line", HERE)
 def test_a_command_runs(line: str, stand_ins: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """It ends as it should, with an answer."""
     monkeypatch.chdir(stand_ins)
-    said = say(*shlex.split(line))
+    with read_once(OPENED):
+        said = say(*shlex.split(line))
     assert said.code == (1 if "--fail-on" in line else 0), said.text
     assert said.out
 
