@@ -172,7 +172,7 @@ def _other_work(timed: Sequence[Timed]) -> Answer:
     times = ", ".join(f"{one.subject.name} {duration(one.inference_ms)}" for one in timed[:_MOST_NAMES])
     others = [f"{one.subject.name}: {', '.join(map(str, one.unlike))}" for one in timed if one.is_other_work]
     differ = "; ".join(others[:_MOST_NAMES])
-    return Answer(f"Not the same work, so times are not compared: {times}", f"{differ}.")
+    return Answer("Not the same work, so times are not compared", f"An inference takes {times}. {differ}.")
 
 
 def _most_samples(batch: Mapping[str, int], timed: Sequence[Timed]) -> Answer:

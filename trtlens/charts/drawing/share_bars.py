@@ -45,8 +45,10 @@ def share_bars(table: pa.Table, column: str, label: Callable[[str], str], unknow
     shown = sums[sums["sum"] > 0].head(_MOST)
     places = {name: place for place, name in enumerate(shown.index)}
     traces = [_bars(layers[layers["shown"] == one], one, places) for one in by_precision(layers["shown"])]
-    left = len(sums) - len(shown)
+    left = int((sums["sum"] > 0).sum()) - len(shown)
     more = f"; {counted(left, 'more group is', 'more groups are')} shorter" if left else ""
+    untimed = int(layers["time_ms"].isna().sum()) if timed else 0
+    more += f"; {counted(untimed, 'layer has', 'layers have')} no time" if untimed else ""
     title = f"time [µs]{layers.attrs['by']}" if timed else "layers (this run has no layer times)"
     return figure(
         [*(trace for trace in traces if trace.x), _texts(shown, sums["sum"].sum(), timed=timed)],
