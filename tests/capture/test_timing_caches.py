@@ -214,3 +214,32 @@ def test_the_check_has_an_exit_code(tmp_path: Path) -> None:
     ]
     own = run_of(log(CACHED, *TUNED, *SELECTED, *GENERATED)).view("cache").to_pylist()
     assert [row["source"] for row in own] == ["tuned", "own cache"]
+
+
+@pytest.mark.gpu
+def test_caches_of_real_builds(tmp_path: Path) -> None:
+    """TensorRT takes its own caches, merges two, and a build with what comes of it is pinned."""
+    from tests.capture.conftest import MODELS
+
+    model, caches = str(MODELS / "small_cnn.onnx"), [tmp_path / f"{name}.cache" for name in ("a", "b", "both", "copy")]
+    for cache in caches[:2]:
+        folder = str(tmp_path / cache.stem)
+        done = CliRunner().invoke(
+            app, ["profile", model, "--fp16", "--skipInference", f"--timingCacheFile={cache}", "-o", folder]
+        )
+        assert done.exit_code == 0, done.output
+        assert run_cli("verify", cache, "--sha256", read_cache_file(cache).sha256)[0] == 0
+    assert run_cli("merge", *caches[:2], "-o", caches[2])[0] == 0
+    caches[3].write_bytes(caches[2].read_bytes())
+    pinned = [
+        "profile",
+        model,
+        "--fp16",
+        "--skipInference",
+        f"--timingCacheFile={caches[3]}",
+        "-o",
+        str(tmp_path / "c"),
+    ]
+    assert CliRunner().invoke(app, pinned).exit_code == 0
+    assert run_cli("pinned", tmp_path / "c")[0] == 0
+    assert run_cli("pinned", tmp_path / "a")[0] == 1
