@@ -6,6 +6,7 @@ import json
 import lzma
 import re
 from collections import Counter, defaultdict
+from importlib.resources import files
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree as ET
@@ -17,6 +18,7 @@ from tests.conftest import FIXTURES
 from tests.doubles.made_runs import MadeLayer, MadeRun, chain
 from tests.golden.inputs import opened, subject
 from tests.report.hostile_run import NAMES, hostile_run
+from trtlens.charts.drawing.style import PATTERNS, colour
 from trtlens.cli import app
 from trtlens.engine.flow import IDLE, INPUT, LAYER, OUTPUT, REFORMAT, read_flow
 from trtlens.engine.name_paths import layer_paths, name_path
@@ -148,6 +150,8 @@ def test_a_loop_has_its_edge_and_a_layout() -> None:
     ]
     picture = engine_picture(MadeRun(layers).run(), 1)
     assert [(edge.source, edge.target) for edge in picture.flow.edges] == [(2, 1), (0, 1), (1, 2)]
+    in_place = [MadeLayer("first", reads=("x",), writes=("a",)), MadeLayer("add", reads=("a", "sum"), writes=("sum",))]
+    assert [(edge.source, edge.target) for edge in read_flow(MadeRun(in_place).run(), 1).edges] == [(0, 1), (1, 2)]
     assert picture.layout.centres[1][1] < picture.layout.centres[2][1]
 
 
@@ -180,6 +184,24 @@ def test_a_chain_is_straight_and_long_ones_fold() -> None:
     boxes = [Box(60, 20, 2.0**-18)] * 2 + [Box(200, 40)] * 9
     (layout,) = lay_out(boxes, [(renamed[a], renamed[b]) for a, b in edges], 0.2)
     assert len({round(x) for x, _ in layout.centres[2:]}) == 1
+    heads = [
+        edge
+        for n in range(0, 180, 6)
+        for edge in (
+            (n, n + 1),
+            (n, n + 2),
+            (n, n + 3),
+            (n + 1, n + 4),
+            (n + 2, n + 4),
+            (n + 3, n + 5),
+            (n + 4, n + 5),
+            (n + 5, n + 6),
+            (n, n + 6),
+        )
+    ]
+    (blocks,) = lay_out([Box(200, 40)] * 181, heads, 0.01)
+    trunk = [x for x, _ in blocks.centres[::6]]
+    assert max(trunk) - min(trunk) < 40
     long, tall = lay_out([Box(200, 40)] * 1000, list(pairwise(range(1000))), 1.7, 0.6)
     assert 1.3 < long.width / long.height < 2.2
     assert 0.45 < tall.width / tall.height < 0.8
@@ -274,6 +296,7 @@ def test_hostile_names_are_text_in_every_file() -> None:
     graph = networkx.parse_graphml(graph_graphml(run, 1))
     assert NAMES[0] in {data["name"] for _, data in graph.nodes(data=True)}
     lines = graph_dot(run, 1).split("\n")
+    assert "%{x} &amp;lt;&amp;amp; ${y}" in "".join(lines)
     assert all(_NODE.fullmatch(line) or _EDGE.fullmatch(line) for line in lines[4:-2])
     assert NAMES[0] in {node.name for node in onnx.load_from_string(graph_onnx(run, 1)).graph.node}
     svg = ET.fromstring(graph_svg(run, 1))  # noqa: S314  our own file
@@ -312,3 +335,41 @@ def test_launches_of_a_region_are_its_kernels() -> None:
     assert IDLE not in by_kind
     assert len(kernels) > 20
     assert sum(time for _, time, _ in kernels) == pytest.approx(data["times"][int(place)], rel=0.02)
+
+
+def test_text_is_read_on_every_colour() -> None:
+    """Names on nodes, on kernels within them and on the model's parts have the contrast of WCAG AA, in both themes, for every precision."""
+    assets = files("trtlens.report") / "assets"
+    style, paint = (assets / "page.css").read_text("utf-8"), (assets / "graph_paint.js").read_text("utf-8")
+    node, kernel = (float(shade) for shade in re.findall(r"(?:node|kernel): (0\.\d+)", paint))
+    part = (
+        float(re.findall(r"\.icicle button:hover\{background:color-mix\(in srgb,var\(--own\) (\d+)%", style)[0]) / 100
+    )
+    for theme in re.findall(r"(?::root|\[data-theme=dark\])\{([^}]*)\}", style)[:2]:
+        ink, paper, accent = (_light(re.findall(rf"--{name}:(#\w+)", theme)[0]) for name in ("ink", "paper", "accent"))
+        assert _contrast(paper, ink) > 4.5
+        assert _contrast(paper, accent) > 4.5
+        for precision in PATTERNS:
+            own = _light(colour(None if precision == "unknown" else precision))
+            ground = _mixed(own, paper, node)
+            for behind in (ground, _mixed(own, ground, kernel), _mixed(own, paper, part)):
+                assert _contrast(ink, behind) > 4.5, precision
+
+
+def _light(text: str) -> list[float]:
+    digits = text[1:] if len(text) == 7 else "".join(2 * digit for digit in text[1:])
+    return [int(digits[place : place + 2], 16) / 255 for place in (0, 2, 4)]
+
+
+def _mixed(own: list[float], other: list[float], share: float) -> list[float]:
+    return [share * one + (1 - share) * two for one, two in zip(own, other, strict=True)]
+
+
+def _contrast(one: list[float], other: list[float]) -> float:
+    """Contrast of two colours after WCAG 2."""
+    lights = [
+        sum(factor * (part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4)
+            for factor, part in zip((0.2126, 0.7152, 0.0722), parts, strict=True))
+        for parts in (one, other)
+    ]  # fmt: skip
+    return (max(lights) + 0.05) / (min(lights) + 0.05)

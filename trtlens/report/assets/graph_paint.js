@@ -2,6 +2,7 @@
 
 const KERNEL_ROW = 17;
 const KERNELS_FROM = 44; // below the text of their layer
+const SHADES = { node: 0.17, kernel: 0.3 }; // of a precision's colour behind text, so that ink is read on it
 const READABLE = 0.4; // scale from which names are written
 const BESIDE = 0.25; // scale from which names of groups fit beside a column
 const BLOCKS = 0.12; // scale up to which nodes are plain blocks of their colour
@@ -149,7 +150,7 @@ class GraphPainter {
     pen.fill();
     if (kind === "layer") {
       const alpha = pen.globalAlpha;
-      pen.globalAlpha = alpha * Math.max(0.17, Math.min(0.85, 1.2 - 2.4 * k)); // small nodes are strong in colour
+      pen.globalAlpha = alpha * (k < READABLE ? Math.min(0.85, 1.2 - 2.4 * k) : SHADES.node); // small nodes are strong in colour
       pen.fillStyle = colour;
       pen.fill();
       pen.globalAlpha = alpha;
@@ -207,9 +208,9 @@ class GraphPainter {
     rows.forEach(([label, time, precision], place) => {
       const y = top + KERNEL_ROW * place;
       pen.fillStyle = this.colours[precision] || this.colours.unknown;
-      pen.globalAlpha *= 0.45;
+      pen.globalAlpha *= SHADES.kernel;
       pen.fillRect(left + 13, y, Math.max(1, ((model.w[node] - 22) * time) / longest), KERNEL_ROW - 3);
-      pen.globalAlpha /= 0.45;
+      pen.globalAlpha /= SHADES.kernel;
       pen.fillStyle = this.ink.ink;
       this.text(`${timeText(time)}  ${label}`, `10px ${FONT}`, left + 16, y + 7, model.w[node] - 28);
     });
