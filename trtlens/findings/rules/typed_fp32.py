@@ -48,7 +48,7 @@ def finding(engine: Engine) -> Finding | None:
     title = "typed FP32 throughout: nothing can run in a lower precision"
     evidence = [] if asked is None else [asked]
     return Finding(
-        engine.severity(spent) if asked is None else "high", title if asked is None else f"{title}, although it was asked for", text,
+        "high" if asked is not None else "low" if engine.severity(spent) == "low" else "medium", title if asked is None else f"{title}, although it was asked for", text,
         (*evidence, *_evidence(held, layers)), "high",
         "convert the model's types (trtlens profile MODEL --fp16 does it and builds; ModelOpt's AutoCast does it too) and compare: trtlens compare OLD NEW",
         stake=engine.clock.stake(parts, HALVED) if parts else _NO_TIME, layers=tuple(layer.name for layer in layers),
@@ -110,7 +110,7 @@ FINDING = BuildRule(
     meaning=(
         "The network is strongly typed (from TensorRT 11 on and in TensorRT-RTX it always is, in 9.1 to 10 with `--stronglyTyped`), and every "
         "floating tensor of the model and of the engine is FP32: precision flags have no say, and nothing can run in FP16, BF16, FP8 or INT8. "
-        "Severity is `high` where a lower precision was asked for, else it follows the layers' time. Not reported where TF32 was ruled out and "
+        "Severity is `high` where a lower precision was asked for; else FP32 may be meant, and it is `medium`, or `low` where no time is known. Not reported where TF32 was ruled out and "
         "nothing lower asked for: then FP32 is meant; nor where a region's inner types are not known."
     ),
     stake="At most the time of the layers that compute in FP32; half of it is likely, because FP16 has half the bytes.",
