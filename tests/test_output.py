@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import io
 import json
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -18,6 +17,7 @@ from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 from tests.conftest import capture_files, docs_program
+from tests.golden.commands import say
 from trtlens import TABLES, VIEWS, open_run
 from trtlens.cli import app
 from trtlens.commands.help import GROUPS
@@ -29,12 +29,6 @@ pytestmark = pytest.mark.usefixtures("fixtures_read_once")
 ROOT = Path(__file__).parents[1]
 SMALL = ROOT / "fixtures" / "small-build" / "verbose.log"
 HOSTILE = "a\x1b]0;owned\x07\u202eb\x9bc\x00<script>d\u2028"
-
-
-def run_cli(*arguments: object, env: dict[str, str] | None = None) -> subprocess.CompletedProcess[bytes]:
-    return subprocess.run(
-        [sys.executable, "-m", "trtlens", *map(str, arguments)], capture_output=True, check=True, env=env
-    )
 
 
 @given(st.text(max_size=80), st.integers(3, 60))
@@ -129,15 +123,15 @@ def test_every_format_has_the_same_rows(view: str) -> None:
     assert parquet.num_rows == table.num_rows
 
 
-def test_a_pipe_gets_lines_of_120_and_no_colour() -> None:
+def test_a_pipe_gets_lines_of_120_and_no_colour(monkeypatch: pytest.MonkeyPatch) -> None:
     """Output that is not a terminal has the layout of one with 120 columns, or ``COLUMNS``; ``--wide`` has whole names."""
-    text = run_cli("show", "layers", SMALL).stdout.decode()
-    assert max(map(len, text.split("\n"))) <= 120
+    text = say("show", "layers", SMALL).out
+    assert 60 < max(map(len, text.split("\n"))) <= 120
     assert "\x1b" not in text
-    narrow = run_cli("show", "layers", SMALL, env={**os.environ, "COLUMNS": "60"}).stdout.decode()
-    assert max(map(len, narrow.split("\n"))) <= 60
-    wide = run_cli("show", "layers", SMALL, "--wide").stdout.decode()
+    wide = say("show", "layers", SMALL, "--wide").out
     assert "Reformatting CopyNode for Input Tensor 0 to conv1 + relu, really" in wide
+    monkeypatch.setenv("COLUMNS", "60")
+    assert max(map(len, say("show", "layers", SMALL).out.split("\n"))) <= 60
 
 
 def test_every_precision_has_a_colour() -> None:
