@@ -231,10 +231,11 @@ def test_a_link_is_followed(tmp_path: Path) -> None:
 
 
 _STOPPED = """
-import sys, time
+import signal, sys, time
 from pathlib import Path
 from trtlens.runs.folders import new_folder
 from trtlens.runs.stops import STOPS
+signal.signal(signal.SIGHUP, signal.SIG_DFL)  # under nohup it is ignored, and trtlens leaves that alone
 STOPS.install()
 with new_folder(Path(sys.argv[1])) as made:
     (made / "verbose.log").write_text("half")
