@@ -195,9 +195,13 @@ def _positions(run: Run) -> Sequence[_Position]:
 
 def work_of(layers: pd.DataFrame) -> pd.Series:
     """``compute``, ``reformat`` or ``none`` for each layer."""
-    work = pd.Series("compute", index=layers.index, dtype="string")
-    work[layers["type"].isin(NO_WORK)] = "none"
-    return work.mask(layers["is_reformat"].astype(bool), "reformat")
+    rows = zip(layers["type"].tolist(), layers["is_reformat"].tolist(), strict=True)
+    return pd.Series([kind_of_work(kind, is_reformat) for kind, is_reformat in rows], layers.index, "string")
+
+
+def kind_of_work(kind: str, is_reformat: bool) -> str:
+    """``compute``, ``reformat`` or ``none``, of a layer's type."""
+    return "reformat" if is_reformat else "none" if kind in NO_WORK else "compute"
 
 
 def time_by(

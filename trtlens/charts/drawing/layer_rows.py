@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
 
 from trtlens.charts.drawing.chart import MissingData
 from trtlens.charts.drawing.style import UNKNOWN, plain
 from trtlens.engine.clocks import clock_name
-from trtlens.engine.times import frame, work_of
+from trtlens.engine.times import frame, kind_of_work
 from trtlens.quantities import duration
+from trtlens.tables.arrays import array
 from trtlens.views import VIEWS
-
-if TYPE_CHECKING:
-    import pandas as pd
-    import pyarrow as pa
 
 NO_TIMES = "no timings in this run: add the file of trtexec --exportProfile, or profile with trtlens profile"
 
-_IN_HOVER = ["name", "type", "precision", "unit", "time_ms", "inputs", "outputs", "kernel"]
+_USED = ["is_reformat", "time_source", "name", "type", "precision", "unit", "time_ms", "inputs", "outputs", "kernel"]
 
 
 def running_layers(table: pa.Table) -> pd.DataFrame:
@@ -29,19 +29,19 @@ def running_layers(table: pa.Table) -> pd.DataFrame:
     """
     if not table.num_rows:
         raise MissingData(VIEWS["layers"].empty)
-    layers = frame(table)
-    layers["work"] = work_of(layers)
-    layers["shown"] = layers["precision"].fillna(UNKNOWN)
-    running = (layers["work"] != "none") | (layers["time_ms"].fillna(0) > 0)
-    layers = layers[running].reset_index(drop=True)
-    timed = layers["time_ms"].notna().any()
-    layers["weight"] = layers["time_ms"].fillna(0.0).astype(float) if timed else 1.0
-    layers.attrs["timed"] = bool(timed)
-    sources = layers["time_source"].dropna().unique().tolist()
+    every = [row | {"work": kind_of_work(row["type"], row["is_reformat"])} for row in table.select(_USED).to_pylist()]
+    running = [row["work"] != "none" or (row["time_ms"] or 0) > 0 for row in every]
+    rows = [row for row, runs in zip(every, running, strict=True) if runs]
+    layers = frame(table.filter(array(running, pa.bool_())))
+    layers["work"] = pd.array([row["work"] for row in rows], "string")
+    layers["shown"] = pd.array([row["precision"] or UNKNOWN for row in rows], "string")
+    timed = any(row["time_ms"] is not None for row in rows)
+    layers["weight"] = [row["time_ms"] or 0.0 for row in rows] if timed else 1.0
+    layers.attrs["timed"] = timed
+    sources = [row["time_source"] for row in rows if row["time_source"] is not None]
     layers.attrs["clock"] = clock_name(sources[0]) if timed and sources else None
     layers.attrs["by"] = f", {layers.attrs['clock']}" if layers.attrs["clock"] else ""
-    rows = zip(table.select(_IN_HOVER).to_pylist(), running, strict=True)
-    layers["hover"] = [_hover(row, layers.attrs["clock"]) for row, runs in rows if runs]
+    layers["hover"] = [_hover(row, layers.attrs["clock"]) for row in rows]
     return layers
 
 
