@@ -235,7 +235,8 @@ import signal, sys, time
 from pathlib import Path
 from trtlens.runs.folders import new_folder
 from trtlens.runs.stops import STOPS
-signal.signal(signal.SIGHUP, signal.SIG_DFL)  # under nohup it is ignored, and trtlens leaves that alone
+for one in (signal.SIGHUP, signal.SIGINT):  # ignored under nohup and in the background, which trtlens leaves alone
+    signal.signal(one, signal.SIG_DFL)
 STOPS.install()
 with new_folder(Path(sys.argv[1])) as made:
     (made / "verbose.log").write_text("half")
