@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import time
+from dataclasses import replace
 from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.conftest import FIXTURES
+from tests.golden.inputs import subject
 from tests.report.hostile_run import NAMES, hostile_run
 from tests.report.large_runs import hostile_page, page_of_two
 from trtlens import open_run
@@ -23,6 +25,8 @@ if TYPE_CHECKING:
 
 ABSENT = {"accuracy", "accuracy_time", "kernel_timeline", "run_times", "batch_scaling"}
 """Charts that the two runs have no data for."""
+MANY = [f"{release}{copy}" for copy in ("", " again", " once more") for release in ("8.0", "8.6", "10.16")][:7]
+"""Names of runs, more than have buttons: those of three releases several times."""
 _PATIENCE_S = 20.0
 _PAPER = 718
 """Pixels of a sheet of A4 between its margins."""
@@ -102,6 +106,8 @@ def opened(browser: Any, tmp_path_factory: pytest.TempPathFactory) -> Callable[.
     untimed = Path(__file__).parents[2] / "fixtures" / "resnet50-h200" / "fp16"
     traced = [read_subject(open_run(FIXTURES / "h200" / "quantized-int8-traced"))]
     (folder / "traced.html").write_text(render(traced), "utf-8")
+    many = [replace(subject(f"alignment/releases/{name.partition(' ')[0]}"), name=name) for name in MANY]
+    (folder / "many.html").write_text(render(many), "utf-8")
     (folder / "untimed.html").write_text(render([read_subject(open_run(untimed / "verbose.log.xz"))]), "utf-8")
     pages: list[Page] = []
 
@@ -219,6 +225,28 @@ def test_findings_and_tables_become_markdown(opened: Callable[..., Page]) -> Non
     assert "**Next**\n\nbuild INT8 with FP16 also enabled" in finding
 
 
+def test_many_runs_are_a_table(opened: Callable[..., Page]) -> None:
+    """Of seven runs one card and the sentences about one are shown; a row shows its run; the search knows all of them."""
+    page = opened("many")
+    cards = "[...document.querySelectorAll('.card')].filter(e => e.checkVisibility()).map(e => e.dataset.run)"
+    told = "[...document.querySelectorAll('#told .told')].filter(e => !e.hidden).map(e => e.querySelector('h3').textContent)"
+    assert page.run("document.querySelectorAll('.runs tbody tr').length") == len(MANY)
+    assert page.run(cards) == ["0"]
+    assert page.run(told) == ["8.6 against 8.0", "How far to trust this"]
+    page.browser.find_element("css selector", "[data-show='2']").click()
+    page.until("document.getElementById('run').value === '2'")
+    assert page.run(cards) == ["2"]
+    assert page.run(told) == ["10.16 against 8.0", "How far to trust this"]
+    page.show("#table-layers")
+    page.browser.find_element("css selector", "body").send_keys("/")
+    page.until("document.querySelector('dialog').open")
+    page.browser.switch_to.active_element.send_keys("conv1")
+    assert len(page.run("[...document.querySelectorAll('#found .muted')].flatMap(e => e.textContent.split(', '))")) > 5
+    page.browser.switch_to.active_element.send_keys(_ESCAPE)
+    assert all(page.fits(width) for width in (1440, 400))
+    assert page.errors() == []
+
+
 def test_what_is_absent_is_said_once(opened: Callable[..., Page]) -> None:
     """The places without data are hidden, and one sentence names them all with the way to the data."""
     page = opened()
@@ -299,7 +327,7 @@ def test_a_changed_region_picks_a_layer_of_its_run(opened: Callable[..., Page]) 
     assert page.run("location.hash").startswith("#layer-1-")
     page.until("document.querySelectorAll('#table-changes tr.picked').length > 0")
     assert "tensor core" in page.run("document.querySelector('#panel dl').textContent")
-    assert page.run("document.querySelectorAll('#table-changes th')[2].textContent.startsWith('words')")
+    assert page.run("document.querySelectorAll('#table-changes th')[2].textContent.startsWith('change')")
     assert page.errors() == []
 
 

@@ -10,9 +10,10 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from trtlens.charts import MissingData, charts_of_comparison, charts_of_run
+from trtlens.charts import CHARTS, MissingData, charts_of_comparison, charts_of_run
 from trtlens.charts.drawing.style import with_title
 from trtlens.errors import TrtlensError
+from trtlens.report.runs_table import figures_of_runs
 from trtlens.runs.folders import GENERATOR, check_place, write_whole
 
 if TYPE_CHECKING:
@@ -128,7 +129,8 @@ def _figures(subjects: Sequence[Subject], comparison: Comparison | None) -> dict
                 file = _file_name(number + 1, comparison.names[number], chart.name)
                 draws[file] = partial(_draw_compared, chart, comparison, number)
     drawn = {name: _known(draw) for name, draw in draws.items()}
-    return {name: figure for name, figure in drawn.items() if figure is not None}
+    many = {f"all-{name}": with_title(one, CHARTS[name].title) for name, one in figures_of_runs(subjects)}
+    return {name: figure for name, figure in drawn.items() if figure is not None} | many
 
 
 def _draw(chart: Chart, subject: Subject) -> Figure:

@@ -42,12 +42,15 @@ function timeText(ms) {
   return Math.abs(ms) >= 0.1 ? `${ms.toFixed(3)} ms` : `${(1000 * ms).toFixed(2)} µs`;
 }
 
+// Headings of columns whose names say less than they could.
+const HEADINGS = { unit: "core type", unit_evidence: "core type from", unit_reason: "why core type unknown", words: "change", label: "region's nodes", regret_ms: "potential saving" };
+
 class Column {
   constructor(packed) {
     Object.assign(this, packed);
     this.isNumber = packed.kind === "number";
-    this.title = packed.name.replaceAll("_", " ");
-    if (this.unit && packed.name.endsWith(`_${this.unit}`)) this.title = packed.name.slice(0, -this.unit.length - 1).replaceAll("_", " ");
+    this.title = HEADINGS[packed.name] || packed.name.replaceAll("_", " ");
+    if (this.unit && !HEADINGS[packed.name] && packed.name.endsWith(`_${this.unit}`)) this.title = packed.name.slice(0, -this.unit.length - 1).replaceAll("_", " ");
     this.isEmpty = this.isNumber ? this.values.every((v) => v === null) : this.texts.length === 0;
   }
 
