@@ -141,10 +141,14 @@ def test_an_interrupted_search_goes_on(command: Command, cancelling: Path, monke
         command(cancelling, "--fp16", "--bound", "error<=0.1", "--samples", 3, "--resume")
     measured[:] = [1] * 5
     command(*words, "--resume")
+    resumed_passes = len(measured) - 5
     whole, resumed = (json.loads(Path(name).read_text()) for name in ("whole.json", "plan.json"))
     assert whole["units"] == resumed["units"]
     assert whole["checks"] == resumed["checks"]
     assert first == 5
+    measured[:] = [1] * 5
+    command(*words, "-o", "again.json")
+    assert resumed_passes == len(measured) - 5 - 4  # a check and three units were measured before
     assert not Path("plan.json.search").exists()
 
 

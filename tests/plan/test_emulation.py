@@ -124,7 +124,7 @@ def test_control_flow_stays_in_fp32(branching: Path) -> None:
     made = prepared(branching)
     keeps = {unit.nodes[0]: unit.keeps for unit in made.network.units}
     assert "control flow" in (keeps["chosen"] or "")
-    units = choice(made, "h", "y")
+    units = choice(made, "h", "most", "y")
     proto = typed_proto(made.typed, made.low_nodes(units), "fp16")
     assert node_by_node(made, proto, "fp16") == pytest.approx(np.sqrt(made.emulator.damage(units)[0]), rel=1e-3)
 

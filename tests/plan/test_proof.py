@@ -134,13 +134,13 @@ def network() -> Network:
 def test_units_have_the_times_of_their_layers() -> None:
     """A layer's time is divided among its units, casts are the log's, and what no log tells is estimated at its scale."""
     layers = (LayerTimes(("n0", "n1"), {"fp32": 3.0, "fp16": 1.5}), LayerTimes(("n2",), {"fp32": 2.0, "fp16": 1.0}))
-    priced = price(network(), [LogTimes("log", layers, {"t1": 0.25}, None)], "fp16")
+    priced = price(network(), [LogTimes("log", layers, {"t1": 0.25, "t2": 0.35}, None)], "fp16")
     guess = estimated_costs(network(), "fp16")
     assert priced.costs.full_ms[:2].sum() == pytest.approx(3.0)
     assert priced.costs.full_ms[1] > priced.costs.full_ms[0]
     assert priced.costs.low_ms[2] == 1.0
-    assert priced.costs.cast_ms[1] == 0.25
-    assert priced.costs.cast_ms[0] == pytest.approx(guess.cast_ms[0] * 0.25 / guess.cast_ms[1])
+    assert priced.costs.cast_ms[1:].tolist() == [0.25, 0.35]
+    assert priced.costs.cast_ms[0] == pytest.approx(guess.cast_ms[0] * 0.3 / guess.cast_ms[1])
     scale = np.median(priced.costs.full_ms[:3] / guess.full_ms[:3])
     assert priced.costs.full_ms[3] == pytest.approx(guess.full_ms[3] * scale)
     assert not priced.costs.is_weight

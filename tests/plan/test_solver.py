@@ -66,8 +66,21 @@ def test_casts_are_counted_once_for_all_readers() -> None:
     model = Model(network, costs, Damages(np.ones((3, 1)), np.full((2, 1), 0.25)))
     assert model.time_ms(np.array([True, False, False])) == 10 + 10 + 4 + 2 + 1 + 0.5
     assert model.time_ms(np.array([False, True, True])) == 10 + 4 + 4 + 1 + 0.5
+    assert model.time_ms(np.array([True, True, True])) == 4 * 3 + 2 + 1 + 0.5
     assert model.damage(np.array([False, True, True])).tolist() == [2.25]
     assert model.damage(np.array([True, True, False])).tolist() == [2.25]
+
+
+def test_a_tensor_that_fp16_cannot_hold_is_not_cast() -> None:
+    """Its readers stay in FP32 with the unit that makes it, whatever the budget."""
+    network = Network(
+        tuple(Unit((name,), ("Conv",), keeps=keeps) for name, keeps in (("a", "it must"), ("b", None))),
+        (Boundary("t", 0, (1,), leaves=False, elements=1.0),), ("o",),
+    )  # fmt: skip
+    costs = Costs(np.full(2, 10.0), np.full(2, 1.0), np.full(1, 0.1))
+    for damage, low in ((np.inf, [False, False]), (0.5, [False, True])):
+        model = Model(network, costs, Damages(np.zeros((2, 1)), np.full((1, 1), damage)))
+        assert model.solve(np.array([np.inf])).low.tolist() == low
 
 
 class _Truth:

@@ -110,7 +110,7 @@ def _time(plan: Plan) -> str:
     """The time and what it is compared with: shares alone where it is but a weight."""
     gain = plan.fp32_ms - plan.low_ms
     share = (
-        f", {percent(100 * (plan.fp32_ms - plan.time_ms) / gain)} of what all in {_low(plan)} saves"
+        f", {percent(100 * (plan.fp32_ms - plan.time_ms) / gain)} of what all that may go down saves"
         if gain > 0 and plan.verdict != ALL_FULL
         else ""
     )
