@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import plotly.graph_objects as go
 
-from trtlens.charts.drawing.chart import Chart
+from trtlens.charts.drawing.chart import Chart, MissingData
 from trtlens.charts.drawing.layer_rows import running_layers
 from trtlens.charts.drawing.style import by_precision, figure, fill, index_axis
 
@@ -23,10 +23,12 @@ def chart(table: pa.Table) -> go.Figure:
     """Bars for the rows of the view ``layers``; customdata is the layer's index.
 
     Raises:
-        MissingData: no layers are known.
+        MissingData: no layers are known, or none that launches anything.
 
     """
     layers = running_layers(table)
+    if layers.empty:
+        raise MissingData("no layer of the engine launches anything: there is nothing to time")
     timed = layers.attrs["timed"]
     layers["height"] = layers["weight"] * 1000 if timed else 1.0
     width = 0.88 if len(layers) < _THIN else 1.0
