@@ -159,6 +159,10 @@ def test_a_plan_is_read_again_and_exported(command: Command, cancelling: Path) -
     assert command("plan.json") == told
     rows = json.loads(command("plan.json", "--format", "json"))
     assert {row["type"] for row in rows} == {"fp16", "fp32"}
+    command("plan.json", "--write", "later.onnx")
+    assert Path("later.onnx").read_bytes() == Path("typed.onnx").read_bytes()
+    with pytest.raises(TrtlensError, match="is a plan, which --bound does not change"):
+        command("plan.json", "--bound", "error<=1e-3")
     plan = read_plan(Path("plan.json"))
     flags, odd = trtexec_flags(plan)
     assert flags[:2] == ["--fp16", "--precisionConstraints=obey"]

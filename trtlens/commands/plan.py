@@ -67,8 +67,12 @@ def plan(
     from trtlens.plan.document import read_plan, write_plan  # noqa: PLC0415
 
     if model.suffix.lower() == ".json":
-        _export(read_plan(model), flags)
-        _print(read_plan(model), model, form, flags)
+        kept = read_plan(model)
+        _check_reading(model, flags)
+        if flags["write"]:
+            _write_kept(kept, model, Path(flags["write"]))
+        _export(kept, flags)
+        _print(kept, model, form, flags)
         return
     _check_places(out, flags)
     request, judging = _request(model, flags), _judging(flags)
@@ -163,8 +167,32 @@ def _check_places(out: Path, flags: dict[str, Any]) -> None:
     for name in ("polygraphy", "builder"):
         if flags[name]:
             check_place(Path(flags[name]))
+    _check_typed(flags)
+
+
+def _check_reading(path: Path, flags: dict[str, Any]) -> None:
+    """Refuse what a plan that is there cannot take."""
+    searching = ("fp16", "bf16", "bound", "check", "inputs", "log", "resume", "prove")
+    asked = next((name for name in searching if flags[name]), None)
+    if asked is not None:
+        raise TrtlensError(f"{path} is a plan, which --{asked} does not change: give the ONNX model to plan anew")
+    _check_typed(flags)
+
+
+def _check_typed(flags: dict[str, Any]) -> None:
     if flags["write"] and Path(flags["write"]).exists():
         raise TrtlensError(f"--write {flags['write']}: the file is there already; choose another name")
+
+
+def _write_kept(plan: Plan, path: Path, target: Path) -> None:
+    """Write the model of a plan that is read again, where that model still stands as it was planned."""
+    from trtlens.capture.models.model import check_model, identify_model  # noqa: PLC0415
+    from trtlens.capture.planning.typed_model import check_planned, planned_proto, write_typed  # noqa: PLC0415
+
+    model = Path(str(plan.model.get("path")))
+    check_model(model)
+    check_planned(path, model, identify_model(model))
+    write_typed(planned_proto(plan, model), target)
 
 
 def _write_typed(planned: Planned, path: Path) -> None:

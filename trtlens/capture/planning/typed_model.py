@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from trtlens.capture.build_options import BuildOptions
     from trtlens.capture.planning.unit_graph import TypedModel
     from trtlens.capture.recorder import Recorder
+    from trtlens.plan.document import Plan
 
 
 def typed_proto(model: TypedModel, low_nodes: AbstractSet[str], low_type: str) -> Any:
@@ -47,10 +48,16 @@ def write_typed(proto: Any, path: Path) -> None:
 def convert_as_planned(model: Path, options: BuildOptions, recorder: Recorder) -> Path:
     """The model with the types of the plan that the options name, as `converted.onnx` in the run."""
     plan = read_plan(options.plan or Path())
-    low = frozenset(node for node, kind in plan.node_types().items() if kind == plan.low_type)
-    write_typed(typed_proto(read_typed(model, plan.low_type), low, plan.low_type), recorder.path(CONVERTED_ONNX))
-    recorder.note(f"the model was written with the types of {options.plan}: {len(low)} nodes in {plan.low_type}")
+    write_typed(planned_proto(plan, model), recorder.path(CONVERTED_ONNX))
+    low = len(plan.node_types()) - len(plan.kept_nodes())
+    recorder.note(f"the model was written with the types of {options.plan}: {low} nodes in {plan.low_type}")
     return recorder.path(CONVERTED_ONNX)
+
+
+def planned_proto(plan: Plan, model: Path) -> Any:
+    """The model with the types of a plan."""
+    low = frozenset(node for node, kind in plan.node_types().items() if kind == plan.low_type)
+    return typed_proto(read_typed(model, plan.low_type), low, plan.low_type)
 
 
 def check_planned(path: Path, model: Path, identity: Mapping[str, Any]) -> None:
