@@ -16,6 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from typer.testing import CliRunner
 
+import trtlens
 from tests.conftest import capture_files, docs_program
 from tests.golden.commands import say
 from trtlens import TABLES, VIEWS, open_run
@@ -189,6 +190,18 @@ def test_a_command_loads_no_heavy_library(arguments: list[str | Path], heavy: se
     )
     done = subprocess.run([sys.executable, "-c", code, *map(str, arguments)], capture_output=True, check=False)
     assert done.returncode == 0, done.stderr
+
+
+def test_importing_the_package_loads_nothing_else() -> None:
+    """A program that only names trtlens does not wait for the libraries; each public name is there when it is asked for."""
+    code = (
+        "import sys; before = set(sys.modules); import trtlens\n"
+        "loaded = {name.partition('.')[0] for name in set(sys.modules) - before} - set(sys.stdlib_module_names)\n"
+        "assert loaded == {'trtlens'}, loaded"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert all(hasattr(trtlens, name) for name in trtlens.__all__)
 
 
 def test_parsers_import_text_modules_only() -> None:
