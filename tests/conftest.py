@@ -57,8 +57,8 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 MANY_RUNS = (
     "tests/golden/", "tests/test_every_command.py", "tests/independent/test_profiles.py", "tests/report/test_report_command.py",
     "tests/report/test_report_page.py", "tests/report/test_ch", "tests/test_findings", "tests/test_captured", "tests/test_compare",
-    "tests/test_ad", "tests/test_answers", "tests/test_choices", "tests/test_questions", "tests/test_reformats", "tests/test_runs",
-    "tests/test_same_work", "tests/test_stakes", "tests/test_t", "tests/test_unstable_choice",
+    "tests/test_ad", "tests/test_answers", "tests/test_choices", "tests/test_documentation", "tests/test_reformats", "tests/test_runs",
+    "tests/test_same_work", "tests/test_schemas", "tests/test_stakes", "tests/test_t", "tests/test_unstable_choice",
 )  # fmt: skip
 """Where tests stand that read runs of the fixtures by `opened`."""
 GOLDEN_CHANGES = "golden changes"
