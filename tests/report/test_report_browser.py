@@ -97,22 +97,31 @@ class Page:
         return [entry for entry in self.browser.get_log("browser") if entry["level"] in {"SEVERE", "WARNING"}]
 
 
+def _many() -> str:
+    return render([replace(subject(f"alignment/releases/{name.partition(' ')[0]}"), name=name) for name in MANY])
+
+
+_PAGES: dict[str, Callable[[], str]] = {
+    "two": page_of_two,
+    "hostile": hostile_page,
+    "traced": lambda: render([subject("h200/quantized-int8-traced")]),
+    "untimed": lambda: render([read_subject(open_run(FIXTURES / "resnet50-h200" / "fp16" / "verbose.log.xz"))]),
+    "many": _many,
+}
+"""Reports, each made when a test asks for it."""
+
+
 @pytest.fixture(scope="module")
 def opened(browser: Any, tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Page]:
     """Gives the report of two captured runs, as the test before left it unless ``fresh``, or opens another one."""
     folder = tmp_path_factory.mktemp("reports")
-    (folder / "two.html").write_text(page_of_two(), "utf-8")
-    (folder / "hostile.html").write_text(hostile_page(), "utf-8")
-    untimed = Path(__file__).parents[2] / "fixtures" / "resnet50-h200" / "fp16"
-    traced = [read_subject(open_run(FIXTURES / "h200" / "quantized-int8-traced"))]
-    (folder / "traced.html").write_text(render(traced), "utf-8")
-    many = [replace(subject(f"alignment/releases/{name.partition(' ')[0]}"), name=name) for name in MANY]
-    (folder / "many.html").write_text(render(many), "utf-8")
-    (folder / "untimed.html").write_text(render([read_subject(open_run(untimed / "verbose.log.xz"))]), "utf-8")
     pages: list[Page] = []
 
     def give(name: str = "two", *, fresh: bool = False) -> Page:
-        address = (folder / f"{name}.html").as_uri()
+        path = folder / f"{name}.html"
+        if not path.is_file():
+            path.write_text(_PAGES[name](), "utf-8")
+        address = path.as_uri()
         if fresh or not pages or not pages[-1].run("location.href").startswith(address):
             pages[:] = [Page(browser, address)]
         pages[-1].settle()
