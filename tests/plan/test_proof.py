@@ -19,6 +19,7 @@ from trtlens.capture.planning.planning import Judging, Planned, make_plan
 from trtlens.capture.planning.prepared import PlanRequest
 from trtlens.capture.planning.proof import Measured, TensorRTProver, prove
 from trtlens.capture.progress import silent
+from trtlens.errors import TrtlensError
 from trtlens.plan.bound import Bound
 from trtlens.plan.document import PlannedUnit, read_plan
 from trtlens.plan.estimates import estimated_costs
@@ -146,6 +147,8 @@ def test_units_have_the_times_of_their_layers() -> None:
     assert not priced.costs.is_weight
     assert "1 of 4 units" in priced.notes[0]
     assert price(network(), [], "fp16").costs.is_weight
+    with pytest.raises(TrtlensError, match="times no node of the model"):
+        price(network(), [LogTimes("other", (LayerTimes(("elsewhere",), {"fp32": 3.0}),), {}, None)], "fp16")
 
 
 def test_two_builds_of_one_type_each_price_both() -> None:

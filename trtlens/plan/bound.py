@@ -41,17 +41,11 @@ class Bound:
     @property
     def text(self) -> str:
         """As it is given on the command line."""
-        return f"{self.quantity}{_WAY[self.quantity]}={self.limit:g}"
+        return f"{self.quantity}{_WAY[self.quantity]}={self.limit:.10g}"
 
     def holds(self, damage: NDArray[np.float64]) -> bool:
         """Whether the damage of every output is allowed."""
         return bool((damage <= self.damage).all())
-
-    def shown(self, damage: float) -> str:
-        """A damage as the quantity of the bound."""
-        if not math.isfinite(damage):
-            return "NaN or infinity"
-        return f"error {math.sqrt(damage):.3g}" if self.quantity == ERROR else f"cosine {1 - damage / 2:.7g}"
 
 
 def parse_bound(text: str) -> Bound:

@@ -34,6 +34,8 @@ LAYOUT = layout("name type deviation saves_percent why saves_ms time_ms operator
 _MOST_OPERATORS = 4
 _MOST_NAMED = 3
 _NO_GAP_PERCENT = 0.05
+_PLAIN = 1e-5
+"""A cosine that is nearer to 1 is told by what it lacks."""
 
 
 def rows(plan: Plan) -> pa.Table:
@@ -80,7 +82,9 @@ def _measured(plan: Plan) -> str:
 
 
 def _figure(plan: Plan, value: float) -> str:
-    return number(value) if plan.quantity == "error" else f"{value:.7g}"
+    if plan.quantity == "error":
+        return number(value)
+    return f"{value:.7g}" if 1 - value > _PLAIN else f"1 - {number(1 - value)}"
 
 
 def _verdict(plan: Plan) -> str:
@@ -90,7 +94,7 @@ def _verdict(plan: Plan) -> str:
     if plan.verdict == ALL_FULL:
         return _nothing(plan)
     nodes = sum(len(unit.nodes) for unit in kept)
-    return f"Keep {len(kept)} of {len(plan.units)} units ({nodes} nodes) in FP32, the others in {_low(plan)}: {_measured(plan)}"
+    return f"Keep {len(kept)} of {len(plan.units)} units ({nodes} node{'s' if nodes > 1 else ''}) in FP32, the others in {_low(plan)}: {_measured(plan)}"
 
 
 def _nothing(plan: Plan) -> str:

@@ -16,6 +16,7 @@ import numpy as np
 
 from trtlens.engine.tensor_layers import held_nodes
 from trtlens.engine.times import layers_with_times
+from trtlens.errors import TrtlensError
 from trtlens.limits.roofs import Roofs, read_roofs
 from trtlens.plan.estimates import USUAL_GPU, estimated_costs
 from trtlens.plan.solver import Costs
@@ -124,7 +125,12 @@ class Priced:
 
 
 def price(network: Network, logs: Sequence[LogTimes], low_type: str, roofs: Roofs | None = None) -> Priced:
-    """The costs of units and casts: measured where a log tells, else estimated and brought to the log's scale."""
+    """The costs of units and casts: measured where a log tells, else estimated and brought to the log's scale.
+
+    Raises:
+        TrtlensError: the logs tell the time of no unit: they are of another model, or without times.
+
+    """
     roofs = next((log.roofs for log in logs if log.roofs is not None), roofs)
     guess = estimated_costs(network, low_type, roofs)
     if not logs:
@@ -137,6 +143,9 @@ def price(network: Network, logs: Sequence[LogTimes], low_type: str, roofs: Roof
             known = _of_log(log, kind, place, estimate)
             columns[kind] = np.where(np.isnan(columns[kind]), known, columns[kind])
     full, low = columns["fp32"], columns[low_type]
+    if np.isnan(full).all() and np.isnan(low).all():
+        names = ", ".join(log.name for log in logs)
+        raise TrtlensError(f"--log {names} times no node of the model: give the log of a build of this model")
     both = ~np.isnan(full) & ~np.isnan(low)
     notes = []
     if not both.all():
