@@ -16,7 +16,8 @@ from trtlens.capture.models import model as models
 from trtlens.capture.models.onnx_rewriting import infer_types
 from trtlens.capture.planning.prepared import PlanRequest, prepare_search
 from trtlens.capture.planning.typed_model import typed_proto, write_typed
-from trtlens.capture.planning.unit_graph import group_nodes, read_typed
+from trtlens.capture.planning.typed_reading import read_typed
+from trtlens.capture.planning.unit_graph import group_nodes
 from trtlens.errors import TrtlensError
 from trtlens.plan.bound import Bound
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from trtlens.capture.planning.unit_graph import TypedModel
+    from trtlens.capture.planning.typed_reading import TypedModel
     from trtlens.plan.network import Network
 
     Flags = NDArray[np.bool_]

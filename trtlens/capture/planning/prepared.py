@@ -13,7 +13,8 @@ from trtlens.capture.planning.emulator import Emulator
 from trtlens.capture.planning.gated_model import gate_model
 from trtlens.capture.planning.ranges import read_ranges
 from trtlens.capture.planning.samples import LEAST, read_samples
-from trtlens.capture.planning.unit_graph import group_nodes, make_network, read_typed
+from trtlens.capture.planning.typed_reading import read_typed
+from trtlens.capture.planning.unit_graph import group_nodes, make_network
 from trtlens.errors import TrtlensError
 from trtlens.limits.roofs import sheet_roofs
 from trtlens.plan.bound import ERROR
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from trtlens.capture.models.io_tensors import Shape
     from trtlens.capture.planning.ranges import Ranges
     from trtlens.capture.planning.samples import Samples
-    from trtlens.capture.planning.unit_graph import TypedModel
+    from trtlens.capture.planning.typed_reading import TypedModel
     from trtlens.plan.bound import Bound
     from trtlens.plan.network import Network
     from trtlens.plan.tuner_times import LogTimes, Priced

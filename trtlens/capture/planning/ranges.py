@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from trtlens.accuracy.overflow import Finding
-    from trtlens.capture.planning.unit_graph import TypedModel
+    from trtlens.capture.planning.typed_reading import TypedModel
     from trtlens_parsers.dump_index import TensorRanges
 
 _MOST_SAMPLES = 4

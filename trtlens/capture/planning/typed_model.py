@@ -16,7 +16,7 @@ from trtlens.accuracy.encodings import encode
 from trtlens.capture.models.model import is_engine, require_onnx, save_onnx
 from trtlens.capture.models.onnx_graphs import read_names, weight_values
 from trtlens.capture.models.onnx_rewriting import FLOAT, FLOAT16, as_bfloat16, check_types, copy
-from trtlens.capture.planning.unit_graph import SHAPE_READERS, read_typed
+from trtlens.capture.planning.typed_reading import SHAPE_READERS, read_typed
 from trtlens.capture.recorder import CONVERTED_ONNX
 from trtlens.errors import TrtlensError
 from trtlens.plan.document import read_plan
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Set as AbstractSet
 
     from trtlens.capture.build_options import BuildOptions
-    from trtlens.capture.planning.unit_graph import TypedModel
+    from trtlens.capture.planning.typed_reading import TypedModel
     from trtlens.capture.recorder import Recorder
     from trtlens.plan.document import Plan
 
