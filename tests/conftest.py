@@ -43,8 +43,17 @@ def pytest_configure() -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Put tests that read many runs first and beside one another: a worker takes neighbours, and reads a run and makes its views once."""
+    """Put tests that read many runs first, and those of the browser in the middle, where the second of two workers begins.
+
+    A worker takes neighbours: it reads a run and makes its views once, and starts one browser for all of its tests.
+    """
     items.sort(key=lambda item: not item.nodeid.startswith(MANY_RUNS))
+    driving: list[pytest.Item] = []
+    rest: list[pytest.Item] = []
+    for item in items:
+        (driving if "browser" in getattr(item, "fixturenames", ()) else rest).append(item)
+    middle = len(items) // 2
+    items[:] = [*rest[:middle], *driving, *rest[middle:]]
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
