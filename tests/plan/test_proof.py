@@ -36,6 +36,12 @@ def planned(model: Path, out: Path, limit: float) -> Planned:
     return make_plan(PlanRequest(model, "fp16", Bound("error", limit), count=2), Judging(), out, silent)
 
 
+@pytest.fixture(scope="module")
+def encoder(tmp_path_factory: pytest.TempPathFactory) -> Planned:
+    """A plan of an encoder with units of both types, which tests change copies of alone."""
+    return planned(ENCODER, tmp_path_factory.mktemp("plan") / "p.json", 5e-4)
+
+
 @dataclass
 class Engines:
     """A TensorRT whose engines have the emulated error times `factor`, and whose layers take `full` and `low` by their first node."""
@@ -78,12 +84,11 @@ def test_an_engine_that_holds_ends_the_proof(cancelling: Path, tmp_path: Path) -
     assert all(row["holds"] for row in (proved.plan.proof or {})["builds"])
 
 
-def test_an_engine_beyond_the_bound_is_planned_again(tmp_path: Path) -> None:
+def test_an_engine_beyond_the_bound_is_planned_again(encoder: Planned, tmp_path: Path) -> None:
     """An error twice the emulated one needs a stricter plan; what held at last is within the bound."""
     engines = Engines(2.0)
-    first = planned(ENCODER, tmp_path / "p.json", 5e-4)
-    assert first.found.best.low.any()
-    proved = prove(first, engines, tmp_path / "proof", 4, silent)
+    assert encoder.found.best.low.any()
+    proved = prove(encoder, engines, tmp_path / "proof", 4, silent)
     rows = (proved.plan.proof or {})["builds"]
     assert not rows[0]["holds"]
     assert rows[-1]["holds"]
@@ -93,9 +98,9 @@ def test_an_engine_beyond_the_bound_is_planned_again(tmp_path: Path) -> None:
     assert len({tuple(unit.type for unit in plan.units) for plan in engines.built}) == len(engines.built)
 
 
-def test_no_engine_that_holds_is_said(tmp_path: Path) -> None:
+def test_no_engine_that_holds_is_said(encoder: Planned, tmp_path: Path) -> None:
     """One build, beyond the bound: not proved, and the plan does not claim to hold."""
-    proved = prove(planned(ENCODER, tmp_path / "p.json", 5e-4), Engines(50.0), tmp_path / "proof", 1, silent)
+    proved = prove(encoder, Engines(50.0), tmp_path / "proof", 1, silent)
     assert not proved.plan.holds
     assert "Not proved" in (proved.plan.proof or {})["sentence"]
     assert proved.plan.time_is == "predicted"
@@ -103,19 +108,19 @@ def test_no_engine_that_holds_is_said(tmp_path: Path) -> None:
 
 @pytest.mark.skipif(importlib.util.find_spec("tensorrt_rtx") is None, reason="tensorrt_rtx is not installed")
 @pytest.mark.skipif(gpu_present(), reason="with a GPU, RTX builds for that one, which it may not support")
-def test_rtx_builds_what_was_planned(tmp_path: Path) -> None:
+def test_rtx_builds_what_was_planned(encoder: Planned, tmp_path: Path) -> None:
     """On the CPU: all layers have the plan's types, and a plan that says otherwise of a unit is found out."""
     prover = TensorRTProver(ENCODER, find_backend("tensorrt_rtx"), parse_options({"fp16": True}))
-    made = planned(ENCODER, tmp_path / "p.json", 3.3e-4)
-    assert {unit.type for unit in made.plan.units} == {"fp16", "fp32"}
-    proved = prove(made, prover, tmp_path / "proof", 2, silent)
+    assert {unit.type for unit in encoder.plan.units} == {"fp16", "fp32"}
+    proved = prove(encoder, prover, tmp_path / "proof", 2, silent)
     [row] = (proved.plan.proof or {})["builds"]
     assert row["agree"] >= 8
     assert row["differ"] == []
     assert "not measured" in (proved.plan.proof or {})["sentence"]
 
     def other(unit: PlannedUnit) -> PlannedUnit:
-        return replace(unit, type="fp32") if "attention/query/MatMul" in unit.nodes else unit
+        turned = "fp16" if unit.type == "fp32" else "fp32"
+        return replace(unit, type=turned) if "attention/query/MatMul" in unit.nodes else unit
 
     wrong = replace(proved.plan, units=tuple(map(other, proved.plan.units)))
     assert check_types_of(open_run(tmp_path / "proof" / "1"), wrong).differ
