@@ -153,6 +153,37 @@ def _reached(start: int, edges: list[tuple[int, int]]) -> set[int]:
     return found
 
 
+def test_a_part_of_the_model_narrows_the_page(shown: Callable[[str], Page]) -> None:
+    """A part's cell tells its layers' time; a click shows them alone in tables, charts and the graph, in the address, until it is taken back."""
+    run = captured()
+    page = shown("two")
+    times = layer_times(run, 1)
+    inside = [index for index, one in layer_paths(run, 1).items() if one.path[:1] == ("layer3",)]
+    part = fsum(times.get(index, 0.0) for index in inside)
+    cell = "document.querySelector('#model-parts [data-path=\"layer3\"]')"
+    told = f"layer3: {part:.3f} ms, {100 * part / fsum(times.values()):.1f} %"
+    assert page.run(f"{cell}.title") == told
+    page.show("#table-layers")
+    page.run(f"{cell}.click()")
+    assert page.run("location.hash").endswith("&in=layer3")
+    page.until("!document.getElementById('scope').hidden")
+    assert page.run("document.getElementById('scope').textContent").startswith(f"Only layer3 ({len(inside)} layers)")
+    page.until(f"document.querySelector('#table-layers .count').textContent === '{len(inside)} of 155 rows'")
+    page.show("#chart-timeline")
+    points = "document.querySelectorAll('#chart-timeline .barlayer .point').length"
+    page.until(f"0 < {points} && {points} <= {len(inside)}")
+    page.run(f"{cell}.focus()")
+    page.browser.switch_to.active_element.send_keys(_DOWN)
+    assert page.run("document.activeElement.dataset.path") == "layer3/layer3.0"
+    page.run("document.getElementById('scope').click()")
+    page.until("document.querySelector('#table-layers .count').textContent === '155 rows'")
+    page.run("location.hash = '#layers&in=layer1/layer1.0'")
+    page.until("document.getElementById('scope').textContent.startsWith('Only layer1.0')")
+    page.run("document.getElementById('scope').click()")
+    page.until("document.getElementById('scope').hidden")
+    assert page.errors() == []
+
+
 def test_a_region_opens_a_run_without_layers_says_why_and_themes_change(shown: Callable[[str], Page]) -> None:
     """The traced region shows its kernels; the failed build has no graph but the reason; the other theme has another ground."""
     page = shown("traced")
@@ -186,37 +217,6 @@ def test_hostile_names_in_the_graph_do_nothing(shown: Callable[[str], Page]) -> 
     assert _said(page).startswith("</script><script>window.canary=1</script>")
     assert page.run("window.canary") is None
     assert page.run(f"{_GRAPH}.querySelectorAll('img, b b, a, script').length") == 0
-    assert page.errors() == []
-
-
-def test_a_part_of_the_model_narrows_the_page(shown: Callable[[str], Page]) -> None:
-    """A part's cell tells its layers' time; a click shows them alone in tables, charts and the graph, in the address, until it is taken back."""
-    run = captured()
-    page = shown("two")
-    times = layer_times(run, 1)
-    inside = [index for index, one in layer_paths(run, 1).items() if one.path[:1] == ("layer3",)]
-    part = fsum(times.get(index, 0.0) for index in inside)
-    cell = "document.querySelector('#model-parts [data-path=\"layer3\"]')"
-    told = f"layer3: {part:.3f} ms, {100 * part / fsum(times.values()):.1f} %"
-    assert page.run(f"{cell}.title") == told
-    page.show("#table-layers")
-    page.run(f"{cell}.click()")
-    assert page.run("location.hash").endswith("&in=layer3")
-    page.until("!document.getElementById('scope').hidden")
-    assert page.run("document.getElementById('scope').textContent").startswith(f"Only layer3 ({len(inside)} layers)")
-    page.until(f"document.querySelector('#table-layers .count').textContent === '{len(inside)} of 155 rows'")
-    page.show("#chart-timeline")
-    points = "document.querySelectorAll('#chart-timeline .barlayer .point').length"
-    page.until(f"0 < {points} && {points} <= {len(inside)}")
-    page.run(f"{cell}.focus()")
-    page.browser.switch_to.active_element.send_keys(_DOWN)
-    assert page.run("document.activeElement.dataset.path") == "layer3/layer3.0"
-    page.run("document.getElementById('scope').click()")
-    page.until("document.querySelector('#table-layers .count').textContent === '155 rows'")
-    page.run("location.hash = '#layers&in=layer1/layer1.0'")
-    page.until("document.getElementById('scope').textContent.startsWith('Only layer1.0')")
-    page.run("document.getElementById('scope').click()")
-    page.until("document.getElementById('scope').hidden")
     assert page.errors() == []
 
 

@@ -158,63 +158,22 @@ def test_every_chart_is_drawn_without_a_complaint(opened: Callable[..., Page]) -
     assert page.errors() == []
 
 
-def test_axe_finds_nothing_serious(opened: Callable[..., Page]) -> None:
-    """With findings open and a layer picked: names, roles, order; contrast in both themes; then the search (axe-core)."""
-    page = opened("traced")
-    page.run("document.querySelectorAll('details.finding').forEach(one => { one.open = true; })")
-    page.run("location.hash = '#layer-0-40'")
-    page.until("!document.getElementById('panel').hidden")
-    page.browser.execute_script((files("axe_core_python") / "axe.min.js").read_text("utf-8"))
-
-    def found(place: str, options: str = "{resultTypes: ['violations']}") -> list[tuple[str, str, str]]:
-        check = f"const done = arguments[0]; axe.run({place}, {options}).then((found) => done(found.violations))"
-        return [(one["impact"], one["id"], one["nodes"][0]["html"]) for one in page.browser.execute_async_script(check)]
-
-    told = found("{exclude: [['.plot'], ['#graph']]}")
-    page.browser.find_element("id", "theme").click()
-    told += found("{exclude: [['.plot'], ['#graph']]}", "{runOnly: ['color-contrast']}")
-    page.browser.find_element("id", "theme").click()
-    page.browser.find_element("css selector", "body").send_keys("/")
-    told += found("'#search-dialog'")
-    page.browser.switch_to.active_element.send_keys(_ESCAPE)
-    assert told == []
-
-
-def test_everything_is_reached_by_keyboard(opened: Callable[..., Page]) -> None:
-    """Whatever acts on a click has a place in the order of the tab key or is reached by arrows; what has the focus shows it."""
-    page = opened("traced", fresh=True)
-    reached = "e.tabIndex >= 0 || e.closest('[role=radiogroup],.icicle,dialog,.modebar,.plot,tbody') !== null"
-    assert (
-        page.run(
-            f"[...document.querySelectorAll('button,a[href],summary,input,select,.scroll')].filter(e => !({reached})).map(e => e.outerHTML)"
-        )
-        == []
-    )
-    page.browser.find_element("css selector", "body").send_keys(_TAB)
-    assert page.run("document.activeElement.className") == "skip"
-    page.browser.switch_to.active_element.send_keys(_TAB)
-    assert page.run("getComputedStyle(document.activeElement).outlineStyle") != "none"
-
-
-def test_paper_clips_nothing(opened: Callable[..., Page]) -> None:
-    """On a sheet of A4 no part of the page is wider than the sheet: charts, tables, findings."""
-    page = opened("traced")
-    for name in ("timeline", "kernels", "kernel_timeline", "latency_distribution"):
-        page.show(f"#chart-{name}")
+def test_the_slowest_layer_stands_first(opened: Callable[..., Page]) -> None:
+    """The table of layers opens with the largest time on top, and goes back to the engine's order by its index."""
+    page = opened()  # no test above sorts a table
     page.show("#table-layers")
-    page.run("window.dispatchEvent(new Event('beforeprint'))")
-    page.browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "print"})
-    try:
-        page.resize(_PAPER)
-        wide = "[...document.querySelectorAll('main *')].filter(e => e.checkVisibility() && !e.closest('.icicle') && e.getBoundingClientRect().right > innerWidth + 1)"
-        page.until(f"document.documentElement.scrollWidth <= {_PAPER} && {wide}.length === 0")
-        assert page.run("document.querySelectorAll('#table-layers tbody tr[data-row]').length") == 58
-    finally:
-        page.browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": ""})
-        page.resize(1600)
-        page.run("window.dispatchEvent(new Event('afterprint'))")
-    page.show("#chart-timeline")
-    page.until("document.querySelector('#chart-timeline .main-svg').clientWidth > 1000")
+    heading = "document.querySelector('#table-layers th[aria-sort=descending] button').textContent"
+    assert page.run(heading).startswith("time")
+    column = (
+        "[...document.querySelectorAll('#table-layers tbody tr[data-row]')].map(r => Number(r.cells[{}].textContent))"
+    )
+    place = page.run("[...document.querySelectorAll('#table-layers th')].findIndex(e => e.ariaSort === 'descending')")
+    times = page.run(column.format(place))
+    assert times[0] > 0
+    assert times == sorted(times, reverse=True)
+    page.browser.find_element("xpath", "//div[@id='table-layers']//th/button[starts-with(., 'index')]").click()
+    indices = page.run(column.format(0))
+    assert indices == sorted(indices)
 
 
 def test_findings_and_tables_become_markdown(opened: Callable[..., Page]) -> None:
@@ -243,28 +202,6 @@ def test_findings_and_tables_become_markdown(opened: Callable[..., Page]) -> Non
     assert "**Next**\n\nbuild INT8 with FP16 also enabled" in finding
 
 
-def test_many_runs_are_a_table(opened: Callable[..., Page]) -> None:
-    """Of seven runs one card and the sentences about one are shown; a row shows its run; the search knows all of them."""
-    page = opened("many")
-    cards = "[...document.querySelectorAll('.card')].filter(e => e.checkVisibility()).map(e => e.dataset.run)"
-    told = "[...document.querySelectorAll('#told .told')].filter(e => !e.hidden).map(e => e.querySelector('h3').textContent)"
-    assert page.run("document.querySelectorAll('.runs tbody tr').length") == len(MANY)
-    assert page.run(cards) == ["0"]
-    assert page.run(told) == ["8.6 against 8.0", "How far to trust this"]
-    page.browser.find_element("css selector", "[data-show='2']").click()
-    page.until("document.getElementById('run').value === '2'")
-    assert page.run(cards) == ["2"]
-    assert page.run(told) == ["10.16 against 8.0", "How far to trust this"]
-    page.show("#table-layers")
-    page.browser.find_element("css selector", "body").send_keys("/")
-    page.until("document.querySelector('dialog').open")
-    page.browser.switch_to.active_element.send_keys("conv1")
-    assert len(page.run("[...document.querySelectorAll('#found .muted')].flatMap(e => e.textContent.split(', '))")) > 5
-    page.browser.switch_to.active_element.send_keys(_ESCAPE)
-    assert all(page.fits(width) for width in (1440, 400))
-    assert page.errors() == []
-
-
 def test_what_is_absent_is_said_once(opened: Callable[..., Page]) -> None:
     """The places without data are hidden, and one sentence names them all with the way to the data."""
     page = opened()
@@ -281,24 +218,6 @@ def test_what_is_absent_is_said_once(opened: Callable[..., Page]) -> None:
         == 0
     )
     assert [told.partition(":")[0] for told in page.absent("layers")] == ["Kernels that ran"]
-
-
-def test_the_slowest_layer_stands_first(opened: Callable[..., Page]) -> None:
-    """The table of layers opens with the largest time on top, and goes back to the engine's order by its index."""
-    page = opened(fresh=True)
-    page.show("#table-layers")
-    heading = "document.querySelector('#table-layers th[aria-sort=descending] button').textContent"
-    assert page.run(heading).startswith("time")
-    column = (
-        "[...document.querySelectorAll('#table-layers tbody tr[data-row]')].map(r => Number(r.cells[{}].textContent))"
-    )
-    place = page.run("[...document.querySelectorAll('#table-layers th')].findIndex(e => e.ariaSort === 'descending')")
-    times = page.run(column.format(place))
-    assert times[0] > 0
-    assert times == sorted(times, reverse=True)
-    page.browser.find_element("xpath", "//div[@id='table-layers']//th/button[starts-with(., 'index')]").click()
-    indices = page.run(column.format(0))
-    assert indices == sorted(indices)
 
 
 def test_a_picked_layer_is_shown_everywhere(opened: Callable[..., Page]) -> None:
@@ -346,33 +265,6 @@ def test_a_changed_region_picks_a_layer_of_its_run(opened: Callable[..., Page]) 
     page.until("document.querySelectorAll('#table-changes tr.picked').length > 0")
     assert "tensor core" in page.run("document.querySelector('#panel dl').textContent")
     assert page.run("document.querySelectorAll('#table-changes th')[2].textContent.startsWith('change')")
-    assert page.errors() == []
-
-
-def test_another_baseline_turns_every_comparison_around(opened: Callable[..., Page]) -> None:
-    """Cards, sentences, charts and tables are held against the run that is chosen; the address opens the page like that."""
-    page = opened(fresh=True)
-    page.show("#chart-waterfall")
-    page.show("#table-changes")
-    cards = "[...document.querySelectorAll('.card .against')].map(e => e.hidden ? '' : e.textContent)"
-    assert page.run(cards) == ["", "1.19x slower than resnet50-fp16 (+96.2 µs)"]
-    page.browser.find_element("id", "baseline").send_keys("resnet50-int8")
-    page.until("location.hash.endsWith('baseline=1')")
-    assert page.run(cards) == ["1.19x faster than resnet50-int8 (-96.2 µs)", ""]
-    assert page.run("document.querySelector('.told h3').textContent") == "resnet50-fp16 against resnet50-int8"
-    page.show("#chart-waterfall")
-    names = "[...document.querySelectorAll('#chart-waterfall .xtick')].map(e => e.textContent).filter(Boolean)"
-    page.until(f"{names}[0] === 'resnet50-int8'")
-    assert (
-        page.run("document.querySelector('#table-changes tbody tr[data-row]').cells[0].textContent") == "resnet50-fp16"
-    )
-    page.run("location.hash = '#memory'")
-    page.until("location.hash === '#memory&baseline=1'")
-    page.browser.refresh()
-    page.until("document.documentElement.dataset.loaded === 'yes'")
-    assert page.run("document.querySelector('.told h3').textContent") == "resnet50-fp16 against resnet50-int8"
-    page.browser.find_element("id", "baseline").send_keys("resnet50-fp16")
-    page.until("location.hash === '#memory'")
     assert page.errors() == []
 
 
@@ -462,6 +354,114 @@ def test_another_run_and_another_theme(opened: Callable[..., Page]) -> None:
     page.until(f"{ink} !== {light!r}")
     assert page.run("document.documentElement.dataset.theme") != theme
     assert page.errors() == []
+
+
+def test_another_baseline_turns_every_comparison_around(opened: Callable[..., Page]) -> None:
+    """Cards, sentences, charts and tables are held against the run that is chosen; the address opens the page like that."""
+    page = opened(fresh=True)
+    page.show("#chart-waterfall")
+    page.show("#table-changes")
+    cards = "[...document.querySelectorAll('.card .against')].map(e => e.hidden ? '' : e.textContent)"
+    assert page.run(cards) == ["", "1.19x slower than resnet50-fp16 (+96.2 µs)"]
+    page.browser.find_element("id", "baseline").send_keys("resnet50-int8")
+    page.until("location.hash.endsWith('baseline=1')")
+    assert page.run(cards) == ["1.19x faster than resnet50-int8 (-96.2 µs)", ""]
+    assert page.run("document.querySelector('.told h3').textContent") == "resnet50-fp16 against resnet50-int8"
+    page.show("#chart-waterfall")
+    names = "[...document.querySelectorAll('#chart-waterfall .xtick')].map(e => e.textContent).filter(Boolean)"
+    page.until(f"{names}[0] === 'resnet50-int8'")
+    assert (
+        page.run("document.querySelector('#table-changes tbody tr[data-row]').cells[0].textContent") == "resnet50-fp16"
+    )
+    page.run("location.hash = '#memory'")
+    page.until("location.hash === '#memory&baseline=1'")
+    page.browser.refresh()
+    page.until("document.documentElement.dataset.loaded === 'yes'")
+    assert page.run("document.querySelector('.told h3').textContent") == "resnet50-fp16 against resnet50-int8"
+    page.browser.find_element("id", "baseline").send_keys("resnet50-fp16")
+    page.until("location.hash === '#memory'")
+    assert page.errors() == []
+
+
+def test_many_runs_are_a_table(opened: Callable[..., Page]) -> None:
+    """Of seven runs one card and the sentences about one are shown; a row shows its run; the search knows all of them."""
+    page = opened("many")
+    cards = "[...document.querySelectorAll('.card')].filter(e => e.checkVisibility()).map(e => e.dataset.run)"
+    told = "[...document.querySelectorAll('#told .told')].filter(e => !e.hidden).map(e => e.querySelector('h3').textContent)"
+    assert page.run("document.querySelectorAll('.runs tbody tr').length") == len(MANY)
+    assert page.run(cards) == ["0"]
+    assert page.run(told) == ["8.6 against 8.0", "How far to trust this"]
+    page.browser.find_element("css selector", "[data-show='2']").click()
+    page.until("document.getElementById('run').value === '2'")
+    assert page.run(cards) == ["2"]
+    assert page.run(told) == ["10.16 against 8.0", "How far to trust this"]
+    page.show("#table-layers")
+    page.browser.find_element("css selector", "body").send_keys("/")
+    page.until("document.querySelector('dialog').open")
+    page.browser.switch_to.active_element.send_keys("conv1")
+    assert len(page.run("[...document.querySelectorAll('#found .muted')].flatMap(e => e.textContent.split(', '))")) > 5
+    page.browser.switch_to.active_element.send_keys(_ESCAPE)
+    assert all(page.fits(width) for width in (1440, 400))
+    assert page.errors() == []
+
+
+def test_axe_finds_nothing_serious(opened: Callable[..., Page]) -> None:
+    """With findings open and a layer picked: names, roles, order; contrast in both themes; then the search (axe-core)."""
+    page = opened("traced")
+    page.run("document.querySelectorAll('details.finding').forEach(one => { one.open = true; })")
+    page.run("location.hash = '#layer-0-40'")
+    page.until("!document.getElementById('panel').hidden")
+    page.browser.execute_script((files("axe_core_python") / "axe.min.js").read_text("utf-8"))
+
+    def found(place: str, options: str = "{resultTypes: ['violations']}") -> list[tuple[str, str, str]]:
+        check = f"const done = arguments[0]; axe.run({place}, {options}).then((found) => done(found.violations))"
+        return [(one["impact"], one["id"], one["nodes"][0]["html"]) for one in page.browser.execute_async_script(check)]
+
+    told = found("{exclude: [['.plot'], ['#graph']]}")
+    page.browser.find_element("id", "theme").click()
+    told += found("{exclude: [['.plot'], ['#graph']]}", "{runOnly: ['color-contrast']}")
+    page.browser.find_element("id", "theme").click()
+    page.browser.find_element("css selector", "body").send_keys("/")
+    told += found("'#search-dialog'")
+    page.browser.switch_to.active_element.send_keys(_ESCAPE)
+    assert told == []
+
+
+def test_everything_is_reached_by_keyboard(opened: Callable[..., Page]) -> None:
+    """Whatever acts on a click has a place in the order of the tab key or is reached by arrows; what has the focus shows it."""
+    page = opened("traced", fresh=True)
+    reached = "e.tabIndex >= 0 || e.closest('[role=radiogroup],.icicle,dialog,.modebar,.plot,tbody') !== null"
+    assert (
+        page.run(
+            f"[...document.querySelectorAll('button,a[href],summary,input,select,.scroll')].filter(e => !({reached})).map(e => e.outerHTML)"
+        )
+        == []
+    )
+    page.browser.find_element("css selector", "body").send_keys(_TAB)
+    assert page.run("document.activeElement.className") == "skip"
+    page.browser.switch_to.active_element.send_keys(_TAB)
+    assert page.run("getComputedStyle(document.activeElement).outlineStyle") != "none"
+
+
+def test_paper_clips_nothing(opened: Callable[..., Page]) -> None:
+    """On a sheet of A4 no part of the page is wider than the sheet: charts, tables, findings."""
+    page = opened("traced")
+    for name in ("timeline", "kernels", "kernel_timeline", "latency_distribution"):
+        page.show(f"#chart-{name}")
+    page.show("#table-layers")
+    page.run("window.dispatchEvent(new Event('beforeprint'))")
+    page.browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "print"})
+    try:
+        page.resize(_PAPER)
+        wide = "[...document.querySelectorAll('main *')].filter(e => e.checkVisibility() && !e.closest('.icicle') && e.getBoundingClientRect().right > innerWidth + 1)"
+        page.until(f"document.documentElement.scrollWidth <= {_PAPER} && {wide}.length === 0")
+        assert page.run("document.querySelectorAll('#table-layers tbody tr[data-row]').length") == 58
+    finally:
+        page.browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": ""})
+        page.resize(1600)
+        page.run("window.dispatchEvent(new Event('afterprint'))")
+    page.show("#chart-timeline")
+    page.until("document.querySelector('#chart-timeline .main-svg').clientWidth > 1000")
 
 
 def test_hostile_names_show_as_text_and_run_nothing(opened: Callable[..., Page]) -> None:
