@@ -197,7 +197,7 @@ def test_a_report_says_that_int8_is_slower_in_any_order(order: tuple[str, ...]) 
     subjects = [subject_of(f"resnet50-{name}") for name in order]
     page = unescape(finding_list(group_findings(subjects), subjects))
     told = re.findall(
-        r'class="what">(INT8 takes [^<]*)</span><span class="values"><span class="value"><span class="of">([^<]*)<',
+        r'class="what">(INT8 takes [^<]*)</h3><span class="values"><span class="value"><span class="of">([^<]*)<',
         page,
     )
 

@@ -107,7 +107,7 @@ def test_a_command_judges(command: Command, cancelling: Path) -> None:
 @pytest.mark.parametrize(
     ("line", "said"),
     [
-        ("sleep 60 #", "did not end within 0.2 s"),
+        ("sleep 60 #", "did not end within 200 ms"),
         ("/no/such/check", "cannot be run"),
         ("kill -9 $$ #", "ended by signal 9"),
     ],

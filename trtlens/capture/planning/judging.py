@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from trtlens.capture.planning.typed_model import typed_proto, write_typed
 from trtlens.errors import TrtlensError
+from trtlens.quantities import seconds
 
 if TYPE_CHECKING:
     import numpy as np
@@ -121,7 +122,7 @@ def run_check(command: str, model: Path, timeout_s: float) -> bool:
         except subprocess.TimeoutExpired as error:
             _end(process)
             raise TrtlensError(
-                f"the check {command!r} did not end within {timeout_s:g} s and was stopped: give a longer --check-timeout"
+                f"the check {command!r} did not end within {seconds(timeout_s)} and was stopped: give a longer --check-timeout"
             ) from error
         except BaseException:
             _end(process)
