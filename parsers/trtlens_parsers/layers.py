@@ -26,7 +26,7 @@ from trtlens_parsers.messages.tactic_lines import read_tactic_id
 from trtlens_parsers.oneline import read_layer_fields, text_of
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from trtlens_parsers.oneline import Fields, TensorFields
 
@@ -36,6 +36,8 @@ _BRACKETED = re.compile(rf" \(({BRACKETED_TENSOR})\)(?=, | -> |$)")
 _PARENTHESISED = re.compile(rf"\[({PARENTHESISED_TENSOR})\](?=, | -> |$)")
 _NESTING = re.compile(r"[()\[\]{}]|, ")
 _LONGEST_NAME = 1 << 16
+_MOST_TACTICS = 4
+"""Places of one line that are tried as the end of the name: each takes the time of one pass over the line."""
 _NODE = "[ONNX Layer: "
 _NODE_BREAK = re.compile(r"(?<=\])[\x1e\x1f]?(?=\[ONNX Layer: )")
 _OWN_FIELDS = frozenset({"Name", "LayerType", "TacticName", "TacticValue", "StreamId", "Origin", "Metadata"})
@@ -184,32 +186,38 @@ def _tensor(fields: TensorFields) -> TensorRecord:
 
 
 def _read_simple(text: str, head: re.Match[str]) -> LayerRecord | None:
-    tactic = _last_tactic(text, head.end())
-    if tactic is None:
-        return _read_without_tactic(text, head)
-    name = text[head.end() : tactic.start()]
-    return _with_tensors(name, head[1], read_tactic_id(tactic[1]), text[tactic.end() :])
+    tactic = None
+    for tactic in _tactics(text, head.end()):
+        name = text[head.end() : tactic.start()]
+        if record := _with_tensors(name, head[1], read_tactic_id(tactic[1]), text[tactic.end() :]):
+            return record
+    return _read_without_tactic(text, head) if tactic is None else None
 
 
-def _last_tactic(text: str, start: int) -> re.Match[str] | None:
-    """Find the tactic that ends the name: the last one, for a layer's name may hold the words, a tensor's never did."""
+def _tactics(text: str, start: int) -> Iterator[re.Match[str]]:
+    """The tactics that may end the name, the last first, for a layer's name may hold the words.
+
+    A tensor's never did; where it does, and what stands behind it is no list of tensors, the one before ends the name.
+    """
     end = len(text)
-    while (position := text.rfind(", Tactic: ", start, end)) >= 0:
-        match = _TACTIC.match(text, position)
-        if match:
-            return match
+    for _ in range(_MOST_TACTICS):
+        position = text.rfind(", Tactic: ", start, end)
+        if position < 0:
+            return
+        if match := _TACTIC.match(text, position):
+            yield match
         end = position
-    return None
 
 
 def _read_oldest(text: str) -> LayerRecord | None:
     """Read the form of 6.0, where the type stands in parentheses behind the name."""
-    tactic = _last_tactic(text, 0)
-    title = text[len("Layer: ") : tactic.start()] if tactic else ""
-    name, opening, kind = title.rpartition(" (")
-    if tactic is None or not opening or not kind.endswith(")"):
-        return None
-    return _with_tensors(name, kind[:-1], read_tactic_id(tactic[1]), text[tactic.end() :])
+    for tactic in _tactics(text, 0):
+        name, opening, kind = text[len("Layer: ") : tactic.start()].rpartition(" (")
+        if opening and kind.endswith(")"):
+            record = _with_tensors(name, kind[:-1], read_tactic_id(tactic[1]), text[tactic.end() :])
+            if record is not None:
+                return record
+    return None
 
 
 def _read_without_tactic(text: str, head: re.Match[str]) -> LayerRecord | None:
