@@ -42,6 +42,7 @@ def pytest_configure() -> None:
         patch(place, made_once).start()
 
 
+@pytest.hookimpl(trylast=True)  # when those are gone that are not run, else the middle is another
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Put tests that read many runs first, and those of the browser in the middle, where the second of two workers begins.
 
