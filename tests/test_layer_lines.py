@@ -340,7 +340,9 @@ def essence(layer: LayerRecord) -> tuple[object, ...]:
 @pytest.mark.parametrize("spelling", SPELLINGS, ids=lambda one: one.head[:6] + one.tensor)
 def test_a_tactic_in_the_name_of_an_output_ends_no_layer(spelling: Spelling) -> None:
     """What stands behind it is no list of tensors: the tactic before it is the layer's."""
-    output = TensorRecord("a, Tactic: 9, LayerType: y", read_format("Float", rank=1), (8,), location=None)
+    output = TensorRecord(
+        5 * ", Tactic: " + "a, Tactic: 9, LayerType: y", read_format("Float", rank=1), (8,), location=None
+    )
     layer = LayerRecord("conv, Tactic: 7, b", "CaskConvolution", 3, None, (), (output,))
     record = read_layer(render(layer, spelling))
     assert record is not None

@@ -199,12 +199,10 @@ def _tactics(text: str, start: int) -> Iterator[re.Match[str]]:
 
     A tensor's never did; where it does, and what stands behind it is no list of tensors, the one before ends the name.
     """
-    end = len(text)
-    for _ in range(_MOST_TACTICS):
-        position = text.rfind(", Tactic: ", start, end)
-        if position < 0:
-            return
+    end, left = len(text), _MOST_TACTICS
+    while left and (position := text.rfind(", Tactic: ", start, end)) >= 0:
         if match := _TACTIC.match(text, position):
+            left -= 1
             yield match
         end = position
 
