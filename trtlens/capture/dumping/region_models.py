@@ -15,8 +15,8 @@ import numpy as np
 from trtlens.accuracy.encodings import decode, encode
 from trtlens.capture.dumping.reference import CpuModel
 from trtlens.capture.models.model import load_onnx, require_onnx
-from trtlens.capture.models.onnx_graphs import described_nodes, holds_half, weight_values, widened
-from trtlens.capture.models.onnx_rewriting import BFLOAT16, FLOAT, FLOAT16, copy, infer_types
+from trtlens.capture.models.onnx_graphs import HALF_NUMBERS, described_nodes, holds_half, weight_values, widened
+from trtlens.capture.models.onnx_rewriting import FLOAT, copy, infer_types
 from trtlens.errors import TrtlensError
 
 if TYPE_CHECKING:
@@ -29,7 +29,6 @@ if TYPE_CHECKING:
     from trtlens_parsers.dump_index import DumpedNode
 
 _PURPOSE = "running a region of the model"
-_HALF = {"fp16": FLOAT16, "bf16": BFLOAT16}
 _QUANTIZING = ("QuantizeLinear", "DequantizeLinear")
 _ROUNDING = 0.29
 """Standard deviation of a rounding, in units of the last place."""
@@ -154,7 +153,7 @@ class RegionModels:
             run.op_type = "Identity"
             del run.input[1:]
             del run.attribute[:]
-        half = _HALF.get(precision or "")
+        half = HALF_NUMBERS.get(precision or "")
         rounded = [name for name in node.output if name and half is not None and self._types.get(name) == FLOAT]
         for place, name in enumerate(node.output):
             if name in rounded:
@@ -200,7 +199,7 @@ def _rounded(values: NDArray[Any], precision: str | None) -> NDArray[Any]:
     if values.dtype.kind != "f":
         return values
     full = np.ascontiguousarray(values, np.float32)
-    if precision in _HALF:
+    if precision in HALF_NUMBERS:
         with np.errstate(all="ignore"):
             return np.asarray(decode(precision, encode(precision, full)), np.float32)
     if precision == "tf32":

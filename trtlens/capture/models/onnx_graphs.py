@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 HALF_TYPES = {FLOAT16: "fp16", BFLOAT16: "bf16"}
+HALF_NUMBERS = {name: number for number, name in HALF_TYPES.items()}
+"""ONNX's numbers of these types."""
 
 _QUANTIZE, _DEQUANTIZE = "QuantizeLinear", "DequantizeLinear"
 # what may stand between a quantization and its undoing, and takes floats as well as integers

@@ -14,8 +14,8 @@ import numpy as np
 from trtlens.accuracy.encodings import encode
 from trtlens.capture.dumping.reference import hold
 from trtlens.capture.models.model import require_onnx
-from trtlens.capture.models.onnx_graphs import read_names, weight_values
-from trtlens.capture.models.onnx_rewriting import BFLOAT16, FLOAT, FLOAT16, copy
+from trtlens.capture.models.onnx_graphs import HALF_NUMBERS, read_names, weight_values
+from trtlens.capture.models.onnx_rewriting import FLOAT, copy
 from trtlens.capture.planning.typed_nodes import passes_values
 
 if TYPE_CHECKING:
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
 
     Flags = NDArray[np.bool_]
 
-HALF_NUMBERS = {"fp16": FLOAT16, "bf16": BFLOAT16}
 _GATES = "trtlens_gates"
 
 
