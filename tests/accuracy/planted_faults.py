@@ -472,13 +472,11 @@ def _summed_in_half(given: Network, known: Arrays) -> NDArray[np.float32]:
 
 def judged(planted: Planted) -> list[dict[str, Any]]:
     """The rows of ``accuracy --blame`` for the engine's double, with the model of the reference."""
-    from trtlens.commands.region_errors import region_table
+    from trtlens.commands.region_errors import Regions, region_table
 
     with tempfile.TemporaryDirectory() as folder:
         model = Path(folder) / "model.onnx"
         onnx.save(planted.reference.model, str(model))
-        precisions = dict.fromkeys(planted.reference.kept, planted.precision)
-        rows: list[dict[str, Any]] = region_table(
-            reference_dump(planted), engine_dump(planted), model, precisions, planted.scales
-        ).to_pylist()
+        regions = Regions(reference_dump(planted), engine_dump(planted), model, planted.scales)
+        rows: list[dict[str, Any]] = region_table(regions, {}, planted.precision).to_pylist()
     return rows

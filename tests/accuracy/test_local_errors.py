@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
-from tests.accuracy.conftest import FIXTURES, MODELS, needs_runtime
+from tests.accuracy.conftest import FIXTURES, MODELS, needs_runtime, save_npz
 from trtlens.accuracy.local_errors import OK, PRECISION, SUSPECT, UNCLEAR, RegionRun, local_error, noise_over_signal
 from trtlens.accuracy.tensors import InMemory, Tensor
 
@@ -189,3 +189,20 @@ def test_the_command_asks_for_the_model(typed: Typed, tmp_path: Path, monkeypatc
     code, out, err = typed("accuracy", tmp_path / "reference", tmp_path / "held", "--blame")
     assert (code, out) == (2, "")
     assert "give --model MODEL.onnx" in err
+
+
+@needs_runtime
+def test_the_precision_of_a_foreign_dump_is_the_one_that_is_given(typed: Typed, tmp_path: Path) -> None:
+    """An npz does not say what its engine ran in: without --precision there is no verdict, with it there is."""
+    from trtlens.accuracy.readers import open_dump
+
+    held = open_dump(FIXTURES / "h200-dumps" / "subnormal_weights-held")
+    save_npz(tmp_path / "held.npz", {name: tensor.array() for name, tensor in held.tensors.items()})
+    asked = ("accuracy", FIXTURES / "h200-dumps" / "subnormal_weights-reference", tmp_path / "held.npz", "--blame", "--model", MODELS / "subnormal_weights.onnx")  # fmt: skip
+    verdicts = {}
+    for more in ((), ("--precision", "fp16")):
+        code, out, err = typed(*asked, "--format", "json", *more)
+        assert code == 0, err
+        verdicts[more] = {row["tensor"]: row["verdict"] for row in json.loads(out)}
+    assert set(verdicts[()].values()) == {None}
+    assert verdicts["--precision", "fp16"]["tiny/MatMul_output"] == PRECISION

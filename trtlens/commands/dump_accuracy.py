@@ -138,6 +138,7 @@ def _blame(ours: Dump, compared: list[_Compared], form: Format, flags: dict[str,
 
     from trtlens.accuracy.local_errors import SUSPECT  # noqa: PLC0415
     from trtlens.commands.region_errors import (  # noqa: PLC0415
+        Regions,
         model_of,
         print_regions,
         region_table,
@@ -149,8 +150,8 @@ def _blame(ours: Dump, compared: list[_Compared], form: Format, flags: dict[str,
     for one in compared:
         layers = {row["tensor"]: row["precision"] for row in one.run.view("accuracy").to_pylist()}
         model = Path(flags["model"]) if flags["model"] else model_of(one.name, flags["reference"])
-        run = replace(one.dump, index=one.dump.index and replace(one.dump.index, precision=one.errors.precision))
-        tables.append(region_table(ours, run, model, layers, scales_of(one.run)))
+        regions = Regions(ours, one.dump, model, scales_of(one.run))
+        tables.append(region_table(regions, layers, one.errors.precision))
         if form is Format.TABLE:
             print_answers(sentences(tables[-1].to_pylist()))
             _tell(f"{one.dump.label} against {ours.label}")

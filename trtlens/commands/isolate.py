@@ -13,7 +13,6 @@ from trtlens.output import visible, wrapped
 from trtlens.quantities import byte_size
 
 if TYPE_CHECKING:
-    from trtlens.accuracy.readers import Dump
     from trtlens.runs.run_info import RunInfo
 
 _LARGE_BYTES = 10 << 20
@@ -52,7 +51,7 @@ def isolate(
     """
     from trtlens.accuracy.readers import open_dump  # noqa: PLC0415
     from trtlens.capture.dumping.bundle import facts_of, write_bundle  # noqa: PLC0415
-    from trtlens.commands.region_errors import isolated, model_of, scales_of  # noqa: PLC0415
+    from trtlens.commands.region_errors import Regions, isolated, model_of, scales_of  # noqa: PLC0415
     from trtlens.runs.run import open_run  # noqa: PLC0415
     from trtlens.runs.run_info import is_run  # noqa: PLC0415
 
@@ -60,7 +59,8 @@ def isolate(
         raise TrtlensError(f"{bundle} is there already: give another name, or --force to replace it")
     ours, theirs = open_dump(reference), open_dump(run)
     scales = scales_of(open_run(run)) if is_run(Path(run)) else {}
-    found = isolated(ours, _in_precision(theirs, precision), model or model_of(reference, run), tensor, scales)
+    regions = Regions(ours, theirs, model or model_of(reference, run), scales)
+    found = isolated(regions, tensor, precision or theirs.precision)
     info = _info_of(Path(run))
     size = write_bundle(
         bundle, found.model, found.run.inputs, {"expected": found.run.exact, "obtained": found.run.engine},
@@ -100,16 +100,6 @@ def rerun(bundle: Annotated[Path, typer.Argument(help="A zip that `trtlens isola
     _tell("the fault shows" if shows(errors) else "the fault does not show")
     if not shows(errors):
         raise typer.Exit(1)
-
-
-def _in_precision(dump: Dump, precision: str | None) -> Dump:
-    from dataclasses import replace  # noqa: PLC0415
-
-    return (
-        dump
-        if precision is None or dump.index is None
-        else replace(dump, index=replace(dump.index, precision=precision))
-    )
 
 
 def _info_of(run: Path) -> RunInfo:

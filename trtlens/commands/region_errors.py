@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from trtlens.commands.progress import shown_progress
 from trtlens.errors import TrtlensError
 from trtlens.output import layout, print_table
 from trtlens.suggestions import did_you_mean
@@ -59,61 +60,70 @@ class Regions:
         from trtlens.accuracy.compare import matched_names  # noqa: PLC0415
         from trtlens.capture.dumping.region_models import RegionModels  # noqa: PLC0415
 
+        self.run_name = run.name
         self.models: RegionModels = RegionModels(model, scales)
-        self._precision = run.precision
         names = {ours: theirs for ours, theirs in matched_names(reference, run).items() if theirs in run.tensors}
         self._fed = {name: reference.tensors[name] for name in self.models.inputs if name in reference.tensors}
         self._fed |= {name: run.tensors[theirs] for name, theirs in names.items()}
         found = make_graph(self.models.described).subgraphs(list(self._fed))
         self.by_output: dict[str, Subgraph] = dict(sorted(found.items(), key=lambda each: self.models.place(each[0])))
 
-    def row(self, index: int, name: str, layer_precision: str | None = None) -> dict[str, Any]:
-        """The row of one region; of what the dump was asked for, where nothing says in what its layers ran."""
-        precision = layer_precision or self._precision
-        found, why = self._judged(name, precision)
-        return _row(index, name, self.by_output[name], precision, found, why)
+    def row(self, index: int, name: str, precision: str | None) -> dict[str, Any]:
+        """The row of one region that ran in a precision; None where nothing says in which."""
+        from trtlens.accuracy.local_errors import local_error  # noqa: PLC0415
+        from trtlens.accuracy.tensors import UnreadableTensor  # noqa: PLC0415
 
-    def run(self, name: str, precision: str) -> RegionRun:
+        try:
+            return self.row_of(index, name, precision, local_error(self.run(name, precision)))
+        except (TrtlensError, UnreadableTensor) as error:
+            return self.row_of(index, name, precision, None, str(error))
+
+    def row_of(
+        self, index: int, name: str, precision: str | None, found: LocalError | None, why: str = ""
+    ) -> dict[str, Any]:
+        """The row of a verdict, or of why there is none."""
+        return {
+            "index": index, "tensor": name, "nodes": [node.name for node in self.by_output[name].nodes], "precision": precision,
+            "error": found and found.error, "explained": found and found.explained, "ratio": found and found.ratio,
+            "verdict": found and found.verdict, "detail": found.detail if found is not None else why,
+        }  # fmt: skip
+
+    def run(self, name: str, precision: str | None) -> RegionRun:
         """What the engine made of a region, and what the CPU makes of the engine's inputs.
 
         Raises:
-            TrtlensError: ONNX Runtime does not run it, or a tensor that it reads is not in the dumps.
+            TrtlensError: ONNX Runtime does not run it, or what it needs is not known or not in the dumps.
             UnreadableTensor: a tensor cannot be read.
 
         """
         from trtlens.accuracy.local_errors import RegionRun  # noqa: PLC0415
 
-        region, reads = self.by_output[name], self.models.reads(self.by_output[name])
+        region = self.by_output[name]
+        known, reads = self._known_precision(region, precision), self.models.reads(region)
         lacking = [read for read in reads if read not in self._fed]
         if lacking:
             raise TrtlensError(f"the dumps do not hold {lacking[0]}")
-        inputs = {read: _in_full(self._fed[read].array()) for read in reads}
 
         def result(given: Mapping[str, NDArray[Any]], kind: str | None = None) -> NDArray[np.float64]:
             return np.asarray(self.models.run(region, name, given, kind), np.float64)
 
+        inputs = {read: _in_full(self._fed[read].array()) for read in reads}
         return RegionRun(
-            name, precision, inputs, np.asarray(self._fed[name].array(), np.float64), result(inputs), result(inputs, precision),
-            self.models.sum_noise(region, inputs), result, {other: tensor for other, tensor in self._fed.items() if other != name},
+            name, known, inputs, np.asarray(self._fed[name].array(), np.float64), result(inputs), result(inputs, known), self.models.sum_noise(region, inputs), result,
+            {other: tensor for other, tensor in self._fed.items() if other != name},
         )  # fmt: skip
 
-    def _judged(self, name: str, precision: str | None) -> tuple[LocalError | None, str]:
-        """The verdict on a region, or why there is none."""
+    def _known_precision(self, region: Subgraph, precision: str | None) -> str:
+        """The precision, if the region can be rounded to it."""
         from trtlens.accuracy.blame import INTEGER_PRECISIONS  # noqa: PLC0415
-        from trtlens.accuracy.local_errors import local_error  # noqa: PLC0415
-        from trtlens.accuracy.tensors import UnreadableTensor  # noqa: PLC0415
 
         if precision is None:
-            return None, "what its layers ran in is not known: give --precision, or --profile RUN"
-        if precision in INTEGER_PRECISIONS and not self.models.knows_ranges(self.by_output[name]):
-            return (
-                None,
-                f"the ranges of its {precision.upper()} tensors are neither in the model nor in the engine's log: they cannot be rounded",
+            raise TrtlensError("what its layers ran in is not known: give --precision, or --profile RUN")
+        if precision in INTEGER_PRECISIONS and not self.models.knows_ranges(region):
+            raise TrtlensError(
+                f"the ranges of its {precision.upper()} tensors are neither in the model nor in the engine's log: they cannot be rounded"
             )
-        try:
-            return local_error(self.run(name, precision)), ""
-        except (TrtlensError, UnreadableTensor) as error:
-            return None, str(error)
+        return precision
 
 
 def _in_full(values: NDArray[Any]) -> NDArray[Any]:
@@ -121,24 +131,13 @@ def _in_full(values: NDArray[Any]) -> NDArray[Any]:
     return values.astype(np.float32) if values.dtype.kind in "fV" else values
 
 
-def region_table(
-    reference: Dump,
-    run: Dump,
-    model: Path,
-    precisions: Mapping[str, str | None],
-    scales: Mapping[str, float] | None = None,
-) -> pa.Table:
-    """A row for each region whose output the run holds; ``precisions`` by tensor are those of the profiled layers.
-
-    Raises:
-        TrtlensError: a package is missing, or the model cannot be read.
-
-    """
-    regions, rows = Regions(reference, run, model, scales or {}), []
-    for index, name in enumerate(regions.by_output):
-        sys.stderr.write(f"\r{index + 1} of {len(regions.by_output)} regions" if sys.stderr.isatty() else "")
-        rows.append(regions.row(index, name, precisions.get(name)))
-    sys.stderr.write("\n" if sys.stderr.isatty() else "")
+def region_table(regions: Regions, precisions: Mapping[str, str | None], precision: str | None) -> pa.Table:
+    """A row for each region; ``precisions`` by tensor are those of the profiled layers, ``precision`` that of all others."""
+    rows = []
+    with shown_progress() as progress:
+        for index, name in enumerate(regions.by_output):
+            progress("Running regions", index, len(regions.by_output), name)
+            rows.append(regions.row(index, name, precisions.get(name) or precision))
     return COLUMNS.of_rows(rows)
 
 
@@ -151,26 +150,24 @@ class Isolated:
     model: Any
 
 
-def isolated(reference: Dump, run: Dump, model: Path, tensor: str, scales: Mapping[str, float]) -> Isolated:
+def isolated(regions: Regions, tensor: str, precision: str | None) -> Isolated:
     """The region that puts a tensor out.
 
     Raises:
         TrtlensError: no region does, or it cannot be run.
 
     """
+    from trtlens.accuracy.local_errors import local_error  # noqa: PLC0415
     from trtlens.accuracy.tensors import UnreadableTensor  # noqa: PLC0415
 
-    regions = Regions(reference, run, model, scales)
     if tensor not in regions.by_output:
         raise TrtlensError(
-            f"no region of {run.name} puts {tensor!r} out: {did_you_mean(tensor, regions.by_output) or 'trtlens accuracy --blame lists them'}"
+            f"no region of {regions.run_name} puts {tensor!r} out: {did_you_mean(tensor, regions.by_output) or 'trtlens accuracy --blame lists them'}"
         )
-    row = regions.row(0, tensor)
-    if row["verdict"] is None:
-        raise TrtlensError(f"the region of {tensor} cannot be run: {row['detail']}")
     try:
-        found = regions.run(tensor, row["precision"])
-    except UnreadableTensor as error:
+        found = regions.run(tensor, precision)
+        row = regions.row_of(0, tensor, precision, local_error(found))
+    except (TrtlensError, UnreadableTensor) as error:
         raise TrtlensError(f"the region of {tensor} cannot be run: {error}") from error
     return Isolated(row, found, regions.models.model(regions.by_output[tensor], tensor, found.inputs))
 
@@ -201,16 +198,6 @@ def model_of(*folders: str) -> Path:
     raise TrtlensError(
         "the regions of the ONNX model are run, which neither dump tells where to find: give --model MODEL.onnx"
     )
-
-
-def _row(
-    index: int, name: str, region: Subgraph, precision: str | None, found: LocalError | None, why: str
-) -> dict[str, Any]:
-    return {
-        "index": index, "tensor": name, "nodes": [node.name for node in region.nodes], "precision": precision,
-        "error": found and found.error, "explained": found and found.explained, "ratio": found and found.ratio,
-        "verdict": found and found.verdict, "detail": found.detail if found is not None else why,
-    }  # fmt: skip
 
 
 def sentences(rows: Sequence[Mapping[str, Any]]) -> Iterator[str]:
