@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import subprocess
 import sys
 import zipfile
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import onnx
@@ -17,7 +18,10 @@ from tests.accuracy.conftest import FIXTURES, MODELS, needs_runtime
 from trtlens.capture.dumping.bundle import LOG, MEMBERS
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
+
+    from numpy.typing import NDArray
 
     from tests.accuracy.conftest import Typed
 
@@ -30,6 +34,25 @@ def isolate(typed: Typed, bundle: Path, *more: str) -> tuple[int, str, str]:
     """Bundle the region that a captured engine computes with subnormal weights."""
     places = (DUMPS / f"subnormal_weights-{name}" for name in ("reference", "held"))
     return typed("isolate", *places, TENSOR, "--bundle", bundle, "--model", MODELS / "subnormal_weights.onnx", *more)
+
+
+def rewritten(bundle: Path, to: Path, parts: Mapping[str, bytes]) -> None:
+    """A copy of a bundle with these parts in place of its own, or beside them."""
+    with zipfile.ZipFile(bundle) as archive, zipfile.ZipFile(to, "w") as other:
+        for name, data in ({name: archive.read(name) for name in archive.namelist()} | dict(parts)).items():
+            other.writestr(name, data)
+
+
+def part(bundle: Path, name: str) -> bytes:
+    """One part of a bundle."""
+    with zipfile.ZipFile(bundle) as archive:
+        return archive.read(name)
+
+
+def right_output(bundle: Path) -> NDArray[Any]:
+    """What the region's operators give."""
+    expected: NDArray[Any] = np.load(io.BytesIO(part(bundle, "outputs.npz")))["expected"]
+    return expected
 
 
 def test_a_bundle_shows_the_fault_again(typed: Typed, tmp_path: Path) -> None:
@@ -71,15 +94,9 @@ def test_the_fault_does_not_show_where_the_engine_was_right(typed: Typed, tmp_pa
     """With what ONNX Runtime gives as the engine's output the exit code is 1."""
     bundle, changed = tmp_path / "fault.zip", tmp_path / "healthy.zip"
     isolate(typed, bundle)
-    with zipfile.ZipFile(bundle) as archive, zipfile.ZipFile(changed, "w") as other:
-        for name in archive.namelist():
-            data = archive.read(name)
-            if name == "outputs.npz":
-                with archive.open(name) as file:
-                    expected = np.load(file)["expected"]
-                np.savez(tmp_path / "outputs.npz", expected=expected, obtained=expected)
-                data = (tmp_path / "outputs.npz").read_bytes()
-            other.writestr(name, data)
+    expected = right_output(bundle)
+    np.savez(tmp_path / "outputs.npz", expected=expected, obtained=expected)
+    rewritten(bundle, changed, {"outputs.npz": (tmp_path / "outputs.npz").read_bytes()})
     code, out, _ = typed("rerun", changed)
     assert (code, out.splitlines()[-1]) == (1, "the fault does not show")
 
@@ -99,23 +116,18 @@ def test_trtexec_is_run_with_harmless_flags_alone(
     """A bundle can come from anywhere: of its flags those of precisions are passed on; TensorRT's output decides."""
     bundle, changed = tmp_path / "fault.zip", tmp_path / "hostile.zip"
     isolate(typed, bundle)
-    with zipfile.ZipFile(bundle) as archive, zipfile.ZipFile(changed, "w") as other:
-        for name in archive.namelist():
-            data = archive.read(name)
-            if name == "facts.json":
-                facts = json.loads(data)
-                data = json.dumps(
-                    {**facts, "trtexec_flags": ["--fp16", "--plugins=evil.so", "--saveEngine=/etc/x"]}
-                ).encode()
-            if name == "outputs.npz":
-                with archive.open(name) as file:
-                    expected = np.load(file)["expected"]
-            other.writestr(name, data)
-        other.writestr("../escaped", b"x")
+    facts = {
+        **json.loads(part(bundle, "facts.json")),
+        "trtexec_flags": ["--fp16", "--plugins=evil.so", "--saveEngine=/etc/x"],
+    }
+    rewritten(bundle, changed, {"facts.json": json.dumps(facts).encode(), "../escaped": b"x"})
     fake = tmp_path / "trtexec"
     fake.write_text(
         FAKE.format(
-            python=sys.executable, record=str(tmp_path / "flags"), tensor=TENSOR, values=expected.ravel().tolist()
+            python=sys.executable,
+            record=str(tmp_path / "flags"),
+            tensor=TENSOR,
+            values=right_output(bundle).ravel().tolist(),
         )
     )
     fake.chmod(0o755)
