@@ -33,9 +33,10 @@ from trtlens.runs.folders import check_folder
 from trtlens.runs.run_info import is_run
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping, Sequence
 
     from trtlens.capture.building.engine_build import BuiltRun
+    from trtlens.capture.models.sweep import PlannedEngine
     from trtlens.capture.recorder import Recorder
     from trtlens.capture.timing.engine_session import TimingOptions
     from trtlens.capture.timing.processes import TimedEngine
@@ -93,22 +94,13 @@ def profile(
 
     It also takes a line of trtexec as it is.
     """
-    from trtlens.capture.models.model import is_engine  # noqa: PLC0415
     from trtlens.capture.models.sweep import plan_engines  # noqa: PLC0415
     from trtlens.runs.run import open_run  # noqa: PLC0415
 
     timing, engines = timing_options(flags), plan_engines(model, shapes or [], batches)
     files = asked_files(flags)
-    if files and len(engines) > 1:
-        raise TrtlensError(f"--{next(iter(files))} takes one engine, and {len(engines)} were asked for: profile one")
-    if repeat > 1 and (files or len(engines) > 1 or is_run(model) or is_engine(model)):
-        raise TrtlensError(
-            "--repeat builds one ONNX model several times: give one, with one set of shapes and no files to export"
-        )
-    out = out if out is not None else free_folder(model)
-    folders = [(engine, out / engine.label if engine.label else out) for engine in engines]
-    if repeat > 1:
-        folders = [(engines[0], out / str(number)) for number in range(1, repeat + 1)]
+    _check_combination(model, files, len(engines), repeat)
+    folders = _folders(engines, out if out is not None else free_folder(model), repeat)
     for _, folder in folders:
         check_folder(folder, force=force)
     for engine, folder in folders:
@@ -121,6 +113,30 @@ def profile(
         _print_answer(built, result)
         for note in write_files(files, open_run(folder), built.engine_path, built.layers_path) if files else ():
             sys.stderr.write(f"{visible(note)}\n")
+    _sum_up(folders, repeat)
+
+
+def _check_combination(model: Path, files: Mapping[str, Any], engines: int, repeat: int) -> None:
+    """Refuse what cannot be asked for at once."""
+    from trtlens.capture.models.model import is_engine  # noqa: PLC0415
+
+    if files and engines > 1:
+        raise TrtlensError(f"--{next(iter(files))} takes one engine, and {engines} were asked for: profile one")
+    if repeat > 1 and (files or engines > 1 or is_run(model) or is_engine(model)):
+        raise TrtlensError(
+            "--repeat builds one ONNX model several times: give one, with one set of shapes and no files to export"
+        )
+
+
+def _folders(engines: Sequence[PlannedEngine], out: Path, repeat: int) -> list[tuple[PlannedEngine, Path]]:
+    """What is built, and where it is kept."""
+    if repeat > 1:
+        return [(engines[0], out / str(number)) for number in range(1, repeat + 1)]
+    return [(engine, out / engine.label if engine.label else out) for engine in engines]
+
+
+def _sum_up(folders: list[tuple[PlannedEngine, Path]], repeat: int) -> None:
+    """What several builds say together."""
     if repeat > 1:
         from trtlens.commands.repeats_display import show_repeats  # noqa: PLC0415  its table needs pyarrow
 
