@@ -16,6 +16,8 @@ from trtlens.capture.building import engine_build as build
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+OWN_TACTICS = "--tacticSources=EDGE_MASK_CONVOLUTIONS,JIT_CONVOLUTIONS"
+"""Neither cuBLAS nor cuDNN, which a machine with a GPU may lack; the default of TensorRT 10 and later."""
 MODELS = Path(__file__).parents[2] / "fixtures" / "models"
 RELEASES = (
     *("8.6.0", "10.0.1", "10.3.0", "10.7.0", "10.9.0.34", "10.12.0.36", "10.13.3.9", "10.16.1.11"),

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.accuracy.conftest import MODELS, needs_runtime
+from tests.capture.conftest import OWN_TACTICS
 from tests.doubles.tensorrt_double import Script, running_backend
 from tests.doubles.tensorrt_runtime import host_cuda
 from trtlens.capture.backends import backend as backends
@@ -81,11 +82,20 @@ def test_three_builds_keep_times_caches_and_outputs(tmp_path: Path) -> None:
     from trtlens.cli import app
 
     model, out = str(MODELS / "small_cnn.onnx"), tmp_path / "out"
-    done = CliRunner().invoke(app, ["profile", model, "--fp16", "--repeat", "3", "--no-trace", "-o", str(out)])
+    done = CliRunner().invoke(
+        app, ["profile", model, "--fp16", OWN_TACTICS, "--repeat", "3", "--no-trace", "-o", str(out)]
+    )
     assert done.exit_code == 0, done.output
     assert "builds differ by" in done.stdout
     assert "outputs" in done.stdout
-    pinned = ["profile", model, "--fp16", f"--timingCacheFile={out / '1' / 'timing.cache'}", "--skipInference"]
+    pinned = [
+        "profile",
+        model,
+        "--fp16",
+        OWN_TACTICS,
+        f"--timingCacheFile={out / '1' / 'timing.cache'}",
+        "--skipInference",
+    ]
     folders = [str(tmp_path / name) for name in ("a", "b")]
     for folder in folders:
         assert CliRunner().invoke(app, [*pinned, "-o", folder]).exit_code == 0

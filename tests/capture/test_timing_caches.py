@@ -219,13 +219,14 @@ def test_the_check_has_an_exit_code(tmp_path: Path) -> None:
 @pytest.mark.gpu
 def test_caches_of_real_builds(tmp_path: Path) -> None:
     """TensorRT takes its own caches, merges two, and a build with what comes of it is pinned."""
-    from tests.capture.conftest import MODELS
+    from tests.capture.conftest import MODELS, OWN_TACTICS
 
     model, caches = str(MODELS / "small_cnn.onnx"), [tmp_path / f"{name}.cache" for name in ("a", "b", "both", "copy")]
     for cache in caches[:2]:
         folder = str(tmp_path / cache.stem)
         done = CliRunner().invoke(
-            app, ["profile", model, "--fp16", "--skipInference", f"--timingCacheFile={cache}", "-o", folder]
+            app,
+            ["profile", model, "--fp16", OWN_TACTICS, "--skipInference", f"--timingCacheFile={cache}", "-o", folder],
         )
         assert done.exit_code == 0, done.output
         assert run_cli("verify", cache, "--sha256", read_cache_file(cache).sha256)[0] == 0
@@ -235,6 +236,7 @@ def test_caches_of_real_builds(tmp_path: Path) -> None:
         "profile",
         model,
         "--fp16",
+        OWN_TACTICS,
         "--skipInference",
         f"--timingCacheFile={caches[3]}",
         "-o",

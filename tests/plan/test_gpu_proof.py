@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.capture.conftest import MODELS
+from tests.capture.conftest import MODELS, OWN_TACTICS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -23,7 +23,7 @@ pytestmark = pytest.mark.gpu
 def test_a_plan_holds_on_the_engine(name: str, bound: str, command: Callable[..., str]) -> None:
     """At most three builds; the error of the one that is kept is within the bound, and emulation told it within a factor of three."""
     model = MODELS / f"{name}.onnx"
-    told = command(model, "--fp16", "--bound", bound, "--prove", 3)
+    told = command(model, "--fp16", "--bound", bound, "--prove", 3, OWN_TACTICS, "--builderOptimizationLevel", 1)
     plan = json.loads(Path("plan.json").read_text())
     builds = plan["proof"]["builds"]
     assert 1 <= len(builds) <= 3

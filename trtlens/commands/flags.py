@@ -56,13 +56,14 @@ class Flag:
         )
 
 
-def _grouped(title: str, *flags: Flag) -> tuple[Flag, ...]:
+def grouped(title: str, *flags: Flag) -> tuple[Flag, ...]:
+    """The flags, those without a section of the help in this one."""
     return tuple(flag if flag.group else replace(flag, group=title) for flag in flags)
 
 
 _TYPES: dict[str, Any] = {"text": str, "texts": list[str], "int": int, "float": float}
 
-PRECISION_FLAGS = _grouped(
+PRECISION_FLAGS = grouped(
     "Precision",
     Flag("fp16", "switch", "Allow FP16 (or convert the model to FP16 where TensorRT has no such flag)."),
     Flag("bf16", "switch", "Allow BF16, likewise."),
@@ -82,7 +83,7 @@ PRECISION_FLAGS = _grouped(
     ),
     Flag("plan", "text", "A plan of `trtlens plan`: what it keeps in FP32 stays in FP32."),
 )
-SHAPE_FLAGS = _grouped(
+SHAPE_FLAGS = grouped(
     "Shapes",
     Flag("minShapes", "text", "Smallest shapes of the optimization profile: input:1x3x224x224,..."),
     Flag("optShapes", "text", "Shapes to optimise for."),
@@ -113,7 +114,7 @@ RARE_BUILD_FLAGS = (
     Flag("adjustForDLA", "switch", "Rewrite layers so that DLA can run them.", rare=True),
     Flag("setPluginsToSerialize", "texts", "Plugin library to put into the engine.", rare=True),
 )
-BUILD_FLAGS = _grouped(
+BUILD_FLAGS = grouped(
     "Build",
     *PRECISION_FLAGS,
     *SHAPE_FLAGS,
@@ -139,7 +140,7 @@ BUILD_FLAGS = _grouped(
     Flag("allowGPUFallback", "switch", "Let the GPU run layers that DLA cannot."),
     *RARE_BUILD_FLAGS,
 )
-TIMING_FLAGS = _grouped(
+TIMING_FLAGS = grouped(
     "Timing",
     Flag("warmUp", "float", "Warm up for this long [ms].", 200.0),
     Flag("duration", "float", "Time for at least this long [s].", 3.0),
@@ -154,7 +155,7 @@ TIMING_FLAGS = _grouped(
         "weightStreamingBudget", "text", "Weights that stay on the GPU: 512M, ...; of an engine that streams weights."
     ),
 )
-EXPORT_FLAGS = _grouped(
+EXPORT_FLAGS = grouped(
     "Files, as trtexec writes them",
     Flag("saveEngine", "text", "Copy the engine to this file."),
     Flag("exportTimes", "text", "Write the time of each inference as trtexec's JSON."),

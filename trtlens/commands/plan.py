@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from trtlens.commands.flags import TIMING_FLAGS, Flag, recipe_of, with_flags
+from trtlens.commands.flags import BUILD_FLAGS, TIMING_FLAGS, Flag, build_values, grouped, recipe_of, with_flags
 from trtlens.commands.progress import shown_progress
 from trtlens.commands.read import FormatOption, print_answers
 from trtlens.errors import TrtlensError
@@ -23,6 +24,15 @@ if TYPE_CHECKING:
 
 _INTERRUPTED = 130
 _SHOWN_ROWS = 20
+_MOST_PROCESSES = 20
+_BUILT_WITH = ("memPoolSize", "tacticSources", "builderOptimizationLevel", "timingCacheFile", "plugins", "noTF32")
+_TIMED_WITH = ("warmUp", "duration", "useCudaGraph", "device")
+_PROOF_FLAGS = grouped(
+    "Builds of --prove",
+    *(replace(flag, group=None) for flag in BUILD_FLAGS if flag.name in _BUILT_WITH),
+    *(replace(flag, group=None) for flag in TIMING_FLAGS if flag.name in _TIMED_WITH),
+    Flag("processes", "int", "Time each engine in this many processes one after another.", 5),
+)
 _FLAGS: tuple[Flag, ...] = (
     Flag("fp16", "switch", "Let units go down to FP16."),
     Flag("bf16", "switch", "Let units go down to BF16."),
@@ -46,6 +56,7 @@ _FLAGS: tuple[Flag, ...] = (
     Flag("polygraphy", "text", "Write a postprocess script for Polygraphy to this file."),
     Flag("builder", "text", "Write lines for TensorRT's Python API to this file."),
     *(flag for flag in TIMING_FLAGS if flag.name in ("seed", "input")),
+    *_PROOF_FLAGS,
 )
 
 
@@ -78,7 +89,7 @@ def plan(
     request, judging = _request(model, flags), _judging(flags)
     planned = _planned(request, judging, out)
     if flags["prove"] is not None:
-        planned = _proved(planned, out, flags["prove"])
+        planned = _proved(planned, out, flags)
     if flags["write"]:
         _write_typed(planned, Path(flags["write"]))
     write_plan(planned.plan, out)
@@ -98,6 +109,8 @@ def _request(model: Path, flags: dict[str, Any]) -> PlanRequest:
         raise TrtlensError("give --bound, such as 'error<=5e-4' or 'cosine>=0.9999', or --check COMMAND")
     if flags["prove"] is not None and flags["prove"] < 1:
         raise TrtlensError("--prove is a number of builds, at least 1")
+    if not 1 <= flags["processes"] <= _MOST_PROCESSES:
+        raise TrtlensError(f"--processes is 1 to {_MOST_PROCESSES}")
     if flags["samples"] < 1 or flags["checks"] < 1:
         raise TrtlensError("--samples and --checks are at least 1")
     low_type = "fp16" if flags["fp16"] else "bf16"
@@ -144,18 +157,23 @@ def _planned(request: PlanRequest, judging: Judging, out: Path) -> Planned:
         raise typer.Exit(_INTERRUPTED) from None
 
 
-def _proved(planned: Planned, out: Path, builds: int) -> Planned:
-    """The plan with what its builds told, in a folder beside it."""
+def _proved(planned: Planned, out: Path, flags: dict[str, Any]) -> Planned:
+    """The plan with what its builds told, in a folder beside it; all builds share a timing cache, so that tactics do not change by chance."""
     from trtlens.capture.backends.backend import find_backend  # noqa: PLC0415
     from trtlens.capture.build_options import parse_options  # noqa: PLC0415
     from trtlens.capture.planning.proof import TensorRTProver, prove, shapes_of  # noqa: PLC0415
+    from trtlens.commands.capture import timing_options  # noqa: PLC0415
 
     request = planned.prepared.request
-    options = parse_options({request.low_type: True, "shapes": shapes_of(planned)})
-    prover = TensorRTProver(request.model, find_backend(), options)
     folder = out.with_name(f"{out.stem}-proof")
+    asked = {flag.parameter: flags[flag.parameter] for flag in BUILD_FLAGS if flag.name in _BUILT_WITH}
+    asked["timing_cache_file"] = asked["timing_cache_file"] or str(folder / "timing.cache")
+    options = parse_options({request.low_type: True, "shapes": shapes_of(planned), **build_values(asked)})
+    prover = TensorRTProver(
+        request.model, find_backend(), options, timing_options({**flags, "load_inputs": None}), flags["processes"]
+    )
     with shown_progress() as progress:
-        return prove(planned, prover, folder, builds, progress)
+        return prove(planned, prover, folder, flags["prove"], progress)
 
 
 # -- files -------------------------------------------------------------------------------------------------------------

@@ -42,7 +42,6 @@ if TYPE_CHECKING:
     from trtlens.capture.progress import Progress
     from trtlens.plan.tuner_times import LogTimes
 
-_PROCESSES = 5
 _NEAR = 0.05
 """A measured time this near to the predicted one needs no other plan."""
 
@@ -173,11 +172,13 @@ def _typed(planned: Planned, prover: Prover, folder: Path, progress: Progress) -
 
 @dataclass(frozen=True)
 class TensorRTProver:
-    """Builds with an installed library; `options` are those of the user's build."""
+    """Builds with an installed library; `options` and `timing` are those of the user's build, timed in so many `processes`."""
 
     model: Path
     backend: Backend
     options: BuildOptions = field(default_factory=BuildOptions)
+    timing: TimingOptions = field(default_factory=TimingOptions)
+    processes: int = 5
 
     @property
     def can_run(self) -> bool:
@@ -190,9 +191,10 @@ class TensorRTProver:
         return build_run(self.model, folder, options, progress=progress, backend=self.backend, force=True)
 
     def measure(self, planned: Planned, built: BuiltRun, progress: Progress) -> Measured:
-        """Five processes time it, one runs it on every input."""
-        engine = TimedEngine(built.engine_path, self.backend.name, TimingOptions(shapes=built.shapes))
-        result = time_in_processes(engine, built.folder, processes=_PROCESSES, progress=progress)
+        """Several processes time it, one runs it on every input."""
+        timing = replace(self.timing, shapes=built.shapes, plugins=self.options.plugins)
+        engine = TimedEngine(built.engine_path, self.backend.name, timing)
+        result = time_in_processes(engine, built.folder, processes=self.processes, progress=progress)
         built.recorder.add_timing(result.summary())
         built.recorder.finish("done")
         gpu = result.gpu
