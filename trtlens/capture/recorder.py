@@ -32,6 +32,7 @@ __all__ = [
     "ENGINE",
     "LAYERS_JSON",
     "RUN_JSON",
+    "TIMING_CACHE",
     "VERBOSE_LOG",
     "Recorder",
     "Status",
@@ -49,6 +50,7 @@ LAYERS_JSON = "layers.json"
 ENGINE = "engine.plan"
 CONVERTED_ONNX = "converted.onnx"
 CALIBRATION_CACHE = "calibration.cache"
+TIMING_CACHE = "timing.cache"
 
 
 @dataclass(slots=True)

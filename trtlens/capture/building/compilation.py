@@ -35,7 +35,6 @@ from trtlens.capture.planning.typed_model import check_planned, convert_as_plann
 from trtlens.capture.progress import Cancellation, make_monitor
 from trtlens.capture.recorder import (
     CALIBRATION_CACHE,
-    CONVERTED_ONNX,
     ENGINE,
     LAYERS_JSON,
     VERBOSE_LOG,
@@ -50,7 +49,6 @@ if TYPE_CHECKING:
     from trtlens.capture.backends.backend import Backend
     from trtlens.capture.build_options import BuildOptions
     from trtlens.capture.building.configuration import ProfilePlan
-    from trtlens.capture.building.engine_build import BuiltRun
     from trtlens.capture.progress import Progress
     from trtlens.capture.recorder import Recorder
 
@@ -132,8 +130,7 @@ class Compilation:
             raise CaptureError(f"{self.backend.name} makes no builder: {last_errors(self.logger)}") from error
 
     def _compile(self, builder: Any, network: Any) -> None:
-        config = builder.create_builder_config()
-        settings.configure(self.backend, config, self.options)
+        config = self._create_config(builder)
         networks.set_io_formats(self.backend, network, self.options.input_io_formats, self.options.output_io_formats)
         self.plan = configuration.plan_profile(network, self.options)
         self._note(*self.plan.notes)
@@ -154,6 +151,11 @@ class Compilation:
         if keeps_cache:
             configuration.save_timing_cache(config, self.options)
         self._keep_calibration(calibrator)
+
+    def _create_config(self, builder: Any) -> Any:
+        config = builder.create_builder_config()
+        settings.configure(self.backend, config, self.options)
+        return config
 
     def _set_precisions(self, builder: Any, network: Any, config: Any) -> Any:
         """Flags, ranges and constraints; returns the calibrator, which must live as long as the build."""
@@ -231,9 +233,6 @@ class Compilation:
 # -- builds with marked tensors ----------------------------------------------------------------------------------------
 
 
-MARKED_FOLDER = "marked"
-
-
 @dataclass(frozen=True, slots=True)
 class MarkedEngine:
     """A marked engine, and its layers as the inspector's JSON."""
@@ -246,45 +245,50 @@ class _MarkedCompilation(Compilation):
     """A build whose network is marked once it was read."""
 
     mark: Callable[[Any], None]
+    selector: Any
 
     def _compile(self, builder: Any, network: Any) -> None:
         self.mark(network)
         super()._compile(builder, network)
 
+    def _create_config(self, builder: Any) -> Any:
+        config = super()._create_config(builder)
+        if self.selector is not None:
+            config.algorithm_selector = self.selector
+        return config
 
-def read_network(built: BuiltRun, model: Path) -> tuple[Any, Any]:
-    """The network that the run was built from, with the builder that must outlive it.
+
+def read_network(backend: Backend, model: Path, options: BuildOptions) -> tuple[Any, Any]:
+    """The network of a model, which is converted already where it has to be, with the builder that must outlive it.
 
     Raises CaptureError where TensorRT cannot read the model.
     """
-    backend, logger = built.backend, process_logger(built.backend.trt)
-    converted = built.recorder.path(CONVERTED_ONNX)
+    logger = process_logger(backend.trt)
     builder = backend.trt.Builder(logger)
-    networks.load_plugins(backend, builder, logger, built.options.plugins)
-    network = networks.create_network(backend, builder, strongly_typed=converts_model(backend, built.options))
-    networks.parse_onnx(backend, network, logger, converted if converted.is_file() else model, built.options)
+    networks.load_plugins(backend, builder, logger, options.plugins)
+    network = networks.create_network(backend, builder, strongly_typed=converts_model(backend, options))
+    networks.parse_onnx(backend, network, logger, model, options)
     return builder, network
 
 
 def build_marked(
-    built: BuiltRun,
+    backend: Backend,
     model: Path,
-    number: int,
+    folder: Path,
     mark: Callable[[Any], None],
     *,
     options: BuildOptions,
     progress: Progress,
+    selector: Any = None,
 ) -> MarkedEngine:
-    """Build the model once more with its network marked by `mark`.
+    """Build a model into a folder with its network marked by `mark`; an algorithm selector chooses among tactics.
 
     The build runs in this thread, so Ctrl-C takes effect when it is done. Raises CaptureError where TensorRT fails.
     """
-    backend = built.backend
-    folder = built.folder / MARKED_FOLDER / str(number)
     recorder = create_recorder(folder, {"kind": "marked"}, force=True)
     logger, log = process_logger(backend.trt), LogFile(recorder.path(VERBOSE_LOG))
     work = _MarkedCompilation(backend, logger, model, options, recorder, progress, Cancellation())
-    work.mark = mark
+    work.mark, work.selector = mark, selector
     try:
         with capturing(logger, log), warnings.catch_warnings():
             warnings.simplefilter("ignore", DeprecationWarning)  # releases before 11.0 warn of what they still need

@@ -7,10 +7,8 @@ and lose their engines. What the marking did to the plan is told in the run's no
 
 from __future__ import annotations
 
-import tempfile
 from dataclasses import dataclass, field, replace
 from math import prod
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from trtlens.accuracy.dumps import DumpWriter, Origin
@@ -37,6 +35,7 @@ from trtlens.capture.models.inputs import InputRecipe
 from trtlens.capture.models.model import check_model, is_engine, load_onnx
 from trtlens.capture.models.onnx_graphs import described_nodes
 from trtlens.capture.progress import silent
+from trtlens.capture.recorder import CONVERTED_ONNX, TIMING_CACHE
 from trtlens.errors import CaptureError, TrtlensError
 from trtlens.layer_patterns import read_patterns
 from trtlens_parsers.errors import FormatError
@@ -44,6 +43,7 @@ from trtlens_parsers.inspector import read_inspector
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from pathlib import Path
 
     from trtlens.capture.backends.backend import Backend
     from trtlens.capture.backends.cuda import Cuda
@@ -56,6 +56,7 @@ if TYPE_CHECKING:
     from trtlens_parsers.dump_index import DumpedNode
     from trtlens_parsers.layers import LayerRecord
 
+MARKED_FOLDER = "marked"
 _VALUE_BYTES = 4
 _TAKEN_AWAY = "the engine did not hand it out: fusion took it away"
 _NO_KERNEL = "TensorRT has no kernel that hands it out: its layer has INT8 outputs alone"
@@ -96,13 +97,12 @@ def dump_engine(
             "an engine has to run to hand its tensors out, and there is no GPU: use --reference or --emulate"
         )
     method = choose_method(backend, request.method)
-    with tempfile.TemporaryDirectory() as place:
-        shared_cache = request.options.timing_cache_file or Path(place, "timing.cache")
-        options = replace(request.options, timing_cache_file=shared_cache)
-        built = build_run(model, out, options, backend=backend, progress=progress, command=command, force=force)
-        built.recorder.update(kind="dump")
-        with finishing(built.recorder):
-            _EngineDump(model, request, built, method, cuda or load_cuda(), progress).run()
+    shared_cache = request.options.timing_cache_file or out / TIMING_CACHE
+    options = replace(request.options, timing_cache_file=shared_cache)
+    built = build_run(model, out, options, backend=backend, progress=progress, command=command, force=force)
+    built.recorder.update(kind="dump")
+    with finishing(built.recorder):
+        _EngineDump(model, request, built, method, cuda or load_cuda(), progress).run()
     return built.recorder
 
 
@@ -168,7 +168,10 @@ class _EngineDump:
         return Choice(patterns=read_patterns(self.request.mark), dtypes=dtypes)
 
     def _wanted(self, choice: Choice) -> list[InnerTensor]:
-        builder, network = read_network(self.built, self.model)
+        converted = self.built.recorder.path(CONVERTED_ONNX)
+        builder, network = read_network(
+            self.built.backend, converted if converted.is_file() else self.model, self.built.options
+        )
         found = inner_tensors(network, choice)
         self.producers = {inner.name: inner.producer for inner in inner_tensors(network, Choice())}
         del network, builder
@@ -214,9 +217,8 @@ class _EngineDump:
             else:
                 mark_debug(network, names, self.method)
 
-        return build_marked(
-            self.built, self.model, number, mark, options=self.built.options, progress=self.progress
-        )  # fmt: skip
+        built, folder = self.built, self.built.folder / MARKED_FOLDER / str(number)
+        return build_marked(built.backend, self.model, folder, mark, options=built.options, progress=self.progress)
 
     def _tell_plan(self, undisturbed: str, marked: MarkedEngine, number: int) -> None:
         recorder = self.built.recorder
