@@ -158,6 +158,27 @@ def parse_options(flags: Mapping[str, Any]) -> BuildOptions:
     return BuildOptions(**{**values, **_planned(values)})
 
 
+def restored_options(given: Mapping[str, Any]) -> BuildOptions:
+    """The options whose `given` stands in the record of a run.
+
+    Raises:
+        TrtlensError: it holds what is no option, or no value of one.
+
+    """
+    try:
+        return parse_options({name: _restored(name, value) for name, value in given.items()})
+    except (ValueError, TypeError, AttributeError) as error:
+        raise TrtlensError(f"the record of the run's flags cannot be read ({error}): dump the model again") from error
+
+
+def _restored(name: str, value: Any) -> object:
+    if name in ("shapes", "min_shapes", "opt_shapes", "max_shapes"):
+        return {key: tuple(map(int, shape.split("x"))) if shape else () for key, shape in value.items()}
+    if name == "layer_output_types":
+        return {key: tuple(types) for key, types in value.items()}
+    return value
+
+
 def _planned(values: Mapping[str, Any]) -> dict[str, Any]:
     """The precision that a plan needs; raises TrtlensError where the file is none, or another precision is asked for."""
     if values.get("plan") is None:

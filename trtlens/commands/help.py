@@ -68,6 +68,7 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
         "trtlens accuracy reference fp16 --blame",
     ),
     "isolate": (
+        "trtlens isolate reference fp16 norm/pow_output",
         "trtlens isolate reference fp16 norm/pow_output --bundle fault.zip",
         "trtlens isolate reference fp16 norm/pow_output --bundle fault.zip --anonymise",
     ),

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import sys
+from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Optional
 
 import typer
 
+from trtlens.commands.cure import Asked, search
+from trtlens.commands.read import FormatOption  # noqa: TC001  typer reads it at run time
 from trtlens.errors import TrtlensError
-from trtlens.output import visible, wrapped
+from trtlens.output import Format, visible, wrapped
 from trtlens.quantities import byte_size
 
 if TYPE_CHECKING:
+    from trtlens.commands.region_errors import Regions
     from trtlens.runs.run_info import RunInfo
 
 _LARGE_BYTES = 10 << 20
@@ -24,6 +28,13 @@ def register(app: typer.Typer) -> None:
     app.command()(rerun)
 
 
+class Method(str, Enum):
+    """How tensors are handed out so that nothing is fused across them."""
+
+    OUTPUTS = "outputs"
+    DEBUG = "debug"
+
+
 def isolate(
     reference: Annotated[
         str,
@@ -31,7 +42,11 @@ def isolate(
     ],
     run: Annotated[str, typer.Argument(help="The folder of `trtlens dump` whose region is wrong.")],
     tensor: Annotated[str, typer.Argument(help="The region's output, as `trtlens accuracy --blame` names it.")],
-    bundle: Annotated[Path, typer.Option("--bundle", help="The zip to write.")],
+    bundle: Annotated[
+        Optional[Path],  # noqa: UP045
+        typer.Option("--bundle", help="Write the region to this zip, and build nothing."),
+    ] = None,
+    cure: Annotated[bool, typer.Option("--cure", help="Search for a cure beside writing the bundle.")] = False,
     model: Annotated[
         Optional[Path],  # noqa: UP045
         typer.Option("--model", help="The ONNX model, where the run does not tell where it is."),
@@ -40,31 +55,72 @@ def isolate(
         Optional[str],  # noqa: UP045
         typer.Option("--precision", help="What the region runs in, where the dump does not say."),
     ] = None,
+    max_builds: Annotated[
+        Optional[int],  # noqa: UP045
+        typer.Option("--max-builds", min=1, help="Builds at most; default: what finds one change that cures alone."),
+    ] = None,
+    processes: Annotated[
+        int, typer.Option("--processes", min=0, max=20, help="Time original and cured engine in so many; 0: do not.")
+    ] = 5,
+    method: Annotated[
+        Method, typer.Option("--method", help="Hand tensors out as outputs, or as debug tensors (10.0 on).")
+    ] = Method.OUTPUTS,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with a search that was interrupted.")] = False,
+    write: Annotated[
+        Optional[Path],  # noqa: UP045
+        typer.Option("--write", help="Write the model with the curing tensors as outputs to this ONNX file."),
+    ] = None,
+    device: Annotated[int, typer.Option("--device", min=0, help="GPU.")] = 0,
     anonymise: Annotated[
-        bool, typer.Option("--anonymise", help="Leave out every name of the model, and the log.")
+        bool, typer.Option("--anonymise", help="Leave out of the bundle every name of the model, and the log.")
     ] = False,
-    force: Annotated[bool, typer.Option("--force", help="Replace the file.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Replace the files.")] = False,
+    form: FormatOption = Format.TABLE,
 ) -> None:
-    """Write a region by itself, with its inputs and a script.
+    """Find what cures a region that errs, or write it by itself.
 
-    The bundle shows a suspect region's fault without the model around it, in ONNX Runtime and in TensorRT.
+    The cure: rebuilds with tensors inside of the region handed out, with its nodes in FP32, or without its tactics, in few builds; what the smallest
+    change that cures costs is timed. With --bundle: the region with its inputs and a script that shows the fault, in ONNX Runtime and in TensorRT.
     """
     from trtlens.accuracy.readers import open_dump  # noqa: PLC0415
-    from trtlens.capture.dumping.bundle import facts_of, write_bundle  # noqa: PLC0415
-    from trtlens.commands.region_errors import Regions, isolated, model_of, scales_of  # noqa: PLC0415
+    from trtlens.commands.region_errors import Regions, model_of, scales_of  # noqa: PLC0415
     from trtlens.runs.run import open_run  # noqa: PLC0415
     from trtlens.runs.run_info import is_run  # noqa: PLC0415
 
-    if bundle.exists() and not force:
-        raise TrtlensError(f"{bundle} is there already: give another name, or --force to replace it")
+    for path in (bundle, write):
+        if path is not None and path.exists() and not force:
+            raise TrtlensError(f"{path} is there already: give another name, or --force to replace it")
     ours, theirs = open_dump(reference), open_dump(run)
     scales = scales_of(open_run(run)) if is_run(Path(run)) else {}
-    regions = Regions(ours, theirs, model or model_of(reference, run), scales)
-    found = isolated(regions, tensor, precision or theirs.precision)
-    info = _info_of(Path(run))
+    place = model or model_of(reference, run)
+    regions = Regions(ours, theirs, place, scales)
+    if bundle is not None:
+        _write_bundle(regions, Path(run), tensor, precision or theirs.precision, bundle, anonymous=anonymise)
+    if bundle is None or cure:
+        asked = Asked(
+            Path(run),
+            place,
+            tensor,
+            precision or theirs.precision,
+            method.value,
+            max_builds,
+            processes,
+            device,
+            resume=resume,
+        )
+        search(regions, theirs, asked, form, write)
+
+
+def _write_bundle(
+    regions: Regions, run: Path, tensor: str, precision: str | None, bundle: Path, *, anonymous: bool
+) -> None:
+    from trtlens.capture.dumping.bundle import facts_of, write_bundle  # noqa: PLC0415
+    from trtlens.commands.region_errors import isolated  # noqa: PLC0415
+
+    found = isolated(regions, tensor, precision)
     size = write_bundle(
         bundle, found.model, found.run.inputs, {"expected": found.run.exact, "obtained": found.run.engine},
-        facts_of(info, found.row, anonymous=anonymise), _log_of(Path(run)), anonymous=anonymise,
+        facts_of(_info_of(run), found.row, anonymous=anonymous), _log_of(run), anonymous=anonymous,
     )  # fmt: skip
     _tell(f"{tensor}: {found.row['verdict']}; {found.row['detail'] or 'it errs as its types explain'}")
     large = (

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from trtlens.accuracy.blame import Subgraph
     from trtlens.accuracy.local_errors import LocalError, RegionRun
     from trtlens.accuracy.readers import Dump
+    from trtlens.capture.dumping.region_models import RegionModels
     from trtlens.runs.run import Run
 
 COLUMNS = declare(
@@ -54,19 +55,31 @@ class Regions:
 
     """
 
-    def __init__(self, reference: Dump, run: Dump, model: Path, scales: Mapping[str, float]) -> None:
+    def __init__(
+        self, reference: Dump, run: Dump, model: Path | RegionModels, scales: Mapping[str, float] | None = None
+    ) -> None:
         """Match the dumps' tensors to the model's; ``scales`` are those of the engine's INT8 tensors."""
         from trtlens.accuracy.blame import make_graph  # noqa: PLC0415
         from trtlens.accuracy.compare import matched_names  # noqa: PLC0415
         from trtlens.capture.dumping.region_models import RegionModels  # noqa: PLC0415
 
-        self.run_name = run.name
-        self.models: RegionModels = RegionModels(model, scales)
-        names = {ours: theirs for ours, theirs in matched_names(reference, run).items() if theirs in run.tensors}
+        self.run_name, self._reference = run.name, reference
+        self.models = model if isinstance(model, RegionModels) else RegionModels(model, scales)
+        matched = matched_names(reference, run)
+        self.run_names = {ours: theirs for ours, theirs in matched.items() if theirs in run.tensors}
         self._fed = {name: reference.tensors[name] for name in self.models.inputs if name in reference.tensors}
-        self._fed |= {name: run.tensors[theirs] for name, theirs in names.items()}
+        self._fed |= {name: run.tensors[theirs] for name, theirs in self.run_names.items()}
         found = make_graph(self.models.described).subgraphs(list(self._fed))
         self.by_output: dict[str, Subgraph] = dict(sorted(found.items(), key=lambda each: self.models.place(each[0])))
+
+    def of_run(self, run: Dump) -> Regions:
+        """The regions of the same model between the tensors that another run holds."""
+        return Regions(self._reference, run, self.models)
+
+    def inside(self, name: str) -> list[str]:
+        """The tensors between the nodes of a region, in the order of the graph: what an engine may have fused across."""
+        made = [tensor for node in self.by_output[name].nodes for tensor in node.outputs]
+        return [tensor for tensor in made if tensor and tensor != name and tensor not in self._fed]
 
     def row(self, index: int, name: str, precision: str | None) -> dict[str, Any]:
         """The row of one region that ran in a precision; None where nothing says in which."""

@@ -257,11 +257,11 @@ _CAPTURED = (
     r"|accuracy\.json|(latency-|layer-|graph-)?times\.json|gpu-state\.json|kernels-(stream|graph)\.jsonl(\.gz)?"
 )
 _OURS = re.compile(
-    rf"(marked/\d+/)?({_CAPTURED})|tables/\w+\.parquet|tensors/\d{{5}}_[\w.-]+\.(npy|bin)"
+    rf"((marked|cure)/\d+/)?({_CAPTURED})|cure/cure\.json|tables/\w+\.parquet|tensors/\d{{5}}_[\w.-]+\.(npy|bin)"
     r"|(.+/)?\.trtlens-\w+\.tmp(/.+)?|\..+\.\d+\.tmp",  # left by a write that was killed; the second form is 0.1.0's
     re.ASCII,
 )
-_FOLDERS = re.compile(r"tables|tensors|marked(/\d+)?|(.+/)?\.trtlens-\w+\.tmp(/.+)?", re.ASCII)
+_FOLDERS = re.compile(r"tables|tensors|(marked|cure)(/\d+)?|(.+/)?\.trtlens-\w+\.tmp(/.+)?", re.ASCII)
 
 
 def is_captured(name: str) -> bool:

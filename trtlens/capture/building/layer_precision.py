@@ -15,7 +15,7 @@ from trtlens.layer_patterns import glob, listed, lookup, read_pattern
 from trtlens.plan.document import read_plan
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Collection, Iterator, Mapping
     from pathlib import Path
 
     from trtlens.capture.backends.backend import Backend
@@ -175,6 +175,13 @@ def _constrain_both(backend: Backend, layers: list[Any], item: tuple[str, str], 
             f"--layer-precision: no layer with floating tensors fits {text!r}: give an ONNX node or type"
         )
     return f"--layer-precision {text}={precision} holds {len(held)} layers: {listed(held)}"
+
+
+def pinnable_nodes(backend: Backend, network: Any, nodes: Collection[str]) -> list[str]:
+    """Those of the ONNX nodes that layers on floating tensors compute: what a constraint can hold to a precision."""
+    layers = [layer for layer in network_layers(network) if _computes(backend, layer)]
+    held = {name for layer in layers for name in layer_names(layer, {})}
+    return [node for node in nodes if node in held]
 
 
 def _constrain_planned(backend: Backend, layers: list[Any], path: Path) -> str:

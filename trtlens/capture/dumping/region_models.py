@@ -70,6 +70,11 @@ class RegionModels:
         """What the model is fed, which an engine's dump need not hold."""
         return tuple(info.name for info in self._proto.graph.input if info.name not in self._weights)
 
+    @property
+    def outputs(self) -> tuple[str, ...]:
+        """What the model puts out."""
+        return tuple(info.name for info in self._proto.graph.output)
+
     def place(self, tensor: str) -> int:
         """The place in the graph's order of the node that makes a tensor."""
         return self._makers.get(tensor, -1)

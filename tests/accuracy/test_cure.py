@@ -1,0 +1,195 @@
+"""The search for a cure with a double of TensorRT that computes: what is built, what is told, what is kept."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from math import ceil, log2
+from typing import TYPE_CHECKING, Any
+
+import onnx
+import pytest
+
+from tests.accuracy.conftest import needs_runtime
+from tests.accuracy.planted_cures import (
+    FaultyRebuilder,
+    Place,
+    of_pins,
+    of_tactics,
+    of_two,
+    planted,
+    search_again,
+    searched,
+)
+from tests.doubles.tensorrt_double import Script, running_backend
+from tests.doubles.tensorrt_runtime import host_cuda
+from trtlens.capture.backends import backend as backends
+from trtlens.commands import cure as cure_command
+from trtlens.commands.cure_told import applied, cost_sentence, sentences
+from trtlens.commands.region_cure import RECORD
+from trtlens.errors import TrtlensError
+from trtlens.runs.run_info import foreign_files
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from tests.accuracy.conftest import Typed
+    from tests.accuracy.planted_cures import Planted
+    from trtlens.commands.cure import Asked
+
+pytestmark = needs_runtime
+
+
+@pytest.fixture
+def place(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[..., Place]:
+    """A folder and the double of a release, which the commands find."""
+
+    def make(release: str = "8.6.0", **notes: Any) -> Place:
+        script = Script()
+        for name, value in notes.items():
+            script.note(name.replace("_", " "), value)
+        backend, (cuda, _) = running_backend(release, script), host_cuda()
+        monkeypatch.setattr(backends, "gpu_present", lambda: True)
+        monkeypatch.setattr(backends, "find_backend", lambda _=None: backend)
+        monkeypatch.setattr("trtlens.capture.backends.gpu.identify_gpu", lambda: None)
+        monkeypatch.setattr("trtlens.capture.dumping.rebuild.load_cuda", lambda: cuda)
+        return Place(tmp_path / "search", backend, {}, cuda)
+
+    return make
+
+
+@pytest.mark.parametrize("fault", planted(), ids=lambda fault: fault.name)
+def test_the_cut_is_found_in_few_builds(fault: Planted, place: Callable[..., Place]) -> None:
+    """One tensor handed out cures: it is found in ceil(log2(edges)) + 2 builds, confirmed in an engine that hands nothing else out."""
+    curing, found = searched(fault, place())
+    assert found is not None, (curing.rows, curing.judge.before)
+    assert (found.kind, frozenset(found.cure.chosen), found.cure.bare) == ("cut", fault.cuts, True)
+    assert len(curing.rows) <= ceil(log2(found.candidates)) + 2
+    assert [path.parent.name for path in curing.folder.rglob("engine.plan")] == [str(found.build)]
+    assert foreign_files(curing.folder.parent, ()) == []
+
+
+def test_two_cuts_are_kept_where_one_does_not_cure(place: Callable[..., Place]) -> None:
+    """With builds enough both are found; with those for one the choice is larger, and nobody says that it is the smallest."""
+    where, fault = place(), of_two()
+    reference, run = where.dumped(fault)
+    curing, found = search_again(fault, where, reference, run, max_builds=20)
+    assert found is not None
+    assert (frozenset(found.cure.chosen), curing.rows[-1]["outcome"]) == (fault.cuts, "cured")
+    few, larger = search_again(fault, where, reference, run)
+    assert larger is not None
+    assert fault.cuts < set(larger.cure.chosen)
+    assert any("smallest choice that was found" in line for line in sentences(few, larger))
+
+
+def test_what_cuts_do_not_cure_is_pinned(place: Callable[..., Place]) -> None:
+    """One build shows that cuts do not cure; then nodes are halved, and the flags that hold the one in FP32 are told."""
+    curing, found = searched(of_pins(), place())
+    assert found is not None
+    assert (found.kind, found.cure.chosen) == ("fp32", ("softmax12",))
+    assert [row["kind"] for row in curing.rows].count("cut") == 1
+    assert any("--layer-precision=softmax12=fp32" in line for line in applied(curing, found, "m.onnx", "outputs"))
+
+
+def test_a_tactic_is_left_out_where_nothing_else_cures(place: Callable[..., Place]) -> None:
+    """Where the release has an algorithm selector; where it has none that is said, and nothing is found."""
+    curing, found = searched(of_tactics(), place())
+    assert found is not None
+    assert (found.kind, found.cure.chosen[0]) == ("tactic", next(iter(curing.tactics)))
+    assert any("IAlgorithmSelector" in line for line in applied(curing, found, "m.onnx", "outputs"))
+
+
+def test_a_release_without_selectors_says_so(place: Callable[..., Place]) -> None:
+    """11.0 has neither constraints nor an algorithm selector: what is left are cuts, and nodes that are kept out of the conversion."""
+    curing, found = searched(of_tactics(), place("11.0.0.114"))
+    assert found is None
+    assert {row["kind"] for row in curing.rows} <= {"cut", "fp32"}
+    assert any("no algorithm selector" in note for note in curing.notes)
+
+
+def test_a_refused_build_counts_and_cures_nothing(place: Callable[..., Place]) -> None:
+    """A tensor that TensorRT has no kernel to hand out: the builds with it are unknown with the reason, and no cut is told to cure."""
+    curing, found = searched(planted()[0], place(no_kernel_for="d0"))
+    cuts = [row for row in curing.rows if row["kind"] == "cut"]
+    assert [(row["outcome"], row["verdict"]) for row in cuts] == [("unknown", None)]
+    assert "floating point precision" in cuts[0]["detail"]
+    assert found is None or found.kind != "cut"
+
+
+def test_an_interrupted_search_goes_on(place: Callable[..., Place]) -> None:
+    """Builds that are in the record are not made again, and the same cure comes out; another region is refused."""
+    where, fault = place(), planted()[4]
+    reference, run = where.dumped(fault)
+    first, found = search_again(fault, where, reference, run)
+    record = first.folder / RECORD
+    document = json.loads(record.read_text())
+    record.write_text(json.dumps({**document, "builds": document["builds"][:3]}))
+    again, found_again = search_again(fault, where, reference, run, resume=True)
+    assert found == found_again
+    assert [row["build_s"] for row in again.rows[:3]] == [row["build_s"] for row in first.rows[:3]]
+    record.write_text(json.dumps({**document, "key": "other"}))
+    with pytest.raises(TrtlensError, match="another region"):
+        search_again(fault, where, reference, run, resume=True)
+
+
+@pytest.fixture
+def command(
+    place: Callable[..., Place], monkeypatch: pytest.MonkeyPatch, typed: Typed
+) -> Callable[..., tuple[int, str, str]]:
+    """Run `trtlens isolate` with a library that plants a fault."""
+
+    def run(fault: Planted, *more: object) -> tuple[int, str, str]:
+        where = place()
+        reference, run = where.dumped(fault)
+        healthy = where.folder / "healthy.onnx"
+        opened = cure_command.opened_rebuilder
+
+        def faulty(asked: Asked, dump: Any) -> Any:
+            real, notes = opened(asked, dump)
+            return FaultyRebuilder(fault, real, replace(real, model=where.folder / "faulty.onnx")), notes  # type: ignore[type-var]
+
+        monkeypatch.setattr(cure_command, "opened_rebuilder", faulty)
+        return typed("isolate", reference, run, fault.region, "--model", healthy, *more)
+
+    return run
+
+
+def test_the_command_says_what_cures(command: Callable[..., tuple[int, str, str]], tmp_path: Path) -> None:
+    """The cut by its ONNX tensor, errors before and after, that its cost was not timed, and a model that has it as an output."""
+    written = tmp_path / "cured.onnx"
+    code, out, err = command(planted()[4], "--processes", 0, "--write", written)
+    text = " ".join(out.split())
+    assert code == 0, out + err
+    assert "out is cured by handing out 1 tensor: scaled (of 14 tensors inside of the region, in 6 builds)" in text
+    assert "the engine's output y errs" in text
+    assert "What it costs was not timed" in text
+    assert [info.name for info in onnx.load(str(written)).graph.output] == ["y", "scaled"]
+
+
+def test_the_command_writes_rows(command: Callable[..., tuple[int, str, str]]) -> None:
+    """JSON: an object for each build, the last one cured; without a cure the exit code is 1."""
+    code, out, _ = command(planted()[3], "--processes", 0, "--format", "json")
+    rows = json.loads(out)
+    assert code == 0
+    assert [row["build"] for row in rows] == list(range(1, len(rows) + 1))
+    assert (rows[-1]["outcome"], rows[-1]["changed"]) == ("cured", ["both"])
+
+
+def test_without_a_cure_the_exit_code_is_one(command: Callable[..., tuple[int, str, str]]) -> None:
+    """A fault that nothing cures: every kind is tried, and it is said that no cure was found."""
+    code, out, _ = command(replace(planted()[3], cuts=frozenset({"never"})), "--processes", 0)
+    assert code == 1
+    assert "No cure of y was found in" in " ".join(out.split())
+
+
+def test_times_are_told_with_their_intervals() -> None:
+    """A cost, or that there is none that can be told from noise, or that it is not known how sure it is."""
+    facts = {"time_ms": 0.02, "low_ms": 0.019, "high_ms": 0.021, "processes": 5}
+    slower = {"time_ms": 0.03, "low_ms": 0.029, "high_ms": 0.031, "processes": 5}
+    assert "50.0 % more" in cost_sentence({"original": facts, "cured": slower})
+    assert "33.3 % less" in cost_sentence({"original": slower, "cured": facts})
+    assert "not told from noise" in cost_sentence({"original": facts, "cured": {**facts, "time_ms": 0.0205}})
+    unsure = {**slower, "low_ms": None, "high_ms": None}
+    assert "how sure that is cannot be told" in cost_sentence({"original": facts, "cured": unsure})
+    assert "not timed" in cost_sentence(None)

@@ -1,0 +1,283 @@
+"""What ``isolate`` does to find a cure: builds with changes inside of a region, each judged as ``accuracy --blame`` judges.
+
+Tensors between the region's nodes are handed out first, so that nothing is fused across them; then its nodes are held in FP32; then the
+tactics of its layers are left out. Where the precision explains the error, FP32 alone is tried. A build hands the region's ends out as
+the dump did, and is judged at its output; the confirming one hands out nothing but the cut, and is judged at the engine's outputs.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from trtlens.accuracy.cure_search import CURED, ERRS, UNKNOWN, find_cure, usual_builds
+from trtlens.accuracy.local_errors import OK, PRECISION, SUSPECT, UNCLEAR
+from trtlens.accuracy.readers import Dump
+from trtlens.capture.dumping.rebuild import Change
+from trtlens.commands.region_errors import isolated
+from trtlens.errors import CaptureError, TrtlensError
+from trtlens.runs.folders import write_whole
+from trtlens_parsers.json_text import parse_json
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+    from trtlens.accuracy.cure_search import Cure
+    from trtlens.accuracy.tensors import Tensor
+    from trtlens.capture.dumping.rebuild import Candidates, Rebuilder
+    from trtlens.capture.progress import Progress
+    from trtlens.commands.region_errors import Regions
+
+CUTS, PINS, TACTICS = "cut", "fp32", "tactic"
+FOLDER, RECORD = "cure", "cure.json"
+_FORMAT = 1
+_KEPT = (
+    "build", "kind", "changed", "bare", "outcome", "tensor", "error", "explained", "verdict", "detail", "build_s",
+)  # fmt: skip
+_WORST_FIRST = (SUSPECT, None, UNCLEAR, PRECISION, OK)
+
+
+class RegionJudge:
+    """Whether builds still err in a region, against the operators' result on what the region was fed.
+
+    Attributes:
+        before: the row of the region in the dump.
+        bare_before: that of the engine's outputs, None where the fault does not show there, so that builds cannot be judged by them.
+        ends: the tensors around the region, by their names in the engine.
+
+    Raises:
+        TrtlensError: there is no such region, it cannot be run, or it errs no more than its types explain.
+    """
+
+    def __init__(self, regions: Regions, run: Dump, tensor: str, precision: str | None) -> None:
+        """Judge the dump itself."""
+        self._regions, self._run, self._tensor, self._precision = regions, run, tensor, precision
+        self.before = isolated(regions, tensor, precision).row
+        if self.before["verdict"] == OK:
+            raise TrtlensError(f"{tensor} errs no more than its types explain: there is nothing to cure")
+        region = regions.by_output[tensor]
+        self.nodes = [node.name for node in region.nodes]
+        self.inside = regions.inside(tensor)
+        around = (*regions.models.reads(region), tensor)
+        self._inputs = {name: run.tensors[name] for name in regions.models.inputs if name in run.tensors}
+        self.ends = tuple(
+            regions.run_names.get(name, name) for name in around if name not in (*self._inputs, *regions.models.outputs)
+        )
+        self._seen = (*self.ends, *regions.models.outputs)
+        told = self.bare_row(run.tensors)
+        self.bare_before = told if told is not None and self.outcome(told) == ERRS else None
+
+    def row(self, tensors: Mapping[str, Tensor]) -> Mapping[str, Any]:
+        """The region by itself, of an engine that handed its ends out.
+
+        Raises:
+            TrtlensError: it cannot be run on what the engine handed out.
+
+        """
+        regions = self._regions.of_run(self._dump(tensors, self._seen))
+        return isolated(regions, self._tensor, self._precision).row
+
+    def bare_row(self, tensors: Mapping[str, Tensor]) -> Mapping[str, Any] | None:
+        """All that leads to one of the engine's outputs through the region, the output that errs the most; None where none does."""
+        regions = self._regions.of_run(self._dump(tensors, self._regions.models.outputs))
+        maker = self.nodes[-1]
+        rows = [
+            regions.row(0, name, self._precision)
+            for name, found in regions.by_output.items()
+            if any(node.name == maker for node in found.nodes)
+        ]
+        return min(rows, key=lambda row: (_WORST_FIRST.index(row["verdict"]), -(row["ratio"] or 0.0)), default=None)
+
+    def outcome(self, row: Mapping[str, Any]) -> str:
+        """What a row says: cured where only what the types explain is left, and nearly nothing where they explained all."""
+        verdict, before = row["verdict"], self.before["verdict"]
+        if verdict in ((OK, PRECISION) if before == SUSPECT else (OK,)):
+            return UNKNOWN if row["error"] is None else CURED
+        return UNKNOWN if verdict is None or (verdict == UNCLEAR and before != UNCLEAR) else ERRS
+
+    def _dump(self, tensors: Mapping[str, Tensor], names: Sequence[str]) -> Dump:
+        shown = {name: tensor for name, tensor in tensors.items() if name in names}
+        return Dump("the engine", "rebuilt", {**self._inputs, **shown})
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What was found: by what kind of change, which one, and of how many candidates; the number of the build that showed it."""
+
+    kind: str
+    cure: Cure
+    candidates: int
+    build: int
+
+
+@dataclass
+class Curing:
+    """One search, with a row for each build so far; `tactics` are the layers of the region with the tactic that each ran.
+
+    `earlier` are the rows of a search that was interrupted: its builds are not made again.
+    """
+
+    judge: RegionJudge
+    rebuilder: Rebuilder
+    folder: Path
+    key: str
+    tactics: Mapping[str, int] = field(default_factory=dict)
+    most_builds: int | None = None
+    earlier: Sequence[Mapping[str, Any]] = ()
+    rows: list[dict[str, Any]] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    facts: dict[str, Any] = field(default_factory=dict)
+
+    def run(self, progress: Progress) -> Found | None:
+        """Search kind by kind until one cures."""
+        candidates = self.rebuilder.candidates(self.judge.inside, self.judge.nodes)
+        self._note_kinds(candidates)
+        for kind, names in self._kinds(candidates):
+            builds = usual_builds(len(names)) if self.most_builds is None else self.most_builds - len(self.rows)
+
+            def judge(chosen: tuple[str, ...], /, *, bare: bool, kind: str = kind) -> str:
+                return self._build(kind, chosen, progress, bare=bare)
+
+            cure = find_cure(names, judge, builds, bare=self.judge.bare_before is not None)
+            if cure is not None:
+                build = next(row["build"] for row in reversed(self.rows) if _shows(row, kind, cure))
+                self._drop_engines(build)
+                return Found(kind, cure, len(names), build)
+        self._drop_engines(None)
+        return None
+
+    def keep(self) -> None:
+        """Write the record of the builds so far."""
+        document = {
+            "trtlens_cure": _FORMAT, "key": self.key, "region": dict(self.judge.before), "builds": self.rows, "notes": self.notes,
+            **self.facts,
+        }  # fmt: skip
+        self.folder.mkdir(parents=True, exist_ok=True)
+        write_whole(self.folder / RECORD, (json.dumps(document, indent=1, default=str) + "\n").encode())
+
+    def _kinds(self, candidates: Candidates) -> list[tuple[str, tuple[str, ...]]]:
+        if self.judge.before["verdict"] == PRECISION:
+            return [(PINS, candidates.pins)]
+        layers = tuple(self.tactics) if candidates.takes_selector else ()
+        return [(CUTS, candidates.cuts), (PINS, candidates.pins), (TACTICS, layers)]
+
+    def _note_kinds(self, candidates: Candidates) -> None:
+        """Say once what cannot be tried."""
+        left = len(self.judge.inside) - len(candidates.cuts)
+        if not self.judge.inside:
+            self.notes.append("nothing lies inside of the region that could be handed out: it is a single node")
+        elif left:
+            self.notes.append(
+                f"{left} of {len(self.judge.inside)} tensors inside of the region are not in the network, or are shapes: they were not tried"
+            )
+        if not candidates.pins:
+            self.notes.append(
+                "no node of the region can be held in FP32: the types of the model decide, or it computes on whole numbers"
+            )
+        if not candidates.takes_selector:
+            self.notes.append(
+                "tactics cannot be left out: this release has no algorithm selector (8.x to 10.x have one)"
+            )
+
+    def _build(self, kind: str, chosen: tuple[str, ...], progress: Progress, *, bare: bool) -> str:
+        """One build, or what is known of it from an earlier search; keeps its row."""
+        row = self._known(kind, chosen, bare=bare) or self._made(kind, chosen, progress, bare=bare)
+        self.rows.append(row)
+        self.keep()
+        return str(row["outcome"])
+
+    def _known(self, kind: str, chosen: tuple[str, ...], *, bare: bool) -> dict[str, Any] | None:
+        place = len(self.rows)
+        if place >= len(self.earlier):
+            return None
+        row = dict(self.earlier[place])
+        return row if (row["kind"], tuple(row["changed"]), row["bare"]) == (kind, chosen, bare) else None
+
+    def _made(self, kind: str, chosen: tuple[str, ...], progress: Progress, *, bare: bool) -> dict[str, Any]:
+        number, started = len(self.rows) + 1, time.monotonic()
+        progress("Rebuilding", None, None, f"build {number}: {len(chosen)} changed")
+        error, found = "", None
+        try:
+            rebuilt = self.rebuilder.build(self._change(kind, chosen, bare=bare), self.folder / str(number), progress)
+            found = self.judge.bare_row(rebuilt.tensors) if bare else self.judge.row(rebuilt.tensors)
+        except TrtlensError as refusal:
+            error = refusal.message
+        outcome = UNKNOWN if found is None else self.judge.outcome(found)
+        return {
+            "build": number, "kind": kind, "changed": list(chosen), "bare": bare, "outcome": outcome,
+            "tensor": found and found["tensor"], "error": found and found["error"], "explained": found and found["explained"],
+            "verdict": found and found["verdict"], "detail": error or (found["detail"] if found else ""),
+            "build_s": round(time.monotonic() - started, 3),
+        }  # fmt: skip
+
+    def _change(self, kind: str, chosen: tuple[str, ...], *, bare: bool) -> Change:
+        ends = () if bare else self.judge.ends
+        if kind == CUTS:
+            return Change(cuts=chosen, ends=ends)
+        if kind == PINS:
+            return Change(pins=chosen, ends=ends)
+        return Change(excluded=tuple((layer, self.tactics[layer]) for layer in chosen), ends=ends)
+
+    def engine(self, build: int) -> Path:
+        """The engine of a build, which is kept of those that cured."""
+        return self.folder / str(build) / "engine.plan"
+
+    def _drop_engines(self, kept: int | None) -> None:
+        """Engines are large: only that of the cure stays."""
+        for row in self.rows:
+            if row["build"] != kept:
+                self.engine(row["build"]).unlink(missing_ok=True)
+
+
+def _shows(row: Mapping[str, Any], kind: str, cure: Cure) -> bool:
+    return (row["kind"], tuple(row["changed"]), row["bare"], row["outcome"]) == (kind, cure.chosen, cure.bare, CURED)
+
+
+def earlier_rows(folder: Path, key: str) -> list[dict[str, Any]]:
+    """The builds of a search that was interrupted.
+
+    Raises:
+        TrtlensError: there is none, or it is of another region, model or release.
+
+    """
+    path = folder / RECORD
+    try:
+        document = parse_json(path.read_text("utf-8"), path.name)
+        rows = [dict(row) for row in document["builds"]]
+        known = document["key"]
+        lacking = next((name for row in rows for name in _KEPT if name not in row), None)
+    except FileNotFoundError as error:
+        raise TrtlensError(f"--resume: there is no {path} of an interrupted search: leave --resume out") from error
+    except (OSError, ValueError, KeyError, TypeError, IndexError) as error:
+        raise TrtlensError(f"--resume: {path} cannot be read ({type(error).__name__}): leave --resume out") from error
+    if lacking is not None:
+        raise TrtlensError(f"--resume: {path} holds a build without {lacking}: leave --resume out")
+    if known != key:
+        raise TrtlensError(f"--resume: {path} is of another region, model or release: leave --resume out")
+    return rows
+
+
+def timed(curing: Curing, original: Path, build: int, processes: int, progress: Progress) -> None:
+    """Time the engine of the dump and that of a build in processes of their own; why not, in a note."""
+    costs: dict[str, Any] = {}
+    for name, engine, place in (
+        ("original", original, curing.folder / "0"),
+        ("cured", curing.engine(build), curing.folder / str(build)),
+    ):
+        if not engine.is_file():
+            curing.notes.append(f"the cost is not known: there is no engine at {engine}")
+            return
+        place.mkdir(parents=True, exist_ok=True)
+        try:
+            found = curing.rebuilder.time(engine, place, processes, progress)
+        except CaptureError as error:
+            curing.notes.append(f"the cost is not known: {engine} was not timed ({error.message})")
+            return
+        costs[name] = {
+            "time_ms": found.median_ms, "low_ms": found.median_low_ms, "high_ms": found.median_high_ms, "processes": found.processes,
+        }  # fmt: skip
+    curing.facts["cost"] = costs
+    curing.keep()
