@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import gc
 from concurrent.futures import ThreadPoolExecutor
+from functools import cache
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
@@ -66,19 +67,17 @@ def render(subjects: Sequence[Subject]) -> str:
 
 
 def _render(subjects: Sequence[Subject]) -> str:
-    from plotly.offline import get_plotlyjs  # noqa: PLC0415
-
     several = len(subjects) > 1
     compared = comparisons(subjects)
     first = compared[0] if compared else Compared(None, None)
-    plotly, script = get_plotlyjs(), _script()
+    script = _script()
     groups, many = group_findings(subjects), dict(figures_of_runs(subjects))
     names = " · ".join(subject.name for subject in subjects)
     parts = {
         "generator": GENERATOR,
         "names": text(names),
         "title": text(names if len(names) <= _MOST_CHARACTERS_IN_TITLE else names[:_MOST_CHARACTERS_IN_TITLE] + "…"),
-        "policy": content_policy([plotly, script]),
+        "policy": content_policy([_plotly(), script]),
         "style": _asset("page.css") + "\n" + precision_styles(),
         "navigation": navigation([*([RUNS] if many else []), *([CHANGED] if several else [])]),
         "runs": _run_switch(subjects) + baseline_choice(subjects),
@@ -93,7 +92,7 @@ def _render(subjects: Sequence[Subject]) -> str:
         "about": _about(subjects),
         "blocks": "\n".join(
             f'<script type="{_SCRIPT_TYPE}" id="{name}">{block}</script>'
-            for name, block in _blocks(subjects, compared, page_data(subjects, many), plotly).items()
+            for name, block in _blocks(subjects, compared, page_data(subjects, many)).items()
         ),
         "script": script,
     }
@@ -105,12 +104,10 @@ def _card(subjects: Sequence[Subject], place: int, compared: Compared) -> str:
     return card(subjects[place], place, baseline, compared.mismatches(subjects, place) if place else ())
 
 
-def _blocks(
-    subjects: Sequence[Subject], compared: Sequence[Compared], shared: dict[str, Any], plotly: str
-) -> dict[str, str]:
+def _blocks(subjects: Sequence[Subject], compared: Sequence[Compared], shared: dict[str, Any]) -> dict[str, str]:
     """The data of the page by the name of its block; each is packed while the next is computed."""
     with ThreadPoolExecutor() as pool:
-        packing = {"plotly": pool.submit(pack, plotly), "page-data": pool.submit(pack, to_json(shared))}
+        packing = {"plotly": pool.submit(_packed_plotly), "page-data": pool.submit(pack, to_json(shared))}
         for place, subject in enumerate(subjects):
             packing[f"run-{place}"] = pool.submit(pack, to_json(run_data(subject)))
             packing[f"graph-{place}"] = pool.submit(pack, to_json(graph_data(subject)))
@@ -118,6 +115,19 @@ def _blocks(
             data = to_json(comparison_data(one, subjects))
             packing[f"comparison-{one.baseline}"] = pool.submit(pack, data)
         return {name: packed.result() for name, packed in packing.items()}
+
+
+@cache
+def _plotly() -> str:
+    from plotly.offline import get_plotlyjs  # noqa: PLC0415
+
+    return get_plotlyjs()
+
+
+@cache
+def _packed_plotly() -> str:
+    """Plotly's script, packed once for all pages of a process: it takes longer than the data of a small run."""
+    return pack(_plotly())
 
 
 def _fill(template: str, parts: dict[str, str]) -> str:
