@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
+import shutil
+from dataclasses import dataclass, replace
 from math import ceil, log2
 from typing import TYPE_CHECKING, Any
 
 import onnx
 import pytest
 
-from tests.accuracy.conftest import needs_runtime
+from tests.accuracy.conftest import FIXTURES, MODELS, needs_runtime
 from tests.accuracy.planted_cures import (
     FaultyRebuilder,
     Place,
@@ -23,20 +24,27 @@ from tests.accuracy.planted_cures import (
 )
 from tests.doubles.tensorrt_double import Script, running_backend
 from tests.doubles.tensorrt_runtime import host_cuda
+from trtlens.accuracy.readers import open_dump
 from trtlens.capture.backends import backend as backends
+from trtlens.capture.dumping.rebuild import Candidates, Rebuilt
 from trtlens.commands import cure as cure_command
+from trtlens.commands.cure import Asked, cured, make_curing
 from trtlens.commands.cure_told import applied, cost_sentence, sentences
 from trtlens.commands.region_cure import RECORD
+from trtlens.commands.region_errors import Regions
 from trtlens.errors import TrtlensError
 from trtlens.runs.run_info import foreign_files
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
     from tests.accuracy.conftest import Typed
     from tests.accuracy.planted_cures import Planted
-    from trtlens.commands.cure import Asked
+    from trtlens.capture.dumping.rebuild import Change
+    from trtlens.capture.progress import Progress
+    from trtlens.commands.region_cure import Curing, Found
+    from trtlens.statistics import Statistics
 
 pytestmark = needs_runtime
 
@@ -90,6 +98,61 @@ def test_what_cuts_do_not_cure_is_pinned(place: Callable[..., Place]) -> None:
     assert (found.kind, found.cure.chosen) == ("fp32", ("softmax12",))
     assert [row["kind"] for row in curing.rows].count("cut") == 1
     assert any("--layer-precision=softmax12=fp32" in line for line in applied(curing, found, "m.onnx", "outputs"))
+
+
+@dataclass(frozen=True)
+class Captured:
+    """What engines on an H200 put out: of the model held to FP16, and with four nodes of it in FP32."""
+
+    folder: Path
+    needed: frozenset[str]
+
+    def candidates(self, tensors: Sequence[str], nodes: Sequence[str], /) -> Candidates:
+        """All of them."""
+        return Candidates(tuple(tensors), tuple(nodes), takes_selector=True)
+
+    def build(self, change: Change, folder: Path, _progress: Progress, /) -> Rebuilt:
+        """The dump of the one engine or of the other, without what nobody asked for."""
+        kind = "pinned" if self.needed <= set(change.pins) else "held"
+        tensors = open_dump(f"{self.folder}-{kind}").tensors
+        return Rebuilt(
+            folder / "engine.plan", {name: tensors[name] for name in tensors if name in {*change.ends, "output"}}
+        )
+
+    def time(self, engine: Path, folder: Path, processes: int, progress: Progress, /) -> Statistics:
+        """Nothing was timed."""
+        raise NotImplementedError
+
+
+def overflow(tmp_path: Path, needed: frozenset[str], **asked: Any) -> tuple[Curing, Found | None]:
+    """The search for what cures the captured overflow, whose region is the whole norm."""
+    folder, region = FIXTURES / "h200-dumps" / "overflowing_rms_norm", "norm/scale_output"
+    shutil.copytree(f"{folder}-held", tmp_path / "run")
+    given, model = open_dump(tmp_path / "run"), MODELS / "overflowing_rms_norm.onnx"
+    run = replace(given, tensors={name: given.tensors[name] for name in ("input", "boost_output", region, "output")})
+    wanted = Asked(tmp_path / "run", model, region, "fp16", processes=0, **asked)
+    curing = make_curing(Regions(open_dump(f"{folder}-reference"), run, model), run, wanted, Captured(folder, needed))
+    return curing, cured(curing, wanted)
+
+
+def test_emulation_names_what_an_overflow_needs(tmp_path: Path) -> None:
+    """The nodes that hold the large numbers are named on the CPU, and one build confirms them; cuts are not even tried."""
+    needed = frozenset({"norm/pow", "norm/mean", "norm/add", "norm/sqrt"})
+    curing, found = overflow(tmp_path, needed)
+    assert found is not None
+    assert (frozenset(found.cure.chosen), len(curing.rows), found.cure.bare) == (needed, 1, True)
+    assert any("each of them is needed" in line for line in sentences(curing, found))
+    assert curing.judge.before["verdict"] == "precision"
+
+
+def test_an_engine_that_needs_more_than_emulated_is_searched(tmp_path: Path) -> None:
+    """Where what the emulation names does not cure, the builds decide."""
+    needed = frozenset({"norm/pow", "norm/mean", "norm/add", "norm/sqrt", "norm/div"})
+    curing, found = overflow(tmp_path, needed, max_builds=12)
+    assert found is not None
+    assert frozenset(found.cure.chosen) == needed
+    assert not found.is_emulated
+    assert curing.rows[0]["outcome"] == "errs"
 
 
 def test_a_tactic_is_left_out_where_nothing_else_cures(place: Callable[..., Place]) -> None:

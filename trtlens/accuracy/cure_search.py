@@ -48,15 +48,20 @@ def usual_builds(candidates: int) -> int:
     return ceil(log2(candidates)) + 2 if candidates else 0
 
 
-def find_cure(candidates: Sequence[str], judge: Judge, builds: int, *, bare: bool = True) -> Cure | None:
+def find_cure(
+    candidates: Sequence[str], judge: Judge, builds: int, *, bare: bool = True, guess: Chosen = ()
+) -> Cure | None:
     """A choice that cures, or None where all candidates together do not, or their builds do not agree.
 
-    ``bare`` says whether builds that hand nothing else out can be judged; the confirmation is such a build then.
+    ``bare`` says whether builds that hand nothing else out can be judged; the confirmation is such a build then. A ``guess``
+    is built first, and nothing else if it cures.
     """
     if not candidates or builds < 1:
         return None
     search = _Search(tuple(candidates), judge, builds, bare=bare)
-    return search.run() if search.outcome(search.candidates) == CURED else None
+    if guess and search.outcome(guess, bare=bare) == CURED:
+        return Cure(guess, bare=bare)
+    return search.run() if search.left and search.outcome(search.candidates) == CURED else None
 
 
 @dataclass(slots=True)

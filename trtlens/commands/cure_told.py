@@ -69,7 +69,9 @@ def _cured(curing: Curing, found: Found) -> Iterator[str]:
     yield f"{where} errs {number(row['error'])} in place of {'NaN or infinities' if was is None else number(was)}"
     if not cure.bare:
         yield f"The ends of the region were handed out beside it ({listed(curing.judge.ends)}): whether it cures without them is not known"
-    if not cure.is_smallest:
+    if found.is_emulated and len(cure.chosen) > 1:
+        yield "By emulation on the CPU each of them is needed"
+    elif not cure.is_smallest:
         yield "It is the smallest choice that was found; whether less would do is not known: more --max-builds look further"
     if all(one["outcome"] == CURED for one in curing.rows):
         yield "No build erred: that the dump did is all that tells the change from building anew"

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-    from trtlens.accuracy.cure_search import Cure
+    from trtlens.accuracy.cure_search import Chosen, Cure
     from trtlens.accuracy.tensors import Tensor
     from trtlens.capture.dumping.rebuild import Candidates, Rebuilder
     from trtlens.capture.progress import Progress
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 CUTS, PINS, TACTICS = "cut", "fp32", "tactic"
 FOLDER, RECORD = "cure", "cure.json"
 _FORMAT = 1
+_MOST_EMULATIONS = 100
 _KEPT = (
     "build", "kind", "changed", "bare", "outcome", "tensor", "error", "explained", "verdict", "detail", "build_s",
 )  # fmt: skip
@@ -55,7 +56,8 @@ class RegionJudge:
     def __init__(self, regions: Regions, run: Dump, tensor: str, precision: str | None) -> None:
         """Judge the dump itself."""
         self._regions, self._run, self._tensor, self._precision = regions, run, tensor, precision
-        self.before = isolated(regions, tensor, precision).row
+        found = isolated(regions, tensor, precision)
+        self.before, self._found = found.row, found.run
         if self.before["verdict"] == OK:
             raise TrtlensError(f"{tensor} errs no more than its types explain: there is nothing to cure")
         region = regions.by_output[tensor]
@@ -98,6 +100,17 @@ class RegionJudge:
             return UNKNOWN if row["error"] is None else CURED
         return UNKNOWN if verdict is None or (verdict == UNCLEAR and before != UNCLEAR) else ERRS
 
+    def guess(self, nodes: Sequence[str]) -> Chosen:
+        """The nodes that have to stay in FP32 by emulation, where the precision explains the error; none where that is not known."""
+        if self.before["verdict"] != PRECISION:
+            return ()
+
+        def judge(chosen: Chosen, /, *, bare: bool) -> str:  # noqa: ARG001  an emulation hands nothing out
+            return self.outcome(self._regions.row_with(self._found, chosen))
+
+        found = find_cure(nodes, judge, _MOST_EMULATIONS, bare=False)
+        return () if found is None else found.chosen
+
     def _dump(self, tensors: Mapping[str, Tensor], names: Sequence[str]) -> Dump:
         shown = {name: tensor for name, tensor in tensors.items() if name in names}
         return Dump("the engine", "rebuilt", {**self._inputs, **shown})
@@ -105,12 +118,16 @@ class RegionJudge:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What was found: by what kind of change, which one, and of how many candidates; the number of the build that showed it."""
+    """What was found: by what kind of change, which one, and of how many candidates; the number of the build that showed it.
+
+    `is_emulated` where an emulation named it, by which each part of it is needed.
+    """
 
     kind: str
     cure: Cure
     candidates: int
     build: int
+    is_emulated: bool
 
 
 @dataclass
@@ -136,16 +153,18 @@ class Curing:
         candidates = self.rebuilder.candidates(self.judge.inside, self.judge.nodes)
         self._note_kinds(candidates)
         for kind, names in self._kinds(candidates):
-            builds = usual_builds(len(names)) if self.most_builds is None else self.most_builds - len(self.rows)
+            guess = self.judge.guess(names) if kind == PINS else ()
+            usual = usual_builds(len(names)) + bool(guess)
+            builds = usual if self.most_builds is None else self.most_builds - len(self.rows)
 
             def judge(chosen: tuple[str, ...], /, *, bare: bool, kind: str = kind) -> str:
                 return self._build(kind, chosen, progress, bare=bare)
 
-            cure = find_cure(names, judge, builds, bare=self.judge.bare_before is not None)
+            cure = find_cure(names, judge, builds, bare=self.judge.bare_before is not None, guess=guess)
             if cure is not None:
                 build = next(row["build"] for row in reversed(self.rows) if _shows(row, kind, cure))
                 self._drop_engines(build)
-                return Found(kind, cure, len(names), build)
+                return Found(kind, cure, len(names), build, is_emulated=cure.chosen == guess)
         self._drop_engines(None)
         return None
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +17,7 @@ from trtlens.suggestions import did_you_mean
 from trtlens.tables.schema import declare
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Collection, Iterator, Mapping, Sequence
 
     import pyarrow as pa
     from numpy.typing import NDArray
@@ -125,6 +125,16 @@ class Regions:
             name, known, inputs, np.asarray(self._fed[name].array(), np.float64), result(inputs), result(inputs, known), self.models.sum_noise(region, inputs), result,
             {other: tensor for other, tensor in self._fed.items() if other != name},
         )  # fmt: skip
+
+    def row_with(self, found: RegionRun, pinned: Collection[str]) -> dict[str, Any]:
+        """The row of a region as an engine with these nodes in FP32 would have it, by emulation."""
+        from trtlens.accuracy.local_errors import local_error  # noqa: PLC0415
+
+        region = self.by_output[found.tensor]
+        kept = {tensor for node in region.nodes if node.name in pinned for tensor in node.outputs}
+        values = self.models.run(region, found.tensor, found.inputs, found.precision, kept)
+        error = local_error(replace(found, engine=np.asarray(values, np.float64)))
+        return self.row_of(0, found.tensor, found.precision, error)
 
     def _known_precision(self, region: Subgraph, precision: str | None) -> str:
         """The precision, if the region can be rounded to it."""

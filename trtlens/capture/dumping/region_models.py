@@ -20,7 +20,7 @@ from trtlens.capture.models.onnx_rewriting import FLOAT, copy, infer_types
 from trtlens.errors import TrtlensError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Collection, Iterator, Mapping
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -90,9 +90,16 @@ class RegionModels:
         )
 
     def run(
-        self, region: Subgraph, target: str, inputs: Mapping[str, NDArray[Any]], precision: str | None
+        self,
+        region: Subgraph,
+        target: str,
+        inputs: Mapping[str, NDArray[Any]],
+        precision: str | None,
+        kept: Collection[str] = (),
     ) -> NDArray[Any]:
         """The region's output on these inputs; rounded to the precision, or (None) as the operators say.
+
+        Tensors that are ``kept`` are made in FP32, and rounded where another node reads them.
 
         Raises:
             TrtlensError: ONNX Runtime does not run it.
@@ -100,7 +107,7 @@ class RegionModels:
         """
         scales = self._scales if precision == "int8" and not self._quantizes(region) else {}
         fed = {name: _to_scale(_rounded(values, precision), scales.get(name)) for name, values in inputs.items()}
-        outputs = CpuModel(self.model(region, target, fed, precision))(fed)
+        outputs = CpuModel(self.model(region, target, fed, precision, kept))(fed)
         values = outputs[target]
         if not isinstance(values, np.ndarray):
             raise TrtlensError(f"{target} is no tensor but a {type(values).__name__}")
@@ -134,14 +141,24 @@ class RegionModels:
         return [self._proto.graph.node[place] for place in sorted(places)]
 
     def model(
-        self, region: Subgraph, target: str, fed: Mapping[str, NDArray[Any]], precision: str | None = None
+        self,
+        region: Subgraph,
+        target: str,
+        fed: Mapping[str, NDArray[Any]],
+        precision: str | None = None,
+        kept: Collection[str] = (),
     ) -> Any:
         """The region as a model that takes these inputs and puts its last tensor out."""
         onnx = require_onnx(_PURPOSE)
-        nodes = [made for node in self._nodes(region) for made in self._as_run(node, precision)]
+        nodes = [made for node in self._nodes(region) for made in self._as_run(node, precision, kept)]
         read = dict.fromkeys(name for node in self._nodes(region) for name in node.input)
+        full = {name for node in self._nodes(region) if not {*node.output}.isdisjoint(kept) for name in node.input}
         per_channel = self._channels(region) if precision == "int8" and not self._quantizes(region) else {}
-        weights = [self._weight(name, precision, per_channel.get(name)) for name in read if name in self._weights]
+        weights = [
+            self._weight(name, None if name in full else precision, per_channel.get(name))
+            for name in read
+            if name in self._weights
+        ]
         ends = [
             onnx.helper.make_tensor_value_info(name, onnx.helper.np_dtype_to_tensor_dtype(values.dtype), None)
             for name, values in fed.items()
@@ -151,7 +168,7 @@ class RegionModels:
         model.ir_version = self._proto.ir_version
         return model
 
-    def _as_run(self, node: Any, precision: str | None) -> Iterator[Any]:
+    def _as_run(self, node: Any, precision: str | None, kept: Collection[str]) -> Iterator[Any]:
         """The node, without quantization if nothing is rounded, and with its outputs rounded if they are to be half."""
         run = copy(node)
         if precision is None and node.op_type in _QUANTIZING and node.input[0] not in self._weights:
@@ -159,15 +176,20 @@ class RegionModels:
             del run.input[1:]
             del run.attribute[:]
         half = HALF_NUMBERS.get(precision or "")
-        rounded = [name for name in node.output if name and half is not None and self._types.get(name) == FLOAT]
+        if half is None or not {*node.output}.isdisjoint(kept):
+            yield run
+            return
+        for place, name in enumerate(node.input):
+            if name in kept:
+                run.input[place] = f"{name} read by {node.output[0]}"
+                yield from _casts(name, run.input[place], half)
+        rounded = [name for name in node.output if name and self._types.get(name) == FLOAT]
         for place, name in enumerate(node.output):
             if name in rounded:
                 run.output[place] = f"{name} in full"
         yield run
-        helper = require_onnx(_PURPOSE).helper
         for name in rounded:
-            yield helper.make_node("Cast", [f"{name} in full"], [f"{name} in half"], to=half)
-            yield helper.make_node("Cast", [f"{name} in half"], [name], to=FLOAT)
+            yield from _casts(f"{name} in full", name, half)
 
     def _channels(self, region: Subgraph) -> dict[str, int]:
         """Weights of products, with the axis of their output channels."""
@@ -188,6 +210,13 @@ class RegionModels:
             others = tuple(axis for axis in range(values.ndim) if axis != channels % values.ndim)
             values = _to_scale(values, np.abs(values).max(axis=others, keepdims=True) / _LARGEST_INT8)
         return require_onnx(_PURPOSE).numpy_helper.from_array(values, name)
+
+
+def _casts(source: str, target: str, half: int) -> Iterator[Any]:
+    """Nodes that round a tensor to a half type."""
+    helper = require_onnx(_PURPOSE).helper
+    yield helper.make_node("Cast", [source], [f"{target} in half"], to=half)
+    yield helper.make_node("Cast", [f"{target} in half"], [target], to=FLOAT)
 
 
 def _to_scale(values: NDArray[Any], scale: float | NDArray[Any] | None) -> NDArray[Any]:
