@@ -470,13 +470,14 @@ def _summed_in_half(given: Network, known: Arrays) -> NDArray[np.float32]:
     return np.maximum(total, 0).astype(np.float32)
 
 
-def judged(planted: Planted) -> list[dict[str, Any]]:
-    """The rows of ``accuracy --blame`` for the engine's double, with the model of the reference."""
+def judged(planted: Planted, run: Callable[[Planted, Path], Dump] | None = None) -> list[dict[str, Any]]:
+    """The rows of ``accuracy --blame`` for the engine's double, or for what `run` makes in a folder, with the model of the reference."""
     from trtlens.commands.region_errors import Regions, region_table
 
     with tempfile.TemporaryDirectory() as folder:
         model = Path(folder) / "model.onnx"
         onnx.save(planted.reference.model, str(model))
-        regions = Regions(reference_dump(planted), engine_dump(planted), model, planted.scales)
+        theirs = engine_dump(planted) if run is None else run(planted, Path(folder))
+        regions = Regions(reference_dump(planted), theirs, model, planted.scales)
         rows: list[dict[str, Any]] = region_table(regions, {}, planted.precision).to_pylist()
     return rows
