@@ -50,7 +50,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Planted:
-    """A fault in a region, and what cures it: all of these tensors handed out, or these nodes pinned, or a tactic left out.
+    """A fault in a region, and what cures it: all of these tensors handed out, these nodes pinned, a tactic left out, or any build.
 
     `kept` are the tensors that the dump hands out beside the outputs.
     """
@@ -63,12 +63,13 @@ class Planted:
     cuts: frozenset[str] = frozenset()
     pins: frozenset[str] = frozenset()
     is_tactic: bool = False
+    goes: bool = False
 
     def shows(self, change: Change) -> bool:
         """Whether a build with that change still has the fault."""
         cut = bool(self.cuts) and self.cuts <= {*change.cuts, *change.ends}
         pinned = bool(self.pins) and self.pins <= set(change.pins)
-        return not (cut or pinned or (self.is_tactic and change.excluded))
+        return not (cut or pinned or (self.is_tactic and change.excluded) or self.goes)
 
 
 def attention(seed: int) -> Network:

@@ -100,6 +100,21 @@ def test_what_cuts_do_not_cure_is_pinned(place: Callable[..., Place]) -> None:
     assert any("--layer-precision=softmax12=fp32" in line for line in applied(curing, found, "m.onnx", "outputs"))
 
 
+def test_a_fault_that_goes_by_itself_is_cured_by_nothing(place: Callable[..., Place]) -> None:
+    """Where every build is right, one with nothing changed tells, if a build is left; if none is, that is said."""
+    where, fault = place(), planted()[2]
+    reference, run = where.dumped(fault)
+    gone = replace(fault, cuts=frozenset(), goes=True)
+    curing, found = search_again(gone, where, reference, run, max_builds=9)
+    assert found is None
+    assert (curing.rows[-1]["kind"], curing.rows[-1]["outcome"]) == ("nothing", "cured")
+    assert any("comes and goes" in note for note in curing.notes)
+    few, kept = search_again(gone, where, reference, run, max_builds=len(curing.rows) - 1)
+    assert kept is not None
+    assert any("No build erred" in line for line in sentences(few, kept))
+    assert not (few.folder / str(len(curing.rows))).exists()
+
+
 @dataclass(frozen=True)
 class Captured:
     """What engines on an H200 put out: of the model held to FP16, and with four nodes of it in FP32."""

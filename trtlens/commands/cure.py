@@ -66,7 +66,8 @@ def make_curing(regions: Regions, run: Dump, asked: Asked, rebuilder: Rebuilder)
         TrtlensError: the region cannot be judged, errs no more than its types explain, or there is no search to go on with.
 
     """
-    from trtlens.commands.region_cure import FOLDER, Curing, RegionJudge, earlier_rows  # noqa: PLC0415
+    from trtlens.commands.region_cure import FOLDER, Curing, earlier_rows  # noqa: PLC0415
+    from trtlens.commands.region_judge import RegionJudge  # noqa: PLC0415
 
     judge = RegionJudge(regions, run, asked.tensor, asked.precision)
     folder, key = asked.run / FOLDER, _key(asked)

@@ -6,6 +6,7 @@ import shlex
 from typing import TYPE_CHECKING, Any
 
 from trtlens.accuracy.cure_search import CURED, UNKNOWN
+from trtlens.accuracy.local_errors import PRECISION
 from trtlens.commands.region_cure import CUTS, PINS
 from trtlens.layer_patterns import listed
 from trtlens.output import layout
@@ -23,7 +24,7 @@ COLUMNS = declare(
     "builds of isolate", "one build of the search for a cure, in their order", "build",
     """
     build | int | | number of the build, and of its folder
-    kind | label | | what was changed: cut (tensors handed out), fp32 (nodes held in it), tactic (those of layers left out)
+    kind | label | | what was changed: cut (tensors handed out), fp32 (nodes held in it), tactic (those of layers left out), nothing
     changed | texts | | tensors, ONNX nodes or layers
     bare | bool | | whether nothing was handed out but the cut, so that it was judged at the engine's outputs
     outcome | label | | cured, errs, unknown
@@ -73,14 +74,14 @@ def _cured(curing: Curing, found: Found) -> Iterator[str]:
         yield "By emulation on the CPU each of them is needed"
     elif not cure.is_smallest:
         yield "It is the smallest choice that was found; whether less would do is not known: more --max-builds look further"
-    if all(one["outcome"] == CURED for one in curing.rows):
+    if before["verdict"] != PRECISION and all(one["outcome"] == CURED for one in curing.rows):
         yield "No build erred: that the dump did is all that tells the change from building anew"
 
 
 def _not_cured(curing: Curing) -> str:
     before, made = curing.judge.before["tensor"], curing.rows
     if any(row["outcome"] == CURED for row in made):
-        return f"No cure of {before} was found in {_builds(made)}: builds contradict each other, or too few are left to confirm one"
+        return f"No cure of {before} is known after {_builds(made)}: builds contradict each other, so that the fault may come and go by itself"
     unknown = sum(row["outcome"] == UNKNOWN for row in made)
     doubt = f"; of {unknown} it is not known" if unknown else ""
     return (

@@ -13,107 +13,27 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from trtlens.accuracy.cure_search import CURED, ERRS, UNKNOWN, find_cure, usual_builds
-from trtlens.accuracy.local_errors import OK, PRECISION, SUSPECT, UNCLEAR
-from trtlens.accuracy.readers import Dump
+from trtlens.accuracy.local_errors import PRECISION
 from trtlens.capture.dumping.rebuild import Change
-from trtlens.commands.region_errors import isolated
 from trtlens.errors import CaptureError, TrtlensError
-from trtlens.runs.folders import write_whole
+from trtlens.runs.folders import remove_folder, write_whole
 from trtlens_parsers.json_text import parse_json
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-    from trtlens.accuracy.cure_search import Chosen, Cure
-    from trtlens.accuracy.tensors import Tensor
+    from trtlens.accuracy.cure_search import Cure
     from trtlens.capture.dumping.rebuild import Candidates, Rebuilder
     from trtlens.capture.progress import Progress
-    from trtlens.commands.region_errors import Regions
+    from trtlens.commands.region_judge import RegionJudge
 
-CUTS, PINS, TACTICS = "cut", "fp32", "tactic"
+CUTS, PINS, TACTICS, NOTHING = "cut", "fp32", "tactic", "nothing"
 FOLDER, RECORD = "cure", "cure.json"
 _FORMAT = 1
-_MOST_EMULATIONS = 100
 _KEPT = (
     "build", "kind", "changed", "bare", "outcome", "tensor", "error", "explained", "verdict", "detail", "build_s",
 )  # fmt: skip
-_WORST_FIRST = (SUSPECT, None, UNCLEAR, PRECISION, OK)
-
-
-class RegionJudge:
-    """Whether builds still err in a region, against the operators' result on what the region was fed.
-
-    Attributes:
-        before: the row of the region in the dump.
-        bare_before: that of the engine's outputs, None where the fault does not show there, so that builds cannot be judged by them.
-        ends: the tensors around the region, by their names in the engine.
-
-    Raises:
-        TrtlensError: there is no such region, it cannot be run, or it errs no more than its types explain.
-    """
-
-    def __init__(self, regions: Regions, run: Dump, tensor: str, precision: str | None) -> None:
-        """Judge the dump itself."""
-        self._regions, self._run, self._tensor, self._precision = regions, run, tensor, precision
-        found = isolated(regions, tensor, precision)
-        self.before, self._found = found.row, found.run
-        if self.before["verdict"] == OK:
-            raise TrtlensError(f"{tensor} errs no more than its types explain: there is nothing to cure")
-        region = regions.by_output[tensor]
-        self.nodes = [node.name for node in region.nodes]
-        self.inside = regions.inside(tensor)
-        around = (*regions.models.reads(region), tensor)
-        self._inputs = {name: run.tensors[name] for name in regions.models.inputs if name in run.tensors}
-        self.ends = tuple(
-            regions.run_names.get(name, name) for name in around if name not in (*self._inputs, *regions.models.outputs)
-        )
-        self._seen = (*self.ends, *regions.models.outputs)
-        told = self.bare_row(run.tensors)
-        self.bare_before = told if told is not None and self.outcome(told) == ERRS else None
-
-    def row(self, tensors: Mapping[str, Tensor]) -> Mapping[str, Any]:
-        """The region by itself, of an engine that handed its ends out.
-
-        Raises:
-            TrtlensError: it cannot be run on what the engine handed out.
-
-        """
-        regions = self._regions.of_run(self._dump(tensors, self._seen))
-        return isolated(regions, self._tensor, self._precision).row
-
-    def bare_row(self, tensors: Mapping[str, Tensor]) -> Mapping[str, Any] | None:
-        """All that leads to one of the engine's outputs through the region, the output that errs the most; None where none does."""
-        regions = self._regions.of_run(self._dump(tensors, self._regions.models.outputs))
-        maker = self.nodes[-1]
-        rows = [
-            regions.row(0, name, self._precision)
-            for name, found in regions.by_output.items()
-            if any(node.name == maker for node in found.nodes)
-        ]
-        return min(rows, key=lambda row: (_WORST_FIRST.index(row["verdict"]), -(row["ratio"] or 0.0)), default=None)
-
-    def outcome(self, row: Mapping[str, Any]) -> str:
-        """What a row says: cured where only what the types explain is left, and nearly nothing where they explained all."""
-        verdict, before = row["verdict"], self.before["verdict"]
-        if verdict in ((OK, PRECISION) if before == SUSPECT else (OK,)):
-            return UNKNOWN if row["error"] is None else CURED
-        return UNKNOWN if verdict is None or (verdict == UNCLEAR and before != UNCLEAR) else ERRS
-
-    def guess(self, nodes: Sequence[str]) -> Chosen:
-        """The nodes that have to stay in FP32 by emulation, where the precision explains the error; none where that is not known."""
-        if self.before["verdict"] != PRECISION:
-            return ()
-
-        def judge(chosen: Chosen, /, *, bare: bool) -> str:  # noqa: ARG001  an emulation hands nothing out
-            return self.outcome(self._regions.row_with(self._found, chosen))
-
-        found = find_cure(nodes, judge, _MOST_EMULATIONS, bare=False)
-        return () if found is None else found.chosen
-
-    def _dump(self, tensors: Mapping[str, Tensor], names: Sequence[str]) -> Dump:
-        shown = {name: tensor for name, tensor in tensors.items() if name in names}
-        return Dump("the engine", "rebuilt", {**self._inputs, **shown})
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,6 +72,7 @@ class Curing:
         """Search kind by kind until one cures."""
         candidates = self.rebuilder.candidates(self.judge.inside, self.judge.nodes)
         self._note_kinds(candidates)
+        self._clear()
         for kind, names in self._kinds(candidates):
             guess = self.judge.guess(names) if kind == PINS else ()
             usual = usual_builds(len(names)) + bool(guess)
@@ -160,13 +81,33 @@ class Curing:
             def judge(chosen: tuple[str, ...], /, *, bare: bool, kind: str = kind) -> str:
                 return self._build(kind, chosen, progress, bare=bare)
 
+            made = len(self.rows)
             cure = find_cure(names, judge, builds, bare=self.judge.bare_before is not None, guess=guess)
             if cure is not None:
                 build = next(row["build"] for row in reversed(self.rows) if _shows(row, kind, cure))
+                if len(self.rows) - made < builds and self._cures_itself(progress):
+                    break
                 self._drop_engines(build)
                 return Found(kind, cure, len(names), build, is_emulated=cure.chosen == guess)
         self._drop_engines(None)
         return None
+
+    def _cures_itself(self, progress: Progress) -> bool:
+        """Whether the fault is away in a build with nothing changed, where no build has erred so far that would show that it is not."""
+        if self.judge.before["verdict"] == PRECISION or any(row["outcome"] == ERRS for row in self.rows):
+            return False
+        if self._build(NOTHING, (), progress, bare=self.judge.bare_before is not None) != CURED:
+            return False
+        self.notes.append(
+            "a build with nothing changed does not err: the fault comes and goes from build to build, and no change is known to cure it"
+        )
+        return True
+
+    def _clear(self) -> None:
+        """Remove the builds of an earlier search that are not gone on with."""
+        for place in self.folder.glob("[0-9]*") if not self.earlier else ():
+            if place.is_dir():
+                remove_folder(place)
 
     def keep(self) -> None:
         """Write the record of the builds so far."""
