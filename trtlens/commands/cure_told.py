@@ -25,6 +25,7 @@ COLUMNS = declare(
     """
     build | int | | number of the build, and of its folder
     kind | label | | what was changed: cut (tensors handed out), fp32 (nodes held in it), tactic (those of layers left out), nothing
+    count | int | | how many were changed
     changed | texts | | tensors, ONNX nodes or layers
     bare | bool | | whether nothing was handed out but the cut, so that it was judged at the engine's outputs
     outcome | label | | cured, errs, unknown
@@ -37,7 +38,9 @@ COLUMNS = declare(
     """,
 )  # fmt: skip
 LAYOUT = layout(
-    "build kind changed outcome error explained verdict bare tensor build_s detail", stretches="changed", prose="detail"
+    "build kind count changed outcome error explained verdict bare tensor build_s detail",
+    stretches="changed",
+    prose="detail",
 )
 _WHAT = {
     CUTS: ("handing out {0} tensor{1}", "tensors inside of the region"),
@@ -48,7 +51,7 @@ _TACTIC = ("leaving out the tactic{1} of {0} layer{1}", "layers of the region")
 
 def rows(curing: Curing) -> pa.Table:
     """A row for each build."""
-    return COLUMNS.of_rows(curing.rows)
+    return COLUMNS.of_rows([{**row, "count": len(row["changed"])} for row in curing.rows])
 
 
 def sentences(curing: Curing, found: Found | None) -> Iterator[str]:
@@ -122,7 +125,7 @@ def applied(curing: Curing, found: Found, model: str, method: str) -> Iterator[s
         yield shlex.join(["trtexec", f"--onnx={model}", f"--markDebug={','.join(chosen)}"])
         yield f"Python API: network.mark_debug(tensor) for {listed(chosen)}"
     elif found.kind == CUTS:
-        yield f"Python API: network.mark_output(tensor) for {listed(chosen)}; trtexec takes a model that has them as outputs: --write cured.onnx makes it"
+        yield f"Python API: network.mark_output(tensor) for {listed(chosen)}; for other tools --write MODEL.onnx writes the model with such outputs"
     elif found.kind == PINS:
         types = ",".join(f"{name}:fp32" for name in chosen)
         yield (
