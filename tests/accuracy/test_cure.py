@@ -6,6 +6,7 @@ import json
 import shutil
 from dataclasses import dataclass, replace
 from math import ceil, log2
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import onnx
@@ -26,14 +27,16 @@ from tests.doubles.tensorrt_double import Script, running_backend
 from tests.doubles.tensorrt_runtime import host_cuda
 from trtlens.accuracy.readers import open_dump
 from trtlens.capture.backends import backend as backends
-from trtlens.capture.dumping.rebuild import Candidates, Rebuilt
+from trtlens.capture.dumping.rebuild import Candidates, Rebuilt, make_selector
+from trtlens.capture.models.inputs import load_arrays
 from trtlens.commands import cure as cure_command
 from trtlens.commands.cure import Asked, cured, make_curing
 from trtlens.commands.cure_told import applied, cost_sentence, sentences
 from trtlens.commands.region_cure import RECORD
 from trtlens.commands.region_errors import Regions
-from trtlens.errors import TrtlensError
+from trtlens.errors import CaptureError, TrtlensError
 from trtlens.runs.run_info import foreign_files
+from trtlens.statistics import summarize
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -43,6 +46,7 @@ if TYPE_CHECKING:
     from tests.accuracy.planted_cures import Planted
     from trtlens.capture.dumping.rebuild import Change
     from trtlens.capture.progress import Progress
+    from trtlens.capture.timing.processes import TimedEngine
     from trtlens.commands.region_cure import Curing, Found
     from trtlens.statistics import Statistics
 
@@ -259,6 +263,50 @@ def test_without_a_cure_the_exit_code_is_one(command: Callable[..., tuple[int, s
     code, out, _ = command(replace(planted()[3], cuts=frozenset({"never"})), "--processes", 0)
     assert code == 1
     assert "No cure of y was found in" in " ".join(out.split())
+
+
+def test_both_engines_are_timed_on_the_inputs_of_the_dump(
+    place: Callable[..., Place], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The undisturbed engine and the cured one, each with the dump's inputs, into folders of their own; a failure is a note."""
+    asked: list[tuple[Path, Path, int]] = []
+
+    def time_in_processes(engine: TimedEngine, out: Path, *, processes: int, progress: Progress) -> Any:
+        assert progress is not None
+        assert load_arrays(engine.options.inputs.file).keys() == {"x"}
+        assert engine.path.is_file()
+        if asked[1:]:
+            raise CaptureError("no process timed it")
+        asked.append((engine.path, out, processes))
+        return SimpleNamespace(gpu=summarize([0.01 * (1 + len(asked))] * 20))
+
+    monkeypatch.setattr("trtlens.capture.dumping.rebuild.time_in_processes", time_in_processes)
+    where, fault = place(), planted()[2]
+    reference, run = where.dumped(fault)
+    curing, found = search_again(fault, where, reference, run, processes=3)
+    assert found is not None
+    places = run / "engine.plan", curing.engine(found.build)
+    assert asked == [(places[0], run / "cure" / "0", 3), (places[1], places[1].parent, 3)]
+    assert "30.0 µs" in cost_sentence(curing.facts["cost"])
+    assert foreign_files(run, ()) == []
+    assert json.loads((run / "cure" / RECORD).read_text())["cure"]["changed"] == ["a0"]
+    again, _ = search_again(fault, where, reference, run, processes=3)
+    assert any("was not timed" in note for note in again.notes)
+
+
+def test_a_selector_leaves_one_tactic_out() -> None:
+    """Of that layer alone; the tactic's 64 bits count, whatever their sign, and a layer without another one keeps it."""
+    selector = make_selector(running_backend("8.6.0", Script()), [("conv", (1 << 64) - 7)])
+
+    def chosen(layer: str, *tactics: int) -> list[int]:
+        variants = [SimpleNamespace(algorithm_variant=SimpleNamespace(tactic=tactic)) for tactic in tactics]
+        return selector.select_algorithms(SimpleNamespace(name=layer), variants)
+
+    assert chosen("conv", 3, -7, 9) == [0, 2]
+    assert chosen("other", 3, -7, 9) == [0, 1, 2]
+    assert chosen("conv", -7) == [0]
+    with pytest.raises(TrtlensError, match="no algorithm selector"):
+        make_selector(running_backend("11.0.0.114", Script()), [("conv", 7)])
 
 
 def test_times_are_told_with_their_intervals() -> None:

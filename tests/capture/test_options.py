@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trtlens.capture.build_options import BuildOptions, option_name, parse_options
+from trtlens.capture.build_options import BuildOptions, option_name, parse_options, restored_options
 from trtlens.capture.spelling import (
     IoFormat,
     parse_io_formats,
@@ -147,6 +147,20 @@ def test_every_build_flag_of_a_command_is_an_option() -> None:
         assert option_name(flag.parameter) in BuildOptions.__dataclass_fields__ or flag.name.startswith("calib-")
     assert build_values({"max_aux_streams": 0, "fp16": False, "plugins": [], "calib": None}) == {"max_aux_streams": 0}
     assert parse_options({"input_ioformats": "fp16:chw"}).input_io_formats == (IoFormat("fp16", ("chw",)),)
+
+
+def test_given_options_are_restored() -> None:
+    """What stands in the record of a run makes the same options again, through JSON; what is no option is refused."""
+    options = parse_options({
+        "fp16": True, "shapes": "a:1x3,b:2", "minShapes": "a:1x3", "optShapes": "a:1x3", "maxShapes": "a:4x3", "inputIOFormats": "fp16:chw+hwc8,int8:chw",
+        "plugins": "p.so", "memPoolSize": "workspace:1", "tacticSources": "-CUDNN,+CUBLAS", "timingCacheFile": "t.cache", "precisionConstraints": "obey",
+        "layerPrecisions": "*:fp16", "layerOutputTypes": "split:fp16+fp32", "layer_precision": ["*Conv*=fp32", "match:a{1,2}=fp32"], "preview": "+profileSharing0806", "sparsity": "enable",
+    })  # fmt: skip
+    assert restored_options(json.loads(json.dumps(options.given()))) == options
+    assert restored_options({}) == BuildOptions()
+    for wrong in ({"fp17": True}, {"shapes": {"a": "1xN"}}, {"shapes": [1]}):
+        with pytest.raises(TrtlensError):
+            restored_options(wrong)
 
 
 def test_given_options_are_json() -> None:

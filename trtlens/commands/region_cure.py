@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from trtlens.accuracy.cure_search import CURED, ERRS, UNKNOWN, find_cure, usual_builds
 from trtlens.accuracy.local_errors import PRECISION
 from trtlens.capture.dumping.rebuild import Change
-from trtlens.errors import CaptureError, TrtlensError
+from trtlens.errors import TrtlensError
 from trtlens.runs.folders import remove_folder, write_whole
 from trtlens_parsers.json_text import parse_json
 
@@ -233,7 +233,7 @@ def timed(curing: Curing, original: Path, build: int, processes: int, progress: 
         place.mkdir(parents=True, exist_ok=True)
         try:
             found = curing.rebuilder.time(engine, place, processes, progress)
-        except CaptureError as error:
+        except TrtlensError as error:
             curing.notes.append(f"the cost is not known: {engine} was not timed ({error.message})")
             return
         costs[name] = {

@@ -18,6 +18,7 @@ from trtlens.capture.dumping.engine_run import Execution, run_marked
 from trtlens.capture.dumping.marking import Choice, inner_tensors, mark_debug, mark_outputs
 from trtlens.capture.models.convert import asks_conversion
 from trtlens.capture.models.inputs import InputRecipe
+from trtlens.capture.models.onnx_inputs import inputs_file
 from trtlens.capture.recorder import CONVERTED_ONNX, TIMING_CACHE
 from trtlens.capture.timing.engine_session import TimingOptions
 from trtlens.capture.timing.processes import TimedEngine, time_in_processes
@@ -145,7 +146,7 @@ class TensorRTRebuilder:
     def time(self, engine: Path, folder: Path, processes: int, progress: Progress) -> Statistics:
         """The GPU's time of an inference over the processes."""
         options = TimingOptions(
-            shapes=self.shapes, inputs=InputRecipe(file=self.run), device=self.device, plugins=self.options.plugins,
+            shapes=self.shapes, inputs=InputRecipe(file=inputs_file(self.run)), device=self.device, plugins=self.options.plugins,
             latency_iterations=0, layer_iterations=0, allow_engine_host_code=True,
         )  # fmt: skip
         timed = TimedEngine(engine, self.backend.name, options)
@@ -163,10 +164,13 @@ class TensorRTRebuilder:
         """The dump's options with the pins behind its own constraints, which they overrule."""
         if not change.pins:
             return self.options
-        pins = {**self.options.layer_precision, **dict.fromkeys(change.pins, "fp32")}
-        typed = converts_model(self.backend, self.options)
-        constraints = self.options.precision_constraints if typed else "obey"
-        return replace(self.options, layer_precision=pins, precision_constraints=constraints)
+        given = self.options
+        pins = {**given.layer_precision, **dict.fromkeys(change.pins, "fp32")}
+        if converts_model(self.backend, given):
+            return replace(given, layer_precision=pins)
+        if given.precision_constraints in (None, "none") and not (given.layer_precision or given.plan):
+            given = replace(given, layer_precisions={}, layer_output_types={})  # they did nothing so far
+        return replace(given, layer_precision=pins, precision_constraints="obey")
 
 
 def timing_cache_of(run: Path, options: BuildOptions) -> BuildOptions:
