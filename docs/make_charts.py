@@ -8,10 +8,15 @@ from __future__ import annotations
 from pathlib import Path
 
 from trtlens.charts import CHARTS, Chart
-from trtlens.charts.drawing.chart import COMPARISON, RUN, RUNS
+from trtlens.charts.drawing.chart import COMPARISON, POINTS, RUN, RUNS, SUMS, WHOLE
 from trtlens.charts.drawing.public import signature
 
 FOLDER = Path(__file__).parent / "charts"
+_FOLLOWS = {
+    POINTS: "it keeps the points of the part's layers.",
+    SUMS: "it is made anew of the part's layers.",
+    WHOLE: "it stays as it is, and says that it is of the whole engine.",
+}
 _TABLE = "| chart | question |\n| --- | --- |\n"
 
 
@@ -30,7 +35,7 @@ def _page(chart: Chart) -> str:
     return (
         f"# {chart.title}\n\n**{chart.question}**\n\n![{chart.title}](../images/{chart.name}.webp)\n\n{chart.reading}\n\n"
         f"## What it needs\n\n{chart.needs}\n\n## How to get it\n\n{_how(chart)}\n\n"
-        f"In Python `trtlens.charts.{chart.name}{signature(chart)}` gives the Plotly figure.\n\n"
+        f"In Python `trtlens.charts.{chart.name}{signature(chart)}` gives the Plotly figure. Where the report is narrowed to a part of the model, {_FOLLOWS[chart.follows]}\n\n"
         f"## Data\n\n| array of the traces | what it holds |\n| --- | --- |\n{_data(chart)}"
     )
 

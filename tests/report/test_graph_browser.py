@@ -11,10 +11,14 @@ from tests.golden.inputs import subject
 from tests.report.hostile_run import hostile_run
 from tests.report.large_runs import captured, hostile_page, page_of_two
 from tests.report.test_report_browser import Page
+from trtlens.charts import CHARTS
+from trtlens.charts.drawing.chart import COMPARISON, WHOLE
 from trtlens.engine.flow import LAYER, REFORMAT
 from trtlens.engine.name_paths import layer_paths
 from trtlens.engine.times import layer_times
-from trtlens.report import render
+from trtlens.quantities import byte_size, duration, percent
+from trtlens.report import read_subject, render
+from trtlens.report.encoding import encode_figure
 from trtlens.report.engine_picture import engine_picture
 
 if TYPE_CHECKING:
@@ -34,6 +38,13 @@ return Math.max(...seen.values()) / (c.width * c.height); })()
     .replace("\n", " ")
     .strip()
 )
+_FOLLOWING = """
+(() => { const all = [...document.querySelectorAll("[data-chart]:not([hidden])")];
+const of = (give) => Object.fromEntries(all.map((one) => [one.dataset.chart, give(one)]));
+const values = (one) => one.x || one.y || one.link ? [one.x ?? null, one.y ?? null, one.link ? one.link.value : null] : null;
+return [of((one) => one.querySelector(".question").dataset.whole || ""), of((one) => (one.querySelector(".plot").data || []).map(values))]; })()
+""".replace("\n", " ").strip()
+"""What each chart says of the whole engine, and the values that it shows."""
 
 
 @pytest.fixture(scope="module")
@@ -137,7 +148,7 @@ def test_what_lies_between_two_layers_and_what_is_near(shown: Callable[[str], Pa
     between = _reached(start, edges) & _reached(end, [(target, source) for source, target in edges])
     time_ms = fsum(picture.flow.nodes[place].time_ms or 0.0 for place in between)
     assert len(between) > 3
-    assert _said(page).startswith(f"Between both: {len(between)} nodes, {1000 * time_ms:.2f} µs, ")
+    assert _said(page).startswith(f"Between both: {len(between)} nodes, {duration(time_ms)}, ")
     assert page.run(f"{_GRAPH}.querySelector('[data-part=count]').textContent") == "1 of 1"
     _ask(page, "path")
     emptied = "(e => { e.value = ''; e.dispatchEvent(new Event('input')); })"
@@ -156,12 +167,13 @@ def _reached(start: int, edges: list[tuple[int, int]]) -> set[int]:
 def test_a_part_of_the_model_narrows_the_page(shown: Callable[[str], Page]) -> None:
     """A part's cell tells its layers' time; a click shows them alone in tables, charts and the graph, in the address, until it is taken back."""
     run = captured()
+    source = read_subject(run)
     page = shown("two")
     times = layer_times(run, 1)
     inside = [index for index, one in layer_paths(run, 1).items() if one.path[:1] == ("layer3",)]
     part = fsum(times.get(index, 0.0) for index in inside)
     cell = "document.querySelector('#model-parts [data-path=\"layer3\"]')"
-    told = f"layer3: {part:.3f} ms, {100 * part / fsum(times.values()):.1f} %"
+    told = f"layer3: {duration(part)}, {percent(100 * part / fsum(times.values()))}"
     assert page.run(f"{cell}.title") == told
     page.show("#table-layers")
     page.run(f"{cell}.click()")
@@ -172,6 +184,21 @@ def test_a_part_of_the_model_narrows_the_page(shown: Callable[[str], Page]) -> N
     page.show("#chart-timeline")
     points = "document.querySelectorAll('#chart-timeline .barlayer .point').length"
     page.until(f"0 < {points} && {points} <= {len(inside)}")
+    page.draw_all()
+    told, shown = page.run(_FOLLOWING)
+    drawn = {name: chart for name, chart in CHARTS.items() if name in shown}
+    assert {name for name, words in told.items() if "The whole engine" in words} == {
+        name for name, chart in drawn.items() if chart.follows == WHOLE
+    }
+    for name, chart in drawn.items():
+        if chart.reads != COMPARISON:
+            whole = encode_figure(chart.draw_from(source.source(chart.reads)))["data"]
+            is_whole = shown[name] == [
+                [trace.get("x"), trace.get("y"), trace.get("link", {}).get("value")] for trace in whole
+            ]
+            assert is_whole == (chart.follows == WHOLE), name
+    assert page.run("document.querySelector('#table-latency h3').dataset.whole") == " (the whole engine)"
+    assert page.run("document.querySelector('#table-layers .said').dataset.whole") == " (the whole engine)"
     page.run(f"{cell}.focus()")
     page.browser.switch_to.active_element.send_keys(_DOWN)
     assert page.run("document.activeElement.dataset.path") == "layer3/layer3.0"
@@ -237,5 +264,5 @@ def test_parts_by_memory_and_error(shown: Callable[[str], Page]) -> None:
     assert page.run(measure.format("Error") + ".disabled") is True
     page.run(measure.format("Memory") + ".click()")
     written = sum(row["bytes"] or 0 for row in captured()["layer_tensors"].to_pylist() if row["direction"] == "output")
-    assert page.run(said).startswith(f"Memory: {written / 2**20:.1f} MiB;")
+    assert page.run(said).startswith(f"Memory: {byte_size(written)};")
     page.run(measure.format("Time") + ".click()")

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from trtlens.report.subject import Subject
 
 _SCRIPTS = (
+    "quantities.js",
     "data.js",
     "address.js",
     "markdown.js",
@@ -48,6 +49,7 @@ _SCRIPTS = (
     "graph_paint.js",
     "graph.js",
     "scope.js",
+    "part_charts.js",
     "parts.js",
     "page.js",
 )

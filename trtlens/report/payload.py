@@ -11,14 +11,16 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from trtlens.charts import MissingData, charts_of_run
-from trtlens.charts.drawing.style import PATTERNS, SYMBOLS, THEMES, colour
+from trtlens.charts.drawing.style import PATTERNS, SYMBOLS, THEMES, colour, fill
 from trtlens.comparison.same_work import mismatches, shared_nodes
+from trtlens.engine.clocks import clock_name
 from trtlens.errors import TrtlensError
 from trtlens.output import visible
 from trtlens.report.encoding import encode_figure, encode_table
 from trtlens.report.graph_data import paths_data
 from trtlens.report.sections import SECTIONS, tables_of
 from trtlens.tables.arrays import filled, known_true, of_numpy, to_numpy
+from trtlens.tables.engine_layers import NO_WORK
 from trtlens.views import VIEWS
 from trtlens_parsers.kernels import read_kernel
 
@@ -39,6 +41,7 @@ _CANDIDATES = (
     "layer", "op", "precision", "unit", "time_ms", "outcome", "chosen", "tactic_name", "input_formats", "output_formats", "runner",
     "tactic_id", "split_k", "reason", "scratch_requested_bytes", "line",
 )  # fmt: skip
+_LIMITS = ("index", "layer", "launch_ms", "roof_ms", "recoverable_ms", "unknown_ms", "limit", "evidence")
 _TOTAL = "all layers"
 _KERNEL_FACTS = (
     "family", "operation", "precision", "unit", "unit_reason", "evidence", "rule", "sm", "input_type", "math_type",
@@ -72,6 +75,8 @@ def page_data(subjects: Sequence[Subject], figures: Mapping[str, Figure]) -> dic
         "themes": {name: template.to_plotly_json() for name, template in THEMES.items()},
         "colours": {name: colour(None if name == "unknown" else name) for name in precisions},
         "symbols": SYMBOLS,
+        "fills": {name: fill(name) for name in precisions},
+        "idle": sorted(NO_WORK),
     }  # fmt: skip
 
 
@@ -84,6 +89,7 @@ def run_data(subject: Subject) -> dict[str, Any]:
         for name in tables_of(SECTIONS) if name in VIEWS
     }  # fmt: skip
     tables["candidates"] = encode_table(candidates.select(list(_CANDIDATES)))
+    tables["bound"] = encode_table(subject.view("bound").select(list(_LIMITS)))
     tables["tensors"] = encode_table(run["layer_tensors"], leave_out=["build", "location", "line"])
     layers = run["layers"].select(["index", "onnx_nodes", "parameters", "tactic_name"]).to_pylist()
     return {
@@ -93,6 +99,7 @@ def run_data(subject: Subject) -> dict[str, Any]:
         "parameters": {str(row["index"]): visible(row["parameters"]) for row in layers if row["parameters"]},
         "kernels": {visible(name): _kernel(name) for name in _kernels(run["layers"]["tactic_name"])},
         "tuned": _tuned(run),
+        "clocks": {one: clock_name(one) for one in subject.view("layers")["time_source"].unique().to_pylist() if one},
         "paths": paths_data(subject),
         "thinned": note,
     }  # fmt: skip

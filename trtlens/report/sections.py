@@ -89,7 +89,7 @@ def _chart(chart: Chart, scope: str) -> str:
     narrow = " narrow" if chart.narrow else ""
     title, question = text(chart.title), text(chart.question)
     return (
-        f'<figure class="chart{narrow}" id="chart-{chart.name}" data-chart="{chart.name}" data-scope="{scope}"><figcaption>'
+        f'<figure class="chart{narrow}" id="chart-{chart.name}" data-chart="{chart.name}" data-scope="{scope}" data-follows="{chart.follows}"><figcaption>'
         f'<h3><a href="#chart-{chart.name}">{title}</a></h3><p class="question">{question}</p></figcaption>'
         f'<div class="plot" role="img" aria-label="{title}. {question}"></div><p class="reading">{text(chart.reading)}</p></figure>'
     )

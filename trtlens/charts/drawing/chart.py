@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from trtlens.runs.run import Run
 
 RUN, COMPARISON, RUNS = "run", "comparison", "runs"
+POINTS, SUMS, WHOLE = "points", "sums", "whole"
+"""How a chart follows a chosen part of the model: the points of its layers stay; its sums are made anew; it cannot, being of the whole engine."""
 SECTIONS = {
     "runs": "The runs", "changed": "What changed", "layers": "Layers", "tuning": "Tuning", "reformats": "Reformats", "latency": "Latency",
     "accuracy": "Accuracy", "memory": "Memory", "build": "Build",
@@ -37,6 +39,7 @@ class Chart:
         question: what it answers.
         section: section of the report that it stands in, of `SECTIONS`.
         place: place among the charts of that section, from 1.
+        follows: how it follows a chosen part of the model, of `POINTS`, `SUMS` and `WHOLE`.
         reads: view whose table it draws; ``run``; ``comparison``; or ``runs``, of which it gets names and runs.
         reading: how to read it.
         data: what each array of the figure's traces holds (``x``, ``y``, ``customdata`` ...), for those who work on with it.
@@ -50,6 +53,7 @@ class Chart:
     question: str
     section: str
     place: int
+    follows: str
     reads: str
     reading: str
     data: Mapping[str, str]

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import plotly.graph_objects as go
 
-from trtlens.charts.drawing.chart import Chart, MissingData
+from trtlens.charts.drawing.chart import POINTS, Chart, MissingData
 from trtlens.charts.drawing.style import (
     GREY,
     ORANGE,
@@ -45,8 +45,11 @@ def chart(table: pa.Table) -> go.Figure:
     x = list(range(len(rows)))
     values = [max(row["error"], _FLOOR) for row in rows]
     traces: list[Any] = [
-        go.Scatter(x=x, y=values, mode="lines", line={"color": GREY, "width": 1}, showlegend=False, hoverinfo="skip")
-    ]
+        go.Scatter(
+            x=x, y=values, mode="lines", line={"color": GREY, "width": 1}, showlegend=False, hoverinfo="skip",
+            customdata=[row["layer_index"] for row in rows],
+        )
+    ]  # fmt: skip
     for precision in by_precision(row["precision"] or UNKNOWN for row in rows):
         here = [place for place, row in enumerate(rows) if (row["precision"] or UNKNOWN) == precision]
         texts = [_hover(rows[place]) for place in here]
@@ -100,6 +103,7 @@ CHART = Chart(
     question="Where does the result go wrong first?",
     section="accuracy",
     place=1,
+    follows=POINTS,
     reads="accuracy",
     views=("accuracy",),
     reading="Each point is a compared tensor: higher is worse, and an orange outline means wrong or suspect. The strip below shows the precision of the layer that produces it.",

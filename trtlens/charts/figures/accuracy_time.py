@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import plotly.graph_objects as go
 
-from trtlens.charts.drawing.chart import Chart, MissingData
+from trtlens.charts.drawing.chart import POINTS, Chart, MissingData
 from trtlens.charts.drawing.layer_rows import NO_TIMES
 from trtlens.charts.drawing.style import GREY, SYMBOLS, colour, figure, log_axis, of_precisions, plain
 from trtlens.engine.clocks import clock_name
@@ -79,6 +79,7 @@ CHART = Chart(
     question="Which layers add much error for little time?",
     section="accuracy",
     place=2,
+    follows=POINTS,
     reads="accuracy",
     views=("pins",),
     reading="Layers at the upper left add much error for little time: run these in a higher precision first. The three with the most error for their time are named.",

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import plotly.graph_objects as go
 
-from trtlens.charts.drawing.chart import Chart, MissingData
+from trtlens.charts.drawing.chart import WHOLE, Chart, MissingData
 from trtlens.charts.drawing.style import BLUE, GREY, ORANGE, figure, log_axis, plain
 from trtlens.comparison.same_work import INPUTS, batches, mismatches, shared_nodes
 from trtlens.engine.inference_samples import samples_of
@@ -123,6 +123,7 @@ CHART = Chart(
     question="How many samples a second does each batch size give, and when does a larger one gain no more?",
     section="runs",
     place=2,
+    follows=WHOLE,
     reads="runs",
     reading="As long as the line follows the dotted one, a larger batch costs no time; where it is flat, the GPU is full.",
     data={

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import plotly.graph_objects as go
 
-from trtlens.charts.drawing.chart import Chart, MissingData
+from trtlens.charts.drawing.chart import SUMS, Chart, MissingData
 from trtlens.charts.drawing.style import GREY, figure, plain, stripes
 from trtlens.limits.split import last_split
 from trtlens.limits.verdict import verdict
@@ -72,6 +72,7 @@ CHART = Chart(
     question="What stands in the way of each layer, and how much could be gained?",
     section="layers",
     place=6,
+    follows=SUMS,
     reads="run",
     views=("bound",),
     reading="The green part of a bar is what the layer's work takes at least on this GPU, with the types that run; the rest is what a better kernel, or fewer launches, could gain at most. All parts add up to the inference; the longest are drawn.",

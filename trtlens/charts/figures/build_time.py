@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import plotly.graph_objects as go
 
-from trtlens.charts.drawing.chart import Chart, MissingData
+from trtlens.charts.drawing.chart import WHOLE, Chart, MissingData
 from trtlens.charts.drawing.style import BLUE, figure, plain, stripes
 from trtlens.quantities import seconds, whole_seconds
 from trtlens.views import VIEWS
@@ -60,6 +60,7 @@ CHART = Chart(
     question="Which parts and which layers took the build's time?",
     section="build",
     place=1,
+    follows=WHOLE,
     reads="build",
     views=("build",),
     reading="Parts of the build, then the layers whose tuning took longest.",

@@ -9,7 +9,7 @@ import plotly.graph_objects as go
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from trtlens.charts.drawing.chart import Chart, MissingData
+from trtlens.charts.drawing.chart import SUMS, Chart, MissingData
 from trtlens.charts.drawing.style import SYMBOLS, UNKNOWN, colour, figure, log_axis, of_precisions, plain
 from trtlens.quantities import duration
 from trtlens.tables.arrays import known_true
@@ -90,6 +90,7 @@ CHART = Chart(
     question="Which tactics could the layer have run, and how fast are they?",
     section="tuning",
     place=1,
+    follows=SUMS,
     reads="run",
     views=("tactics", "why", "candidates"),
     reading="Each point is a tactic that the tuner timed; further left is faster, and the blue ring marks the tactic that the engine runs. A faster tactic that was not chosen needs another format, and so reformats around it.",

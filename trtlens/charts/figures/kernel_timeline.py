@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import plotly.graph_objects as go
 
-from trtlens.charts.drawing.chart import Chart, MissingData
+from trtlens.charts.drawing.chart import POINTS, Chart, MissingData
 from trtlens.charts.drawing.style import ORANGE, UNKNOWN, figure, fill, of_precisions, plain
 from trtlens.engine.kernel_times import read_kernel_times, traced_builds
 from trtlens.engine.kernels_run import kernels_run
@@ -147,6 +147,7 @@ CHART = Chart(
     question="Which kernels run when, on which stream, and where does the GPU wait?",
     section="latency",
     place=3,
+    follows=POINTS,
     reads="run",
     views=("kernels_run",),
     reading="The traced inference of median length: layers, the kernels of each stream below, and gaps in which nothing runs. Drag to zoom, double-click for all.",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from trtlens.charts.drawing.chart import Chart
+from trtlens.charts.drawing.chart import SUMS, Chart
 from trtlens.charts.drawing.share_bars import DATA, share_bars
 from trtlens_parsers.kernels import read_kernel
 
@@ -38,6 +38,7 @@ CHART = Chart(
     question="Which kernels take the time, and in how many layers do they run?",
     section="layers",
     place=3,
+    follows=SUMS,
     reads="layers",
     views=("kernels",),
     reading="The twenty kernels that take most, as the engine states them, with their numbers of layers; Σ is the share of one and all above. Hover for the whole name, click to list its layers.",

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import plotly.graph_objects as go
 
-from trtlens.charts.drawing.chart import Chart, MissingData
+from trtlens.charts.drawing.chart import WHOLE, Chart, MissingData
 from trtlens.charts.drawing.style import BLUE, GREY, ORANGE, figure, plain
 from trtlens.engine.times import frame
 
@@ -110,6 +110,7 @@ CHART = Chart(
     question="Is the latency steady?",
     section="latency",
     place=1,
+    follows=WHOLE,
     reads="run",
     views=("latency",),
     reading="A steady run is a flat band. Steps and slopes come from changing GPU clocks (below), spikes from other work on the GPU or host.",

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import plotly.graph_objects as go
 
-from trtlens.charts.drawing.chart import Chart, MissingData
+from trtlens.charts.drawing.chart import WHOLE, Chart, MissingData
 from trtlens.charts.drawing.style import BLUE, GREY, ORANGE, figure, plain
 from trtlens.charts.figures.latency import NO_SAMPLES
 from trtlens.engine.inference_timing import summarize_samples
@@ -86,6 +86,7 @@ CHART = Chart(
     question="How certain is the median, and how long is the tail?",
     section="latency",
     place=2,
+    follows=WHOLE,
     reads="run",
     reading="The dotted line is the median; the legend gives its 99 % confidence interval.",
     data={

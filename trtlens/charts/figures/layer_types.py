@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from trtlens.charts.drawing.chart import Chart
+from trtlens.charts.drawing.chart import SUMS, Chart
 from trtlens.charts.drawing.share_bars import DATA, share_bars
 
 if TYPE_CHECKING:
@@ -28,6 +28,7 @@ CHART = Chart(
     question="Which types of layers take the time, and in which precision?",
     section="layers",
     place=2,
+    follows=SUMS,
     reads="layers",
     views=("precision",),
     reading="One bar for each type with its number of layers, the largest first; Σ is the share of it and all above. Colours and patterns are precisions.",

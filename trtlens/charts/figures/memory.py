@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import plotly.graph_objects as go
 
-from trtlens.charts.drawing.chart import Chart, MissingData
+from trtlens.charts.drawing.chart import WHOLE, Chart, MissingData
 from trtlens.charts.drawing.style import BLUE, figure, stripes
 from trtlens.limits.memory_course import weights_of_layers
 from trtlens.quantities import byte_size
@@ -60,6 +60,7 @@ CHART = Chart(
     question="What does the engine use memory for?",
     section="memory",
     place=1,
+    follows=WHOLE,
     reads="run",
     views=("memory",),
     reading="Totals as TensorRT prints them. Where it prints none for weights, a hatched bar holds what the layers state.",

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import plotly.graph_objects as go
 
-from trtlens.charts.drawing.chart import Chart, MissingData
+from trtlens.charts.drawing.chart import POINTS, Chart, MissingData
 from trtlens.charts.drawing.style import BLUE, GREY, ORANGE, figure, index_axis, plain, stripes
 from trtlens.limits.memory_course import memory_course, weights_of_layers
 from trtlens.quantities import byte_size
@@ -80,6 +80,7 @@ CHART = Chart(
     question="Where does the network need most memory, and which layers have the large weights?",
     section="memory",
     place=2,
+    follows=POINTS,
     reads="run",
     reading="The line is the sum of the tensors that are alive while a layer runs: made already, and read by it or later. TensorRT's activation memory is its peak at least. Inputs and outputs of the engine are the caller's memory and do not count.",
     data={

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import plotly.graph_objects as go
 
-from trtlens.charts.drawing.chart import Chart, MissingData
+from trtlens.charts.drawing.chart import SUMS, Chart, MissingData
 from trtlens.charts.drawing.style import BLUE, figure, plain
 from trtlens.quantities import duration
 from trtlens.views import VIEWS
@@ -63,6 +63,7 @@ CHART = Chart(
     question="Why do the reformats exist, and what do they cost?",
     section="reformats",
     place=2,
+    follows=SUMS,
     reads="reformat_causes",
     views=("reformat_causes",),
     reading="Total cost of the reformats of each cause.",

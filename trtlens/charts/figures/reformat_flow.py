@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import plotly.graph_objects as go
 
-from trtlens.charts.drawing.chart import Chart, MissingData
+from trtlens.charts.drawing.chart import SUMS, Chart, MissingData
 from trtlens.charts.drawing.style import colour, figure, plain
 from trtlens.quantities import duration
 from trtlens.views import VIEWS
@@ -68,6 +68,7 @@ CHART = Chart(
     question="Between which formats is data converted?",
     section="reformats",
     place=1,
+    follows=SUMS,
     reads="reformats",
     views=("reformats",),
     reading="From the format before, on the left, to the format after, on the right; the width is the cost.",

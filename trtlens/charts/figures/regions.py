@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import plotly.graph_objects as go
 
-from trtlens.charts.drawing.chart import Chart, MissingData
+from trtlens.charts.drawing.chart import POINTS, Chart, MissingData
 from trtlens.charts.drawing.style import BLUE, GREY, ORANGE, figure, plain, stripes
 from trtlens.charts.figures.waterfall import NO_COMMON_TIMES
 from trtlens.comparison.figures import COMPUTE
@@ -87,6 +87,7 @@ CHART = Chart(
     question="Which regions of the model got faster or slower?",
     section="changed",
     place=2,
+    follows=POINTS,
     reads="comparison",
     reading="Bars above zero are slower, below zero faster; the thin line is the 99 % confidence interval of the difference. Click a bar to see its layer.",
     data={

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import plotly.graph_objects as go
 
-from trtlens.charts.drawing.chart import Chart, MissingData
+from trtlens.charts.drawing.chart import POINTS, Chart, MissingData
 from trtlens.charts.drawing.layer_rows import NO_TIMES
 from trtlens.charts.drawing.style import GREY, SYMBOLS, UNKNOWN, colour, figure, log_axis, of_precisions, plain
 from trtlens.engine.kernel_times import has_layer_times
@@ -91,12 +91,14 @@ def _hover(part: LayerPart, split: Split) -> str:
 
 def _above(parts: Sequence[LayerPart]) -> list[go.Scatter]:
     """Rings around the layers that are faster than their roof, which shows that the roof or the work is wrong."""
-    places = [_place(part) for part in parts if part.limit.is_above]
-    if not places:
+    above = [part for part in parts if part.limit.is_above]
+    if not above:
         return []
+    places = [_place(part) for part in above]
     return [go.Scatter(
         x=[x for x, _ in places], y=[y for _, y in places], mode="markers", name="above its roof: the roof or the work is wrong",
         marker={"symbol": "circle-open", "size": 16, "color": _ALARM, "line": {"width": 2}}, hoverinfo="name",
+        customdata=[part.index for part in above],
     )]  # fmt: skip
 
 
@@ -139,6 +141,7 @@ CHART = Chart(
     question="How close does each layer come to the peak rates of the GPU?",
     section="layers",
     place=5,
+    follows=POINTS,
     reads="run",
     views=("work",),
     reading="A layer under the slope is limited by memory bandwidth, one under the flat part by arithmetic; the distance to the roof is the most that a better kernel could gain. A layer above its roof has a ring: the roof or its work is wrong, unless its data fit the L2 cache. The layer profiler's times include the launch, those of a kernel trace do not.",

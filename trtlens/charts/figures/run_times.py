@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import plotly.graph_objects as go
 
-from trtlens.charts.drawing.chart import Chart, MissingData
+from trtlens.charts.drawing.chart import WHOLE, Chart, MissingData
 from trtlens.charts.drawing.style import BLUE, GREY, figure, plain
 from trtlens.comparison.same_work import inputs_of, model_of, shapes_text
 from trtlens.engine.inference_samples import samples_of
@@ -87,6 +87,7 @@ CHART = Chart(
     question="Which run is fast, and how certain is that?",
     section="runs",
     place=1,
+    follows=WHOLE,
     reads="runs",
     reading="A point is the median time, the line its 99 % confidence interval. Runs of other models, inputs or GPUs are no rivals: hover for what they are.",
     data={

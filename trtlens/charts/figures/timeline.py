@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import plotly.graph_objects as go
 
-from trtlens.charts.drawing.chart import Chart, MissingData
+from trtlens.charts.drawing.chart import POINTS, Chart, MissingData
 from trtlens.charts.drawing.layer_rows import running_layers
 from trtlens.charts.drawing.style import by_precision, figure, fill, index_axis
 
@@ -59,6 +59,7 @@ CHART = Chart(
     question="Where in the network is the time spent, and in which precision?",
     section="layers",
     place=1,
+    follows=POINTS,
     reads="layers",
     views=("layers", "slowest"),
     reading="One bar for each layer: its height is the time, its colour and pattern the precision; a triangle marks a reformat. Click a bar to see the layer's details.",

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import plotly.graph_objects as go
 
-from trtlens.charts.drawing.chart import Chart
+from trtlens.charts.drawing.chart import SUMS, Chart
 from trtlens.charts.drawing.layer_rows import running_layers
 from trtlens.charts.drawing.style import INK_IN_BARS, by_precision, figure, fill
 from trtlens.quantities import duration
@@ -61,6 +61,7 @@ CHART = Chart(
     question="How much of the work runs on tensor cores?",
     section="layers",
     place=4,
+    follows=SUMS,
     reads="layers",
     views=("tensorcores",),
     reading="Share of the time on each core type, by precision; reformats compute nothing and have a bar of their own.",

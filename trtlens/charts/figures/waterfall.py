@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import plotly.graph_objects as go
 
-from trtlens.charts.drawing.chart import Chart, MissingData
+from trtlens.charts.drawing.chart import SUMS, Chart, MissingData
 from trtlens.charts.drawing.style import BLUE, GREY, ORANGE, figure, plain
 from trtlens.comparison.figures import split_difference
 from trtlens.comparison.times import TUNER
@@ -76,6 +76,7 @@ CHART = Chart(
     question="What does the difference in total time consist of?",
     section="changed",
     place=1,
+    follows=SUMS,
     reads="comparison",
     reading="From the baseline's time, on the left, to the other run's: what each kind of change adds or saves.",
     data={

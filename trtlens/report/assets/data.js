@@ -22,24 +22,11 @@ function make(tag, attributes = {}, ...children) {
   return node;
 }
 
-const BYTE_UNITS = ["B", "KiB", "MiB", "GiB"];
-
-function sizeText(bytes) {
-  let value = bytes;
-  let unit = 0;
-  while (value >= 1024 && unit < 3) { value /= 1024; unit += 1; }
-  return `${unit ? value.toFixed(1) : value} ${BYTE_UNITS[unit]}`;
-}
-
 function numberText(value) {
   if (typeof value !== "number") return String(value);
   if (Number.isInteger(value)) return value.toLocaleString("en-US");
   const large = Math.abs(value) >= 1000;
   return large ? value.toLocaleString("en-US", { maximumFractionDigits: 1 }) : String(Number(value.toPrecision(4)));
-}
-
-function timeText(ms) {
-  return Math.abs(ms) >= 0.1 ? `${ms.toFixed(3)} ms` : `${(1000 * ms).toFixed(2)} µs`;
 }
 
 // Headings of columns whose names say less than they could.

@@ -10,7 +10,8 @@ const PAPER_WIDTH = 670;
 const NEAR = 500; // pixels around the window in which figures are kept up to date
 
 function plainText(text, width = 70) {
-  const shown = text.length <= width ? text : `${text.slice(0, Math.ceil(width * 0.55))}…${text.slice(-Math.floor(width * 0.4))}`;
+  const tail = Math.floor((width - 1) / 2);
+  const shown = text.length <= width ? text : `${text.slice(0, width - 1 - tail)}…${text.slice(-tail)}`;
   return shown.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;");
 }
 
@@ -181,7 +182,7 @@ function candidateFigure(run, base, layer, op, styles) {
     const here = rows.filter((row) => precisionOf(row) === precision);
     return {
       type: "scatter", mode: "markers", name: precision, showlegend: false, x: here.map(micro),
-      y: here.map((_, n) => place + (((n * 0.618) % 1) - 0.5) * 2 * STRIP_SPREAD), hovertext: here.map(hover), hovertemplate: "%{hovertext}<extra></extra>",
+      y: here.map((_, n) => round(place + (((n * 0.618) % 1) - 0.5) * 2 * STRIP_SPREAD, 3)), hovertext: here.map(hover), hovertemplate: "%{hovertext}<extra></extra>",
       marker: { color: styles.colours[precision], symbol: styles.symbols[precision] || "circle", size: 8, opacity: 0.75, line: { width: precision === "unknown" ? 1.6 : 0.8, color: "rgba(90,100,110,0.8)" } },
     };
   });

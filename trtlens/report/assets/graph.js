@@ -59,15 +59,14 @@ class GraphView {
     const of = (kind) => model.kinds.map((_, node) => node).filter((node) => model.kinds[node] === kind);
     const reformats = of("reformat");
     const took = reformats.reduce((sum, node) => sum + (model.times[node] || 0), 0);
-    const several = (count, one) => `${count} ${one}${count === 1 ? "" : "s"}`;
-    const left = [model.folded ? several(model.folded, "constant") : null, model.apart ? `${several(model.apart, "layer")} without tensors or kernels` : null].filter(Boolean).join(" and ");
+    const left = [model.folded ? countText(model.folded, "constant") : null, model.apart ? `${countText(model.apart, "layer")} without tensors or kernels` : null].filter(Boolean).join(" and ");
     const parts = [
-      `${several(of("layer").length, "layer")}, ${several(reformats.length, "reformat")}${model.total && reformats.length ? ` (${timeText(took)}, ${(100 * took / model.total).toFixed(1)} % of the layers' time)` : ""}`,
+      `${countText(of("layer").length, "layer")}, ${countText(reformats.length, "reformat")}${model.total && reformats.length ? ` (${timeText(took)}, ${percentText(100 * took / model.total)} of the layers' time)` : ""}`,
       left ? `left out: ${left}` : null, model.clock ? `times from the ${model.clock}` : "no times: all nodes of a kind are of one size",
     ];
     const slow = model.slowest.map((node, rank) => make("button", {
       type: "button", class: "pick", title: model.names[node], onclick: () => { this.reveal(node); this.pick(node); },
-    }, make("b", { text: `${rank + 1}: ${model.share(node).toFixed(1)} % ` }), this.short(node)));
+    }, make("b", { text: `${rank + 1}: ${percentText(model.share(node))} ` }), this.short(node)));
     this.part("told").replaceChildren(make("p", { class: "question", text: `${parts.filter(Boolean).join("; ")}.` }));
     if (slow.length) this.part("told").append(make("p", { class: "picks" }, make("span", { class: "muted", text: "Slowest:" }), ...slow));
     const used = [...new Set(of("layer").map((node) => model.precisions[node]))];
@@ -243,7 +242,7 @@ class GraphView {
     if (!this.focus) return this.unfocus(`No tensor leads from one to the other: ${model.names[from]}, ${model.names[node]}.`);
     const time = [...this.focus].reduce((sum, one) => sum + (model.times[one] || 0), 0);
     this.later();
-    return this.say(`Between both: ${this.focus.size} nodes${time ? `, ${timeText(time)}, ${((100 * time) / model.total).toFixed(1)} % of the layers' time` : ""}.`);
+    return this.say(`Between both: ${this.focus.size} nodes${time ? `, ${timeText(time)}, ${percentText((100 * time) / model.total)} of the layers' time` : ""}.`);
   }
 
   kernels() {

@@ -111,17 +111,20 @@ class Page {
 
   async fill(place) {
     if (place.hidden) return;
-    const source = { comparison: this.comparison, runs: this.data }[place.dataset.scope] || this.runs[this.current];
-    if (place.dataset.chart) await this.fillChart(place, source);
-    else this.fillTable(place, source);
+    if (place.dataset.chart) await this.fillChart(place, this.source(place));
+    else this.fillTable(place, this.source(place));
+  }
+
+  // Where the data of a place are: in the shown run, the comparison, or what is of all runs.
+  source(place) {
+    return { comparison: this.comparison, runs: this.data }[place.dataset.scope] || this.runs[this.current];
   }
 
   async fillChart(place, source) {
     const name = place.dataset.chart;
-    let figure = source.figures[name];
-    if (place.dataset.scope === "comparison") figure = source.figures[this.other()][name];
-    else if (name === "candidates" && this.picked !== null) figure = this.candidatesOf(source, figure);
-    if (place.dataset.scope !== "runs") figure = this.scope.figure(figure, place.dataset.scope === "comparison" ? this.other() : this.current);
+    const of = { run: this.current, comparison: this.other(), runs: null }[place.dataset.scope];
+    const base = place.dataset.scope === "comparison" ? source.figures[this.other()][name] : source.figures[name];
+    const figure = name === "candidates" && this.picked !== null ? this.candidatesOf(source, base) : this.scope.figure(place, base, of);
     await this.figures.draw(place, figure, (point) => this.onPoint(name, point));
     if (this.picked !== null) this.figures.markIn(place.querySelector(".plot"), this.marked());
   }
@@ -166,6 +169,7 @@ class Page {
     const grid = place.querySelector(".grid");
     place.querySelectorAll(".said").forEach((one) => one.remove());
     grid.before(...(table.answers || []).map((text) => make("p", { class: "said", text: sentence(text) })));
+    this.scope.tellWhole(place, table);
     if (table.rows === 1) return this.fillRow(place, grid, table);
     const options = table.picks ? this.picksOfRegions() : this.picksOf(this.keyOf(name));
     this.grids.set(place, new Grid(grid, table, { name, sort: place.dataset.sort, within: this.scope.rows(name, table), ...options }));

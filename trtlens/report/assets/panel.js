@@ -20,7 +20,7 @@ function describe(run, index) {
 
 function share(layers, time) {
   const all = layers.byName.time_ms.values.reduce((sum, one) => sum + (one || 0), 0);
-  return all ? `, ${(100 * time / all).toFixed(1)} % of all layers` : "";
+  return all ? `, ${percentText(100 * time / all)} of all layers` : "";
 }
 
 function facts(pairs) {

@@ -7,7 +7,7 @@ const MEASURES = {
   time: { title: "Time", text: timeText, about: "time of its layers" },
   memory: { title: "Memory", text: sizeText, about: "bytes of the tensors that its layers write" },
   error: { title: "Error", text: numberText, about: "error that its layers add to their outputs" },
-  layers: { title: "Layers", text: (count) => `${count} ${count === 1 ? "layer" : "layers"}`, about: "number of its layers" },
+  layers: { title: "Layers", text: (count) => countText(count, "layer"), about: "number of its layers" },
 };
 
 class Parts {
@@ -100,7 +100,7 @@ class Parts {
     if (cells[0]) cells[0].tabIndex = 0;
     const without = layers.rows - sums[measure].size;
     this.part("say").textContent = top
-      ? `${MEASURES[measure].title}: ${MEASURES[measure].text(top.sum)}${path ? `, ${(100 * top.sum / root.sum).toFixed(1)} % of the engine` : ""}; width is the ${MEASURES[measure].about}${without ? `; of ${without} ${without === 1 ? "layer" : "layers"} it is not known` : ""}.`
+      ? `${MEASURES[measure].title}: ${MEASURES[measure].text(top.sum)}${path ? `, ${percentText(100 * top.sum / root.sum)} of the engine` : ""}; width is the ${MEASURES[measure].about}${without ? `; of ${countText(without, "layer")} it is not known` : ""}.`
       : "This run has no layer in the chosen part of the model.";
   }
 
@@ -118,7 +118,7 @@ class Parts {
     const label = shown.index === undefined ? shown.path.slice(node.path.length - node.label.length) || node.label : this.short(shown);
     const tight = label.length * LETTER > share * this.part("icicle").clientWidth - 12;
     const text = tight && /^[^/]+\.\d+$/.test(label) ? label.slice(label.lastIndexOf(".")) : label; // the number tells a member of a list from the others
-    const told = `${shown.index === undefined ? shown.path || "whole model" : shown.label}: ${MEASURES[measure].text(shown.sum)}, ${(100 * share).toFixed(1)} %`;
+    const told = `${shown.index === undefined ? shown.path || "whole model" : shown.label}: ${MEASURES[measure].text(shown.sum)}, ${percentText(100 * share)}`;
     const cell = make("button", {
       type: "button", tabindex: "-1", title: told.slice(0, 400), "aria-label": told.slice(0, 400), "data-row": row, "data-left": left, "data-path": shown.index === undefined ? shown.path : null,
       class: shown.index === undefined ? null : "layer", onclick: () => (shown.index === undefined ? this.page.scope.set(shown.path) : this.page.pick(shown.index)),

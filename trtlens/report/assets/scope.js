@@ -34,6 +34,7 @@ class Scope {
     if (this.path) await page.loadAll(); // a comparison has rows of every run
     this.tell();
     for (const [place, grid] of page.grids) { grid.within = this.rows(place.dataset.table, grid.table); grid.refilter(); }
+    for (const place of page.inSight) if (place.dataset.table) this.tellWhole(place, page.source(place).table(place.dataset.table));
     await Promise.all([...page.inSight].filter((place) => place.dataset.chart).map((place) => page.fill(place)));
     page.graph.narrow();
     page.parts.draw();
@@ -44,9 +45,17 @@ class Scope {
     this.badge.hidden = !within;
     if (!within) return;
     const name = this.path.split("/").at(-1);
-    this.badge.replaceChildren("Only ", make("b", { text: name.slice(0, 40) }), ` (${within.size} ${within.size === 1 ? "layer" : "layers"}) ×`);
+    this.badge.replaceChildren("Only ", make("b", { text: name.slice(0, 40) }), ` (${countText(within.size, "layer")}) ×`);
     this.badge.title = `Tables, charts and graph show ${this.path.slice(0, 300)} alone: click to show all`;
-    this.badge.setAttribute("aria-label", `Only ${name}, ${within.size} layers: show all`);
+    this.badge.setAttribute("aria-label", `Only ${name}, ${countText(within.size, "layer")}: show all`);
+  }
+
+  // Says what of a table is of the whole engine though a part is chosen: all of it, or the sentences above its rows.
+  tellWhole(place, table) {
+    const follows = Boolean(this.rows(place.dataset.table, table));
+    const say = (one, isWhole) => { if (isWhole) one.dataset.whole = " (the whole engine)"; else delete one.dataset.whole; };
+    say(place.querySelector("h3"), this.path && !follows);
+    place.querySelectorAll(".said").forEach((one) => say(one, this.path && follows));
   }
 
   // Which rows of a table are of the part; null for a table whose rows are of no layers.
@@ -66,21 +75,14 @@ class Scope {
     return key && ((row) => within.has(key(table, row)));
   }
 
-  // A figure with the points of the part's layers alone; one without layers is as it is, and says so.
-  figure(figure, place = this.page.current) {
-    const within = this.layers(place);
-    if (!within || figure.missing) return figure;
-    const ofLayers = (trace) => Array.isArray(trace.customdata) && trace.customdata.some((one) => typeof one === "number");
-    if (!figure.data.some(ofLayers)) return { ...figure, whole: true };
-    const data = figure.data.map((trace) => (ofLayers(trace) ? only(trace, trace.customdata.map((one) => within.has(one))) : trace));
-    const left = data.some((trace) => ofLayers(trace));
-    return left ? { ...figure, data } : { missing: "no layer of the chosen part of the model stands in this chart" };
+  // A figure of the part, as the chart follows it: `of` is the number of the run, and null for what is of all runs.
+  figure(place, figure, of) {
+    if (!this.path || figure.missing) return figure;
+    const { chart, follows } = place.dataset;
+    const within = of === null ? null : this.layers(of);
+    if (follows === "whole" || !within) return { ...figure, whole: true };
+    const { runs, data, baseline, comparison } = this.page;
+    const own = { run: runs[of], within, styles: data, comparison, name: data.runs[of], baseline: data.runs[baseline.place] };
+    return follows === "sums" ? OF_PART[chart](own, figure) : pointsOfPart(own, figure, chart);
   }
-}
-
-// A trace, or a part of one, with the kept points alone: every list that has an entry for each point.
-function only(value, kept) {
-  if (Array.isArray(value)) return value.length === kept.length ? value.filter((_, n) => kept[n]) : value;
-  if (value === null || typeof value !== "object") return value;
-  return Object.fromEntries(Object.entries(value).map(([name, inner]) => [name, only(inner, kept)]));
 }

@@ -5,7 +5,7 @@ const SHARED = /^(time|cost)_ms$/;
 class Shares {
   constructor(base) {
     const total = base.values.reduce((sum, one) => sum + (one || 0), 0);
-    const of = (name, doc, values) => Object.assign(new Column({ name, doc, unit: "%", kind: "number", values }), { text: (row) => percentText(values[row]), ranks: () => base.ranks() });
+    const of = (name, doc, values) => Object.assign(new Column({ name, doc, unit: "%", kind: "number", values }), { text: (row) => shareText(values[row]), ranks: () => base.ranks() });
     this.part = base.values.map((one) => (one === null || !total ? null : 100 * one / total));
     this.sums = new Array(base.values.length).fill(null);
     this.columns = [of("share", `share of the ${base.title} of all rows`, this.part), of("cumulative", "share of this row and of all above it, as the table stands", this.sums)];
@@ -18,7 +18,7 @@ class Shares {
   }
 }
 
-function percentText(value) {
+function shareText(value) {
   return value === null ? "" : `${value >= 9.95 ? value.toFixed(0) : value.toPrecision(2)}`;
 }
 
