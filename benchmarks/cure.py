@@ -1,6 +1,6 @@
 """Searches the cures of planted faults with a real TensorRT on a GPU, and prints edges, builds, cure and cost of each.
 
-Run: ``python benchmarks/cure.py [PROCESSES]`` (5 processes time each engine; 0 times none). `tests/accuracy/planted_cures.py` plants
+Run: ``python benchmarks/cure.py [PROCESSES]`` (processes that time each engine, by default 1; 0 times none). `tests/accuracy/planted_cures.py` plants
 the faults: an engine is built of a faulty model until the tensors between two nodes are handed out, or a node is pinned to FP32. It
 needs TensorRT with a GPU, onnx and ONNX Runtime, and takes cuBLAS and cuDNN for absent.
 """
@@ -26,7 +26,7 @@ _QUICK = {
 
 def main() -> int:
     """Print a line for each fault; 1 where a cut that cures alone was not found in as many builds as suffice."""
-    processes = int(sys.argv[1]) if len(sys.argv) > 1 else 5
+    processes = int(sys.argv[1]) if len(sys.argv) > 1 else 1
     backend, missed = find_backend("tensorrt"), 0
     cuts = planted()
     for fault in (*cuts, of_two(), of_pins(), of_tactics()):

@@ -25,6 +25,7 @@ from tests.accuracy.planted_cures import (
 )
 from tests.doubles.tensorrt_double import Script, running_backend
 from tests.doubles.tensorrt_runtime import host_cuda
+from trtlens.accuracy.local_errors import OK, PRECISION, SUSPECT, UNCLEAR
 from trtlens.accuracy.readers import open_dump
 from trtlens.capture.backends import backend as backends
 from trtlens.capture.dumping.rebuild import Candidates, Rebuilt, make_selector
@@ -34,6 +35,7 @@ from trtlens.commands.cure import Asked, cured, make_curing
 from trtlens.commands.cure_told import applied, cost_sentence, sentences
 from trtlens.commands.region_cure import RECORD
 from trtlens.commands.region_errors import Regions
+from trtlens.commands.region_judge import outcome
 from trtlens.errors import CaptureError, TrtlensError
 from trtlens.runs.run_info import foreign_files
 from trtlens.statistics import summarize
@@ -292,6 +294,31 @@ def test_both_engines_are_timed_on_the_inputs_of_the_dump(
     assert json.loads((run / "cure" / RECORD).read_text())["cure"]["changed"] == ["a0"]
     again, _ = search_again(fault, where, reference, run, processes=3)
     assert any("was not timed" in note for note in again.notes)
+
+
+@pytest.mark.parametrize(
+    ("before", "error", "row", "expected"),
+    [
+        (SUSPECT, 0.5, (OK, 0.0005, 1.1), "cured"),
+        (SUSPECT, 0.5, (PRECISION, 0.02, 3.0), "cured"),
+        (SUSPECT, None, (OK, 0.0005, 1.1), "cured"),
+        (SUSPECT, 0.02, (OK, 0.009, 18.0), "unknown"),
+        (SUSPECT, 0.5, (PRECISION, None, None), "unknown"),
+        (SUSPECT, 0.5, (UNCLEAR, 0.2, 9.0), "unknown"),
+        (SUSPECT, 0.5, (None, None, None), "unknown"),
+        (SUSPECT, 0.5, (SUSPECT, 0.4, 90.0), "errs"),
+        (PRECISION, 0.92, (OK, 0.0008, 0.1), "cured"),
+        (PRECISION, 0.92, (PRECISION, 0.5, 0.6), "errs"),
+        (PRECISION, 0.0101, (OK, 0.0099, 1.0), "unknown"),
+        (UNCLEAR, 0.3, (UNCLEAR, 0.3, 9.0), "errs"),
+        (UNCLEAR, 0.3, (PRECISION, 0.3, 2.0), "errs"),
+    ],
+)
+def test_cured_is_what_errs_as_its_types_explain(
+    before: str, error: float | None, row: tuple[str | None, float | None, float | None], expected: str
+) -> None:
+    """By the verdict of the dump; an error that only fell under a limit is not known to be gone, and NaN never are."""
+    assert outcome(dict(zip(("verdict", "error", "ratio"), row, strict=True)), error, before) == expected
 
 
 def test_a_selector_leaves_one_tactic_out() -> None:

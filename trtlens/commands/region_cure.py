@@ -15,15 +15,16 @@ from typing import TYPE_CHECKING, Any
 from trtlens.accuracy.cure_search import CURED, ERRS, UNKNOWN, find_cure, usual_builds
 from trtlens.accuracy.local_errors import PRECISION
 from trtlens.capture.dumping.rebuild import Change
+from trtlens.capture.recorder import ENGINE
 from trtlens.errors import TrtlensError
 from trtlens.runs.folders import remove_folder, write_whole
 from trtlens_parsers.json_text import parse_json
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
-    from trtlens.accuracy.cure_search import Cure
+    from trtlens.accuracy.cure_search import Chosen, Cure
     from trtlens.capture.dumping.rebuild import Candidates, Rebuilder
     from trtlens.capture.progress import Progress
     from trtlens.commands.region_judge import RegionJudge
@@ -67,47 +68,55 @@ class Curing:
     rows: list[dict[str, Any]] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     facts: dict[str, Any] = field(default_factory=dict)
+    _left: int = 0
 
     def run(self, progress: Progress) -> Found | None:
         """Search kind by kind until one cures."""
-        candidates = self.rebuilder.candidates(self.judge.inside, self.judge.nodes)
-        self._note_kinds(candidates)
         self._clear()
+        candidates, found = self.rebuilder.candidates(self.judge.inside, self.judge.nodes), None
         for kind, names in self._kinds(candidates):
-            guess = self.judge.guess(names) if kind == PINS else ()
-            usual = usual_builds(len(names)) + bool(guess)
-            builds = usual if self.most_builds is None else self.most_builds - len(self.rows)
+            self.notes += _untried(kind, names, self.judge.inside, takes_selector=candidates.takes_selector)
+            found = self._searched(kind, names, progress)
+            if found is not None:
+                break
+        if found is not None and self._goes_by_itself(progress):
+            found = None
+        self._drop_engines(None if found is None else found.build)
+        return found
 
-            def judge(chosen: tuple[str, ...], /, *, bare: bool, kind: str = kind) -> str:
-                return self._build(kind, chosen, progress, bare=bare)
+    def _searched(self, kind: str, names: Chosen, progress: Progress) -> Found | None:
+        """Search among the candidates of one kind."""
+        bare, made = self.judge.bare_before is not None, len(self.rows)
+        guess = self.judge.guess(names) if kind == PINS else ()
+        usual = usual_builds(len(names)) + bool(guess)
+        builds = usual if self.most_builds is None else self.most_builds - made
 
-            made = len(self.rows)
-            cure = find_cure(names, judge, builds, bare=self.judge.bare_before is not None, guess=guess)
-            if cure is not None:
-                build = next(row["build"] for row in reversed(self.rows) if _shows(row, kind, cure))
-                if len(self.rows) - made < builds and self._cures_itself(progress):
-                    break
-                self._drop_engines(build)
-                return Found(kind, cure, len(names), build, is_emulated=cure.chosen == guess)
-        self._drop_engines(None)
-        return None
+        def judge(chosen: Chosen, /, *, bare: bool) -> str:
+            return self._build(kind, chosen, progress, bare=bare)
 
-    def _cures_itself(self, progress: Progress) -> bool:
-        """Whether the fault is away in a build with nothing changed, where no build has erred so far that would show that it is not."""
-        if self.judge.before["verdict"] == PRECISION or any(row["outcome"] == ERRS for row in self.rows):
+        cure = find_cure(names, judge, builds, bare=bare, guess=guess)
+        self._left = builds - (len(self.rows) - made)
+        if cure is None:
+            return None
+        build = next(row["build"] for row in reversed(self.rows) if _shows(row, kind, cure))
+        return Found(kind, cure, len(names), build, is_emulated=cure.chosen == guess)
+
+    def _goes_by_itself(self, progress: Progress) -> bool:
+        """Whether a build with nothing changed is right; asked where no build has erred, the emulation does not explain it, and one is left."""
+        explained = self.judge.before["verdict"] == PRECISION
+        if explained or self._left < 1 or any(row["outcome"] == ERRS for row in self.rows):
             return False
         if self._build(NOTHING, (), progress, bare=self.judge.bare_before is not None) != CURED:
             return False
         self.notes.append(
-            "a build with nothing changed does not err: the fault comes and goes from build to build, and no change is known to cure it"
+            "a build with nothing changed does not err: the fault comes and goes, and no change is known to cure it"
         )
         return True
 
     def _clear(self) -> None:
-        """Remove the builds of an earlier search that are not gone on with."""
-        for place in self.folder.glob("[0-9]*") if not self.earlier else ():
-            if place.is_dir():
-                remove_folder(place)
+        """Remove the builds of an earlier search, if it is not gone on with."""
+        for place in () if self.earlier else self.folder.glob("[0-9]*"):
+            remove_folder(place)
 
     def keep(self) -> None:
         """Write the record of the builds so far."""
@@ -118,45 +127,29 @@ class Curing:
         self.folder.mkdir(parents=True, exist_ok=True)
         write_whole(self.folder / RECORD, (json.dumps(document, indent=1, default=str) + "\n").encode())
 
-    def _kinds(self, candidates: Candidates) -> list[tuple[str, tuple[str, ...]]]:
+    def _kinds(self, candidates: Candidates) -> list[tuple[str, Chosen]]:
         if self.judge.before["verdict"] == PRECISION:
             return [(PINS, candidates.pins)]
         layers = tuple(self.tactics) if candidates.takes_selector else ()
         return [(CUTS, candidates.cuts), (PINS, candidates.pins), (TACTICS, layers)]
 
-    def _note_kinds(self, candidates: Candidates) -> None:
-        """Say once what cannot be tried."""
-        left = len(self.judge.inside) - len(candidates.cuts)
-        if not self.judge.inside:
-            self.notes.append("nothing lies inside of the region that could be handed out: it is a single node")
-        elif left:
-            self.notes.append(
-                f"{left} of {len(self.judge.inside)} tensors inside of the region are not in the network, or are shapes: they were not tried"
-            )
-        if not candidates.pins:
-            self.notes.append(
-                "no node of the region can be held in FP32: the types of the model decide, or it computes on whole numbers"
-            )
-        if not candidates.takes_selector:
-            self.notes.append(
-                "tactics cannot be left out: this release has no algorithm selector (8.x to 10.x have one)"
-            )
-
-    def _build(self, kind: str, chosen: tuple[str, ...], progress: Progress, *, bare: bool) -> str:
+    def _build(self, kind: str, chosen: Chosen, progress: Progress, *, bare: bool) -> str:
         """One build, or what is known of it from an earlier search; keeps its row."""
-        row = self._known(kind, chosen, bare=bare) or self._made(kind, chosen, progress, bare=bare)
+        row = self._known(kind, chosen, bare=bare)
+        if row is None:
+            row = self._made(kind, chosen, progress, bare=bare)
         self.rows.append(row)
         self.keep()
         return str(row["outcome"])
 
-    def _known(self, kind: str, chosen: tuple[str, ...], *, bare: bool) -> dict[str, Any] | None:
+    def _known(self, kind: str, chosen: Chosen, *, bare: bool) -> dict[str, Any] | None:
         place = len(self.rows)
         if place >= len(self.earlier):
             return None
         row = dict(self.earlier[place])
         return row if (row["kind"], tuple(row["changed"]), row["bare"]) == (kind, chosen, bare) else None
 
-    def _made(self, kind: str, chosen: tuple[str, ...], progress: Progress, *, bare: bool) -> dict[str, Any]:
+    def _made(self, kind: str, chosen: Chosen, progress: Progress, *, bare: bool) -> dict[str, Any]:
         number, started = len(self.rows) + 1, time.monotonic()
         progress("Rebuilding", None, None, f"build {number}: {len(chosen)} changed")
         error, found = "", None
@@ -165,7 +158,7 @@ class Curing:
             found = self.judge.bare_row(rebuilt.tensors) if bare else self.judge.row(rebuilt.tensors)
         except TrtlensError as refusal:
             error = refusal.message
-        outcome = UNKNOWN if found is None else self.judge.outcome(found)
+        outcome = UNKNOWN if found is None else self.judge.outcome(found, self.judge.bare_before if bare else None)
         return {
             "build": number, "kind": kind, "changed": list(chosen), "bare": bare, "outcome": outcome,
             "tensor": found and found["tensor"], "error": found and found["error"], "explained": found and found["explained"],
@@ -173,7 +166,7 @@ class Curing:
             "build_s": round(time.monotonic() - started, 3),
         }  # fmt: skip
 
-    def _change(self, kind: str, chosen: tuple[str, ...], *, bare: bool) -> Change:
+    def _change(self, kind: str, chosen: Chosen, *, bare: bool) -> Change:
         ends = () if bare else self.judge.ends
         if kind == CUTS:
             return Change(cuts=chosen, ends=ends)
@@ -183,13 +176,27 @@ class Curing:
 
     def engine(self, build: int) -> Path:
         """The engine of a build, which is kept of those that cured."""
-        return self.folder / str(build) / "engine.plan"
+        return self.folder / str(build) / ENGINE
 
     def _drop_engines(self, kept: int | None) -> None:
         """Engines are large: only that of the cure stays."""
         for row in self.rows:
             if row["build"] != kept:
                 self.engine(row["build"]).unlink(missing_ok=True)
+
+
+def _untried(kind: str, names: Chosen, inside: Sequence[str], *, takes_selector: bool) -> Iterator[str]:
+    """What cannot be tried of a kind of change, and why."""
+    if kind == CUTS and not inside:
+        yield "nothing lies inside of the region that could be handed out: it is a single node"
+    elif kind == CUTS and len(names) < len(inside):
+        yield f"{len(inside) - len(names)} of {len(inside)} tensors inside of the region were not tried: the network has them not, or as shapes"
+    elif kind == PINS and not names:
+        yield "no node of the region can be held in FP32: the types of the model decide, or it computes on whole numbers"
+    elif kind == TACTICS and not takes_selector:
+        yield "tactics cannot be left out: this release has no algorithm selector (8.x to 10.x have one)"
+    elif kind == TACTICS and not names:
+        yield "no tactic can be left out: the layers of the region have none, as those of Myelin"
 
 
 def _shows(row: Mapping[str, Any], kind: str, cure: Cure) -> bool:

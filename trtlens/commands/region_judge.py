@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from trtlens.accuracy.cure_search import CURED, ERRS, UNKNOWN, find_cure
-from trtlens.accuracy.local_errors import OK, PRECISION, SUSPECT, UNCLEAR
+from trtlens.accuracy.local_errors import EXPLAINED, OK, PRECISION, SUSPECT, UNCLEAR
 from trtlens.accuracy.readers import Dump
 from trtlens.commands.region_errors import isolated
 from trtlens.errors import TrtlensError
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 _WORST_FIRST = (SUSPECT, None, UNCLEAR, PRECISION, OK)
 _MOST_EMULATIONS = 100
+_LEFT = {SUSPECT: 0.1, PRECISION: 0.5, UNCLEAR: 0.5}
+"""What may be left of an error that is gone, by its verdict: one just under a limit that it was just over before is not."""
 
 
 class RegionJudge:
@@ -35,7 +37,7 @@ class RegionJudge:
 
     def __init__(self, regions: Regions, run: Dump, tensor: str, precision: str | None) -> None:
         """Judge the dump itself."""
-        self._regions, self._run, self._tensor, self._precision = regions, run, tensor, precision
+        self._regions, self._tensor, self._precision = regions, tensor, precision
         found = isolated(regions, tensor, precision)
         self.before, self._found = found.row, found.run
         if self.before["verdict"] == OK:
@@ -50,7 +52,7 @@ class RegionJudge:
         )
         self._seen = (*self.ends, *regions.models.outputs)
         told = self.bare_row(run.tensors)
-        self.bare_before = told if told is not None and self.outcome(told) == ERRS else None
+        self.bare_before = told if told is not None and self.outcome(told, told) == ERRS else None
 
     def row(self, tensors: Mapping[str, Tensor]) -> Mapping[str, Any]:
         """The region by itself, of an engine that handed its ends out.
@@ -73,12 +75,9 @@ class RegionJudge:
         ]
         return min(rows, key=lambda row: (_WORST_FIRST.index(row["verdict"]), -(row["ratio"] or 0.0)), default=None)
 
-    def outcome(self, row: Mapping[str, Any]) -> str:
-        """What a row says: cured where only what the types explain is left, and nearly nothing where they explained all."""
-        verdict, before = row["verdict"], self.before["verdict"]
-        if verdict in ((OK, PRECISION) if before == SUSPECT else (OK,)):
-            return UNKNOWN if row["error"] is None else CURED
-        return UNKNOWN if verdict is None or (verdict == UNCLEAR and before != UNCLEAR) else ERRS
+    def outcome(self, row: Mapping[str, Any], before: Mapping[str, Any] | None = None) -> str:
+        """What the row of a build says against that of the same tensors in the dump, by default that of the region."""
+        return outcome(row, (before or self.before)["error"], self.before["verdict"])
 
     def guess(self, nodes: Sequence[str]) -> Chosen:
         """The nodes that have to stay in FP32 by emulation, where the precision explains the error; none where that is not known."""
@@ -95,3 +94,13 @@ class RegionJudge:
         ours = {theirs: name for name, theirs in self._regions.run_names.items()}
         shown = {ours.get(name, name): tensor for name, tensor in tensors.items() if name in names}
         return Dump("the engine", "rebuilt", {**self._inputs, **shown})
+
+
+def outcome(row: Mapping[str, Any], error: float | None, verdict: str) -> str:
+    """Whether what erred by that verdict and that much is cured: only what the types explain is left, nearly nothing where they explained it."""
+    if row["verdict"] in ((OK, PRECISION) if verdict == SUSPECT else (OK,)):
+        left, is_explained = row["error"], verdict == SUSPECT and (row["ratio"] or 0.0) < EXPLAINED
+        return (
+            CURED if left is not None and (error is None or is_explained or left <= _LEFT[verdict] * error) else UNKNOWN
+        )
+    return UNKNOWN if row["verdict"] is None or (row["verdict"] == UNCLEAR and verdict != UNCLEAR) else ERRS
