@@ -185,15 +185,15 @@ def test_a_part_of_the_model_narrows_the_page(shown: Callable[[str], Page]) -> N
     points = "document.querySelectorAll('#chart-timeline .barlayer .point').length"
     page.until(f"0 < {points} && {points} <= {len(inside)}")
     page.draw_all()
-    told, shown = page.run(_FOLLOWING)
-    drawn = {name: chart for name, chart in CHARTS.items() if name in shown}
+    told, values = page.run(_FOLLOWING)
+    drawn = {name: chart for name, chart in CHARTS.items() if name in values}
     assert {name for name, words in told.items() if "The whole engine" in words} == {
         name for name, chart in drawn.items() if chart.follows == WHOLE
     }
     for name, chart in drawn.items():
         if chart.reads != COMPARISON:
             whole = encode_figure(chart.draw_from(source.source(chart.reads)))["data"]
-            is_whole = shown[name] == [
+            is_whole = values[name] == [
                 [trace.get("x"), trace.get("y"), trace.get("link", {}).get("value")] for trace in whole
             ]
             assert is_whole == (chart.follows == WHOLE), name

@@ -40,7 +40,7 @@ look();
 """
 _PAPER = 718
 """Pixels of a sheet of A4 between its margins."""
-_ESCAPE, _ENTER, _DOWN, _TAB = "\ue00c", "\ue007", "\ue015", "\ue004"
+_ESCAPE, _ENTER, _DOWN, _RIGHT, _TAB = "\ue00c", "\ue007", "\ue015", "\ue014", "\ue004"
 
 
 class Page:
@@ -417,14 +417,47 @@ def test_axe_finds_nothing_serious(opened: Callable[..., Page]) -> None:
         check = f"const done = arguments[0]; axe.run({place}, {options}).then((found) => done(found.violations))"
         return [(one["impact"], one["id"], one["nodes"][0]["html"]) for one in page.browser.execute_async_script(check)]
 
-    told = found("{exclude: [['.plot'], ['#graph']]}")
+    told = found("{exclude: [['.plot .svg-container'], ['#graph']]}")
     page.browser.find_element("id", "theme").click()
-    told += found("{exclude: [['.plot'], ['#graph']]}", "{runOnly: ['color-contrast']}")
+    told += found("{exclude: [['.plot .svg-container'], ['#graph']]}", "{runOnly: ['color-contrast']}")
     page.browser.find_element("id", "theme").click()
     page.browser.find_element("css selector", "body").send_keys("/")
     told += found("'#search-dialog'")
     page.browser.switch_to.active_element.send_keys(_ESCAPE)
     assert told == []
+
+
+def test_points_of_charts_are_reached_by_keyboard(opened: Callable[..., Page]) -> None:
+    """Arrows go over the points of a chart in their order, each is shown and told; Enter opens its layer; a flow is told, too."""
+    page = opened()
+    page.show("#chart-timeline")
+    bars = page.run(
+        "new Set(document.querySelector('#chart-timeline .plot').data.flatMap((one) => one.customdata)).size"
+    )
+    told = "document.getElementById('pointed').textContent"
+
+    def press(chart: str, *keys: str) -> str:
+        page.run(f"document.querySelector('#chart-{chart} .plot').focus()")
+        for key in keys:
+            before = page.run(told)
+            page.browser.switch_to.active_element.send_keys(key)
+            page.until(f"{told} !== {before!r}")
+        return str(page.run(told))
+
+    assert press("timeline", _DOWN).startswith(f"1 of {bars}: Reformatting CopyNode for Input Tensor 0 to /conv1/Conv")
+    second = press("timeline", _RIGHT)
+    assert second.startswith(f"2 of {bars}: /conv1/Conv + /relu/Relu, CaskConvolution, fp16, tensor core, ")
+    shown = page.run("document.querySelector('#chart-timeline .hoverlayer').textContent")
+    assert "CaskConvolution" in shown
+    page.browser.switch_to.active_element.send_keys(_ENTER)
+    page.until("!document.getElementById('panel').hidden")
+    assert page.run("document.querySelector('#panel h2').textContent") == "/conv1/Conv + /relu/Relu"
+    page.browser.find_element("css selector", "body").send_keys(_ESCAPE)
+    page.show("#chart-reformat_flow")
+    assert press("reformat_flow", _DOWN, _RIGHT) == "2 of 5: constant: 47, 173 µs"
+    page.run("document.activeElement.blur()")
+    assert page.run("document.querySelectorAll('#chart-timeline .hovertext').length") == 0
+    assert page.errors() == []
 
 
 def test_everything_is_reached_by_keyboard(opened: Callable[..., Page]) -> None:

@@ -8,9 +8,11 @@ import hashlib
 import json
 import lzma
 import re
+from collections import Counter
 from dataclasses import replace
 from html import unescape
 from html.parser import HTMLParser
+from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -288,3 +290,17 @@ def test_bars_of_layers_hold_their_kernels_by_time() -> None:
     assert re.findall(r"k\d+", unescape(re.sub(r"<[^>]+>", " ", html)))[0] == "k19"
     assert "4 more kernels" in html
     assert region_bars([single]) == ""
+
+
+def test_parts_of_the_script_share_no_name() -> None:
+    """What the parts declare at the top is declared once: they stand in one function, where a second one would replace the first."""
+    names = [
+        match[1]
+        for script in sorted((files("trtlens.report") / "assets").iterdir(), key=lambda one: one.name)
+        if script.name.endswith(".js")
+        for match in re.finditer(
+            r"^(?:async )?(?:function|class|const|let) (\w+)", script.read_text("utf-8"), re.MULTILINE
+        )
+    ]
+    assert len(names) > 100
+    assert [name for name, count in Counter(names).items() if count > 1] == []

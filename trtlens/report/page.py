@@ -40,6 +40,7 @@ _SCRIPTS = (
     "markdown.js",
     "shares.js",
     "table.js",
+    "chart_keys.js",
     "figures.js",
     "panel.js",
     "absent.js",

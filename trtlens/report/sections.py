@@ -64,6 +64,7 @@ _OTHER_TABLES = {
     "compare": _Table("All regions", "no regions: a run lists no engine layers"),
     "settings": _Table("Settings that differ", "no recorded setting differs"),
 }
+_KEYS = "Arrow keys go over its points, Enter picks the layer."
 
 
 def navigation(sections: Sequence[Section]) -> str:
@@ -91,7 +92,7 @@ def _chart(chart: Chart, scope: str) -> str:
     return (
         f'<figure class="chart{narrow}" id="chart-{chart.name}" data-chart="{chart.name}" data-scope="{scope}" data-follows="{chart.follows}"><figcaption>'
         f'<h3><a href="#chart-{chart.name}">{title}</a></h3><p class="question">{question}</p></figcaption>'
-        f'<div class="plot" role="img" aria-label="{title}. {question}"></div><p class="reading">{text(chart.reading)}</p></figure>'
+        f'<div class="plot" role="application" aria-roledescription="chart" aria-label="{title}. {question} {_KEYS}"></div><p class="reading">{text(chart.reading)}</p></figure>'
     )
 
 

@@ -23,6 +23,7 @@ class Figures {
   constructor(page) {
     this.page = page;
     this.drawn = new Map();
+    this.keys = new Map();
     this.missed = new Map(); // for plots out of sight: what is to be done when they come into it
     this.printing = false;
   }
@@ -63,6 +64,7 @@ class Figures {
       if (this.drawn.has(plot)) { window.Plotly.purge(plot); this.drawn.delete(plot); }
       plot.replaceChildren(make("p", { class: "missing", text: sentence(figure.missing) }));
       plot.style.height = "";
+      plot.removeAttribute("tabindex");
       place.dataset.state = "missing";
       place.classList.add("is-missing");
       return;
@@ -77,6 +79,8 @@ class Figures {
     plot.style.height = `${layout.height}px`;
     await window.Plotly.react(plot, traces, layout, { ...CONFIG, displayModeBar: narrow ? false : "hover" });
     if (!this.drawn.has(plot)) plot.on("plotly_click", (event) => { if (event.points.length) onPick(event.points[0]); });
+    if (!this.keys.has(plot)) this.keys.set(plot, new ChartKeys(plot, onPick));
+    plot.tabIndex = 0;
     this.missed.delete(plot);
     this.explain(place, layout.meta);
     this.drawn.set(plot, { figure, notes: layout.annotations || [] });
