@@ -64,6 +64,7 @@ def place(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[..., Plac
         for name, value in notes.items():
             script.note(name.replace("_", " "), value)
         backend, (cuda, _) = running_backend(release, script), host_cuda()
+        make.script = script  # type: ignore[attr-defined]
         monkeypatch.setattr(backends, "gpu_present", lambda: True)
         monkeypatch.setattr(backends, "find_backend", lambda _=None: backend)
         monkeypatch.setattr("trtlens.capture.backends.gpu.identify_gpu", lambda: None)
@@ -80,6 +81,8 @@ def test_the_cut_is_found_in_few_builds(fault: Planted, place: Callable[..., Pla
     assert found is not None, (curing.rows, curing.judge.before)
     assert (found.kind, frozenset(found.cure.chosen), found.cure.bare) == ("cut", fault.cuts, True)
     assert len(curing.rows) <= ceil(log2(found.candidates)) + 2
+    told = [name for row in curing.rows for name in (*(() if row["bare"] else curing.judge.ends), *row["changed"])]
+    assert place.script.saw("mark_output") == [*fault.kept, *told]  # type: ignore[attr-defined]
     assert [path.parent.name for path in curing.folder.rglob("engine.plan")] == [str(found.build)]
     assert foreign_files(curing.folder.parent, ()) == []
 
@@ -103,6 +106,8 @@ def test_what_cuts_do_not_cure_is_pinned(place: Callable[..., Place]) -> None:
     assert found is not None
     assert (found.kind, found.cure.chosen) == ("fp32", ("softmax12",))
     assert [row["kind"] for row in curing.rows].count("cut") == 1
+    pinned = [(node, "FLOAT") for row in curing.rows if row["kind"] == "fp32" for node in row["changed"]]
+    assert sorted(place.script.saw("precision")) == sorted(pinned)  # type: ignore[attr-defined]
     assert any("--layer-precision=softmax12=fp32" in line for line in applied(curing, found, "m.onnx", "outputs"))
 
 
