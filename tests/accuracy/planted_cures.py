@@ -125,17 +125,13 @@ def planted(seed: int = 1) -> tuple[Planted, ...]:
 
 def of_two(seed: int = 1) -> Planted:
     """A fault that two cuts cure together."""
-    return Planted(
-        "two fusions", attention(seed), _attribute("Softmax", "axis", 1), "out", ("out",), frozenset({"root", "scaled"})
-    )
+    return replace(planted(seed)[2], name="two fusions", cuts=frozenset({"a0", "c0"}))
 
 
 def of_pins(seed: int = 1) -> Planted:
     """A fault that goes as soon as one node runs in FP32, whatever is cut."""
-    norm = attention(seed)
-    return Planted(
-        "kernel in FP16", norm, _attribute("Softmax", "axis", 1), "out", ("out",), pins=frozenset({"softmax12"})
-    )
+    gated = _healthy("gated", seed)
+    return Planted("kernel in FP16", gated, _becomes("Tanh", "Sigmoid"), "y", ("m",), pins=frozenset({"tanh7"}))
 
 
 def of_tactics(seed: int = 1) -> Planted:
