@@ -264,7 +264,7 @@ def test_without_a_cure_the_exit_code_is_one(command: Callable[..., tuple[int, s
     assert code == 1
     assert [row["build"] for row in rows] == list(range(1, len(rows) + 1))
     assert [(row["kind"], row["outcome"]) for row in rows] == [(kind, "errs") for kind in ("cut", "fp32", "tactic")]
-    assert rows[0]["changed"] == ["h", "both", "z"]
+    assert (rows[0]["changed"], rows[0]["count"], rows[0]["judged_at"]) == (["h", "both", "z"], 3, "region")
 
 
 def test_both_engines_are_timed_on_the_inputs_of_the_dump(

@@ -27,7 +27,7 @@ COLUMNS = declare(
     kind | label | | what was changed: cut (tensors handed out), fp32 (nodes held in it), tactic (those of layers left out), nothing
     count | int | | how many were changed
     changed | texts | | tensors, ONNX nodes or layers
-    bare | bool | | whether nothing was handed out but the cut, so that it was judged at the engine's outputs
+    judged_at | label | | region (its ends were handed out, too) or outputs (those of the engine: nothing was handed out but the cut)
     outcome | label | | cured, errs, unknown
     tensor | text | | the tensor that it was judged at; null where the build was refused
     error | float | | noise over signal there; null where values are not finite or the build was refused
@@ -38,7 +38,7 @@ COLUMNS = declare(
     """,
 )  # fmt: skip
 LAYOUT = layout(
-    "build kind count changed outcome error explained verdict bare tensor build_s detail",
+    "build kind count changed outcome error explained verdict judged_at tensor build_s detail",
     stretches="changed",
     prose="detail",
 )
@@ -51,7 +51,12 @@ _TACTIC = ("leaving out the tactic{1} of {0} layer{1}", "layers of the region")
 
 def rows(curing: Curing) -> pa.Table:
     """A row for each build."""
-    return COLUMNS.of_rows([{**row, "count": len(row["changed"])} for row in curing.rows])
+    return COLUMNS.of_rows(
+        [
+            {**row, "count": len(row["changed"]), "judged_at": "outputs" if row["bare"] else "region"}
+            for row in curing.rows
+        ]
+    )
 
 
 def sentences(curing: Curing, found: Found | None) -> Iterator[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from enum import Enum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Optional
+from typing import TYPE_CHECKING, Annotated, Optional, TextIO
 
 import typer
 
@@ -84,36 +84,34 @@ def isolate(
     """
     from trtlens.accuracy.readers import open_dump  # noqa: PLC0415
     from trtlens.commands.region_errors import Regions, model_of, scales_of  # noqa: PLC0415
+    from trtlens.runs.folders import check_place  # noqa: PLC0415
     from trtlens.runs.run import open_run  # noqa: PLC0415
     from trtlens.runs.run_info import is_run  # noqa: PLC0415
 
     for path in (bundle, write):
         if path is not None and path.exists() and not force:
             raise TrtlensError(f"{path} is there already: give another name, or --force to replace it")
+        if path is not None:
+            check_place(path)
     ours, theirs = open_dump(reference), open_dump(run)
     scales = scales_of(open_run(run)) if is_run(Path(run)) else {}
     place = model or model_of(reference, run)
     regions = Regions(ours, theirs, place, scales)
     if bundle is not None:
-        _write_bundle(regions, Path(run), tensor, precision or theirs.precision, bundle, anonymous=anonymise)
+        for line in _write_bundle(
+            regions, Path(run), tensor, precision or theirs.precision, bundle, anonymous=anonymise
+        ):
+            _tell(line, sys.stdout if form is Format.TABLE else sys.stderr)
     if bundle is None or cure:
         asked = Asked(
-            Path(run),
-            place,
-            tensor,
-            precision or theirs.precision,
-            method.value,
-            max_builds,
-            processes,
-            device,
-            resume=resume,
-        )
+            Path(run), place, tensor, precision or theirs.precision, method.value, max_builds, processes, device, resume=resume,
+        )  # fmt: skip
         search(regions, theirs, asked, form, write)
 
 
 def _write_bundle(
     regions: Regions, run: Path, tensor: str, precision: str | None, bundle: Path, *, anonymous: bool
-) -> None:
+) -> tuple[str, str]:
     from trtlens.capture.dumping.bundle import facts_of, write_bundle  # noqa: PLC0415
     from trtlens.commands.region_errors import isolated  # noqa: PLC0415
 
@@ -122,13 +120,15 @@ def _write_bundle(
         bundle, found.model, found.run.inputs, {"expected": found.run.exact, "obtained": found.run.engine},
         facts_of(_info_of(run), found.row, anonymous=anonymous), _log_of(run), anonymous=anonymous,
     )  # fmt: skip
-    _tell(f"{tensor}: {found.row['verdict']}; {found.row['detail'] or 'it errs as its types explain'}")
     large = (
         f"; more than {byte_size(_LARGE_BYTES)}: choose a region with smaller inputs where a tracker refuses it"
         if size > _LARGE_BYTES
         else ""
     )
-    _tell(f"bundle: {bundle}, {byte_size(size)}{large}   (trtlens rerun {bundle})")
+    return (
+        f"{tensor}: {found.row['verdict']}; {found.row['detail'] or 'it errs as its types explain'}",
+        f"bundle: {bundle}, {byte_size(size)}{large}   (trtlens rerun {bundle})",
+    )
 
 
 def rerun(bundle: Annotated[Path, typer.Argument(help="A zip that `trtlens isolate` wrote.")]) -> None:
@@ -169,5 +169,5 @@ def _log_of(run: Path) -> Path | None:
     return log if log.is_file() else None
 
 
-def _tell(text: str) -> None:
-    sys.stdout.write("\n".join(wrapped(text)) + "\n")
+def _tell(text: str, out: TextIO | None = None) -> None:
+    (out or sys.stdout).write("\n".join(wrapped(text)) + "\n")

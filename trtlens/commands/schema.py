@@ -44,6 +44,7 @@ def schema(
 
 def declared_rows() -> dict[str, TableSpec]:
     """Every kind of row that ``--format json`` writes, by the view's or table's name, or by the command that writes it."""
+    from trtlens.commands.cure_told import COLUMNS as CURE  # noqa: PLC0415
     from trtlens.commands.region_errors import COLUMNS as BLAME  # noqa: PLC0415
     from trtlens.comparison.result_tables import CHANGE_COLUMNS, REGION_COLUMNS  # noqa: PLC0415
     from trtlens.explain.ranking import COLUMNS as RANKING  # noqa: PLC0415
@@ -58,7 +59,7 @@ def declared_rows() -> dict[str, TableSpec]:
         "parse": TABLES["builds"], "parse of several runs": BUILDS, "why --all": RANKING, "compare": CHANGE_COLUMNS,
         "compare --regions": REGION_COLUMNS, "show bound --on": ESTIMATES, "plan": PLAN,
         "accuracy A B": _of_runs(views["accuracy"]), "accuracy A B --pins": _of_runs(views["pins"]),
-        "accuracy A B --blame": _of_runs(BLAME),
+        "accuracy A B --blame": _of_runs(BLAME), "isolate": CURE,
     }  # fmt: skip
     tables = {name: spec for name, spec in TABLES.items() if name not in views}
     return {**views, **commands, **tables, **{f"table:{name}": spec for name, spec in TABLES.items()}}
