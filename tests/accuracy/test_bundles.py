@@ -150,12 +150,14 @@ def test_what_is_no_bundle_is_refused(typed: Typed, tmp_path: Path, content: byt
 
 
 def test_a_file_that_is_there_is_kept(typed: Typed, tmp_path: Path) -> None:
-    """Without --force nothing is replaced, and a tensor that no region puts out is refused with its neighbours."""
+    """Without --force nothing is replaced, with it the file is, and a tensor that no region puts out is refused with its neighbours."""
     bundle = tmp_path / "fault.zip"
     bundle.write_bytes(b"mine")
     code, _, err = isolate(typed, bundle)
     assert (code, bundle.read_bytes()) == (2, b"mine")
     assert "--force" in err
+    assert isolate(typed, bundle, "--force")[0] == 0
+    assert zipfile.is_zipfile(bundle)
     code, _, err = typed(
         "isolate", DUMPS / "subnormal_weights-reference", DUMPS / "subnormal_weights-held", "tiny/MatMul", "--bundle", tmp_path / "b.zip",
         "--model", MODELS / "subnormal_weights.onnx",

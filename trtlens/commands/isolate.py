@@ -91,7 +91,7 @@ def isolate(
     for path in (bundle, write):
         if path is not None and path.exists() and not force:
             raise TrtlensError(f"{path} is there already: give another name, or --force to replace it")
-        if path is not None:
+        if path is not None and not path.exists():
             check_place(path)
     ours, theirs = open_dump(reference), open_dump(run)
     scales = scales_of(open_run(run)) if is_run(Path(run)) else {}
