@@ -52,7 +52,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     driving: list[pytest.Item] = []
     rest: list[pytest.Item] = []
     for item in items:
-        (driving if "browser" in getattr(item, "fixturenames", ()) else rest).append(item)
+        (driving if "chromium" in getattr(item, "fixturenames", ()) else rest).append(item)
     middle = len(items) // 2
     items[:] = [*rest[:middle], *driving, *rest[middle:]]
 

@@ -3,27 +3,26 @@
 from __future__ import annotations
 
 from math import fsum
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.golden.inputs import subject
 from tests.report.hostile_run import hostile_run
-from tests.report.large_runs import captured, hostile_page, page_of_two
-from tests.report.test_report_browser import Page
+from tests.report.large_runs import captured
 from trtlens.charts import CHARTS
 from trtlens.charts.drawing.chart import COMPARISON, WHOLE
 from trtlens.engine.flow import LAYER, REFORMAT
 from trtlens.engine.name_paths import layer_paths
 from trtlens.engine.times import layer_times
 from trtlens.quantities import byte_size, duration, percent
-from trtlens.report import read_subject, render
+from trtlens.report import read_subject
 from trtlens.report.encoding import encode_figure
 from trtlens.report.engine_picture import engine_picture
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from tests.report.pages import Page, Pages
     from trtlens.report.engine_picture import EnginePicture
 
 _GRAPH = "document.getElementById('engine-graph')"
@@ -47,24 +46,12 @@ return [of((one) => one.querySelector(".question").dataset.whole || ""), of((one
 """What each chart says of the whole engine, and the values that it shows."""
 
 
-@pytest.fixture(scope="module")
-def shown(browser: Any, tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Page]:
-    """Gives a page at its graph, drawn: two captured runs; a traced run and one that failed to build; or hostile names."""
-    folder = tmp_path_factory.mktemp("graphs")
-    makes: dict[str, Callable[[], str]] = {
-        "two": page_of_two, "hostile": hostile_page,
-        "traced": lambda: render([subject("h200/transformer-fp16-traced"), subject("h200/refused")]),
-    }  # fmt: skip
-    pages: list[Page] = []
+@pytest.fixture
+def shown(pages: Pages) -> Callable[[str], Page]:
+    """Gives a page at its graph, drawn."""
 
     def give(name: str) -> Page:
-        path = folder / f"{name}.html"
-        if not path.exists():
-            path.write_text(makes[name](), "utf-8")
-        if not pages or not pages[-1].run("location.href").startswith(path.as_uri()):
-            pages[:] = [Page(browser, path.as_uri())]
-        page = pages[-1]
-        page.settle()
+        page = pages(name)
         page.run(f"{_GRAPH}.scrollIntoView()")
         page.until(f"{_GRAPH}.dataset.state === 'drawn' && Number({_CANVAS}.dataset.shown) > 0")
         return page
@@ -80,6 +67,13 @@ def picture() -> EnginePicture:
 
 def _said(page: Page) -> str:
     return str(page.run(f"{_GRAPH}.querySelector('[data-part=say]').textContent"))
+
+
+def _at(page: Page) -> tuple[int, int, int]:
+    """The node under the cursor and its place on the canvas, as the frame shows that the last key asked for."""
+    page.browser.execute_async_script("requestAnimationFrame(() => requestAnimationFrame(arguments[0]))")
+    node, x, y = map(int, page.run(f"{_CANVAS}.dataset.at").split())
+    return node, x, y
 
 
 def _press(page: Page, keys: str) -> None:
@@ -101,8 +95,7 @@ def test_the_graph_is_drawn_and_a_click_opens_the_layer(shown: Callable[[str], P
     told = page.run(f"{_GRAPH}.querySelector('[data-part=told]').textContent")
     assert told.startswith(f"{layers} layers, {reformats} reformats (")
     _press(page, _HOME + 3 * _DOWN)
-    page.until(f"{_CANVAS}.dataset.at")
-    place, x, y = map(int, page.run(f"{_CANVAS}.dataset.at").split())
+    place, x, y = _at(page)
     node = picture.flow.nodes[place]
     canvas = page.browser.find_element("css selector", "#engine-graph canvas")
     middle = page.run(f"[{_CANVAS}.clientWidth / 2, {_CANVAS}.clientHeight / 2]")
@@ -121,7 +114,7 @@ def test_keys_go_along_the_tensors(shown: Callable[[str], Page], picture: Engine
     _press(page, _HOME)
     assert _said(page).startswith("data: input, input, 0 inputs, 1 reader")
     _press(page, _DOWN + _DOWN)
-    place = int(page.run(f"{_CANVAS}.dataset.at").split()[0])
+    place = _at(page)[0]
     assert _said(page).startswith(f"{picture.flow.nodes[place].name}: layer, {picture.shown[place].detail}, ")
     assert "/conv1/Conv" in picture.flow.nodes[place].name
     _press(page, _ENTER)
@@ -133,7 +126,7 @@ def test_what_lies_between_two_layers_and_what_is_near(shown: Callable[[str], Pa
     """A path holds every node on a way between both ends, with their time; neighbours and what is found are counted."""
     page = shown("two")
     _press(page, _HOME + 2 * _DOWN)
-    start = int(page.run(f"{_CANVAS}.dataset.at").split()[0])
+    start = _at(page)[0]
     edges = [(edge.source, edge.target) for edge in picture.flow.edges]
     _ask(page, "near")
     near = {one for edge in edges for one in edge if start in edge} - {start}
@@ -143,7 +136,7 @@ def test_what_lies_between_two_layers_and_what_is_near(shown: Callable[[str], Pa
     assert "choose the other end" in _said(page)
     search = page.browser.find_element("css selector", "#engine-graph input[type=search]")
     search.send_keys("layer1.0/conv2/conv +" + _ENTER)
-    end = int(page.run(f"{_CANVAS}.dataset.at").split()[0])
+    end = _at(page)[0]
     _press(page, _ENTER)
     between = _reached(start, edges) & _reached(end, [(target, source) for source, target in edges])
     time_ms = fsum(picture.flow.nodes[place].time_ms or 0.0 for place in between)
@@ -213,7 +206,7 @@ def test_a_part_of_the_model_narrows_the_page(shown: Callable[[str], Page]) -> N
 
 def test_a_region_opens_a_run_without_layers_says_why_and_themes_change(shown: Callable[[str], Page]) -> None:
     """The traced region shows its kernels; the failed build has no graph but the reason; the other theme has another ground."""
-    page = shown("traced")
+    page = shown("region")
     picture = f"{_CANVAS}.toDataURL()"
     page.run("location.hash = '#layer-0-1'")
     page.until("!document.getElementById('panel').hidden")

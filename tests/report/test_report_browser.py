@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from dataclasses import replace
 from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,156 +10,48 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.conftest import FIXTURES
-from tests.golden.inputs import subject
 from tests.report.hostile_run import NAMES, hostile_run
-from tests.report.large_runs import hostile_page, page_of_two
+from tests.report.pages import MANY
 from trtlens import open_run
 from trtlens.charts import CHARTS
-from trtlens.report import overview, read_subject, render
+from trtlens.report import overview, read_subject
 from trtlens.report.chart_page import chart_page
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from tests.report.pages import Pages
 
 ABSENT = {"accuracy", "accuracy_time", "kernel_timeline", "run_times", "batch_scaling"}
 """Charts that the two runs have no data for."""
-MANY = [f"{release}{copy}" for copy in ("", " again", " once more") for release in ("8.0", "8.6", "10.16")][:7]
-"""Names of runs, more than have buttons: those of three releases several times."""
-_PATIENCE_S = 60
-_WAIT = """
-const [patience, done] = arguments, end = performance.now() + 1000 * patience;
-const look = () => {
-  try {
-    if (CONDITION) done(null);
-    else if (performance.now() > end) done("never true");
-    else setTimeout(look, 20);
-  } catch (error) { done(String(error)); }
-};
-look();
-"""
 _PAPER = 718
 """Pixels of a sheet of A4 between its margins."""
+_LOOKED_AT = "{exclude: [['.plot .svg-container'], ['#graph'], ['[data-alike]']]}"
+"""What axe looks at: not pictures, and of rows that differ in nothing but their texts the first."""
+_SET_ASIDE = """
+const known = new Set(), parts = (cell) => [cell, ...cell.querySelectorAll('*')].map((one) => one.tagName + one.className);
+for (const row of document.querySelectorAll('tbody tr')) {
+  const form = [row.closest('[id]').id, row.className, ...[...row.cells].flatMap((cell) => [...parts(cell), !cell.textContent])].join();
+  if (known.has(form)) row.dataset.alike = ''; else known.add(form);
+}
+"""
+_PLAIN_COLOURS = """
+const plain = (value) => typeof value !== 'string' ? value
+  : value.replace(/color\\(srgb ([^ ]+) ([^ ]+) ([^ )]+)(?: \\/ ([^)]+))?\\)/g, (_, r, g, b, a) => `rgba(${[r, g, b].map((one) => Math.round(255 * one)).join()},${a ?? 1})`);
+const real = window.getComputedStyle;
+window.getComputedStyle = (...asked) => new Proxy(real(...asked), {
+  get: (style, name) => typeof style[name] === 'function' ? (...given) => plain(style[name](...given)) : plain(style[name]),
+});
+"""
+"""What the browser says of a mixed colour in the form that axe reads: from the other one its rule of contrasts ends with an error."""
+_WRONG = """[
+  ...found.violations.map((one) => [one.impact, one.id, one.nodes[0].html]),
+  ...found.incomplete.filter((one) => one.error).map((one) => ['error', one.id, one.error.message]),
+]""".replace("\n", " ")
 _ESCAPE, _ENTER, _DOWN, _RIGHT, _TAB = "\ue00c", "\ue007", "\ue015", "\ue014", "\ue004"
 
 
-class Page:
-    """A page in the browser, with the few things that tests do to it."""
-
-    def __init__(self, browser: Any, address: str) -> None:
-        self.browser = browser
-        browser.set_script_timeout(2 * _PATIENCE_S)
-        browser.get_log("browser")
-        self.resize(1600)
-        browser.get(address)
-        self.until("document.documentElement.dataset.loaded === 'yes'")
-
-    def settle(self) -> None:
-        """Nothing picked, the first run shown, the console read: what tests that take over a page start from."""
-        self.resize(1600)
-        self.browser.find_element("css selector", "body").send_keys(_ESCAPE)
-        self.until("document.getElementById('panel').hidden")
-        self.run("document.querySelector('.switch button[data-run=\"0\"]')?.click()")
-        self.browser.get_log("browser")
-
-    def run(self, script: str) -> Any:
-        """What a script returns."""
-        return self.browser.execute_script(f"return {script}")
-
-    def until(self, condition: str) -> None:
-        """Wait until a condition holds: the page itself looks, which costs less than to ask it again and again."""
-        told = self.browser.execute_async_script(_WAIT.replace("CONDITION", condition), _PATIENCE_S)
-        assert told is None, f"{told}: {condition}; {self.browser.get_log('browser')}"
-
-    def resize(self, width: int) -> None:
-        """Show the page in a window of that width."""
-        size = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": False}
-        self.browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
-
-    def fits(self, width: int) -> bool:
-        """Whether nothing makes the page wider than a window of that width: a phone's, a desk's."""
-        self.resize(width)
-        self.until(f"innerWidth === {width} && document.documentElement.scrollWidth <= {width}")
-        return True
-
-    def show(self, selector: str) -> None:
-        """Bring an element into sight and wait until it is filled."""
-        self.run(f"document.querySelector('{selector}').scrollIntoView({{block: 'center'}})")
-        self.until(
-            f"(e => e.dataset.chart ? e.dataset.state : e.querySelector('.grid').children.length > 0)(document.querySelector('{selector}'))"
-        )
-
-    def draw_all(self) -> list[list[str]]:
-        """Every chart that the run has data for brought into sight: its name, its state, and whether it shows anything."""
-        for name in self.run("[...document.querySelectorAll('[data-chart]:not([hidden])')].map(e => e.dataset.chart)"):
-            self.show(f"#chart-{name}")
-        return self.run(
-            "[...document.querySelectorAll('[data-chart]:not([hidden])')].map(e => [e.dataset.chart, e.dataset.state, e.querySelector('.plot').textContent])"
-        )
-
-    def absent(self, section: str) -> list[str]:
-        """What a section says that the shown run does not hold."""
-        return self.run(f"[...document.querySelectorAll('#{section} .absent p')].map(e => e.textContent)")
-
-    def errors(self) -> list[Any]:
-        """Entries of the console since the page was opened."""
-        return [entry for entry in self.browser.get_log("browser") if entry["level"] in {"SEVERE", "WARNING"}]
-
-
-def _many() -> str:
-    return render([replace(subject(f"alignment/releases/{name.partition(' ')[0]}"), name=name) for name in MANY])
-
-
-_PAGES: dict[str, Callable[[], str]] = {
-    "two": page_of_two,
-    "hostile": hostile_page,
-    "traced": lambda: render([subject("h200/quantized-int8-traced")]),
-    "untimed": lambda: render([read_subject(open_run(FIXTURES / "resnet50-h200" / "fp16" / "verbose.log.xz"))]),
-    "many": _many,
-}
-"""Reports, each made when a test asks for it."""
-
-
-@pytest.fixture(scope="module")
-def opened(browser: Any, tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Page]:
-    """Gives the report of two captured runs, as the test before left it unless ``fresh``, or opens another one."""
-    folder = tmp_path_factory.mktemp("reports")
-    pages: list[Page] = []
-
-    def give(name: str = "two", *, fresh: bool = False) -> Page:
-        path = folder / f"{name}.html"
-        if not path.is_file():
-            path.write_text(_PAGES[name](), "utf-8")
-        address = path.as_uri()
-        if fresh or not pages or not pages[-1].run("location.href").startswith(address):
-            pages[:] = [Page(browser, address)]
-        pages[-1].settle()
-        return pages[-1]
-
-    return give
-
-
-def test_every_chart_is_drawn_without_a_complaint(opened: Callable[..., Page]) -> None:
-    """Scrolling through draws each chart that the run has data for, none wider than the window; the console stays empty."""
-    page = opened(fresh=True)
-    drawn = page.draw_all()
-    assert len(drawn) == len(CHARTS) - len(ABSENT)
-    for name, state, shown in drawn:
-        assert state == "drawn", name
-        assert shown, name
-    assert page.run("document.querySelectorAll('.modebar-btn').length") > 0
-    assert (
-        page.run(
-            "[...document.querySelectorAll('.modebar-btn')].filter(e => /share|cloud/i.test(e.dataset.title)).length"
-        )
-        == 0
-    )
-    assert all(page.fits(width) for width in (2560, 1180, 760, 400))
-    assert page.errors() == []
-
-
-def test_the_slowest_layer_stands_first(opened: Callable[..., Page]) -> None:
+def test_the_slowest_layer_stands_first(pages: Pages) -> None:
     """The table of layers opens with the largest time on top, and goes back to the engine's order by its index."""
-    page = opened()  # no test above sorts a table
+    page = pages()  # no test above sorts a table
     page.show("#table-layers")
     heading = "document.querySelector('#table-layers th[aria-sort=descending] button').textContent"
     assert page.run(heading).startswith("time")
@@ -176,9 +67,9 @@ def test_the_slowest_layer_stands_first(opened: Callable[..., Page]) -> None:
     assert indices == sorted(indices)
 
 
-def test_findings_and_tables_become_markdown(opened: Callable[..., Page]) -> None:
+def test_findings_and_tables_become_markdown(pages: Pages) -> None:
     """The buttons put a table of what is shown, and a finding with its evidence, into the clipboard."""
-    page = opened()
+    page = pages()
     page.browser.execute_script(
         "window.copied = []; navigator.clipboard.writeText = async (text) => { window.copied.push(text); };"
     )
@@ -202,9 +93,9 @@ def test_findings_and_tables_become_markdown(opened: Callable[..., Page]) -> Non
     assert "**Next**\n\nbuild INT8 with FP16 also enabled" in finding
 
 
-def test_what_is_absent_is_said_once(opened: Callable[..., Page]) -> None:
+def test_what_is_absent_is_said_once(pages: Pages) -> None:
     """The places without data are hidden, and one sentence names them all with the way to the data."""
-    page = opened()
+    page = pages()
     together, overflow = page.absent("accuracy")
     assert together.startswith(
         "Error along the network, Error against time, Compared tensors, Layers to keep in FP32: No tensors"
@@ -220,9 +111,9 @@ def test_what_is_absent_is_said_once(opened: Callable[..., Page]) -> None:
     assert [told.partition(":")[0] for told in page.absent("layers")] == ["Kernels that ran"]
 
 
-def test_a_picked_layer_is_shown_everywhere(opened: Callable[..., Page]) -> None:
+def test_a_picked_layer_is_shown_everywhere(pages: Pages) -> None:
     """Picking a row by keyboard opens the panel, marks the row and the bar, redraws the candidates, and makes a link."""
-    page = opened()
+    page = pages()
     page.show("#chart-timeline")
     page.show("#chart-candidates")
     before = page.run("document.querySelector('#chart-candidates .gtitle').textContent")
@@ -252,9 +143,9 @@ def test_a_picked_layer_is_shown_everywhere(opened: Callable[..., Page]) -> None
     assert page.errors() == []
 
 
-def test_a_changed_region_picks_a_layer_of_its_run(opened: Callable[..., Page]) -> None:
+def test_a_changed_region_picks_a_layer_of_its_run(pages: Pages) -> None:
     """A row of what changed shows the run that it is of, with the layer that computes the region picked, and is marked."""
-    page = opened()
+    page = pages()
     page.show("#table-changes")  # its first rows are about whole runs and pick nothing
     page.run(
         "[...document.querySelectorAll('#table-changes tbody tr[data-row]')]"
@@ -268,14 +159,17 @@ def test_a_changed_region_picks_a_layer_of_its_run(opened: Callable[..., Page]) 
     assert page.errors() == []
 
 
-def test_anything_is_found_by_keyboard(opened: Callable[..., Page]) -> None:
+def test_anything_is_found_by_keyboard(pages: Pages) -> None:
     """A slash opens the search; arrows and Enter pick a layer, all layers of a kernel, the maker of a tensor, a finding, a chart."""
-    page = opened()
+    page = pages()
     body = page.browser.find_element("css selector", "body")
 
     def go(typed: str, keys: str = "") -> tuple[list[str], str]:
         body.send_keys("/")
-        page.browser.switch_to.active_element.send_keys(typed + keys)
+        page.browser.execute_cdp_cmd(
+            "Input.insertText", {"text": typed}
+        )  # at once, as by pasting: the page searches once
+        page.browser.switch_to.active_element.send_keys(keys)
         kinds = page.run("[...document.querySelectorAll('#found .kind')].map(e => e.textContent)")
         before = page.run("location.hash")
         page.browser.switch_to.active_element.send_keys(_ENTER)
@@ -306,130 +200,9 @@ def test_anything_is_found_by_keyboard(opened: Callable[..., Page]) -> None:
     assert page.errors() == []
 
 
-def test_a_bar_picks_its_layer(opened: Callable[..., Page]) -> None:
-    """A click on a bar of the timeline opens the panel of that bar's layer."""
-    page = opened()
-    page.show("#chart-timeline")
-    from selenium.webdriver import ActionChains
-
-    bar = page.browser.find_element("css selector", "#chart-timeline .plot .barlayer .point path")
-    ActionChains(page.browser).move_to_element(bar).pause(0.2).click().perform()
-    page.until("!document.getElementById('panel').hidden")
-    assert page.run("location.hash").startswith("#layer-0-")
-    assert page.errors() == []
-
-
-def test_tables_filter_sort_and_stay_small(opened: Callable[..., Page]) -> None:
-    """A comparison in a filter and a click on a heading do what they say over 11,114 rows, with few rows in the document."""
-    page = opened()
-    page.show("#table-candidates")
-    times = "[...document.querySelectorAll('#table-candidates tbody tr[data-row]')].map(r => Number(r.cells[3].textContent))"
-    page.browser.find_element("css selector", "#table-candidates input[aria-label='Filter time']").send_keys("< 0.01")
-    page.until("/ of 11,114/.test(document.querySelector('#table-candidates .count').textContent)")
-    page.browser.find_element("xpath", "//div[@id='table-candidates']//th/button[starts-with(., 'time')]").click()
-    shown = page.run(times)
-    assert shown == sorted(shown, reverse=True)
-    assert 0 < max(shown) < 0.01
-    assert len(shown) < 80
-    assert page.run(
-        "document.querySelector('#table-candidates th[aria-sort=descending] button').textContent"
-    ).startswith("time")
-    assert page.run("document.querySelector('#table-candidates th[aria-sort=descending]').title").startswith(
-        "time that the tuner measured"
-    )
-
-
-def test_another_run_and_another_theme(opened: Callable[..., Page]) -> None:
-    """The switch shows the other run's data, the theme changes page and figures, both without a complaint."""
-    page = opened()
-    page.show("#chart-timeline")
-    before = page.run("document.querySelector('#chart-timeline .legend').textContent")
-    page.browser.find_element("css selector", ".switch button[data-run='1']").click()
-    page.until(f"document.querySelector('#chart-timeline .legend').textContent !== {before!r}")
-    ink = "getComputedStyle(document.querySelector('#chart-timeline .legendtext')).fill"
-    light = page.run(ink)
-    theme = page.run("document.documentElement.dataset.theme")
-    page.browser.find_element("id", "theme").click()
-    page.show("#chart-timeline")
-    page.until(f"{ink} !== {light!r}")
-    assert page.run("document.documentElement.dataset.theme") != theme
-    assert page.errors() == []
-
-
-def test_another_baseline_turns_every_comparison_around(opened: Callable[..., Page]) -> None:
-    """Cards, sentences, charts and tables are held against the run that is chosen; the address opens the page like that."""
-    page = opened(fresh=True)
-    page.show("#chart-waterfall")
-    page.show("#table-changes")
-    cards = "[...document.querySelectorAll('.card .against')].map(e => e.hidden ? '' : e.textContent)"
-    assert page.run(cards) == ["", "1.19x slower than resnet50-fp16 (+96.2 µs)"]
-    page.browser.find_element("id", "baseline").send_keys("resnet50-int8")
-    page.until("location.hash.endsWith('baseline=1')")
-    assert page.run(cards) == ["1.19x faster than resnet50-int8 (-96.2 µs)", ""]
-    assert page.run("document.querySelector('.told h3').textContent") == "resnet50-fp16 against resnet50-int8"
-    page.show("#chart-waterfall")
-    names = "[...document.querySelectorAll('#chart-waterfall .xtick')].map(e => e.textContent).filter(Boolean)"
-    page.until(f"{names}[0] === 'resnet50-int8'")
-    assert (
-        page.run("document.querySelector('#table-changes tbody tr[data-row]').cells[0].textContent") == "resnet50-fp16"
-    )
-    page.run("location.hash = '#memory'")
-    page.until("location.hash === '#memory&baseline=1'")
-    page.browser.refresh()
-    page.until("document.documentElement.dataset.loaded === 'yes'")
-    assert page.run("document.querySelector('.told h3').textContent") == "resnet50-fp16 against resnet50-int8"
-    page.browser.find_element("id", "baseline").send_keys("resnet50-fp16")
-    page.until("location.hash === '#memory'")
-    assert page.errors() == []
-
-
-def test_many_runs_are_a_table(opened: Callable[..., Page]) -> None:
-    """Of seven runs one card and the sentences about one are shown; a row shows its run; the search knows all of them."""
-    page = opened("many")
-    cards = "[...document.querySelectorAll('.card')].filter(e => e.checkVisibility()).map(e => e.dataset.run)"
-    told = "[...document.querySelectorAll('#told .told')].filter(e => !e.hidden).map(e => e.querySelector('h3').textContent)"
-    assert page.run("document.querySelectorAll('.runs tbody tr').length") == len(MANY)
-    assert page.run(cards) == ["0"]
-    assert page.run(told) == ["8.6 against 8.0", "How far to trust this"]
-    page.browser.find_element("css selector", "[data-show='2']").click()
-    page.until("document.getElementById('run').value === '2'")
-    assert page.run(cards) == ["2"]
-    assert page.run(told) == ["10.16 against 8.0", "How far to trust this"]
-    page.show("#table-layers")
-    page.browser.find_element("css selector", "body").send_keys("/")
-    page.until("document.querySelector('dialog').open")
-    page.browser.switch_to.active_element.send_keys("conv1")
-    assert len(page.run("[...document.querySelectorAll('#found .muted')].flatMap(e => e.textContent.split(', '))")) > 5
-    page.browser.switch_to.active_element.send_keys(_ESCAPE)
-    assert all(page.fits(width) for width in (1440, 400))
-    assert page.errors() == []
-
-
-def test_axe_finds_nothing_serious(opened: Callable[..., Page]) -> None:
-    """With findings open and a layer picked: names, roles, order; contrast in both themes; then the search (axe-core)."""
-    page = opened("traced")
-    page.run("document.querySelectorAll('details.finding').forEach(one => { one.open = true; })")
-    page.run("location.hash = '#layer-0-40'")
-    page.until("!document.getElementById('panel').hidden")
-    page.browser.execute_script((files("axe_core_python") / "axe.min.js").read_text("utf-8"))
-
-    def found(place: str, options: str = "{resultTypes: ['violations']}") -> list[tuple[str, str, str]]:
-        check = f"const done = arguments[0]; axe.run({place}, {options}).then((found) => done(found.violations))"
-        return [(one["impact"], one["id"], one["nodes"][0]["html"]) for one in page.browser.execute_async_script(check)]
-
-    told = found("{exclude: [['.plot .svg-container'], ['#graph']]}")
-    page.browser.find_element("id", "theme").click()
-    told += found("{exclude: [['.plot .svg-container'], ['#graph']]}", "{runOnly: ['color-contrast']}")
-    page.browser.find_element("id", "theme").click()
-    page.browser.find_element("css selector", "body").send_keys("/")
-    told += found("'#search-dialog'")
-    page.browser.switch_to.active_element.send_keys(_ESCAPE)
-    assert told == []
-
-
-def test_points_of_charts_are_reached_by_keyboard(opened: Callable[..., Page]) -> None:
+def test_points_of_charts_are_reached_by_keyboard(pages: Pages) -> None:
     """Arrows go over the points of a chart in their order, each is shown and told; Enter opens its layer; a flow is told, too."""
-    page = opened()
+    page = pages()
     page.show("#chart-timeline")
     bars = page.run(
         "new Set(document.querySelector('#chart-timeline .plot').data.flatMap((one) => one.customdata)).size"
@@ -460,9 +233,127 @@ def test_points_of_charts_are_reached_by_keyboard(opened: Callable[..., Page]) -
     assert page.errors() == []
 
 
-def test_everything_is_reached_by_keyboard(opened: Callable[..., Page]) -> None:
+def test_a_bar_picks_its_layer(pages: Pages) -> None:
+    """A click on a bar of the timeline opens the panel of that bar's layer."""
+    page = pages()
+    page.show("#chart-timeline")
+    from selenium.webdriver import ActionChains
+
+    bar = page.browser.find_element("css selector", "#chart-timeline .plot .barlayer .point path")
+    ActionChains(page.browser).move_to_element(bar).pause(0.2).click().perform()
+    page.until("!document.getElementById('panel').hidden")
+    assert page.run("location.hash").startswith("#layer-0-")
+    assert page.errors() == []
+
+
+def test_tables_filter_sort_and_stay_small(pages: Pages) -> None:
+    """A comparison in a filter and a click on a heading do what they say over 11,114 rows, with few rows in the document."""
+    page = pages()
+    page.show("#table-candidates")
+    times = "[...document.querySelectorAll('#table-candidates tbody tr[data-row]')].map(r => Number(r.cells[3].textContent))"
+    page.browser.find_element("css selector", "#table-candidates input[aria-label='Filter time']").send_keys("< 0.01")
+    page.until("/ of 11,114/.test(document.querySelector('#table-candidates .count').textContent)")
+    page.browser.find_element("xpath", "//div[@id='table-candidates']//th/button[starts-with(., 'time')]").click()
+    shown = page.run(times)
+    assert shown == sorted(shown, reverse=True)
+    assert 0 < max(shown) < 0.01
+    assert len(shown) < 80
+    assert page.run(
+        "document.querySelector('#table-candidates th[aria-sort=descending] button').textContent"
+    ).startswith("time")
+    assert page.run("document.querySelector('#table-candidates th[aria-sort=descending]').title").startswith(
+        "time that the tuner measured"
+    )
+
+
+def test_another_run_and_another_theme(pages: Pages) -> None:
+    """The switch shows the other run's data, the theme changes page and figures, both without a complaint."""
+    page = pages()
+    page.show("#chart-timeline")
+    before = page.run("document.querySelector('#chart-timeline .legend').textContent")
+    page.browser.find_element("css selector", ".switch button[data-run='1']").click()
+    page.until(f"document.querySelector('#chart-timeline .legend').textContent !== {before!r}")
+    ink = "getComputedStyle(document.querySelector('#chart-timeline .legendtext')).fill"
+    light = page.run(ink)
+    theme = page.run("document.documentElement.dataset.theme")
+    page.browser.find_element("id", "theme").click()
+    page.show("#chart-timeline")
+    page.until(f"{ink} !== {light!r}")
+    assert page.run("document.documentElement.dataset.theme") != theme
+    assert page.errors() == []
+
+
+def test_another_baseline_turns_every_comparison_around(pages: Pages) -> None:
+    """Cards, sentences, charts and tables are held against the run that is chosen; the address opens the page like that."""
+    page = pages()
+    page.show("#chart-waterfall")
+    page.show("#table-changes")
+    cards = "[...document.querySelectorAll('.card .against')].map(e => e.hidden ? '' : e.textContent)"
+    assert page.run(cards) == ["", "1.19x slower than resnet50-fp16 (+96.2 µs)"]
+    page.browser.find_element("id", "baseline").send_keys("resnet50-int8")
+    page.until("location.hash.endsWith('baseline=1')")
+    assert page.run(cards) == ["1.19x faster than resnet50-int8 (-96.2 µs)", ""]
+    assert page.run("document.querySelector('.told h3').textContent") == "resnet50-fp16 against resnet50-int8"
+    page.show("#chart-waterfall")
+    names = "[...document.querySelectorAll('#chart-waterfall .xtick')].map(e => e.textContent).filter(Boolean)"
+    page.until(f"{names}[0] === 'resnet50-int8'")
+    assert (
+        page.run("document.querySelector('#table-changes tbody tr[data-row]').cells[0].textContent") == "resnet50-fp16"
+    )
+    page.run("location.hash = '#memory'")
+    page.until("location.hash === '#memory&baseline=1'")
+    page.browser.refresh()
+    page.until("document.documentElement.dataset.loaded === 'yes'")
+    assert page.run("document.querySelector('.told h3').textContent") == "resnet50-fp16 against resnet50-int8"
+    page.browser.find_element("id", "baseline").send_keys("resnet50-fp16")
+    page.until("location.hash === '#memory'")
+    assert page.errors() == []
+
+
+def test_every_chart_is_drawn_without_a_complaint(pages: Pages) -> None:
+    """Scrolling through draws each chart that the run has data for, none wider than the window; the console stays empty."""
+    page = pages()
+    drawn = page.draw_all()
+    assert len(drawn) == len(CHARTS) - len(ABSENT)
+    for name, state, shown in drawn:
+        assert state == "drawn", name
+        assert shown, name
+    assert page.run("document.querySelectorAll('.modebar-btn').length") > 0
+    assert (
+        page.run(
+            "[...document.querySelectorAll('.modebar-btn')].filter(e => /share|cloud/i.test(e.dataset.title)).length"
+        )
+        == 0
+    )
+    assert all(page.fits(width) for width in (2560, 1180, 760, 400))
+    assert page.errors() == []
+
+
+def test_many_runs_are_a_table(pages: Pages) -> None:
+    """Of seven runs one card and the sentences about one are shown; a row shows its run; the search knows all of them."""
+    page = pages("many")
+    cards = "[...document.querySelectorAll('.card')].filter(e => e.checkVisibility()).map(e => e.dataset.run)"
+    told = "[...document.querySelectorAll('#told .told')].filter(e => !e.hidden).map(e => e.querySelector('h3').textContent)"
+    assert page.run("document.querySelectorAll('.runs tbody tr').length") == len(MANY)
+    assert page.run(cards) == ["0"]
+    assert page.run(told) == ["8.6 against 8.0", "How far to trust this"]
+    page.browser.find_element("css selector", "[data-show='2']").click()
+    page.until("document.getElementById('run').value === '2'")
+    assert page.run(cards) == ["2"]
+    assert page.run(told) == ["10.16 against 8.0", "How far to trust this"]
+    page.show("#table-layers")
+    page.browser.find_element("css selector", "body").send_keys("/")
+    page.until("document.querySelector('dialog').open")
+    page.browser.switch_to.active_element.send_keys("conv1")
+    assert len(page.run("[...document.querySelectorAll('#found .muted')].flatMap(e => e.textContent.split(', '))")) > 5
+    page.browser.switch_to.active_element.send_keys(_ESCAPE)
+    assert all(page.fits(width) for width in (1440, 400))
+    assert page.errors() == []
+
+
+def test_everything_is_reached_by_keyboard(pages: Pages) -> None:
     """Whatever acts on a click has a place in the order of the tab key or is reached by arrows; what has the focus shows it."""
-    page = opened("traced", fresh=True)
+    page = pages("traced")
     reached = "e.tabIndex >= 0 || e.closest('[role=radiogroup],.icicle,dialog,.modebar,.plot,tbody') !== null"
     assert (
         page.run(
@@ -476,13 +367,36 @@ def test_everything_is_reached_by_keyboard(opened: Callable[..., Page]) -> None:
     assert page.run("getComputedStyle(document.activeElement).outlineStyle") != "none"
 
 
-def test_paper_clips_nothing(opened: Callable[..., Page]) -> None:
+def test_axe_finds_nothing_serious(pages: Pages) -> None:
+    """With findings open and a layer picked: names, roles, order; contrast in both themes; then the search (axe-core)."""
+    page = pages("traced")
+    page.run("document.querySelectorAll('details.finding').forEach(one => { one.open = true; })")
+    page.run("location.hash = '#layer-0-40'")
+    page.until("!document.getElementById('panel').hidden")
+    page.browser.execute_script(_PLAIN_COLOURS + (files("axe_core_python") / "axe.min.js").read_text("utf-8"))
+
+    def found(place: str, options: str = "{resultTypes: ['violations']}") -> list[tuple[str, str, str]]:
+        check = f"const done = arguments[0]; {_SET_ASIDE} axe.run({place}, {options}).then((found) => done({_WRONG}))"
+        return list(map(tuple, page.browser.execute_async_script(check)))
+
+    told = found(_LOOKED_AT)
+    page.browser.find_element("id", "theme").click()
+    told += found(_LOOKED_AT, "{runOnly: ['color-contrast']}")
+    page.browser.find_element("id", "theme").click()
+    page.browser.find_element("css selector", "body").send_keys("/")
+    told += found("'#search-dialog'")
+    page.browser.switch_to.active_element.send_keys(_ESCAPE)
+    assert told == []
+
+
+def test_paper_clips_nothing(pages: Pages) -> None:
     """On a sheet of A4 no part of the page is wider than the sheet: charts, tables, findings."""
-    page = opened("traced")
+    page = pages("traced")
     for name in ("timeline", "kernels", "kernel_timeline", "latency_distribution"):
         page.show(f"#chart-{name}")
     page.show("#table-layers")
     page.run("window.dispatchEvent(new Event('beforeprint'))")
+    page.run("document.querySelector('#table-layers .scroll').dispatchEvent(new Event('scroll'))")
     page.browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "print"})
     try:
         page.resize(_PAPER)
@@ -497,9 +411,9 @@ def test_paper_clips_nothing(opened: Callable[..., Page]) -> None:
     page.until("document.querySelector('#chart-timeline .main-svg').clientWidth > 1000")
 
 
-def test_hostile_names_show_as_text_and_run_nothing(opened: Callable[..., Page]) -> None:
+def test_hostile_names_show_as_text_and_run_nothing(pages: Pages) -> None:
     """With every chart drawn, every table filled and every layer picked the canary is silent and names read as they are."""
-    page = opened("hostile")
+    page = pages("hostile")
     page.draw_all()
     for table in page.run("[...document.querySelectorAll('[data-table]:not([hidden])')].map(e => e.id)"):
         page.show(f"#{table}")
@@ -520,9 +434,9 @@ def test_hostile_names_show_as_text_and_run_nothing(opened: Callable[..., Page])
     assert page.errors() == []
 
 
-def test_a_run_without_times_is_read_by_its_layers(opened: Callable[..., Page]) -> None:
+def test_a_run_without_times_is_read_by_its_layers(pages: Pages) -> None:
     """The bars of types count layers, and what needs times is named as absent."""
-    page = opened("untimed")
+    page = pages("untimed")
     page.show("#chart-layer_types")
     assert (
         page.run("document.querySelector('#chart-layer_types .xtitle').textContent")

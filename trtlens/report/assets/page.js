@@ -173,7 +173,7 @@ class Page {
     if (table.rows === 1) return this.fillRow(place, grid, table);
     const options = table.picks ? this.picksOfRegions() : this.picksOf(this.keyOf(name));
     this.grids.set(place, new Grid(grid, table, { name, sort: place.dataset.sort, within: this.scope.rows(name, table), ...options }));
-    if (this.picked !== null) this.grids.get(place).reveal();
+    if (this.picked !== null) revealPicked([this.grids.get(place)]);
   }
 
   // A table of one row is a list of what the row says.
@@ -300,7 +300,7 @@ class Page {
     }
     if (before !== panel.hidden) this.figures.resize();
     this.figures.mark(found ? this.marked() : []);
-    for (const grid of this.grids.values()) grid.reveal();
+    revealPicked([...this.grids.values()]);
     this.graph.mark();
     if (found) writeAddress({}, `layer-${this.current}-${[this.picked, ...this.others].join(",")}`);
     else if (/^layer-/.test(readAddress().place)) writeAddress({}, "layers");
@@ -355,13 +355,13 @@ class Page {
 
   afterPrint() {
     this.figures.fitPaper(false);
-    for (const grid of this.grids.values()) grid.draw();
+    for (const grid of this.grids.values()) grid.print(0);
     this.figures.resize();
   }
 
   prepareForPrint() {
     this.figures.fitPaper(true);
-    for (const grid of this.grids.values()) grid.draw(PRINTED_ROWS);
+    for (const grid of this.grids.values()) grid.print(PRINTED_ROWS);
     document.querySelectorAll("details.finding").forEach((one) => { one.open = true; });
   }
 }

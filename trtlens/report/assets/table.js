@@ -18,6 +18,7 @@ class Grid {
     this.search = "";
     this.sorted = null;
     this.active = -1;
+    this.printed = 0;
     this.build();
     const first = options.sort && table.byName[options.sort];
     if (first && !first.isEmpty) this.order({ column: first, down: true, turns: 1 }); else this.refilter();
@@ -148,9 +149,20 @@ class Grid {
     requestAnimationFrame(() => { this.waiting = false; this.draw(); });
   }
 
-  draw(printed = 0) {
-    const height = this.scroller.clientHeight || 440;
-    let first = Math.max(0, Math.floor(this.scroller.scrollTop / ROW_HEIGHT) - SPARE_ROWS);
+  // What of the rows is in sight: asking for it lays out the page anew after every change.
+  sight() {
+    return { top: this.scroller.scrollTop, height: this.scroller.clientHeight || 440 };
+  }
+
+  // On paper the table stands with its first rows, until it is told that this is over: a frame that was asked for before changes nothing.
+  print(rows) {
+    this.printed = rows;
+    this.draw();
+  }
+
+  draw({ top, height } = this.sight()) {
+    const { printed } = this;
+    let first = Math.max(0, Math.floor(top / ROW_HEIGHT) - SPARE_ROWS);
     let last = Math.min(this.shown.length, first + Math.ceil(height / ROW_HEIGHT) + 2 * SPARE_ROWS);
     if (printed) { first = 0; last = Math.min(this.shown.length, printed); }
     const columns = printed ? this.columnsOnPaper() : this.columns;
@@ -204,12 +216,17 @@ class Grid {
   }
 
   moveTo(place) {
+    this.scroller.scrollTop = this.drawAt(place, this.sight());
+  }
+
+  // Draws with that row in sight, and says where the table is to be scrolled to.
+  drawAt(place, { top, height }) {
     this.active = place;
-    const top = place * ROW_HEIGHT;
-    const visible = this.scroller.clientHeight - 70;
-    if (top < this.scroller.scrollTop) this.scroller.scrollTop = top;
-    else if (top > this.scroller.scrollTop + visible) this.scroller.scrollTop = top - visible;
-    this.draw();
+    const row = place * ROW_HEIGHT;
+    const visible = height - 70;
+    const to = row < top ? row : Math.max(top, row - visible);
+    this.draw({ top: to, height });
+    return to;
   }
 
   choose(place) {
@@ -218,10 +235,12 @@ class Grid {
     if (this.pick) this.pick(this.table, this.shown[place]);
   }
 
-  // Brings the first picked row into sight.
-  reveal() {
+  // Draws with the first picked row in sight, and says where the table is to be scrolled to.
+  reveal(sight) {
     const place = this.isPicked ? this.shown.findIndex((row) => this.isPicked(this.table, row)) : -1;
-    if (place >= 0) this.moveTo(place); else this.draw();
+    if (place >= 0) return this.drawAt(place, sight);
+    if (this.body.querySelector(".picked")) this.draw(sight);
+    return sight.top;
   }
 
   save() {
@@ -232,4 +251,10 @@ class Grid {
     link.click();
     setTimeout(() => URL.revokeObjectURL(link.href), 1000);
   }
+}
+
+// Brings the first picked row of each table into sight: what each shows is asked for before one of them is changed.
+function revealPicked(grids) {
+  const scrolled = grids.map((grid) => [grid, grid.sight()]).map(([grid, sight]) => [grid.scroller, sight.top, grid.reveal(sight)]);
+  for (const [scroller, before, top] of scrolled) if (top !== before) scroller.scrollTop = top;
 }
