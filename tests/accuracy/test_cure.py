@@ -267,6 +267,29 @@ def test_without_a_cure_the_exit_code_is_one(command: Callable[..., tuple[int, s
     assert (rows[0]["changed"], rows[0]["count"], rows[0]["judged_at"]) == (["h", "both", "z"], 3, "region")
 
 
+def test_what_cannot_be_built_again_is_refused(
+    dump_of: Callable[..., Path], typed: Typed, place: Callable[..., Place], tmp_path: Path
+) -> None:
+    """A dump of ONNX Runtime, a release without debug tensors, a region that is right, and an engine without a GPU; nothing is built."""
+    dumps = dump_of("overflowing_rms_norm", None), dump_of("overflowing_rms_norm", "fp16")
+    code, _, err = typed("isolate", *dumps, "norm/pow_output")
+    assert (code, "is no dump of TensorRT" in " ".join(err.split())) == (2, True)
+    where, fault = place(), planted()[3]
+    reference, run = where.dumped(fault)
+    given = ("isolate", reference, run)
+    code, _, err = typed(*given, "y", "--method", "debug", "--model", where.folder / "healthy.onnx")
+    assert (code, "has no debug tensors" in " ".join(err.split())) == (2, True)
+    code, _, err = typed(*given, "m", "--model", where.folder / "healthy.onnx")
+    assert (code, "nothing to cure" in " ".join(err.split())) == (2, True)
+    code, _, err = typed(*given, "y", "--model", where.folder / "healthy.onnx", "--write", tmp_path / "none" / "m.onnx")
+    assert (code, "cannot be written" in " ".join(err.split())) == (2, True)
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(backends, "gpu_present", lambda: False)
+        code, _, err = typed(*given, "y", "--model", where.folder / "healthy.onnx")
+    assert (code, "there is no GPU" in " ".join(err.split())) == (3, True)
+    assert not (run / "cure").exists()
+
+
 def test_both_engines_are_timed_on_the_inputs_of_the_dump(
     place: Callable[..., Place], monkeypatch: pytest.MonkeyPatch
 ) -> None:
