@@ -14,6 +14,7 @@ from unittest.mock import patch
 import pytest
 import typer.main
 import typer.testing
+from hypothesis import HealthCheck, settings
 
 from trtlens.__main__ import _YOUNG
 
@@ -34,7 +35,10 @@ def pytest_configure() -> None:
     """What holds for the process: lines as in a pipe, the collector of garbage as in the program, its commands made once.
 
     pytest-xdist tells its workers the width of the terminal. Making the commands from their signatures takes longer than most answers.
+    No property depends on how long an example takes: on a busy machine that says nothing.
     """
+    settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+    settings.load_profile("any machine")
     os.environ.pop("COLUMNS", None)
     gc.set_threshold(_YOUNG)
     made_once = cache(typer.main.get_command)
@@ -55,6 +59,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         (driving if "chromium" in getattr(item, "fixturenames", ()) else rest).append(item)
     middle = len(items) // 2
     items[:] = [*rest[:middle], *driving, *rest[middle:]]
+
+
+def pytest_collection_finish() -> None:
+    """Modules and tests stay to the end: the collector of garbage need not look through them again and again."""
+    gc.freeze()
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

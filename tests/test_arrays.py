@@ -8,7 +8,7 @@ import sys
 import numpy as np
 import pyarrow as pa
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from trtlens.tables import arrays
@@ -30,7 +30,6 @@ COLUMNS = st.one_of(
 )
 
 
-@settings(deadline=None)  # pyarrow's first conversion imports pandas
 @given(COLUMNS)
 def test_any_column_equals_pyarrow_s(column: tuple[pa.DataType, list[object]]) -> None:
     """Values, nulls and types are those that pyarrow's own conversion gives."""
@@ -43,7 +42,6 @@ def test_any_column_equals_pyarrow_s(column: tuple[pa.DataType, list[object]]) -
     assert made.equals(plain)
 
 
-@settings(deadline=None)
 @given(COLUMNS)
 def test_long_columns_are_the_same_by_pyarrow(column: tuple[pa.DataType, list[object]]) -> None:
     """Beyond some length pyarrow converts; nothing else changes."""

@@ -161,7 +161,7 @@ HELD = st.lists(
 
 
 @given(HELD)
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_groups_are_the_smallest_that_hold_the_same_nodes(held: list[list[frozenset[str]]]) -> None:
     """Grouping ends where joining whatever must be joined, one pair at a time, ends too."""
     layers = [dict(enumerate(engine)) for engine in held]

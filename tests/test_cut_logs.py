@@ -49,7 +49,7 @@ WHOLE = {
 }  # fmt: skip
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=120)
 @given(name=st.sampled_from(sorted(WHOLE)), part=st.floats(0, 1))
 def test_half_a_line_says_nothing(name: str, part: float) -> None:
     """A log cut inside a line says what it says when cut at that line's beginning; the half line is counted."""

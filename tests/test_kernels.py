@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from trtlens_parsers.kernels import FAMILIES, RULES, Kernel, demangle, read_kernel
@@ -218,7 +218,6 @@ def test_a_cut_name_claims_nothing_that_its_rest_denies(cut: str, rest: str) -> 
 
 
 @given(st.sampled_from(PLAIN_NAMES), st.text("0123456789abcdef", min_size=8, max_size=64), st.data())
-@settings(deadline=None)
 def test_a_hash_changes_nothing(name: str, digits: str, data: st.DataObject) -> None:
     """A digest, wherever it stands between two words, changes neither unit nor precision nor family nor rule."""
     delimiters = [match.start() for match in re.finditer("(?<!^)(?<!^_)_(?!_|$)", name)]
@@ -248,7 +247,6 @@ def test_digits_of_an_instruction_inside_a_hash_decide_nothing(digest: str) -> N
 @given(
     st.one_of(st.text(), st.text("_ZN0123456789xXabcfhimst<>:, KIEL", max_size=200)), st.sampled_from(["", "_Z", "_ZN"])
 )
-@settings(deadline=None)
 def test_any_text_gives_a_record(text: str, prefix: str) -> None:
     """No text raises, and what is said about it keeps the promises of the record."""
     kernel = read_kernel(prefix + text)
@@ -259,7 +257,6 @@ def test_any_text_gives_a_record(text: str, prefix: str) -> None:
 
 
 @given(st.lists(st.sampled_from(sorted({word for name in NAMES for word in name.split("_")})), max_size=40))
-@settings(deadline=None)
 def test_any_mixture_of_words_gives_a_record(words: list[str]) -> None:
     """Words of real names in any order are read without raising, and evidence is still a part of the name."""
     kernel = read_kernel("_".join(words))

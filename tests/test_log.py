@@ -218,6 +218,7 @@ def test_compressed_logs(
 ) -> None:
     """gzip, xz and zstd are known by content, whatever the file is called, and reading prints nothing."""
     path = tmp_path / "build.log"
+    gc.freeze()  # what was there before is no garbage of this reading
     if compress is None:
         with pa.CompressedOutputStream(str(path), "zstd") as stream:
             stream.write(SMALL.encode())
@@ -306,7 +307,7 @@ _PIECES = st.sampled_from(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.one_of(st.binary(max_size=4000), st.lists(_PIECES, max_size=60).map(lambda p: "\n".join(p).encode())))
 def test_any_bytes_become_records(data: bytes) -> None:
     """No bytes raise, and every line is counted once."""

@@ -89,7 +89,7 @@ def test_each_phase_is_read() -> None:
     assert (progress.phase, progress.nodes, progress.layers, progress.slowest) == (OPTIMIZING, 1, 0, None)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.sampled_from(LOGS), st.lists(st.integers(0, 20_000), max_size=8))
 @example(FIXTURES / "releases" / "7.2.log", [41, 160])  # a warning before any line that bears its program's sign
 def test_pieces_make_no_difference(log: Path, cuts: list[int]) -> None:

@@ -9,7 +9,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from trtlens_parsers.dump_index import read_comparison, read_index, read_saved, recognise_index
@@ -33,7 +33,6 @@ READERS: list[Callable[[str], Any]] = [
 
 
 @pytest.mark.parametrize("reader", READERS)
-@settings(deadline=None)
 @given(
     text=st.text(alphabet=st.characters(codec="utf-8"), max_size=200) | st.from_regex(r"[\[\]{}\",:0-9 .naif-]{0,80}")
 )

@@ -76,7 +76,6 @@ def test_deviation_ratio_counts_by_the_threshold_given(threshold: float) -> None
 FINITE = st.floats(width=32, allow_nan=False, allow_infinity=False)
 
 
-@settings(deadline=None)
 @given(st.lists(FINITE, min_size=1, max_size=50), st.lists(FINITE, min_size=1, max_size=50))
 def test_no_pair_of_numbers_breaks_a_metric(ours: list[float], theirs: list[float]) -> None:
     """Whatever finite numbers: nothing is NaN or infinite, similarities stay in their range."""
@@ -88,7 +87,6 @@ def test_no_pair_of_numbers_breaks_a_metric(ours: list[float], theirs: list[floa
     assert found.euclidean_similarity is None or -1e-12 <= found.euclidean_similarity <= 1
 
 
-@settings(deadline=None)
 @given(st.lists(st.floats(width=16, allow_nan=True, allow_infinity=True), min_size=1, max_size=40), st.data())
 def test_nan_and_infinity_are_counted_not_summed(ours: list[float], data: st.DataObject) -> None:
     """Counts of NaN and infinities are exact, and metrics never become NaN because of them."""
@@ -201,7 +199,7 @@ def test_extents_of_one_do_not_matter_and_others_do() -> None:
         of(ten.reshape(2, 5), ten.reshape(5, 2))
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(st.integers(1, 3 * CHUNK), st.integers(50, 5000))
 def test_cutting_into_pieces_changes_nothing(size: int, piece: int) -> None:
     """A source that hands out pieces of any length gives the same metrics as one that has the whole."""

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from trtlens.accuracy.metrics import ranges_of
@@ -89,7 +89,6 @@ def test_epsilon_that_vanishes_is_told() -> None:
     assert "under FP16's smallest number" in advice
 
 
-@settings(deadline=None)
 @given(st.floats(1e-3, 1e15), st.integers(1, 1 << 20))
 def test_scale_brings_squares_and_sum_into_range_and_no_further(largest: float, count: int) -> None:
     """The scale is a power of two; x/s, its square and the sum fit with a factor of two, with half of it they would not."""
@@ -105,14 +104,12 @@ def test_scale_brings_squares_and_sum_into_range_and_no_further(largest: float, 
         assert max(largest / half, largest**2 / half**2, total / half**2) > 65504 / 2 * (1 - 1e-9)
 
 
-@settings(deadline=None)
 @given(st.floats(65505, 1e30))
 def test_linear_scale_fits(largest: float) -> None:
     """A magnitude divided by its scale is within half of the range."""
     assert largest / linear_scale(largest) <= 65504 / 2 * (1 + 1e-9)
 
 
-@settings(deadline=None)
 @given(st.floats(1e-30, 0.99))
 def test_enlarging_scale_reaches_one(largest: float) -> None:
     """A small magnitude times its scale is from a half to 1."""
