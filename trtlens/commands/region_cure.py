@@ -116,7 +116,8 @@ class Curing:
     def _clear(self) -> None:
         """Remove the builds of an earlier search, if it is not gone on with."""
         for place in () if self.earlier else self.folder.glob("[0-9]*"):
-            remove_folder(place)
+            if place.name.isdigit():
+                remove_folder(place)
 
     def keep(self) -> None:
         """Write the record of the builds so far."""
