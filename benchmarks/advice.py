@@ -65,10 +65,10 @@ class Variant:
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """An advice: the variants without and with it, and the finding that gives it."""
+    """An advice: the variants without and with it, and the findings of which one gives it."""
 
     advice: str
-    code: str
+    codes: tuple[str, ...]
     before: Variant
     after: Variant
 
@@ -119,19 +119,21 @@ def _of_fp16(model: str) -> Iterator[Trial]:
     graph = Variant(model, "fp16", (_FP16, _GRAPH))
     if model != "transformer":  # which shares no constants
         bare = Variant(model, "fp16-folded", (_FP16, _GRAPH), folded=True)
-        yield Trial("fold constants", "constants-copied", graph, bare)
-    yield Trial("CUDA graph", "launch-bound", Variant(model, "fp16-stream", (), of=graph.label), graph)
+        yield Trial("fold constants", ("constants-copied",), graph, bare)
+    yield Trial(
+        "CUDA graph", ("launch-bound", "gaps-between-kernels"), Variant(model, "fp16-stream", (), of=graph.label), graph
+    )
     if model in _PINS:
         pinned = Variant(model, "fp16-pinned", (_FP16, _GRAPH, "--layer-precision", f"{_PINS[model]}=fp32"))
-        yield Trial("pins taken back", "layers-pinned", pinned, graph)
+        yield Trial("pins taken back", ("layers-pinned",), pinned, graph)
 
 
 def _of_int8(model: str) -> Iterator[Trial]:
     int8 = Variant(model, "int8", (*_INT8, _GRAPH))
     bare = Variant(model, "int8-folded", (*_INT8, _GRAPH), folded=True)
     both = Variant(model, "int8-fp16-folded", (*_INT8, _FP16, _GRAPH), folded=True)
-    yield Trial("fold constants", "constants-copied", int8, bare)
-    yield Trial("FP16 beside INT8", "int8-without-fp16", bare, both)
+    yield Trial("fold constants", ("constants-copied",), int8, bare)
+    yield Trial("FP16 beside INT8", ("int8-without-fp16",), bare, both)
 
 
 _PINS = {"resnet": "layer4*conv*", "transformer": "layer?.up*"}
@@ -167,11 +169,20 @@ def outcome(trial: Trial, folder: Path) -> Outcome:
     """What the finding of the first variant predicts, and what the second gained."""
     runs = [_opened(folder / variant.label) for variant in (trial.before, trial.after)]
     before_ms, after_ms = (None if run is None else _inference_ms(run) for run in runs)
-    low, likely, high, basis = _predicted(runs[0], trial.code)
+    low, likely, high, basis = _predicted(runs[0], trial.codes)
     traced = runs[0] is not None and runs[0]["kernel_launches"].num_rows > 0
-    by_profile = _predicted(_without_trace(runs[0]), trial.code)[:3] if traced and runs[0] is not None else None
+    by_profile = _predicted(_without_trace(runs[0]), trial.codes)[:3] if traced and runs[0] is not None else None
     return Outcome(
-        trial.before.model, trial.advice, trial.code, before_ms, after_ms, low, likely, high, basis, by_profile
+        trial.before.model,
+        trial.advice,
+        " or ".join(trial.codes),
+        before_ms,
+        after_ms,
+        low,
+        likely,
+        high,
+        basis,
+        by_profile,
     )
 
 
@@ -193,10 +204,10 @@ def _inference_ms(run: Run) -> float | None:
     return read_timing(run, _build(run)).inference_ms
 
 
-def _predicted(run: Run | None, code: str) -> tuple[float | None, float | None, float | None, str | None]:
+def _predicted(run: Run | None, codes: Sequence[str]) -> tuple[float | None, float | None, float | None, str | None]:
     rows = [] if run is None else run.view("findings").to_pylist()
     for row in rows:
-        if row["code"] == code and run is not None and row["build"] == _build(run):
+        if row["code"] in codes and run is not None and row["build"] == _build(run):
             return row["at_stake_low_ms"], row["at_stake_ms"], row["at_stake_high_ms"], row["at_stake_from"]
     return None, None, None, None
 
@@ -276,7 +287,11 @@ def main() -> int:
     calls = [(one, command(one, given.folder, shlex.split(given.flags), given.duration)) for one in variants(asked)]
     if given.plan:
         print("\n".join(f"{one.label:<28} {shlex.join(words)}" for one, words in calls))
-        print("\n".join(f"{one.advice}: {one.code} of {one.before.label}, then {one.after.label}" for one in asked))
+        print(
+            "\n".join(
+                f"{one.advice}: {' or '.join(one.codes)} of {one.before.label}, then {one.after.label}" for one in asked
+            )
+        )
         return 0
     given.folder.mkdir(parents=True, exist_ok=True)
     end, built = time.monotonic() + given.seconds, []

@@ -152,6 +152,27 @@ def traced_copies() -> Run:
     return Run("made.log", join_documents([log_file, Document("kernels.jsonl", trace)]))
 
 
+def spread_out(
+    gap_us: int = 2, *, graph: bool = False, waits: bool = False, kinds: tuple[str, ...] = ("kernel", "copy")
+) -> Run:
+    """Four copies of 10 µs each that stand apart, timed as a whole and traced as they were launched."""
+    layers = [f"Layer(Reformat): copy{n}, Tactic: 0x00000000000003e8, t{n} (Float[64]) -> t{n + 1} (Float[64])" for n in range(4)]  # fmt: skip
+    starts = tuple(1000 * (10 + gap_us) * n for n in range(4))
+    ran = tuple(KernelLaunch("copyPackedKernel", range=f"copy{n}") for n in range(4))
+    trace = KernelTrace(
+        "graph" if graph else "stream", "CUPTI", kinds, ran, (TracedInference((10_000,) * 4, starts),) * 3
+    )
+    log_file = Document("made.log", read_log(built(engine=tuple(layers)).encode()))
+    run = Run("made.log", join_documents([log_file, Document("kernels.jsonl", trace)]))
+    whole_ms = (40 + 4 * gap_us) / 1000
+    times: dict[str, list[Any]] = {
+        "iteration": list(range(10)), "pass": ["timing"] * 10, "gpu_ms": [whole_ms] * 10, "enqueue_ms": [0.01] * 10,
+        "queue_dry": [waits] * 10,
+    }  # fmt: skip
+    info = info_of({"kind": "profile", "flags": {}, "timings": [{"cuda_graph": graph}]})
+    return replace(with_rows(run, "run_times", **times), info=info)
+
+
 def short_layers(*texts: str) -> Run:
     """Copies of 0.002 ms by a profile alone, and nothing of whole inferences."""
     engine = tuple(
@@ -258,6 +279,7 @@ SPEAKS: Mapping[str, Callable[[], Run]] = {
     "constants-copied": lambda: profiled(COPIED, 0.0, 0.002, 0.05),
     "reformats-cost": lambda: run_of(WORKSPACE_BUILD),
     "launch-bound": lambda: launches(0.49),
+    "gaps-between-kernels": spread_out,
     "too-little-work": copied_little,
     "kernels-below-roof": lambda: copied(0.1),
     "myelin-hides-layers": lambda: run_of(built(engine=(REGION,))),
@@ -309,6 +331,10 @@ REFUTED: tuple[tuple[str, str, Callable[[], Run]], ...] = (
      lambda: with_rows(run_of(built(*HALF_TUNED, engine=(REGION, HALF_CONV))), "layer_profile", index=[0, 1],
                        layer=["{ForeignNode[a...b]}", "conv"], average_ms=[0.01, 0.09], source=["export", "export"])),
     ("launch-bound", "the copies' kernels were traced: their times hold no launches", traced_copies),
+    ("gaps-between-kernels", "run.json: timed from a CUDA graph", lambda: spread_out(graph=True)),
+    ("gaps-between-kernels", "the samples: the GPU waits for the host", lambda: spread_out(waits=True)),
+    ("gaps-between-kernels", "the trace holds no copies, which may fill the gaps", lambda: spread_out(kinds=("kernel",))),
+    ("gaps-between-kernels", "the kernels stand as close as those of a CUDA graph", lambda: spread_out(0)),
     ("too-little-work", "it needs so long at the roof of the memory", lambda: copied(0.025)),
     ("too-little-work", "the samples: the GPU waits for the host", lambda: copied_little(bound=True)),
     ("too-little-work", "its kernel takes longer than latency explains", lambda: copied_little(0.1)),

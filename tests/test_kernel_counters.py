@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import csv
 import io
+import lzma
 from pathlib import Path
 
 import pytest
 
+from tests.conftest import FIXTURES
 from tests.doubles.made_captures import report
 from trtlens import open_run
 from trtlens.errors import TrtlensError
@@ -57,6 +59,25 @@ def test_both_pages_say_the_same() -> None:
     assert first["sm__inst_executed_pipe_tensor.sum"] == (1_204_224.0, "inst")
     assert (rows[0].grid, rows[0].block, rows[0].stream) == ((32, 1, 1), (128, 1, 1), 7)
     assert (recognise_counters(RAW), recognise_counters("Start (ns),Duration (ns)")) == ("ncu", None)
+
+
+def test_a_file_of_a_real_engine_says_which_kernels_used_tensor_cores() -> None:
+    """A ResNet-50: all kernels that claim tensor cores used them, and so did one more, a pooling, as plain counting says."""
+    folder = FIXTURES / "ncu-2025.3"
+    run = open_run([folder / "layers.json.xz", folder / "counters.csv.xz"])
+    lines = lzma.decompress((folder / "counters.csv.xz").read_bytes()).decode().splitlines()
+    _, *launches = csv.DictReader(lines[next(n for n, line in enumerate(lines) if line.startswith('"ID"')) :])
+    used = {row["Kernel Name"] for row in launches if row["sm__inst_executed_pipe_tensor.sum"] != "0"}
+    assert len(launches) == len({row["launch"] for row in run["kernel_counters"].to_pylist()})
+    rows = run.view("kernels").to_pylist()
+    claimed = [row for row in rows if row["unit"] == "tensor core"]
+    assert [row["tensor_used"] for row in claimed] == [row["layers"] for row in claimed] == [49, 5]
+    (pooling,) = [row for row in rows if row["unit"] == "cuda core" and row["tensor_used"]]
+    assert pooling["operation"] == "pooling"
+    named = {row["tactic_name"] for row in run["layers"].to_pylist() if row["tactic_name"]}
+    assert {name for name in named if any(one.startswith(name) for one in used)} == named - {
+        "sm50_xmma_pooling_coalescedC_NHWC_kMAX_3_False"
+    }
 
 
 def test_use_stands_beside_what_names_claim() -> None:

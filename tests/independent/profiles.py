@@ -40,7 +40,7 @@ def read(path: Path) -> Any:
 def layers(folder: Path) -> list[dict[str, Any]]:
     """The inspector's rows, each with the median of its times [ms]; of a traced run those of its kernels, 0 without a kernel."""
     rows: list[dict[str, Any]] = read(folder / "layers.json.xz")["Layers"]
-    if (folder / "kernels-graph.jsonl.xz").exists():
+    if (folder / "kernels-stream.jsonl.xz").exists():
         traced = _kernel_times(folder, rows)
         return [{**row, "ms": traced.get(row["Name"], 0.0)} for row in rows]
     kept = read(folder / "layer-times.json.xz")
@@ -53,9 +53,10 @@ def layers(folder: Path) -> list[dict[str, Any]]:
 
 
 def _kernel_times(folder: Path, rows: list[dict[str, Any]]) -> dict[str, float]:
-    """Median over inferences of what each layer's kernels take in the graph; Myelin's reformats run one kernel each, in order."""
+    """Median over inferences of what each layer's kernels take, in the graph where there is one; Myelin's reformats run one kernel each, in order."""
     launches, _ = _trace(folder / "kernels-stream.jsonl.xz")
-    kernels, inferences = _trace(folder / "kernels-graph.jsonl.xz")
+    graph = folder / "kernels-graph.jsonl.xz"
+    kernels, inferences = _trace(graph if graph.exists() else folder / "kernels-stream.jsonl.xz")
     assert [row["kernel"] for row in launches] == [row["kernel"] for row in kernels]
     myelin = iter([row["Name"] for row in rows if row["LayerType"] == "MyelinReformat"])
     names = [next(myelin) if row["range"].startswith("myelin") else row["range"] for row in launches]

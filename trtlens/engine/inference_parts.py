@@ -57,8 +57,15 @@ def _of_kernels(traced: KernelTimes, whole_ms: float | None) -> list[Part]:
         parts.append(Part("beside one another", -overlap_ms, KERNEL_TRACE, note="counted twice in the kernels' sum"))
     gaps_ms = None if total_ms is None else total_ms - sum(part.time_ms or 0.0 for part in parts)
     slowed = whole_ms is None and traced.source == STREAM
-    silent = COPY not in (traced.launches[0]["recorded"] or ())
-    note = _OVERLAP if gaps_ms is not None and gaps_ms < 0 else _NO_COPIES if silent else _SLOWED if slowed else None
+    note = (
+        _OVERLAP
+        if gaps_ms is not None and gaps_ms < 0
+        else _NO_COPIES
+        if not traced.records_copies
+        else _SLOWED
+        if slowed
+        else None
+    )
     parts.append(Part("gaps", gaps_ms if gaps_ms is None or gaps_ms >= 0 else None, KERNEL_TRACE, note=note))
     if whole_ms is not None and traced.traced_ms is not None:
         parts.append(Part("traced, first start to last end", traced.traced_ms, KERNEL_TRACE, traced.inferences))

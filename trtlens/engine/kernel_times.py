@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 
 from trtlens.runs.run import once
 from trtlens.tables.arrays import array, filled, of_build, to_numpy
-from trtlens_parsers.kernel_trace import GRAPH, STREAM
+from trtlens_parsers.kernel_trace import COPY, GRAPH, STREAM
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -51,6 +51,11 @@ class KernelTimes:
     def inferences(self) -> int:
         """Inferences that were traced whole."""
         return self.duration_ms.shape[1]
+
+    @property
+    def records_copies(self) -> bool:
+        """Whether copies were traced beside kernels; else they look like gaps."""
+        return COPY in (self.launches[0]["recorded"] or ())
 
     @property
     def median_ms(self) -> npt.NDArray[np.float64]:

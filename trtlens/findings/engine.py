@@ -154,6 +154,11 @@ class Engine:
         return any(node.time_source == KERNELS for node in self.graph.nodes.values())
 
     @property
+    def is_traced_with_copies(self) -> bool:
+        """Whether that trace holds all that was launched, so that the rest of an inference is idle."""
+        return self._traced is not None and self._traced.records_copies
+
+    @property
     def ran(self) -> Sequence[RanKernel]:
         """The kernels that were traced, in launch order."""
         return kernels_run(self.run, self.number)
@@ -196,8 +201,9 @@ class Engine:
 
     @property
     def is_captured(self) -> bool:
-        """Whether run.json describes this build, and not the network that INT8 was calibrated with."""
-        return bool(self.row["is_build"] and not self.row["is_calibration"])
+        """Whether run.json describes this engine, built or loaded, and not the network that INT8 was calibrated with."""
+        is_engine = self.row["is_build"] or self.row["loaded_line"] is not None
+        return bool(is_engine and not self.row["is_calibration"])
 
     @cached_property
     def compute_capability(self) -> tuple[int, int] | None:

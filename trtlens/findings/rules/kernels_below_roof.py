@@ -76,7 +76,7 @@ def _advice(below: Sequence[LayerPart]) -> str:
 FINDING = BuildRule(
     finding,
     section="Speed",
-    place=13,
+    place=14,
     title="Kernels are far below what the GPU could do",
     meaning=(
         "Layers whose kernels take 12 µs or more, and have as many thread blocks as the GPU has multiprocessors as far as a trace tells, need "

@@ -79,7 +79,7 @@ def _advice(*, older: bool) -> str:
 FINDING = BuildRule(
     finding,
     section="Speed",
-    place=9,
+    place=10,
     title="One kernel takes most of a Myelin region",
     meaning=(
         "The kernels were traced, the largest Myelin region takes a tenth of their time or more, and one of its kernels a quarter of the "

@@ -78,7 +78,7 @@ def _fits(patterns: Iterable[str], names: Iterable[str]) -> bool:
 FINDING = BuildRule(
     finding,
     section="Speed",
-    place=10,
+    place=11,
     title="Layers are held in FP32",
     meaning=(
         "`run.json` says that layers were to stay in FP32 (`--layer-precision`), the build allows FP16 or BF16, and layers of these names, nodes or operators "

@@ -68,7 +68,7 @@ def _advice(engine: Engine) -> str:
 FINDING = BuildRule(
     finding,
     section="Speed",
-    place=8,
+    place=9,
     title="A Myelin region hides what runs inside it",
     meaning=(
         "One Myelin region takes a quarter of the known time or more (or, where no times are known, is nearly the whole engine), and the "

@@ -39,7 +39,7 @@ def finding(engine: Engine) -> Finding | None:
 FINDING = BuildRule(
     finding,
     section="Speed",
-    place=11,
+    place=12,
     title="A kernel does not use the tensor cores that its name claims",
     meaning=(
         "A file of Nsight Compute stands beside the log, a layer's kernel has a name that says tensor cores, and counters of all tensor core instructions or of "

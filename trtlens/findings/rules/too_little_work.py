@@ -51,7 +51,7 @@ def _text(split: Split, limited: Sequence[LayerPart], taken: float) -> str:
 FINDING = BuildRule(
     finding,
     section="Speed",
-    place=12,
+    place=13,
     title="Most layers have too little work to keep the GPU busy",
     meaning=(
         "Layers that latency limits (`trtlens show bound`) take half of an inference or more: each needs less than half of its time at the "

@@ -105,7 +105,7 @@ def _evidence(held: Sequence[dict[str, Any]], layers: Sequence[GraphLayer]) -> l
 FINDING = BuildRule(
     finding,
     section="Speed",
-    place=14,
+    place=15,
     title="Typed FP32 throughout",
     meaning=(
         "The network is strongly typed (from TensorRT 11 on and in TensorRT-RTX it always is, in 9.1 to 10 with `--stronglyTyped`), and every "
