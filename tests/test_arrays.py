@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from trtlens.tables import arrays
-from trtlens.tables.arrays import array, known_true, of_build, of_numpy
+from trtlens.tables.arrays import array, known_true, of_build, of_numpy, rows_of
 from trtlens.tables.schema import LABEL, declare
 
 TEXT = st.text(max_size=12)
@@ -115,3 +115,11 @@ def test_rows_of_a_build_in_whatever_order_they_stand(builds: list[int | None]) 
         expected = [row for row, build in enumerate(builds) if build == number]
         assert of_build(table, number)["row"].to_pylist() == expected
         assert of_build(of_build(table, number), number)["row"].to_pylist() == expected
+
+
+def test_rows_are_those_of_pyarrow() -> None:
+    """Of labels in parts with dictionaries of their own, of nulls, lists and no rows at all."""
+    parts = [pa.array(values, pa.string()).dictionary_encode() for values in (["a", None, "b"], ["b", "c", "b"])]
+    table = pa.table({"label": pa.chunked_array(parts), "number": [1, 2, None, 4, 5, 6], "list": [[1], [], None] * 2})
+    for asked in (table, table.slice(2, 3), table.slice(6), table.select(["number"])):
+        assert rows_of(asked) == asked.to_pylist()

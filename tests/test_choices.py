@@ -27,6 +27,7 @@ from tests.doubles.made_logs import (
     strategies_build,
     tactic,
 )
+from trtlens.tables.arrays import rows_of
 from trtlens.tables.engine_layers import EngineLayer, Tensor
 from trtlens.tuning import combination_matcher
 from trtlens.tuning.combination_matcher import combination_fits, fits, read_combination
@@ -56,11 +57,9 @@ def test_every_tuned_layer_of_the_captures_has_its_candidate(capture: Path) -> N
     """Each layer with timed tactics of its own is marked: same tactic, same vectors, the winner's time of its formats."""
     run = captured_log(capture.name)
     layers = {row["index"]: row for row in run["layers"].to_pylist()}
-    timed = {row["layer"] for row in run["candidates"].to_pylist() if row["outcome"] == "timed"}
-    candidates = {row["line"]: row for row in run["candidates"].to_pylist()}
-    winners = {
-        (r["layer"], r["input_formats"], r["output_formats"]): r["tactic_id"] for r in run["choices"].to_pylist()
-    }
+    timed = {row["layer"] for row in rows_of(run["candidates"]) if row["outcome"] == "timed"}
+    candidates = {row["line"]: row for row in rows_of(run["candidates"])}
+    winners = {(r["layer"], r["input_formats"], r["output_formats"]): r["tactic_id"] for r in rows_of(run["choices"])}
     best = {row["line"]: row["time_ms"] for row in run["combinations"].to_pylist()}
     own = [row for row in run["tuned_layers"].to_pylist() if layers[row["layer_index"]]["name"] in timed]
     marked = [row for row in own if row["candidate_line"] is not None]
@@ -84,7 +83,7 @@ def test_the_formats_of_the_int8_capture_fit_the_engine() -> None:
     for row in run["layer_tensors"].to_pylist():
         if row["direction"] == "output" and row["position"] == 0:
             widths[row["layer_index"]] = row["vector_width"]
-    by_line = {row["line"]: row for row in run["candidates"].to_pylist()}
+    by_line = {row["line"]: row for row in rows_of(run["candidates"])}
     for row in run["tuned_layers"].to_pylist():
         if row["candidate_line"] is not None:
             output = by_line[row["candidate_line"]]["output_formats"]
@@ -125,7 +124,7 @@ def test_the_choice_is_by_tactic_and_formats() -> None:
     """A tactic that was timed elsewhere too is marked once, in the formats of the engine's tensors; its rivals are not."""
     run = run_of(INT8_BUILD)
     assert [row["line"] for row in chosen_rows(run)] == [line_of(INT8_BUILD, f"0x{INT8_ID:016x} Time")]
-    assert {row["chosen"] for row in run["candidates"].to_pylist()} == {True, False}
+    assert {row["chosen"] for row in rows_of(run["candidates"])} == {True, False}
     assert [row["chosen"] for row in run["combinations"].to_pylist()] == [False, False, False, True, None, None, None]
 
 
@@ -179,7 +178,7 @@ AMBIGUOUS = log(
 def test_an_ambiguous_choice_is_null_with_its_reason() -> None:
     """Two combinations fit, so none is taken: not the faster one, not the first."""
     run = run_of(AMBIGUOUS)
-    assert {row["chosen"] for row in run["candidates"].to_pylist()} == {None}
+    assert {row["chosen"] for row in rows_of(run["candidates"])} == {None}
     reason = tuned(run)["add"]["reason"]
     assert "fits 2 format combinations that the log does not tell apart (lines 1, 6)" in reason
     assert run.view("tactics")["chosen_reason"][0].as_py() == reason

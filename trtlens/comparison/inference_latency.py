@@ -11,6 +11,7 @@ import numpy as np
 from trtlens.comparison.times import UNSAMPLED_SHARE, Difference, judge
 from trtlens.engine.stated_figures import stated_figure
 from trtlens.quantities import number
+from trtlens.runs.run import once
 from trtlens.statistics import by_process, typical_error, typical_ms
 
 if TYPE_CHECKING:
@@ -100,6 +101,7 @@ def summarized(run: Run, metric: str) -> float | None:
     return None if figure is None else figure.value
 
 
+@once
 def _timed_samples(run: Run, name: str) -> list[npt.NDArray[np.float64]]:
     """The GPU times of one pass, process by process; nothing where there are none."""
     rows = run["run_times"].select(["pass", "gpu_ms", "process"]).to_pylist()

@@ -10,6 +10,7 @@ import pyarrow.compute as pc
 
 from trtlens.runs.captured_tables import captured_flags
 from trtlens.runs.run import build_rows
+from trtlens.tables.arrays import rows_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -99,7 +100,7 @@ def read_cache_use(run: Run, build: int) -> CacheUse:
     asked = (captured_flags(run.info) or {}).get("timing_cache_file") if row["is_build"] else None
     file = lines.get(_LOADED) or (f"run.json: timing_cache_file {asked}" if asked else None)
     columns = ["layer", "outcome", "line"]
-    layers = _layers(build_rows(run, "combinations", build).select(columns).to_pylist(), file)
+    layers = _layers(rows_of(build_rows(run, "combinations", build).select(columns)), file)
     timed = pc.equal(build_rows(run, "reformat_candidates", build)["outcome"].cast("string"), "timed")
     refused = tuple(lines[code] for code in _REFUSED if code in lines)
     return CacheUse(build, layers, int(pc.sum(timed).as_py() or 0), file, refused, _unknown(row, layers, file))

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from trtlens.runs.run import once
-from trtlens.tables.arrays import array, filled, of_build, to_numpy
+from trtlens.tables.arrays import array, filled, of_build, rows_of, to_numpy
 from trtlens_parsers.kernel_trace import COPY, GRAPH, STREAM
 
 if TYPE_CHECKING:
@@ -108,7 +108,7 @@ def traced_builds(run: Tables) -> list[int]:
 @once
 def read_kernel_times(run: Run, build: int, source: str | None = None) -> KernelTimes | None:
     """The trace of a build: that of a CUDA graph where there is one, unless ``source`` names another; None without a trace."""
-    rows = of_build(run["kernel_launches"], build).to_pylist()
+    rows = rows_of(of_build(run["kernel_launches"], build))
     known = {row["source"] for row in rows}
     chosen = source or next((one for one in _SOURCES if one in known), None)
     if chosen is None or chosen not in known:

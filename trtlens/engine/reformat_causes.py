@@ -14,8 +14,7 @@ from trtlens.engine.engine_graph import read_graph
 from trtlens.engine.kernel_times import KERNELS
 from trtlens.engine.reformat_situation import Lookups, Situation
 from trtlens.runs.run import once
-from trtlens.tables.arrays import known_true, of_build
-from trtlens.tuning.combinations import decoded
+from trtlens.tables.arrays import decoded, known_true, of_build
 from trtlens.tuning.kept_strategy import kept_rows
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from trtlens.comparison.comparison import compare_runs
 from trtlens.comparison.figures import COMPUTE
 from trtlens.comparison.same_work import mismatches
-from trtlens.tuning.combinations import decoded
+from trtlens.tables.arrays import decoded
 
 if TYPE_CHECKING:
     from trtlens.comparison.comparison import Comparison

@@ -21,6 +21,7 @@ from trtlens.limits.roofs import Roofs, read_roofs
 from trtlens.plan.estimates import USUAL_GPU, estimated_costs
 from trtlens.plan.solver import Costs
 from trtlens.runs.run import build_rows
+from trtlens.tables.arrays import rows_of
 from trtlens.tuning.queries import precision_of_formats
 
 if TYPE_CHECKING:
@@ -103,7 +104,7 @@ def _casts(run: Run, build: int, low_type: str) -> dict[str, float]:
     """By tensor: the fastest reformat between the two types."""
     names = ["source", "target", "input_formats", "output_formats", "time_ms"]
     found: dict[str, float] = {}
-    for row in build_rows(run, "reformat_candidates", build).select(names).to_pylist():
+    for row in rows_of(build_rows(run, "reformat_candidates", build).select(names)):
         sides = [precision_of_formats(row[side], row[side]) for side in ("input_formats", "output_formats")]
         if row["time_ms"] is None or set(sides) != {"fp32", low_type}:
             continue

@@ -20,6 +20,7 @@ from trtlens.output import visible
 from trtlens.quantities import hexadecimal
 from trtlens.report.kernel_events import kernel_events, name_event, slice_event
 from trtlens.runs.folders import GENERATOR
+from trtlens.tables.arrays import rows_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -82,7 +83,7 @@ def _layer_slices(run: Run) -> Iterator[dict[str, Any]]:
 def _candidate_slices(run: Run) -> Iterator[dict[str, Any]]:
     """A slice a layer, for as long as its candidates take in a row, and within it a slice each."""
     candidates = run["candidates"].select(_CANDIDATE)
-    timed = candidates.filter(pc.is_valid(candidates["time_ms"])).to_pylist()
+    timed = rows_of(candidates.filter(pc.is_valid(candidates["time_ms"])))
     start = 0.0
     for layer, group in groupby(timed, key=itemgetter("layer")):
         rows = list(group)

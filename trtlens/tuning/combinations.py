@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 
-from trtlens.tables.arrays import filled, of_numpy, run_starts, to_numpy
+from trtlens.tables.arrays import decoded, filled, of_numpy, run_starts, to_numpy
 from trtlens.tables.declarations import TABLES
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ class Grouping:
     def __init__(self, tables: Mapping[str, pa.Table]) -> None:
         candidates, headers = tables["candidates"], tables["combinations"]
         self._codes: dict[str, dict[Any, int]] = {name: {} for name in _KEYS}
-        self.rows: dict[str, list[Any]] = {name: headers[name].to_pylist() for name in (*_KEYS, *_OWN, "line")}
+        self.rows: dict[str, list[Any]] = {name: decoded(headers[name]) for name in (*_KEYS, *_OWN, "line")}
         header_strategies = to_numpy(filled(headers["strategy"], _NO_STRATEGY))
         lines = to_numpy(candidates["line"])
         own_strategies = to_numpy(filled(candidates["strategy"], _NO_STRATEGY))
@@ -80,16 +80,7 @@ class Grouping:
         self.of_candidate[headless[sort]] = len(self.rows["line"]) + np.repeat(rank, lengths)
         firsts = headless[first[order]]
         for name in (*_KEYS, *_OWN, "line"):
-            self.rows[name] += candidates[name].take(of_numpy(firsts)).to_pylist()
-
-
-def decoded(column: pa.ChunkedArray) -> list[Any]:
-    """Values of a column, with one Python object for each distinct label."""
-    array = column.combine_chunks()
-    if not isinstance(array, pa.DictionaryArray):
-        return list(array.to_pylist())
-    values = [*array.dictionary.to_pylist(), None]
-    return [values[code] for code in filled(array.indices, len(values) - 1).to_pylist()]
+            self.rows[name] += decoded(candidates[name].take(of_numpy(firsts)))
 
 
 def _latest_header(

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from trtlens.tables.arrays import filled, of_numpy, positions_by_code, to_numpy
-from trtlens.tuning.combinations import ONLY_OPTION, Grouping, decoded
+from trtlens.tables.arrays import decoded, filled, of_numpy, positions_by_code, rows_of, to_numpy
+from trtlens.tuning.combinations import ONLY_OPTION, Grouping
 from trtlens.tuning.kept_strategy import is_rejected
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ class TuningRecord:
         for group, (build, layer) in enumerate(zip(self.rows["build"], self.rows["layer"], strict=True)):
             if layer is not None and not self._is_rejected(group):
                 self.groups[build, layer].append(group)
-        self._winners = self._read_winners(tables["choices"].to_pylist())
+        self._winners = self._read_winners(rows_of(tables["choices"]))
         self._bare, self._headers = self._read_bare(), self._read_headers()
         # layers of one name and tactic, and the parts of one region, ask alike
         self._won: dict[tuple[int, str, int, str | None], tuple[int, ...]] = {}

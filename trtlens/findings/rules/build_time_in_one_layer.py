@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from trtlens.findings.finding import BuildRule, Evidence, Finding
 from trtlens.quantities import seconds, whole_seconds
-from trtlens.tables.arrays import of_build
+from trtlens.tables.arrays import of_build, rows_of
 from trtlens.tuning.wording import counted
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ def finding(engine: Engine) -> Finding | None:
     table = engine.run["runners"].select(
         ["build", "layer", "is_reformat", "runner", "tactics", "profiling_s", "stamps_s", "line"]
     )
-    rows: list[dict[str, Any]] = of_build(table, engine.number).to_pylist()
+    rows = rows_of(of_build(table, engine.number))
     stated = any(row["profiling_s"] is not None for row in rows)
     column = "profiling_s" if stated else "stamps_s"
     spent: dict[str, float] = defaultdict(float)
