@@ -61,8 +61,9 @@ def contrast(one: str, other: str) -> float:
 @pytest.mark.parametrize("theme", THEMES)
 def test_texts_of_charts_have_enough_contrast(theme: str) -> None:
     """Names, numbers at the axes and legends against the page, in both themes: 4.5 to 1 as WCAG's level AA asks."""
-    layout = THEMES[theme].layout
-    for ink in (layout.font.color, layout.xaxis.tickfont.color, layout.xaxis.title.font.color):
+    layout = THEMES[theme]["layout"]
+    axis = layout["xaxis"]
+    for ink in (layout["font"]["color"], axis["tickfont"]["color"], axis["title"]["font"]["color"]):
         assert min(contrast(ink, paper) for paper in _PAPERS[theme]) >= _LEAST_CONTRAST, ink
 
 

@@ -105,7 +105,7 @@ def test_precisions_are_told_apart_without_colour() -> None:
 
 def test_a_figure_that_leaves_has_the_light_theme() -> None:
     """A chart as a function, or with a title, has the theme; the page's figures have none: it gives them the reader's."""
-    theme = THEMES["light"].layout.to_plotly_json()
+    theme = THEMES["light"]["layout"]
     run = opened("small-build")
     assert theme["colorway"]
     drawn = CHARTS["memory"].draw_from(run)

@@ -4,22 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from math import hypot
-from typing import TYPE_CHECKING
+from typing import NamedTuple
 
-import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from trtlens.comparison.times import UNSAMPLED_SHARE, Difference, judge
 from trtlens.engine.stated_figures import stated_figure
 from trtlens.quantities import number
-from trtlens.runs.run import once
+from trtlens.runs.run import Run, once
 from trtlens.statistics import by_process, typical_error, typical_ms
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    import numpy.typing as npt
-
-    from trtlens.runs.run import Run
 
 PROCESSES_SHARE = 0.007
 """How far two processes were apart that timed one engine (H200, ten processes of trtlens, trtexec and a plain loop)."""
@@ -78,8 +72,8 @@ def _half(difference: Difference | None, base_ms: float) -> float:
 def compare_latency(run: Run, base: Run) -> Latencies | None:
     """The median GPU time of one inference in both runs, or None where they have none of one kind."""
     for name in _PASSES:
-        ours, theirs = (_timed_samples(one, name) for one in (run, base))
-        if len(ours) and len(theirs):
+        ours, theirs = (_sampled(one, name) for one in (run, base))
+        if ours is not None and theirs is not None:
             return _judged(ours, theirs)
     run_ms, base_ms = (summarized(one, "gpu_compute_time") for one in (run, base))
     return None if run_ms is None or base_ms is None else Latencies(run_ms, base_ms, None)
@@ -88,9 +82,9 @@ def compare_latency(run: Run, base: Run) -> Latencies | None:
 def typical_inference(run: Run) -> tuple[float, float | None] | None:
     """Milliseconds of one inference of a run and their standard error, None where there are too few samples; None without times."""
     for name in _PASSES:
-        apart = _timed_samples(run, name)
-        if apart:
-            return typical_ms(apart), typical_error(apart)
+        found = _sampled(run, name)
+        if found is not None:
+            return found.time_ms, found.error_ms
     stated_ms = summarized(run, "gpu_compute_time")
     return None if stated_ms is None else (stated_ms, None)
 
@@ -101,17 +95,28 @@ def summarized(run: Run, metric: str) -> float | None:
     return None if figure is None else figure.value
 
 
+class _Sampled(NamedTuple):
+    """What an inference takes by the samples of one pass, its standard error where there are enough, and in how many processes."""
+
+    time_ms: float
+    error_ms: float | None
+    processes: int
+
+
 @once
-def _timed_samples(run: Run, name: str) -> list[npt.NDArray[np.float64]]:
-    """The GPU times of one pass, process by process; nothing where there are none."""
-    rows = run["run_times"].select(["pass", "gpu_ms", "process"]).to_pylist()
-    own = [row for row in rows if row["pass"] == name and row["gpu_ms"] is not None]
-    return by_process(np.array([row["gpu_ms"] for row in own]), [row["process"] or 0 for row in own]) if own else []
+def _sampled(run: Run, name: str) -> _Sampled | None:
+    """The GPU times of one pass; None where there are none."""
+    rows = run["run_times"].select(["pass", "gpu_ms", "process"])
+    own = rows.filter(pc.and_(pc.equal(rows["pass"].cast(pa.string()), name), pc.is_valid(rows["gpu_ms"])))
+    if not own.num_rows:
+        return None
+    apart = by_process(own["gpu_ms"].to_numpy(), pc.fill_null(own["process"], 0).to_pylist())
+    return _Sampled(typical_ms(apart), typical_error(apart), len(apart))
 
 
-def _judged(ours: Sequence[npt.NDArray[np.float64]], theirs: Sequence[npt.NDArray[np.float64]]) -> Latencies:
-    run_ms, base_ms = typical_ms(ours), typical_ms(theirs)
-    errors = [error for apart in (ours, theirs) if (error := typical_error(apart)) is not None]
-    captures = (CAPTURE_SHARE * run_ms, CAPTURE_SHARE * base_ms)
-    difference = judge(run_ms - base_ms, *errors, *captures) if len(errors) == 2 else None
-    return Latencies(run_ms, base_ms, difference, holds_processes=min(len(ours), len(theirs)) > 1)
+def _judged(ours: _Sampled, theirs: _Sampled) -> Latencies:
+    errors = [one.error_ms for one in (ours, theirs) if one.error_ms is not None]
+    captures = (CAPTURE_SHARE * ours.time_ms, CAPTURE_SHARE * theirs.time_ms)
+    difference = judge(ours.time_ms - theirs.time_ms, *errors, *captures) if len(errors) == 2 else None
+    holds = min(ours.processes, theirs.processes) > 1
+    return Latencies(ours.time_ms, theirs.time_ms, difference, holds_processes=holds)

@@ -15,13 +15,13 @@ from trtlens.engine.built_engine import read_engine
 from trtlens.engine.layer_nodes import read_layer_nodes
 from trtlens.engine.onnx_nodes import Identities
 from trtlens.engine.times import frame, layers_with_times
+from trtlens.runs.run import Run, once
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from trtlens.engine.built_engine import PlacedLayer
     from trtlens.engine.layer_nodes import LayerNodes
-    from trtlens.runs.run import Run
 
 TENSOR = "tensor"
 
@@ -34,6 +34,7 @@ class Place:
     joined_by: str
 
 
+@once
 def held_nodes(run: Run, build: int | None) -> list[tuple[PlacedLayer, LayerNodes]]:
     """Every engine layer with the ONNX nodes that it holds; ``build`` None takes the last one that lists layers.
 

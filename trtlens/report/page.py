@@ -73,6 +73,7 @@ def _render(subjects: Sequence[Subject]) -> str:
     several = len(subjects) > 1
     compared = comparisons(subjects)
     first = compared[0] if compared else Compared(None, None)
+    held = [comparison_data(one, subjects) for one in compared]
     script = _script()
     groups, many = group_findings(subjects), dict(figures_of_runs(subjects))
     names = " · ".join(subject.name for subject in subjects)
@@ -89,13 +90,13 @@ def _render(subjects: Sequence[Subject]) -> str:
         "cards": "".join(_card(subjects, place, first) for place in range(len(subjects))),
         "verdict": verdict(subjects, groups, first),
         "findings": findings(groups, subjects),
-        "changed": (section_html(RUNS, scope="runs") if many else "") + (_changed(first) if several else ""),
+        "changed": (section_html(RUNS, scope="runs") if many else "") + (_changed(held[0]) if several else ""),
         "graph": graph_section() + parts_section(),
         "sections": "".join(section_html(section, scope="run") for section in SECTIONS),
         "about": _about(subjects),
         "blocks": "\n".join(
             f'<script type="{_SCRIPT_TYPE}" id="{name}">{block}</script>'
-            for name, block in _blocks(subjects, compared, page_data(subjects, many)).items()
+            for name, block in _blocks(subjects, held, page_data(subjects, many)).items()
         ),
         "script": script,
     }
@@ -107,16 +108,15 @@ def _card(subjects: Sequence[Subject], place: int, compared: Compared) -> str:
     return card(subjects[place], place, baseline, compared.mismatches(subjects, place) if place else ())
 
 
-def _blocks(subjects: Sequence[Subject], compared: Sequence[Compared], shared: dict[str, Any]) -> dict[str, str]:
+def _blocks(subjects: Sequence[Subject], held: Sequence[dict[str, Any]], shared: dict[str, Any]) -> dict[str, str]:
     """The data of the page by the name of its block; each is packed while the next is computed."""
     with ThreadPoolExecutor() as pool:
         packing = {"plotly": pool.submit(_packed_plotly), "page-data": pool.submit(pack, to_json(shared))}
         for place, subject in enumerate(subjects):
             packing[f"run-{place}"] = pool.submit(pack, to_json(run_data(subject)))
             packing[f"graph-{place}"] = pool.submit(pack, to_json(graph_data(subject)))
-        for one in compared:
-            data = to_json(comparison_data(one, subjects))
-            packing[f"comparison-{one.baseline}"] = pool.submit(pack, data)
+        for baseline, data in enumerate(held):
+            packing[f"comparison-{baseline}"] = pool.submit(pack, to_json(data))
         return {name: packed.result() for name, packed in packing.items()}
 
 
@@ -163,10 +163,10 @@ def _run_switch(subjects: Sequence[Subject]) -> str:
     return f'<div class="switch" role="radiogroup" aria-label="Run shown in charts and tables">{buttons}</div>'
 
 
-def _changed(compared: Compared) -> str:
+def _changed(held: dict[str, Any]) -> str:
     """Sentences about the differences, then the charts and tables of the comparison."""
     head, rest = section_html(CHANGED, scope="comparison").split("</h2>", 1)
-    return f"{head}</h2>{sentences_html(compared)}{rest}"
+    return f"{head}</h2>{sentences_html(held['told'])}{rest}"
 
 
 def _about(subjects: Sequence[Subject]) -> str:

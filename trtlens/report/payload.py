@@ -72,7 +72,7 @@ def page_data(subjects: Sequence[Subject], figures: Mapping[str, Figure]) -> dic
     return {
         "runs": [visible(subject.name) for subject in subjects],
         "figures": {name: encode_figure(one) for name, one in figures.items()},
-        "themes": {name: template.to_plotly_json() for name, template in THEMES.items()},
+        "themes": THEMES,
         "colours": {name: colour(None if name == "unknown" else name) for name in precisions},
         "symbols": SYMBOLS,
         "fills": {name: fill(name) for name in precisions},

@@ -40,6 +40,8 @@ class Run:
     tables: Mapping[str, pa.Table]
     path: Path | None = None
     info: RunInfo = field(default_factory=RunInfo)
+    _only: int | None = field(default=None, repr=False, kw_only=True)
+    """Number of the build whose rows alone it holds."""
     _answers: dict[Hashable, Any] = field(default_factory=dict, init=False, repr=False)
 
     def __getitem__(self, table: str) -> pa.Table:
@@ -83,6 +85,8 @@ class Run:
             TrtlensError: the run has no build of that number.
 
         """
+        if number == self._only:
+            return self
         known = self.tables["builds"].column("build").to_pylist()
         if number not in known:
             raise TrtlensError(f"{self.name} has no build {number}: it has {listed_builds(known)}")
@@ -146,7 +150,7 @@ def _view(run: Run, /, name: str, **options: Any) -> pa.Table:
 @once
 def _of_build(run: Run, number: int) -> Run:
     tables = LazyTables(run.tables, lambda name: build_rows(run.tables, name, number))
-    return Run(run.name, tables, run.path, run.info)
+    return Run(run.name, tables, run.path, run.info, _only=number)
 
 
 # -- rows of one build ------------------------------------------------------------------------------------------------

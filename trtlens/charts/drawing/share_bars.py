@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from typing import TYPE_CHECKING
+from collections import Counter, defaultdict
+from math import fsum
+from operator import itemgetter
+from typing import TYPE_CHECKING, NamedTuple
 
 import plotly.graph_objects as go
 
 from trtlens.charts.drawing.layer_rows import running_layers
-from trtlens.charts.drawing.style import by_precision, figure, fill, plain
+from trtlens.charts.drawing.style import figure, fill, of_precisions, plain
 from trtlens.output import visible
 from trtlens.quantities import duration, percent
 from trtlens.tuning.wording import counted
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     import pandas as pd
     import pyarrow as pa
@@ -39,24 +41,56 @@ def share_bars(table: pa.Table, column: str, label: Callable[[str], str], unknow
     """
     layers = running_layers(table)
     timed = layers.attrs["timed"]
-    layers["group"] = layers[column].fillna(unknown)
-    layers["amount"] = layers["weight"] * 1000 if timed else 1.0
-    sums = layers.groupby("group")["amount"].agg(["sum", "size"]).sort_values("sum", ascending=False, kind="stable")
-    shown = sums[sums["sum"] > 0].head(_MOST)
-    places = {name: place for place, name in enumerate(shown.index)}
-    traces = [_bars(layers[layers["shown"] == one], one, places) for one in by_precision(layers["shown"])]
-    left = int((sums["sum"] > 0).sum()) - len(shown)
+    rows = _rows(layers, column, unknown)
+    sums = _sums(rows)
+    ranked = sorted(
+        ((name, one) for name, one in sums.items() if one.amount > 0), key=lambda item: (-item[1].amount, item[0])
+    )
+    shown = dict(ranked[:_MOST])
+    places = {name: place for place, name in enumerate(shown)}
+    by = of_precisions(rows, lambda row: row.precision)
+    traces = [_bars(own, precision, places) for precision, own in by.items()]
+    left = len(ranked) - len(shown)
     more = f"; {counted(left, 'more group is', 'more groups are')} shorter" if left else ""
     untimed = int(layers["time_ms"].isna().sum()) if timed else 0
     more += f"; {counted(untimed, 'layer has', 'layers have')} no time" if untimed else ""
     title = f"time [µs]{layers.attrs['by']}" if timed else "layers (this run has no layer times)"
     return figure(
-        [*(trace for trace in traces if trace.x), _texts(shown, sums["sum"].sum(), timed=timed)],
+        [*(trace for trace in traces if trace.x), _texts([one.amount for one in shown.values()], sum(one.amount for one in sums.values()), timed=timed)],
         height=_AROUND + _ROW_HEIGHT * len(shown), barmode="stack", bargap=0.3,
-        xaxis={"title": {"text": title + more}, "range": [0, _ROOM * shown["sum"].max()]},
-        yaxis={"tickvals": list(places.values()), "ticktext": [f"{one} ({count})" for one, count in zip(_labels([plain(label(name), 40) for name in places]), shown["size"], strict=True)],
+        xaxis={"title": {"text": title + more}, "range": [0, _ROOM * max(one.amount for one in shown.values())]},
+        yaxis={"tickvals": list(places.values()), "ticktext": [f"{one} ({count})" for one, count in zip(_labels([plain(label(name), 40) for name in places]), (one.layers for one in shown.values()), strict=True)],
                "range": [len(places) - 0.4, -0.6], "showgrid": False},
     )  # fmt: skip
+
+
+class _Row(NamedTuple):
+    """A layer: its group, its precision, and its time in µs or one."""
+
+    group: str
+    precision: str
+    amount: float
+
+
+class _Sum(NamedTuple):
+    """What the layers of a group add up to, and how many they are."""
+
+    amount: float
+    layers: int
+
+
+def _rows(layers: pd.DataFrame, column: str, unknown: str) -> list[_Row]:
+    amounts = (layers["weight"] * 1000).tolist() if layers.attrs["timed"] else [1.0] * len(layers)
+    groups, precisions = layers[column].fillna(unknown).tolist(), layers["shown"].tolist()
+    return [_Row(*row) for row in zip(groups, precisions, amounts, strict=True)]
+
+
+def _sums(rows: Iterable[_Row]) -> dict[str, _Sum]:
+    """By group, in the order of its first layer."""
+    members: dict[str, list[float]] = defaultdict(list)
+    for row in rows:
+        members[row.group].append(row.amount)
+    return {group: _Sum(fsum(amounts), len(amounts)) for group, amounts in members.items()}
 
 
 def _labels(texts: Sequence[str]) -> list[str]:
@@ -69,26 +103,24 @@ def _labels(texts: Sequence[str]) -> list[str]:
     return found
 
 
-def _bars(layers: pd.DataFrame, precision: str, places: dict[str, int]) -> go.Bar:
-    own = layers.groupby("group", sort=False)["amount"].agg(["sum", "size"])
-    here = [(name, places[name], row) for name, row in own.iterrows() if name in places]
-    here.sort(key=lambda one: one[1])
+def _bars(rows: Sequence[_Row], precision: str, places: dict[str, int]) -> go.Bar:
+    own = sorted(((places[name], name, one) for name, one in _sums(rows).items() if name in places), key=itemgetter(0))
     return go.Bar(
-        x=[round(float(row["sum"]), 4) for _, _, row in here], y=[place for _, place, _ in here], orientation="h", name=precision,
-        marker=fill(precision), customdata=[visible(name) for name, _, _ in here],
-        hovertext=[f"<b>{plain(name, 120)}</b><br>{precision}, {counted(int(row['size']), 'layer', 'layers')}" for name, _, row in here],
+        x=[round(one.amount, 4) for _, _, one in own], y=[place for place, _, _ in own], orientation="h", name=precision,
+        marker=fill(precision), customdata=[visible(name) for _, name, _ in own],
+        hovertext=[f"<b>{plain(name, 120)}</b><br>{precision}, {counted(one.layers, 'layer', 'layers')}" for _, name, one in own],
         hovertemplate="%{hovertext}<br>%{x:.4g}<extra></extra>",
     )  # fmt: skip
 
 
-def _texts(shown: pd.DataFrame, total: float, *, timed: bool) -> go.Scatter:
+def _texts(amounts: Sequence[float], total: float, *, timed: bool) -> go.Scatter:
     """Behind each bar its amount, its share, and the share with all above."""
     told, so_far = [], 0.0
-    for row in shown.to_dict("records"):
-        so_far += row["sum"]
-        shares = (percent(100 * row["sum"] / total), percent(100 * so_far / total))
-        told.append(f"  {duration(row['sum'] / 1000) + ', ' if timed else ''}{shares[0]}, Σ {shares[1]}")
+    for amount in amounts:
+        so_far += amount
+        shares = (percent(100 * amount / total), percent(100 * so_far / total))
+        told.append(f"  {duration(amount / 1000) + ', ' if timed else ''}{shares[0]}, Σ {shares[1]}")
     return go.Scatter(
-        x=[round(float(one), 4) for one in shown["sum"]], y=list(range(len(shown))), mode="text", text=told,
+        x=[round(one, 4) for one in amounts], y=list(range(len(amounts))), mode="text", text=told,
         textposition="middle right", showlegend=False, hoverinfo="skip", cliponaxis=False,
     )  # fmt: skip

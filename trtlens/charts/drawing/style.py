@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from functools import cache
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import plotly.graph_objects as go
@@ -115,8 +116,13 @@ def figure(traces: Iterable[Any], *, height: int = 380, **layout: Any) -> go.Fig
 
 
 def themed(drawn: go.Figure) -> go.Figure:
-    """The figure in the light theme, for where no page gives it the reader's: Plotly checks a theme for longer than most figures take to draw."""
-    return drawn.update_layout(template=THEMES["light"])
+    """The figure in the light theme, for where no page gives it the reader's."""
+    return drawn.update_layout(template=_light())
+
+
+@cache
+def _light() -> go.layout.Template:
+    return go.layout.Template(THEMES["light"])
 
 
 def with_title(drawn: go.Figure, title: str) -> go.Figure:
@@ -131,7 +137,7 @@ def with_title(drawn: go.Figure, title: str) -> go.Figure:
     )  # fmt: skip
 
 
-def _theme(ink: str, faint: str, line: str, paper: str) -> go.layout.Template:
+def _theme(ink: str, faint: str, line: str, paper: str) -> dict[str, Any]:
     axis = {
         "gridcolor": line, "zerolinecolor": line, "linecolor": faint, "tickcolor": "rgba(0,0,0,0)", "automargin": True, "ticks": "outside",
         "ticklen": 5,
@@ -146,11 +152,11 @@ def _theme(ink: str, faint: str, line: str, paper: str) -> go.layout.Template:
         "colorway": [BLUE, ORANGE, "#7c5cad", "#2a9d8f", "#b5523b", "#5c7a8a"], "hovermode": "closest", "bargap": 0.12,
         "annotationdefaults": {"font": {"size": 11, "color": ink}, "arrowcolor": faint},
     }  # fmt: skip
-    return go.layout.Template(layout=layout)
+    return {"layout": layout}
 
 
 THEMES = {
     "light": _theme("#1c2430", "#5b6675", "#e3e7ed", "#ffffff"),
     "dark": _theme("#e6eaf0", "#9aa6b5", "#2b3441", "#171d26"),
 }
-"""Plotly templates by theme."""
+"""Plotly templates by theme, not checked yet: that takes Plotly longer than drawing most figures."""
