@@ -147,7 +147,7 @@ def _points(figure: dict[str, Any], inside: Collection[int]) -> list[tuple[Any, 
     ]  # fmt: skip
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def draw(browser: Any) -> Callable[..., dict[str, Any]]:
     """Charts of a part as the page draws them of its data, without the page."""
     browser.get("data:,")
