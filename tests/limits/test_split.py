@@ -9,6 +9,7 @@ import pytest
 
 import trtlens
 from tests.conftest import FIXTURES
+from tests.doubles.made_logs import GENERATED, SELECTED, log, run_of
 from tests.doubles.made_runs import MadeLayer, MadeRun
 from tests.limits.captured_engines import NAMES, TRACED, engine
 from trtlens.charts import CHARTS
@@ -20,6 +21,9 @@ from trtlens.limits.roofs import sheet_roofs
 from trtlens.limits.split import GAPS, UNTIMED, last_split
 from trtlens.limits.verdict import verdict
 from trtlens.limits.work import Work
+from trtlens.runs.captured_tables import with_captured_facts
+from trtlens.runs.run_info import info_of
+from trtlens.tables.declarations import TABLES
 
 if TYPE_CHECKING:
     from trtlens.limits.split import Split
@@ -223,3 +227,20 @@ def test_time_of_layers_that_have_none_is_no_gap() -> None:
         assert rest.name == name
         assert rest.time_ms == pytest.approx(1.0 - sum(profile.values()))
         assert (split.launch_ms == 0) == (name == UNTIMED)
+
+
+def test_only_what_a_neighbour_could_do_would_be_saved_by_fusing() -> None:
+    """A copy of an input to an output has nobody to be fused with; beside a layer that reads what it writes it has."""
+    copy = "Layer(Reformat): copy, Tactic: 0x00000000000003e8, x (Float[8,2,1024,1024]) -> y (Half[8,2,1024,1024])"
+    other = copy.replace("copy", "next").replace("y (Half", "z (Half").replace("x (Float", "y (Half")
+    for engine_of, needs in (((copy,), True), ((copy, other), False)):
+        known = info_of({"kind": "profile", "gpu": {"name": "NVIDIA H200", "compute_capability": "9.0"}})
+        run = run_of(log(*SELECTED, *GENERATED, *engine_of))
+        times = {"index": [0], "layer": ["copy"], "average_ms": [0.03], "source": ["export"], "build": [1]}
+        profile = {column.name: times.get(column.name, [None]) for column in TABLES["layer_profile"].columns}
+        tables = {**{name: run[name] for name in run}, "layer_profile": TABLES["layer_profile"].table(profile)}
+        split = last_split(replace(run, tables=with_captured_facts(tables, known), info=known))
+        assert split is not None
+        (part,) = [part for part in split.parts if part.index == 0]
+        assert 0.02 < part.roof_ms < 0.022
+        assert split.fusable_ms == (0.0 if needs else part.roof_ms)

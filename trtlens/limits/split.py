@@ -8,9 +8,11 @@ the inference; it does not tell launches from kernels.
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, NamedTuple
 
+from trtlens.engine.engine_graph import CONSTANT
 from trtlens.engine.inference_parts import KERNEL_TRACE, LAYER_PROFILER
 from trtlens.engine.inference_timing import read_timing
 from trtlens.engine.kernel_times import read_kernel_times
@@ -46,6 +48,7 @@ class LayerPart:
         launch_ms: gaps before its kernels; 0 where the clock does not tell them from kernels.
         roof: what its work takes at least; ``roof_ms`` is at most the time itself.
         limit: what stands in the way.
+        has_neighbour: whether another layer writes what it reads or reads what it writes, or none of its tensors is known.
     """
 
     index: int | None
@@ -60,11 +63,12 @@ class LayerPart:
     cores: Cores | None
     roof: LayerRoof | None
     limit: Limit
+    has_neighbour: bool = True
 
     @property
     def is_fusable(self) -> bool:
         """Whether it only moves data or works on single elements, so that a neighbour could do it while it has the data."""
-        return self.work is not None and self.work.products == 0.0
+        return self.has_neighbour and self.work is not None and self.work.products == 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +137,7 @@ class _Timed:
     work: Work
     launched: Launched
     gap: float
+    has_neighbour: bool
 
 
 @once
@@ -142,8 +147,15 @@ def read_split(run: Run, build: int) -> Split | None:
     timing, traced = read_timing(run, build), read_kernel_times(run, build)
     waits = bool(timing.waits) and traced is None
     listed = read_layers(run.build(build)).get(build, [])
+    alone = _alone(listed)
     timed = [
-        _timed(launched, times[launched.layer.index], work[launched.layer.index], roofs)
+        _timed(
+            launched,
+            times[launched.layer.index],
+            work[launched.layer.index],
+            roofs,
+            has_neighbour=launched.layer.index not in alone,
+        )
         for launched in _launches(run, build, listed, waits=waits)
         if times.get(launched.layer.index, 0.0) > 0 and launched.layer.index in work
     ]
@@ -153,6 +165,17 @@ def read_split(run: Run, build: int) -> Split | None:
         return _of_trace(timed, traced, timing.inference_ms, roofs)
     whole = all(layer.index in times or layer.index not in work for layer in listed if layer.type not in NO_WORK)
     return _of_profile(timed, timing.inference_ms, roofs, GAPS if whole else UNTIMED, waits=waits)
+
+
+def _alone(layers: Sequence[EngineLayer]) -> set[int]:
+    """Layers whose tensors no other layer has but constants: what they read and write leaves the engine."""
+    named = {
+        layer.index: {one.name for one in (*layer.inputs, *layer.outputs)}
+        for layer in layers
+        if layer.type != CONSTANT
+    }
+    users = Counter(name for names in named.values() for name in names)
+    return {index for index, names in named.items() if names and all(users[name] == 1 for name in names)}
 
 
 def last_split(run: Run) -> Split | None:
@@ -179,11 +202,11 @@ def _launches(run: Run, build: int, layers: Sequence[EngineLayer], *, waits: boo
         )
 
 
-def _timed(launched: _Launches, time_ms: float, work: Work, roofs: Roofs | str) -> _Timed:
+def _timed(launched: _Launches, time_ms: float, work: Work, roofs: Roofs | str, *, has_neighbour: bool) -> _Timed:
     cores = cores_of(launched.layer, launched.ran)
     roof = LayerRoof(None, None, None, None, roofs) if isinstance(roofs, str) else roof_of(work, cores, roofs)
     gap = sum(max(one.gap_ms or 0.0, 0.0) for one in launched.ran)
-    return _Timed(launched.layer, time_ms, roof, cores, work, launched.known, gap)
+    return _Timed(launched.layer, time_ms, roof, cores, work, launched.known, gap, has_neighbour)
 
 
 # -- by the trace -----------------------------------------------------------------------------------------------------
@@ -259,7 +282,7 @@ def _part(one: _Timed, kernel_ms: float, launch_ms: float, roofs: Roofs | str) -
     limit = limit_of(one.roof, kernel_ms, launch_ms, one.launched, None if isinstance(roofs, str) else roofs)
     return LayerPart(
         one.layer.index, one.layer.name, kernel_ms + launch_ms, one.time_ms, launch_ms, roof_ms,
-        0.0 if known is None else rest, rest if known is None else 0.0, one.work, one.cores, one.roof, limit,
+        0.0 if known is None else rest, rest if known is None else 0.0, one.work, one.cores, one.roof, limit, one.has_neighbour,
     )  # fmt: skip
 
 
