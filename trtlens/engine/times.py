@@ -42,11 +42,10 @@ class _Position(NamedTuple):
 
 def frame(table: pa.Table) -> pd.DataFrame:
     """A table as a frame, labels as plain text and integers with nulls as nullable integers, not floats."""
-    data = table.to_pandas(types_mapper=_MAPPER.get)
-    for name in data.columns:
-        if isinstance(data[name].dtype, pd.CategoricalDtype):
-            data[name] = data[name].astype("string")
-    return data
+    import pyarrow as pa  # noqa: PLC0415
+
+    plain = [column.cast(pa.string()) if pa.types.is_dictionary(column.type) else column for column in table.columns]
+    return pa.table(dict(zip(table.column_names, plain, strict=True))).to_pandas(types_mapper=_MAPPER.get)
 
 
 def arrow(rows: pd.DataFrame, spec: TableSpec) -> pa.Table:
@@ -81,6 +80,7 @@ def layers_with_times(run: Run, *, profiled: bool = False) -> pd.DataFrame:
     return _join_times(run, profiled=profiled).copy()
 
 
+@once
 def timed_layers(run: Run, build: int) -> dict[int, tuple[float, str]]:
     """Milliseconds of each layer of a build that has a time, and their source, by the layer's index."""
     rows = layers_with_times(run)
@@ -91,6 +91,7 @@ def timed_layers(run: Run, build: int) -> dict[int, tuple[float, str]]:
     }
 
 
+@once
 def layer_times(run: Run, build: int) -> dict[int, float]:
     """Milliseconds of each layer of a build that has a time, by the layer's index."""
     return {index: time_ms for index, (time_ms, _) in timed_layers(run, build).items()}
