@@ -170,9 +170,7 @@ def read_split(run: Run, build: int) -> Split | None:
 def _alone(layers: Sequence[EngineLayer]) -> set[int]:
     """Layers whose tensors no other layer has but constants: what they read and write leaves the engine."""
     named = {
-        layer.index: {one.name for one in (*layer.inputs, *layer.outputs)}
-        for layer in layers
-        if layer.type != CONSTANT
+        layer.index: {one.name for one in (*layer.inputs, *layer.outputs)} for layer in layers if layer.type != CONSTANT
     }
     users = Counter(name for names in named.values() for name in names)
     return {index for index, names in named.items() if names and all(users[name] == 1 for name in names)}
