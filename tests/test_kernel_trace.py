@@ -19,6 +19,7 @@ from trtlens.report.subject import read_subject
 from trtlens.report.trace_events import trace_json
 from trtlens.runs.ingest import Document, join_documents
 from trtlens.runs.run import Run
+from trtlens.runs.stated_kernels import same_kernel
 from trtlens.summary import summarise
 from trtlens_parsers.errors import FormatError
 from trtlens_parsers.inspector import read_inspector
@@ -268,6 +269,16 @@ def test_a_log_without_a_trace_has_empty_tables() -> None:
         0,
         0,
     )
+
+
+@pytest.mark.parametrize(
+    ("traced", "same"),
+    [(f"{GEMM}{end}", True) for end in ("", "_trt", "_execute_kernel_trt", "_execute_segment_k_off_kernel_trt", "_conv_func_kernel_trt", "__5x_cudnn")]
+    + [(f"trt_{GEMM}", True), (f"{GEMM}_conv_func", False), (f"{GEMM}_relu_execute_kernel_trt", False), (f"{GEMM[:-2]}_kernel_trt", False)],
+)  # fmt: skip
+def test_what_stands_behind_a_stated_name_is_known(traced: str, *, same: bool) -> None:
+    """Kernels run under the name that the engine states and an ending of a few; more or less of a name is another kernel."""
+    assert same_kernel(traced, GEMM) is same
 
 
 def test_another_kernel_than_the_stated_one_is_named() -> None:

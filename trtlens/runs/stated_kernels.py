@@ -11,8 +11,8 @@ if TYPE_CHECKING:
 
 _PREFIX = "trt_"
 """Some releases put it before a kernel's name."""
-_SUFFIX = re.compile(r"(?:_execute\w{0,60})?(?:_kernel)*(?:_trt|__5x_cudnn)?")
-_SUFFIX_START = re.compile(r"_(?=execute|kernel|trt$|_5x_cudnn$)")
+_SUFFIX = re.compile(r"(?:_execute\w{0,60})?(?:_conv_func)?(?:_kernel)*(?:_trt|__5x_cudnn)?")
+_SUFFIX_START = re.compile(r"_(?=execute|conv_func_kernel|kernel|trt$|_5x_cudnn$)")
 
 
 def same_kernel(traced: str, stated: str) -> bool:
