@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -10,7 +11,10 @@ from tests.limits.captured_engines import NAMES, engine
 from trtlens.errors import TrtlensError
 from trtlens.limits.elsewhere import estimate, estimates_on, whole
 from trtlens.limits.roofs import Roofs, sheet_roofs
-from trtlens.limits.split import LayerPart, Split, last_split
+from trtlens.limits.split import last_split
+
+if TYPE_CHECKING:
+    from trtlens.limits.parts import LayerPart, Split
 
 
 def split_of(name: str) -> tuple[Split, Roofs]:

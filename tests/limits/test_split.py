@@ -26,7 +26,7 @@ from trtlens.runs.run_info import info_of
 from trtlens.tables.declarations import TABLES
 
 if TYPE_CHECKING:
-    from trtlens.limits.split import Split
+    from trtlens.limits.parts import Split
 
 
 def split_of(name: str) -> Split:
@@ -244,3 +244,13 @@ def test_only_what_a_neighbour_could_do_would_be_saved_by_fusing() -> None:
         (part,) = [part for part in split.parts if part.index == 0]
         assert 0.02 < part.roof_ms < 0.022
         assert split.fusable_ms == (0.0 if needs else part.roof_ms)
+
+
+def test_a_share_of_what_is_known_is_none_of_the_whole() -> None:
+    """An engine that was built before has no ONNX model: of a Myelin region that takes 90 % of it the work is not known."""
+    split = split_of("transformer-fp16-stream-traced")
+    assert split.unknown_ms > 0.8 * split.inference_ms
+    told = verdict(split)
+    assert "is not known" in told
+    assert "its work needs" not in told
+    assert "its work needs 13.3 %" in verdict(split_of("transformer-fp16-traced"))

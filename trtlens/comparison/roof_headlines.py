@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from trtlens.comparison.comparison import Comparison
-    from trtlens.limits.split import Split
+    from trtlens.limits.parts import Split
 
 _MOST_UNKNOWN = 0.1
 """Share of an inference whose roof is not known above which nothing is said of the whole."""

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     import pyarrow as pa
 
-    from trtlens.limits.split import LayerPart
+    from trtlens.limits.parts import LayerPart
     from trtlens.runs.run import Run
     from trtlens.tuning.queries import Candidate
 

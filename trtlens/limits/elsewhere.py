@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from trtlens.limits.layer_roofs import roof_of
 from trtlens.limits.roofs import Roofs, sheet_roofs
-from trtlens.limits.split import LayerPart, Split, read_split
+from trtlens.limits.split import read_split
 from trtlens.output import layout
 from trtlens.quantities import duration, interval
 from trtlens.tables.schema import declare
@@ -18,6 +18,7 @@ from trtlens.tables.schema import declare
 if TYPE_CHECKING:
     import pyarrow as pa
 
+    from trtlens.limits.parts import LayerPart, Split
     from trtlens.runs.run import Run
 
 COLUMNS = declare(

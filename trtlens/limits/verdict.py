@@ -9,7 +9,7 @@ from trtlens.quantities import duration, percent
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from trtlens.limits.split import LayerPart, Split
+    from trtlens.limits.parts import LayerPart, Split
 
 _NAMED = 2
 _LEAST_SHARE = 0.001
@@ -20,24 +20,26 @@ def verdict(split: Split) -> str:
     """What share of an inference its work needs at least, and what is recoverable, each part with its layers."""
     if isinstance(split.roofs, str):
         return f"What the GPU could do is not known: {split.roofs}"
-    types = ", ".join(
-        sorted(
-            {
-                part.cores.precision.upper()
-                for part in split.parts
-                if _multiplies(part) and part.cores and part.cores.precision
-            }
-        )
-    )
-    told = f"Of {duration(split.inference_ms)} that an inference takes, its work needs {percent(split.needed_percent)} on {split.roofs.gpu} at the types that run{f' ({types})' if types else ''}"
+    runs = f" at the types that run{_types(split)}"
     parts = [text for text in recoverable(split) if text]
-    gain = f"; at most {duration(split.recoverable_ms)} is recoverable: {', '.join(parts)}" if parts else ""
+    gain = f"at most {duration(split.recoverable_ms)} is recoverable: {', '.join(parts)}" if parts else ""
+    if not split.tells_needs:
+        known = f"the work of layers that take {duration(split.unknown_ms)} of {duration(split.inference_ms)}"
+        return f"What an inference needs at least on {split.roofs.gpu}{runs} is not known: {known} is in no record{f'; of the rest {gain}' if gain else ''}"
+    told = f"Of {duration(split.inference_ms)} that an inference takes, its work needs {percent(split.needed_percent)} on {split.roofs.gpu}{runs}"
     unknown = (
         f"; of {duration(split.unknown_ms)} it is not known"
         if split.unknown_ms > _LEAST_SHARE * split.inference_ms
         else ""
     )
-    return f"{told}{gain}{unknown}"
+    return f"{told}{f'; {gain}' if gain else ''}{unknown}"
+
+
+def _types(split: Split) -> str:
+    """The types of what multiplies, in brackets."""
+    multiplying = [part.cores for part in split.parts if _multiplies(part)]
+    types = sorted({cores.precision.upper() for cores in multiplying if cores is not None and cores.precision})
+    return f" ({', '.join(types)})" if types else ""
 
 
 def recoverable(split: Split) -> list[str]:

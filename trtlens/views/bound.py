@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from trtlens.limits.split import LayerPart, Split, read_split
+from trtlens.limits.split import read_split
 from trtlens.limits.verdict import verdict
 from trtlens.output import layout
 from trtlens.tables.schema import declare
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     import pyarrow as pa
 
+    from trtlens.limits.parts import LayerPart, Split
     from trtlens.runs.run import Run
 
 COLUMNS = declare(

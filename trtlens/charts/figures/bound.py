@@ -16,7 +16,7 @@ from trtlens.views import VIEWS
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from trtlens.limits.split import LayerPart
+    from trtlens.limits.parts import LayerPart
     from trtlens.runs.run import Run
 
 _SHOWN = 24

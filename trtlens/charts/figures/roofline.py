@@ -10,13 +10,14 @@ from trtlens.charts.drawing.chart import POINTS, Chart, MissingData
 from trtlens.charts.drawing.layer_rows import NO_TIMES
 from trtlens.charts.drawing.style import GREY, SYMBOLS, UNKNOWN, colour, figure, log_axis, of_precisions, plain
 from trtlens.engine.kernel_times import has_layer_times
-from trtlens.limits.split import LayerPart, Split, last_split
+from trtlens.limits.split import last_split
 from trtlens.quantities import byte_size, duration, number
 from trtlens.views import VIEWS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from trtlens.limits.parts import LayerPart, Split
     from trtlens.limits.roofs import Roofs
     from trtlens.runs.run import Run
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from trtlens.findings.engine import Engine
-    from trtlens.limits.split import LayerPart
+    from trtlens.limits.parts import LayerPart
 
 _RESOURCES = (MEMORY, TENSOR_CORE, CUDA_CORE)
 _LEAST_SHARE = 0.05

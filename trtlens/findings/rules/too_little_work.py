@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from trtlens.findings.engine import Engine
-    from trtlens.limits.split import LayerPart, Split
+    from trtlens.limits.parts import LayerPart, Split
 
 _LEAST_SHARE = 0.5
 _STAKE = Stake(None, "not known: what more samples at once gain for each of them is in no record")
