@@ -14,7 +14,7 @@ import trtlens
 from trtlens.charts import chart_of_view
 from trtlens.cli import app
 from trtlens.commands.help import EXAMPLES, GROUPS
-from trtlens.commands.schema import declared_rows
+from trtlens.commands.schema import OPEN, declared_rows
 from trtlens.tables.json_schema import VERSION
 from trtlens.views import VIEWS
 
@@ -161,9 +161,16 @@ def _schemas() -> str:
         "# JSON\n\n`--format json` writes one array with an object for each row; every declared column is in every row, and unknown is null. "
         f"`trtlens schema NAME` prints the JSON Schema, with meanings and units (`x-unit`). Version {VERSION}, the number at the end of `$id`, goes up where a "
         "column goes or changes its type; a new column may come at any time. 64-bit ids of tactics are hexadecimal text.\n\n"
+        "```sh\n"
+        "trtlens schema layers                       # a view, or a table\n"
+        "trtlens schema compare --regions            # what a command prints, under the command's words\n"
+        "trtlens schema fleet ask regressions > regressions.schema.json\n"
+        "```\n\n"
+        "A command that fails writes no rows: one line on stderr, and the exit code says why. One that found nothing writes `[]`. With `show --columns` "
+        "rows have those columns alone.\n\n"
     )
     rows = [
-        f"| `{name}` | {_cell(spec.doc)} | {len(spec.columns)} |"
+        f"| `{name}` | {_cell(spec.doc)} | {len(spec.columns)}{' and others' if name in OPEN else ''} |"
         for name, spec in declared_rows().items()
         if ":" not in name
     ]

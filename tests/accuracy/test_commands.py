@@ -14,6 +14,7 @@ import pytest
 
 from tests.accuracy.conftest import DUMPS, MODELS, f32, needs_runtime, save_npz
 from tests.conftest import FIXTURES
+from tests.schemas import fits
 from trtlens.accuracy.summary import classic_table
 from trtlens.cli import main
 from trtlens.commands.flags import parse_size
@@ -219,7 +220,7 @@ def test_list_prints_every_output_with_its_operator(typed: Typed) -> None:
     """`--list` needs no folder, and names node, operator, tensor, type and shape."""
     code, out, _ = typed("dump", MODELS / "small_cnn.onnx", "--list", "--format", "json")
     assert code == 0
-    rows = json.loads(out)
+    rows = fits("dump --list", out)
     assert rows[0] == {
         "index": 0, "node": "stem/conv", "op": "Conv", "tensor": "stem/conv_output", "dtype": "fp32", "dims": "4x16x32x32",
     }  # fmt: skip

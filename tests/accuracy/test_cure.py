@@ -25,6 +25,7 @@ from tests.accuracy.planted_cures import (
 )
 from tests.doubles.tensorrt_double import Script, running_backend
 from tests.doubles.tensorrt_runtime import host_cuda
+from tests.schemas import fits
 from trtlens.accuracy.local_errors import OK, PRECISION, SUSPECT, UNCLEAR
 from trtlens.accuracy.readers import open_dump
 from trtlens.capture.backends import backend as backends
@@ -260,7 +261,7 @@ def test_the_command_says_what_cures(command: Callable[..., tuple[int, str, str]
 def test_without_a_cure_the_exit_code_is_one(command: Callable[..., tuple[int, str, str]]) -> None:
     """A fault that nothing cures: every kind is tried, and each build is an object of the JSON."""
     code, out, _ = command(replace(planted()[3], cuts=frozenset({"never"})), "--processes", 0, "--format", "json")
-    rows = json.loads(out)
+    rows = fits("isolate", out)
     assert code == 1
     assert [row["build"] for row in rows] == list(range(1, len(rows) + 1))
     assert [(row["kind"], row["outcome"]) for row in rows] == [(kind, "errs") for kind in ("cut", "fp32", "tactic")]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING
 
 import pytest
@@ -22,6 +21,7 @@ from tests.doubles.made_logs import (
     tactic,
 )
 from tests.doubles.tensorrt_builder import made_cache
+from tests.schemas import fits
 from trtlens.capture import timing_caches
 from trtlens.cli import app
 from trtlens.engine.cache_use import read_cache_use
@@ -75,7 +75,7 @@ def test_entries_are_shown_where_the_release_lists_them(library: Callable[..., N
     """Key, hash and time of each entry from 10.8 on; before, their number alone."""
     library("10.9.0.34")
     _, text = run_cli("show", two[0], "--format", "json")
-    assert json.loads(text)[1] == {"key": "0x02", "tactic_hash": "0x000000000000000b", "time_ms": 0.25}
+    assert fits("cache show", text)[1] == {"key": "0x02", "tactic_hash": "0x000000000000000b", "time_ms": 0.25}
     library("10.3.0")
     code, text = run_cli("show", two[0])
     assert code == 0
@@ -88,10 +88,18 @@ def test_difference_of_two_caches_is_told_by_entry(library: Callable[..., None],
     code, text = run_cli("diff", *two)
     assert code == 1
     assert "3 and 3 entries: 1 only in the first, 1 only in the second, 1 another tactic, 1 another time" in text
+    rows = fits("cache diff", run_cli("diff", *two, "--format", "json")[1])
+    assert [row["difference"] for row in rows] == [
+        "only in the first",
+        "another tactic",
+        "another time",
+        "only in the second",
+    ]
     two[1].write_bytes(made_cache({**FIRST, "0x03": (0xC, 1.5)}))
     assert run_cli("diff", *two)[0] == 0
     two[1].write_bytes(two[0].read_bytes())
     assert run_cli("diff", *two) == (0, "the files are equal, byte for byte")
+    assert run_cli("diff", *two, "--format", "json") == (0, "[]")
 
 
 def test_without_a_library_files_are_compared_whole(monkeypatch: pytest.MonkeyPatch, two: tuple[Path, Path]) -> None:
@@ -101,6 +109,10 @@ def test_without_a_library_files_are_compared_whole(monkeypatch: pytest.MonkeyPa
     assert code == 0
     assert "TensorRT's archive (ptrt), as long as it says; its entries are not known: no TensorRT here" in text
     assert run_cli("diff", *two)[0] == 1
+    with pytest.raises(TrtlensError, match=r"the files differ .*no TensorRT here"):
+        run_cli("diff", *two, "--format", "json")
+    [row] = fits("cache verify", run_cli("verify", two[0], "--format", "json")[1])
+    assert row["state"] == "not opened"
     with pytest.raises(CaptureError, match="no TensorRT here"):
         run_cli("merge", *two, "-o", two[0].with_name("c.cache"))
 
@@ -130,10 +142,16 @@ def test_a_changed_or_refused_cache_fails_its_check(library: Callable[..., None]
     digest = read_cache_file(two[0]).sha256
     assert run_cli("verify", two[0], "--sha256", digest.upper())[0] == 0
     assert run_cli("verify", two[1], "--sha256", digest)[0] == 1
+    states = {}
+    for path in two:
+        code, text = run_cli("verify", path, "--sha256", digest, "--format", "json")
+        states[fits("cache verify", text)[0]["state"]] = code
+    assert states == {"ok": 0, "changed": 1}
     two[1].write_bytes(b"ptrtbroken" + bytes(30))
     code, text = run_cli("verify", two[1])
     assert code == 1
     assert "Failed to deserialize timing cache" in text
+    assert fits("cache verify", run_cli("verify", two[1], "--format", "json")[1])[0]["state"] == "refused"
 
 
 @pytest.mark.parametrize(
@@ -207,6 +225,8 @@ def test_the_check_has_an_exit_code(tmp_path: Path) -> None:
     paths[0].write_text(log(LOADED, CACHED, *SELECTED, *GENERATED))
     paths[1].write_text(log(LOADED, CACHED, *TUNED, *SELECTED, *GENERATED))
     assert [run_cli("pinned", path)[0] for path in paths] == [0, 1]
+    told = [fits("cache pinned", run_cli("pinned", path, "--format", "json")[1])[0] for path in paths]
+    assert [(row["pinned"], row["layers"], row["tuned_layers"]) for row in told] == [(True, 1, 0), (False, 2, 1)]
     rows = run_of(paths[1].read_text()).view("cache").to_pylist()
     assert [(row["layer"], row["source"], row["pinned"]) for row in rows] == [
         ("fc", "tuned", False),

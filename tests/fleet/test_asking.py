@@ -14,10 +14,12 @@ import pyarrow as pa
 import pytest
 
 from tests.golden.commands import say
+from tests.schemas import fits
 from trtlens.errors import TrtlensError
 from trtlens.fleet.fleet import ask_duckdb
 from trtlens.fleet.gate import judge, read_condition
 from trtlens.fleet.questions import MACROS, QUESTIONS
+from trtlens.output import to_json
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -44,10 +46,12 @@ def test_every_question_documents_its_columns_and_has_an_answer(series: Fleet) -
     assert sorted(one.place for one in QUESTIONS.values()) == list(range(1, len(QUESTIONS) + 1))
     for name, question in QUESTIONS.items():
         answer = series.ask(name)
-        assert answer.column_names == list(question.columns), name
+        assert answer.column_names == [column.name for column in question.rows.columns], name
         assert all(field.metadata[b"doc"] for field in answer.schema), name
         assert question.chart is None or set(question.chart[1:]) <= {*answer.column_names, None}, name
         assert question.text.endswith("?"), name
+        if answer.num_rows:
+            fits(f"fleet ask {name}", to_json(answer))
 
 
 def test_the_docs_list_every_question() -> None:
@@ -147,10 +151,20 @@ def test_commands_ask_check_and_draw(series: Fleet, tmp_path: Path, monkeypatch:
     """Each prints or writes what the library answers; a breached check ends with 1, a wrong query with one line."""
     fleet = series.place.root
     assert '"step_percent": 10.' in say("fleet", "ask", "regressions", fleet, "-f", "json").out
+    assert fits("fleet sql", say("fleet", "sql", "SELECT 1 AS n", fleet, "-f", "json").out) == [{"n": 1}]
     assert say("fleet", "sql", "SELECT count(*) AS n FROM candidates", fleet, "-f", "csv").out == "n\n80\n"
     assert say("fleet", "check", fleet, "--fail-on", "regressions: step_percent > 12").code == 0
     breach = say("fleet", "check", fleet, "--fail-on", "regressions: step_percent > 3 and latest", "-f", "json")
     assert (breach.code, breach.err.split(":")[0]) == (1, "breach")
+    assert say("fleet", "check", fleet, "--fail-on", "regressions: step_percent > 12", "-f", "json").out == "[]\n"
+    met = [
+        word
+        for name, one in QUESTIONS.items()
+        for word in ("--fail-on", f"{name}: {one.rows.columns[0].name} != 'none'")
+    ]
+    rows = fits("fleet check", say("fleet", "check", fleet, *met, "-f", "json").out)
+    assert {row["condition"].split(":")[0] for row in rows} == {name for name in QUESTIONS if series.ask(name).num_rows}
+    assert [row["condition"] for row in fits("fleet check", breach.out)] == ["regressions: step_percent > 3 and latest"]
     assert say("fleet", "ask", "regressions", fleet, "--chart", tmp_path / "c.html").code == 0
     assert say("fleet", "report", fleet, "-o", tmp_path / "r.html").code == 0
     assert "1 steps" in (tmp_path / "r.html").read_text()
@@ -161,6 +175,8 @@ def test_commands_ask_check_and_draw(series: Fleet, tmp_path: Path, monkeypatch:
     shell = say("fleet", "shell", fleet, "-f", "csv")
     assert shell.out.startswith("n\n2\ncolumn,type,unit,meaning\nrun_id,")
     assert "DuckDB says" in shell.err
+    monkeypatch.setattr(sys, "stdin", io.StringIO("SELECT 1 AS n;\n"))
+    assert fits("fleet shell", say("fleet", "shell", fleet, "-f", "json").out) == [{"n": 1}]
     assert say("fleet", "questions", "-f", "csv").out.count("\n") == len(QUESTIONS) + 1
 
 

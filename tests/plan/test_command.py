@@ -15,6 +15,7 @@ import pytest
 from tests.capture.conftest import MODELS
 from tests.doubles.tensorrt_double import make_double
 from tests.plan.conftest import SIZE
+from tests.schemas import fits
 from trtlens.capture.backends import backend as backends
 from trtlens.capture.backends.backend import backend_from_module
 from trtlens.capture.build_options import parse_options
@@ -157,7 +158,7 @@ def test_a_plan_is_read_again_and_exported(command: Command, cancelling: Path) -
     words = (cancelling, "--fp16", "--bound", "error<=0.1", "--samples", 2, "--write", "typed.onnx")
     told = command(*words)
     assert command("plan.json") == told
-    rows = json.loads(command("plan.json", "--format", "json"))
+    rows = fits("plan", command("plan.json", "--format", "json"))
     assert {row["type"] for row in rows} == {"fp16", "fp32"}
     command("plan.json", "--write", "later.onnx")
     assert Path("later.onnx").read_bytes() == Path("typed.onnx").read_bytes()

@@ -17,10 +17,14 @@ from trtlens.quantities import byte_size, hexadecimal
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    import pyarrow as pa
+
     from trtlens.capture.timing_caches import Entry, Opened
+    from trtlens.engine.cache_use import CacheUse
     from trtlens.runs.cache_file import CacheFile
 
 _DIFFERENCES = ("only in the first", "only in the second", "another tactic", "another time")
+_CHANGED, _REFUSED = _FAILED = ("changed", "refused")
 CacheArgument = Annotated[Path, typer.Argument(help="A timing cache: the file of --timingCacheFile.")]
 
 
@@ -47,12 +51,11 @@ def show(file: CacheArgument, form: FormatOption = Format.TABLE) -> None:
     entries = opened.entries if not isinstance(opened, str) else None
     if entries is None and form is not Format.TABLE:
         raise TrtlensError(f"{file}: {_entries_text(opened)}")
-    if entries:
-        write_table(
-            _table("key tactic_hash time_ms", (_row(one) for one in entries.values())),
-            form,
-            layout("key tactic_hash time_ms", stretches="key"),
-        )
+    if entries or form is not Format.TABLE:
+        from trtlens.commands.printed_rows import CACHE_ENTRIES  # noqa: PLC0415
+
+        rows = CACHE_ENTRIES.of_rows([_row(one) for one in (entries or {}).values()])
+        write_table(rows, form, layout("key tactic_hash time_ms", stretches="key"))
 
 
 def diff(first: CacheArgument, second: CacheArgument, form: FormatOption = Format.TABLE) -> None:
@@ -62,24 +65,35 @@ def diff(first: CacheArgument, second: CacheArgument, form: FormatOption = Forma
     """
     (one, left), (other, right) = _opened(first), _opened(second)
     if one.sha256 == other.sha256:
-        _say("the files are equal, byte for byte")
+        _write_differences([], "the files are equal, byte for byte", form)
         return
     ends = [opened.entries if not isinstance(opened, str) else None for opened in (left, right)]
     if ends[0] is None or ends[1] is None:
-        _say(
-            f"the files differ ({byte_size(len(one.data))} and {byte_size(len(other.data))}); {_entries_text(left if ends[0] is None else right)}"
-        )
+        sizes = f"{byte_size(len(one.data))} and {byte_size(len(other.data))}"
+        told = f"the files differ ({sizes}); {_entries_text(left if ends[0] is None else right)}"
+        if form is not Format.TABLE:
+            raise TrtlensError(told)
+        _say(told)
         raise typer.Exit(1)
     rows = list(_differences(ends[0], ends[1]))
     counts = {kind: sum(row["difference"] == kind for row in rows) for kind in _DIFFERENCES}
-    told = [f"{count} {kind}" for kind, count in counts.items() if count]
-    if form is Format.TABLE:
-        _say(f"{len(ends[0])} and {len(ends[1])} entries: {', '.join(told) or 'all alike'}")
-    columns = "difference key tactic_hash other_tactic_hash time_ms other_time_ms"
-    if rows or form is not Format.TABLE:
-        write_table(_table(columns, rows), form, layout(columns, stretches="key"))
+    told = ", ".join(f"{count} {kind}" for kind, count in counts.items() if count) or "all alike"
+    _write_differences(rows, f"{len(ends[0])} and {len(ends[1])} entries: {told}", form)
     if any(row["difference"] != _DIFFERENCES[-1] for row in rows):
         raise typer.Exit(1)
+
+
+def _write_differences(rows: Sequence[dict[str, Any]], told: str, form: Format) -> None:
+    from trtlens.commands.printed_rows import CACHE_DIFFERENCES  # noqa: PLC0415
+
+    if form is Format.TABLE:
+        _say(told)
+    if rows or form is not Format.TABLE:
+        columns = "difference key tactic_hash other_tactic_hash time_ms other_time_ms"
+        nothing = dict.fromkeys(columns.split())
+        write_table(
+            CACHE_DIFFERENCES.of_rows([{**nothing, **row} for row in rows]), form, layout(columns, stretches="key")
+        )
 
 
 def verify(
@@ -88,22 +102,36 @@ def verify(
         Optional[str],  # noqa: UP045  typer reads annotations at run time, on Python 3.10 too
         typer.Option("--sha256", help="Digest that the file must have, as trtlens cache show prints it."),
     ] = None,
+    form: FormatOption = Format.TABLE,
 ) -> None:
     """Check that a cache is whole, unchanged and of this TensorRT and GPU; exit with 1 where it is not."""
+    from trtlens.commands.printed_rows import CACHE_CHECK  # noqa: PLC0415
     from trtlens.runs.cache_file import read_cache_file  # noqa: PLC0415
 
     cache = read_cache_file(file)
-    if sha256 is not None and cache.sha256 != sha256.strip().lower():
-        _say(f"{file} has changed: its SHA-256 is {cache.sha256}, not {sha256.strip().lower()}")
+    state, told = _verified(cache, None if sha256 is None else sha256.strip().lower())
+    if form is Format.TABLE:
+        _say(told)
+    else:
+        found = {"file": str(file), "bytes": len(cache.data), "sha256": cache.sha256, "state": state, "detail": told}
+        write_table(CACHE_CHECK.of_rows([found]), form)
+    if state in _FAILED:
         raise typer.Exit(1)
+
+
+def _verified(cache: CacheFile, sha256: str | None) -> tuple[str, str]:
+    """The state of a cache, and a sentence that says why."""
+    if sha256 is not None and cache.sha256 != sha256:
+        return _CHANGED, f"{cache.path} has changed: its SHA-256 is {cache.sha256}, not {sha256}"
     try:
-        _, opened = _opened(file)
+        _, opened = _opened(cache.path)
     except CaptureError as error:
-        _say(error.message)
-        raise typer.Exit(1) from error
+        return _REFUSED, error.message
     same = "; unchanged" if sha256 is not None else ""
-    told = f"not opened: {opened}" if isinstance(opened, str) else f"{opened.library} takes it"
-    _say(f"{file}: {cache.header}{same}; {told}")
+    begin = f"{cache.path}: {cache.header}{same}"
+    if isinstance(opened, str):
+        return "not opened", f"{begin}; not opened: {opened}"
+    return "ok", f"{begin}; {opened.library} takes it"
 
 
 def merge(
@@ -142,6 +170,7 @@ def merge(
 def pinned(
     run: Annotated[list[str], typer.Argument(help="A run folder or a verbose log; files that belong together.")],
     build: BuildOption = None,
+    form: FormatOption = Format.TABLE,
 ) -> None:
     """Check that a build took every time from a timing cache; exit with 1 where it tuned, or where that is not known.
 
@@ -151,12 +180,27 @@ def pinned(
 
     subject = opened_run(run, build)
     uses = [read_cache_use(subject, number) for number in subject["builds"]["build"].to_pylist()]
-    for use in uses:
-        _say(f"build {use.build}: {use.verdict}" if len(uses) > 1 else use.verdict)
-    if not uses:
+    if form is not Format.TABLE:
+        write_table(_pinned_rows(uses), form)
+    elif not uses:
         _say("no build: nothing is pinned")
+    else:
+        for use in uses:
+            _say(f"build {use.build}: {use.verdict}" if len(uses) > 1 else use.verdict)
     if not uses or not all(use.pinned for use in uses):
         raise typer.Exit(1)
+
+
+def _pinned_rows(uses: Sequence[CacheUse]) -> pa.Table:
+    from trtlens.commands.printed_rows import PINNED  # noqa: PLC0415
+
+    return PINNED.of_rows([
+        {
+            "build": use.build, "pinned": use.pinned, "layers": len(use.layers), "tuned_layers": len(use.tuned_layers),
+            "tuned_reformats": use.tuned_reformats, "detail": use.verdict,
+        }
+        for use in uses
+    ])  # fmt: skip
 
 
 def _opened(file: Path) -> tuple[CacheFile, Opened | str]:
@@ -195,14 +239,6 @@ def _differences(first: dict[str, Entry], second: dict[str, Entry]) -> Iterable[
 
 def _row(entry: Entry) -> dict[str, Any]:
     return {"key": entry.key, "tactic_hash": hexadecimal(entry.tactic_hash), "time_ms": entry.time_ms}
-
-
-def _table(columns: str, rows: Iterable[dict[str, Any]]) -> Any:
-    import pyarrow as pa  # noqa: PLC0415
-
-    listed: Sequence[dict[str, Any]] = list(rows)
-    types = {name: pa.float64() if name.endswith("time_ms") else pa.string() for name in columns.split()}
-    return pa.table({name: pa.array([row.get(name) for row in listed], kind) for name, kind in types.items()})
 
 
 def _say(text: str) -> None:

@@ -293,14 +293,11 @@ def doctor(
     form: FormatOption = Format.TABLE,
 ) -> None:
     """Say what this installation can do, and what to install."""
-    import pyarrow as pa  # noqa: PLC0415
-
     from trtlens.capture.backends.doctor import examine  # noqa: PLC0415
+    from trtlens.commands.printed_rows import DOCTOR  # noqa: PLC0415
 
-    names = ("section", "item", "value", "state", "advice")
     findings = examine(*(files or []))
-    columns = {name: [getattr(finding, name) for finding in findings] for name in names}
-    rows = pa.table({name: pa.array(values, pa.string()) for name, values in columns.items()})
+    rows = DOCTOR.table({column.name: [getattr(one, column.name) for one in findings] for column in DOCTOR.columns})
     if form is not Format.TABLE:
         write_table(rows, form)
         return

@@ -138,8 +138,7 @@ def _table(comparison: Comparison, *, regions: bool, whole: bool) -> pa.Table:
 
 
 def _list_quantities(form: CompareFormat) -> None:
-    import pyarrow as pa  # noqa: PLC0415
-
+    from trtlens.commands.printed_rows import QUANTITIES as COLUMNS  # noqa: PLC0415
     from trtlens.comparison.quantities import QUANTITIES  # noqa: PLC0415
 
     rows = [(quantity.name, quantity.unit, quantity.doc) for quantity in QUANTITIES.values()]
@@ -147,7 +146,7 @@ def _list_quantities(form: CompareFormat) -> None:
     if form is CompareFormat.MARKDOWN:
         sys.stdout.write(markdown_table(headings, rows))
     else:
-        table = pa.table(dict(zip(headings, zip(*rows, strict=True), strict=True)))
+        table = COLUMNS.table(dict(zip(headings, zip(*rows, strict=True), strict=True)))
         write_table(table, Format(form.value), layout("quantity unit meaning", prose="meaning"))
 
 

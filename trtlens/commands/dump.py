@@ -144,15 +144,14 @@ def _dump_in_tensorrt(model: Path, out: Path, flags: dict[str, Any]) -> Recorder
 
 
 def _list(model: Path, form: Format) -> None:
-    import pyarrow as pa  # noqa: PLC0415
-
     from trtlens.capture.dumping.dump import list_tensors  # noqa: PLC0415
+    from trtlens.commands.printed_rows import DUMP_LIST  # noqa: PLC0415
 
     rows = list_tensors(model)
     names = ("index", "node", "op", "tensor", "dtype")
     columns: dict[str, Any] = {name: [getattr(row, name) for row in rows] for name in names}
     columns["dims"] = [None if row.dims is None else "x".join(map(str, row.dims)) for row in rows]
-    write_table(pa.table(columns), form)
+    write_table(DUMP_LIST.table(columns), form)
 
 
 def _tell(recorder: Recorder, out: Path) -> None:

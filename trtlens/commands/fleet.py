@@ -163,12 +163,11 @@ def _write(question: str, rows: pa.Table, form: Format) -> None:
 
 def questions(form: FormatOption = Format.TABLE) -> None:
     """List the questions."""
-    import pyarrow as pa  # noqa: PLC0415
-
+    from trtlens.commands.printed_rows import QUESTION_LIST  # noqa: PLC0415
     from trtlens.fleet.questions import QUESTIONS  # noqa: PLC0415
 
     rows = {"question": list(QUESTIONS), "asks": [one.text for one in QUESTIONS.values()]}
-    write_table(pa.table(rows), form)
+    write_table(QUESTION_LIST.table(rows), form)
 
 
 def sql(
@@ -234,24 +233,47 @@ def check(
     ],
     form: FormatOption = Format.TABLE,
 ) -> None:
-    """Exit with 1 if a row of a question meets a condition, for CI; the rows that do are printed."""
+    """Exit with 1 if a row of a question meets a condition, for CI; the rows that do are printed.
+
+    Formats for programs hold those of all conditions in one table, with the condition first.
+    """
     from trtlens.fleet.fleet import open_fleet  # noqa: PLC0415
     from trtlens.fleet.gate import judge, read_condition  # noqa: PLC0415
 
     conditions = [read_condition(text) for text in fail_on]
     opened = open_fleet(fleet)
-    failed = False
+    found: list[pa.Table] = []
     for condition in conditions:
-        rows = opened.ask(condition.question)
-        judged = judge(condition, rows)
+        answer = opened.ask(condition.question)
+        judged = judge(condition, answer)
         if judged.breaches:
-            failed = True
-            _write(condition.question, rows.take(list(judged.breaches)), form)
+            rows = answer.take(list(judged.breaches))
+            found.append(_of_condition(condition.text, rows))
+            if form is Format.TABLE:
+                _write(condition.question, rows, form)
         unknown = f", {judged.unknown:,} unknown, not judged" if judged.unknown else ""
         state = f"breach: {len(judged.breaches):,} rows" if judged.breaches else "passed"
         sys.stderr.write(f"{state}{unknown}: {visible(condition.text)}\n")
-    if failed:
+    if form is not Format.TABLE:
+        write_table(_joined(found), form)
+    if found:
         raise typer.Exit(1)
+
+
+def _of_condition(text: str, rows: pa.Table) -> pa.Table:
+    """Rows of a question with the condition that they meet before them."""
+    import pyarrow as pa  # noqa: PLC0415
+
+    return rows.add_column(0, "condition", pa.array([text] * rows.num_rows, pa.string()))
+
+
+def _joined(found: Sequence[pa.Table]) -> pa.Table:
+    """The rows of all conditions under one another; a column that a question lacks is null."""
+    import pyarrow as pa  # noqa: PLC0415
+
+    from trtlens.commands.printed_rows import FLEET_CHECK  # noqa: PLC0415
+
+    return pa.concat_tables([FLEET_CHECK.empty(), *found], promote_options="permissive")
 
 
 def report(

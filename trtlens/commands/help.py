@@ -48,7 +48,11 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
         "trtlens kernel sm80_xmma_gemm_f16f16_f16f32_f32_tn_n_tilesize128x128x32",
         "trtlens kernel - < names.txt",
     ),
-    "schema": ("trtlens schema layers", "trtlens schema                                 # the names"),
+    "schema": (
+        "trtlens schema layers",
+        "trtlens schema compare --regions",
+        "trtlens schema                                 # the names",
+    ),
     "why": ("trtlens why conv1 build.log", "trtlens why '*attention*' run", "trtlens why --all run"),
     "findings": ("trtlens findings run", "trtlens findings int8 --against fp16"),
     "overflow": ("trtlens overflow model.onnx", "trtlens overflow reference"),

@@ -91,13 +91,11 @@ def _stdin_lines() -> list[str]:
 
 
 def _table(names: list[str]) -> pa.Table:
-    import pyarrow as pa  # noqa: PLC0415
-
+    from trtlens.commands.printed_rows import KERNEL  # noqa: PLC0415
     from trtlens_parsers.kernels import read_kernel  # noqa: PLC0415
 
-    fields = _all_fields()
     kernels = [read_kernel(name) for name in names]
-    return pa.table({field: pa.array([_plain(getattr(k, field)) for k in kernels]) for field in fields})
+    return KERNEL.table({column.name: [getattr(one, column.name) for one in kernels] for column in KERNEL.columns})
 
 
 def _all_fields() -> list[str]:

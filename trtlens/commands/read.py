@@ -216,9 +216,8 @@ def _write_chart(run: Run, view: str, path: Path) -> None:
 
 def views(form: FormatOption = Format.TABLE) -> None:
     """List the views with their questions."""
-    import pyarrow as pa  # noqa: PLC0415
-
+    from trtlens.commands.printed_rows import VIEW_LIST  # noqa: PLC0415
     from trtlens.views import VIEWS  # noqa: PLC0415
 
     rows = {"view": [view.name for view in VIEWS.values()], "question": [view.question for view in VIEWS.values()]}
-    write_table(pa.table(rows), form, layout("view question", prose="question"))
+    write_table(VIEW_LIST.table(rows), form, layout("view question", prose="question"))

@@ -71,7 +71,7 @@ def _term(text: str, question: str) -> Term:
     match = _TERM.fullmatch(text)
     if match is None:
         raise TrtlensError(f"{text.strip()!r} is no comparison: write COLUMN OPERATOR LIMIT, as {_EXAMPLE}")
-    columns = QUESTIONS[question].columns
+    columns = [column.name for column in QUESTIONS[question].rows.columns]
     if match["column"] not in columns:
         raise TrtlensError(f"{question} has no column {match['column']!r}: choose one of {', '.join(columns)}")
     if match["operator"] is None:

@@ -61,7 +61,7 @@ def chart(question: str, rows: pa.Table) -> Figure:
 
 
 def _axis(asked: Question, column: str) -> str:
-    unit, _ = asked.columns[column]
+    unit = next(one.unit for one in asked.rows.columns if one.name == column)
     stem = column.removesuffix(f"_{unit}").removesuffix("_percent").replace("_", " ")
     return f"{stem} [{unit}]" if unit else stem
 

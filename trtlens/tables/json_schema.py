@@ -23,19 +23,23 @@ _TACTIC_ID = {"type": ["string", "null"], "pattern": "^0x[0-9a-f]+$"}
 """Numbers of 64 bits, which readers of JSON round, are hexadecimal text."""
 
 
-def json_schema(name: str, spec: TableSpec) -> dict[str, Any]:
-    """The schema of an array with an object for each row; every column is there in every row, unknown is null."""
+def json_schema(name: str, spec: TableSpec, *, is_open: bool = False) -> dict[str, Any]:
+    """The schema of an array with an object for each row; every column is there in every row, unknown is null.
+
+    ``is_open`` rows have further columns, which whoever asks names.
+    """
+    key = f" Key: {', '.join(spec.key)}." if spec.key else ""
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "$id": f"urn:trtlens:{name.replace(' ', '-')}:{VERSION}",
         "title": name,
-        "description": f"One row is {spec.doc}. Key: {', '.join(spec.key)}.",
+        "description": f"One row is {spec.doc}.{key}",
         "type": "array",
         "items": {
             "type": "object",
             "properties": {column.name: _property(column) for column in spec.columns},
             "required": [column.name for column in spec.columns],
-            "additionalProperties": False,
+            "additionalProperties": is_open,
         },
     }
 

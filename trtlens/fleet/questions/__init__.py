@@ -3,7 +3,7 @@
     -- Which kernels fall to FP32?
     -- place 3
     -- chart bar trt share_percent precision          (kind, x, y, colour)
-    -- column share_percent | % | share of the layers
+    -- column share_percent | float | % | share of the layers    (name, type, unit, meaning)
     SELECT ...
 
 ``macros.sql`` holds what several of them share.
@@ -18,43 +18,43 @@ from functools import cache
 from importlib.resources import files
 from typing import TYPE_CHECKING
 
-import pyarrow as pa
+from trtlens.tables.schema import declare
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-_COLUMN = re.compile(r"^-- column (?P<name>\w+) \|(?P<unit>[^|\n]*)\| (?P<doc>.+)$", re.MULTILINE)
+    import pyarrow as pa
+
+    from trtlens.tables.schema import TableSpec
+
+_COLUMN = re.compile(r"^-- column (.+)$", re.MULTILINE)
 _CHART = re.compile(r"^-- chart (?P<kind>bar|line) (?P<x>\w+) (?P<y>\w+)(?: (?P<colour>\w+))?$", re.MULTILINE)
 _PLACE = re.compile(r"^-- place (\d{1,3})$", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """One question: its SQL, the unit and the meaning of each column, and what its chart draws (kind, x, y, colour)."""
+    """One question: its SQL, the rows of its answer, and what its chart draws (kind, x, y, colour)."""
 
     name: str
     text: str
     place: int
     sql: str
-    columns: Mapping[str, tuple[str, str]]
+    rows: TableSpec
     chart: tuple[str, str, str, str | None] | None
 
     def declared(self, rows: pa.Table) -> pa.Table:
-        """The rows with units and meanings in their schema."""
-        fields = [field.with_metadata(self._metadata(field.name)) for field in rows.schema]
-        return rows.cast(pa.schema(fields))
-
-    def _metadata(self, column: str) -> dict[str, str]:
-        unit, doc = self.columns[column]
-        return {"doc": doc, **({"unit": unit} if unit else {})}
+        """The rows in the declared types, with units and meanings in their schema."""
+        return rows.cast(self.rows.schema)
 
 
 def _read(name: str, sql: str) -> Question:
     place, chart = _PLACE.search(sql), _CHART.search(sql)
     assert place is not None  # noqa: S101  a test reads every question
-    columns = {match["name"]: (match["unit"].strip(), match["doc"]) for match in _COLUMN.finditer(sql)}
+    text = sql.partition("\n")[0].removeprefix("-- ")
+    rows = declare(f"fleet ask {name}", f"one answer to {text!r}", "", "\n".join(_COLUMN.findall(sql)))
     drawn = (chart["kind"], chart["x"], chart["y"], chart["colour"]) if chart else None
-    return Question(name, sql.partition("\n")[0].removeprefix("-- "), int(place[1]), sql, columns, drawn)
+    return Question(name, text, int(place[1]), sql, rows, drawn)
 
 
 @cache

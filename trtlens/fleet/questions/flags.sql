@@ -1,15 +1,15 @@
 -- When was a model first run with other flags, and what changed?
 -- place 13
 -- chart bar model runs_since gpu
--- column since | | time stamp of the first run with the new flags, in its log's own clock
--- column model | | file name of the model
--- column gpu | | GPU
--- column removed | | flags that the run before had
--- column added | | flags that it has
--- column latency_before_ms | ms | latency of the run before
--- column latency_after_ms | ms | latency of this run
--- column runs_since | | runs of the model on that GPU from here on, with any flags
--- column run | | first run with the new flags
+-- column since | text | | time stamp of the first run with the new flags, in its log's own clock
+-- column model | text | | file name of the model
+-- column gpu | text | | GPU
+-- column removed | text | | flags that the run before had
+-- column added | text | | flags that it has
+-- column latency_before_ms | float | ms | latency of the run before
+-- column latency_after_ms | float | ms | latency of this run
+-- column runs_since | int | | runs of the model on that GPU from here on, with any flags
+-- column run | text | | first run with the new flags
 WITH ordered AS (
     SELECT *, string_split(settings, ' ') AS own, lag(string_split(settings, ' ')) OVER w AS earlier, lag(latency_ms) OVER w AS latency_before,
         count(*) OVER (PARTITION BY model, gpu ORDER BY when_s DESC, run_id DESC) AS runs_since,

@@ -1,15 +1,15 @@
 -- Which layers get another tactic from build to build, although nothing else differs?
 -- place 10
 -- chart bar layer tactics model
--- column model | | file name of the model
--- column gpu | | GPU
--- column version | | TensorRT version
--- column settings | | flags that decide the engine or its timing
--- column layer | | name of the layer
--- column builds | | builds of the same model by the same version for the same GPU with the same flags
--- column tactics | | different tactics that won
--- column usual_percent | % | share of the builds in which the most frequent one did
--- column spread_percent | % | how much slower the slowest winner is than the fastest, by the tuner's medians; empty where one has no time
+-- column model | text | | file name of the model
+-- column gpu | text | | GPU
+-- column version | text | | TensorRT version
+-- column settings | text | | flags that decide the engine or its timing
+-- column layer | text | | name of the layer
+-- column builds | int | | builds of the same model by the same version for the same GPU with the same flags
+-- column tactics | int | | different tactics that won
+-- column usual_percent | float | % | share of the builds in which the most frequent one did
+-- column spread_percent | float | % | how much slower the slowest winner is than the fastest, by the tuner's medians; empty where one has no time
 SELECT any_value(model) AS model, any_value(gpu) AS gpu, any_value(version) AS version, any_value(settings) AS settings,
     any_value(layer) AS layer, sum(builds) AS builds, count(*) AS tactics, 100 * max(builds) / sum(builds) AS usual_percent,
     CASE WHEN count(tuner_ms) = count(*) THEN 100 * (max(tuner_ms) / min(tuner_ms) - 1) END AS spread_percent

@@ -1,13 +1,13 @@
 -- Which machines time the same tactics slower than others with the same GPU?
 -- place 9
 -- chart bar machine slower_percent gpu
--- column gpu | | GPU
--- column machine | | machine: its label, else the UUID of its GPU
--- column runs | | runs of it
--- column compared | | tactics that other machines timed too: same GPU and version, kernel, and shapes, types and layouts of the tensors
--- column slower_percent | % | median over them of its time beside the median of all machines
--- column worst_percent | % | the same, of the tactic in the slowest twentieth
--- column slower_share_percent | % | share of them that it times slower
+-- column gpu | text | | GPU
+-- column machine | text | | machine: its label, else the UUID of its GPU
+-- column runs | int | | runs of it
+-- column compared | int | | tactics that other machines timed too: same GPU and version, kernel, and shapes, types and layouts of the tensors
+-- column slower_percent | float | % | median over them of its time beside the median of all machines
+-- column worst_percent | float | % | the same, of the tactic in the slowest twentieth
+-- column slower_share_percent | float | % | share of them that it times slower
 WITH timed AS (
     SELECT gpu, machine, run_id, median(tuner_ms) OVER w AS usual, tuner_ms, hash(engine_layers.trt, shapes, tactic_id, tactic_name) AS work
     FROM engine_layers JOIN engines USING (run_id, build)

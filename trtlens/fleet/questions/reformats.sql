@@ -1,14 +1,14 @@
 -- How much of an engine only changes types and layouts, by TensorRT version?
 -- place 6
 -- chart bar trt time_percent model
--- column trt | | TensorRT version
--- column model | | file name of the model; empty where it is not known
--- column gpu | | GPU; empty where it is not known
--- column engines | | engines
--- column layers | | layers, on average
--- column reformats | | reformats, on average
--- column timed_engines | | engines whose layers were timed
--- column time_percent | % | share of the timed layers' time that reformats take; empty where no engine was timed
+-- column trt | text | | TensorRT version
+-- column model | text | | file name of the model; empty where it is not known
+-- column gpu | text | | GPU; empty where it is not known
+-- column engines | int | | engines
+-- column layers | float | | layers, on average
+-- column reformats | float | | reformats, on average
+-- column timed_engines | int | | engines whose layers were timed
+-- column time_percent | float | % | share of the timed layers' time that reformats take; empty where no engine was timed
 WITH per_engine AS (
     SELECT trt, run_id, build, count(*) AS layers, count(*) FILTER (is_reformat) AS reformats,
         sum(time_ms) AS time_ms, sum(time_ms) FILTER (is_reformat) AS reformat_ms

@@ -1,24 +1,24 @@
 -- Which regions of a model became slower or faster, held against one another by their ONNX nodes?
 -- place 2
 -- chart bar layer step_percent gpu
--- column model | | file name of the model
--- column gpu | | GPU
--- column settings | | flags that decide the engine or its timing
--- column layer | | name of the region's first layer behind the step
--- column nodes | | ONNX nodes of the region
--- column clock | | what measured the layers
--- column before_ms | ms | level before the step: geometric mean of the sums of its layers' times
--- column after_ms | ms | level behind it
--- column step_percent | % | how much longer it takes
--- column noise_percent | % | standard deviation of the runs on the noisier side
--- column runs_before | | runs from the step before, or the first one, to this one
--- column runs_after | | runs from here to the next step or the last one
--- column latest | yes or no | whether no step follows
--- column since | | time stamp of the first run behind the step, in its log's own clock
--- column version_before | | TensorRT of the last run before the step
--- column version_after | | TensorRT of the first run behind it
--- column last_run | | last run before it
--- column first_run | | first run behind it
+-- column model | text | | file name of the model
+-- column gpu | text | | GPU
+-- column settings | text | | flags that decide the engine or its timing
+-- column layer | text | | name of the region's first layer behind the step
+-- column nodes | int | | ONNX nodes of the region
+-- column clock | text | | what measured the layers
+-- column before_ms | float | ms | level before the step: geometric mean of the sums of its layers' times
+-- column after_ms | float | ms | level behind it
+-- column step_percent | float | % | how much longer it takes
+-- column noise_percent | float | % | standard deviation of the runs on the noisier side
+-- column runs_before | int | | runs from the step before, or the first one, to this one
+-- column runs_after | int | | runs from here to the next step or the last one
+-- column latest | bool | | whether no step follows
+-- column since | text | | time stamp of the first run behind the step, in its log's own clock
+-- column version_before | text | | TensorRT of the last run before the step
+-- column version_after | text | | TensorRT of the first run behind it
+-- column last_run | text | | last run before it
+-- column first_run | text | | first run behind it
 CREATE OR REPLACE TEMP TABLE numbered_engines AS
 SELECT row_number() OVER (ORDER BY when_s, run_id, build) AS number, hash(model, coalesce(network, ''), gpu, coalesce(settings, '')) AS engine,
     run_id, build, when_s AS moment, model, gpu, settings, tensorrt_version

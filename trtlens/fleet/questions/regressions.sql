@@ -1,21 +1,21 @@
 -- Where did the latency of a model step up or down, beside its noise?
 -- place 1
 -- chart bar model step_percent gpu
--- column model | | file name of the model
--- column gpu | | GPU
--- column settings | | flags that decide the engine or its timing
--- column before_ms | ms | level before the step: geometric mean of the latencies
--- column after_ms | ms | level behind it
--- column step_percent | % | how much longer an inference takes
--- column noise_percent | % | standard deviation of the runs on the noisier side
--- column runs_before | | runs from the step before, or the first one, to this one
--- column runs_after | | runs from here to the next step or the last one
--- column latest | yes or no | whether no step follows
--- column since | | time stamp of the first run behind the step, in its log's own clock
--- column version_before | | TensorRT of the last run before the step
--- column version_after | | TensorRT of the first run behind it
--- column last_run | | last run before it
--- column first_run | | first run behind it
+-- column model | text | | file name of the model
+-- column gpu | text | | GPU
+-- column settings | text | | flags that decide the engine or its timing
+-- column before_ms | float | ms | level before the step: geometric mean of the latencies
+-- column after_ms | float | ms | level behind it
+-- column step_percent | float | % | how much longer an inference takes
+-- column noise_percent | float | % | standard deviation of the runs on the noisier side
+-- column runs_before | int | | runs from the step before, or the first one, to this one
+-- column runs_after | int | | runs from here to the next step or the last one
+-- column latest | bool | | whether no step follows
+-- column since | text | | time stamp of the first run behind the step, in its log's own clock
+-- column version_before | text | | TensorRT of the last run before the step
+-- column version_after | text | | TensorRT of the first run behind it
+-- column last_run | text | | last run before it
+-- column first_run | text | | first run behind it
 CREATE OR REPLACE TEMP TABLE latencies AS
 SELECT series, run_id, when_s AS moment, latency_ms AS value FROM timed_engines() WHERE left_out IS NULL;
 
