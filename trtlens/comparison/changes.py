@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from trtlens.comparison.figures import Figures
 
 PRECISION, UNIT, FUSION, TACTIC, KERNEL, TIME = "precision", "unit", "fusion", "tactic", "same kernel", "time"
-REFORMATS, CONSTANTS = "reformats", "constants"
-KINDS = (PRECISION, UNIT, FUSION, TACTIC, KERNEL, TIME, REFORMATS, CONSTANTS)
+REFORMATS, CONSTANTS, PADDING = "reformats", "constants", "bias padding"
+KINDS = (PRECISION, UNIT, FUSION, TACTIC, KERNEL, TIME, PADDING, REFORMATS, CONSTANTS)
 """Kinds of changes in the order in which several of one region are told."""
 INFERENCE, ALL_LAYERS, SETTING, ADDED, LOST = "inference", "all layers", "setting", "added layer", "lost layer"
 WHOLE_RUN = frozenset({INFERENCE, ALL_LAYERS})
@@ -113,7 +113,7 @@ def _run_changes(comparison: Comparison, number: int) -> list[ChangeRow]:
     for row in comparison.rows:
         difference = row.cells[number].difference
         for change in region_changes(comparison, row, number):
-            if change.kind in {KERNEL, CONSTANTS, TIME} and not change.diff_ms:
+            if change.kind in {KERNEL, CONSTANTS, TIME, PADDING} and not change.diff_ms:
                 continue
             found.append(ChangeRow(
                 number, change.kind, row.number, row.label, change.before, change.after, change.diff_ms,
@@ -153,7 +153,7 @@ def _settings(comparison: Comparison) -> list[ChangeRow]:
 # -- changes of one region --------------------------------------------------------------------------------------------
 # What changed in one region from the baseline to another run, and which part of the difference each change explains.
 #
-# A region's time is what its layers compute, what its reformats and casts take, and what copies of its constants take. The
+# A region's time is what its layers compute, what kernels that pad their biases take, what its reformats and casts take, and what copies of its constants take. The
 # difference of each part belongs to the change that can be seen there; a part without one is called by its name.
 
 
@@ -179,7 +179,7 @@ class Change:
 
 def find_changes(base: Figures, run: Figures) -> list[Change]:
     """Every change from ``base`` to ``run``, the one that explains the computing part first."""
-    computing = _minus(run.compute_ms, base.compute_ms)
+    computing = _minus(run.kernels_ms, base.kernels_ms)
     seen = [change for change in (_with_unit(_precision(base, run), _unit(base, run)), _fusion(base, run)) if change]
     # Another precision, unit or fusion means another kernel: that is no change of its own.
     if not seen and (tactic := _tactic(base, run)):
@@ -207,7 +207,7 @@ def _precision(base: Figures, run: Figures) -> Change | None:
     if not base.precisions or not run.precisions or set(base.precisions) == set(run.precisions):
         return None
     before, after = base.precision, run.precision
-    computing = _minus(run.compute_ms, base.compute_ms)
+    computing = _minus(run.kernels_ms, base.kernels_ms)
     if is_fallback(base.precisions, run.precisions):
         words = f"fell back from {before} to {after}"
     elif is_fallback(run.precisions, base.precisions) and computing is not None and computing > 0:
@@ -276,6 +276,11 @@ def _moved(base: Figures, run: Figures) -> list[Change]:
         many = f"{abs(more)} reformat{'s' if abs(more) != 1 else ''}"
         words = f"gained {many}" if more > 0 else f"lost {many}" if more < 0 else "takes another time for its reformats"
         changes.append(Change(REFORMATS, str(base.conversions), str(run.conversions), moving, words))
+    padding = _minus(run.padding_ms, base.padding_ms)
+    if padding:
+        times = "pads a bias at every inference" if not base.padding_ms else "takes another time to pad its biases"
+        words = "pads no bias at every inference any more" if not run.padding_ms else times
+        changes.append(Change(PADDING, None, None, padding, words))
     copying = _minus(run.constant_ms, base.constant_ms)
     if copying:
         words = "takes longer to copy its constants" if copying > 0 else "takes less to copy its constants"

@@ -11,6 +11,7 @@ import numpy as np
 
 from trtlens.comparison.times import TUNER, capture_error
 from trtlens.engine.kernel_times import KERNELS
+from trtlens.engine.kernels_run import kernels_run
 from trtlens.statistics import influence, standard_error, timer_error
 from trtlens.tuning.kept_strategy import kept_rows
 
@@ -32,8 +33,9 @@ COMPUTE, CONVERSION, CONSTANT, NOTHING = "compute", "conversion", "constant", "n
 class Figures:
     """One region in one engine. Times in ms, None where unknown; ``error_ms`` is the standard error of ``time_ms``.
 
-    ``compute_ms``, ``conversion_ms`` and ``constant_ms`` add up to ``time_ms`` where all are known. ``precisions`` and
-    ``units`` are those of the layers that compute, the most time first. ``kernels`` and ``tactics`` follow the layers.
+    ``compute_ms``, ``conversion_ms`` and ``constant_ms`` add up to ``time_ms`` where all are known; ``padding_ms`` is what
+    kernels that pad biases take of the first, known of traces alone. ``precisions`` and ``units`` are those of the layers
+    that compute, the most time first. ``kernels`` and ``tactics`` follow the layers.
     """
 
     layers: tuple[str, ...]
@@ -54,6 +56,12 @@ class Figures:
     persistent_bytes: int | None
     error: float | None
     error_added: float | None
+    padding_ms: float | None = None
+
+    @property
+    def kernels_ms(self) -> float | None:
+        """What the kernels take that compute, without those that pad their biases."""
+        return self.compute_ms if self.compute_ms is None else self.compute_ms - (self.padding_ms or 0.0)
 
     @property
     def precision(self) -> str | None:
@@ -79,6 +87,7 @@ class Measure:
         self._scratch, self._persistent = _memory(engine)
         self._errors = _errors(engine)
         self._layer_nodes = alignment.layer_nodes[number]
+        self._padding_ms = _padding(engine) if times.source == KERNELS else None
 
     def figures(self, positions: Sequence[int], error_ms: float | None = None) -> Figures:
         """Figures of the layers at these positions; ``error_ms`` is what `errors_ms` found for them."""
@@ -96,7 +105,7 @@ class Measure:
             kernels=tuple(layer.tactic_name for layer in computing),
             tactics=tuple(layer.tactic_id for layer in computing),
             scratch_bytes=_largest(self._scratch, layers), persistent_bytes=_sum(self._persistent, layers),
-            error=error, error_added=added,
+            error=error, error_added=added, padding_ms=self._padded(computing),
         )  # fmt: skip
 
     def time_ms(self, positions: Iterable[int]) -> float:
@@ -141,6 +150,11 @@ class Measure:
             return None
         return self.time_ms(layer.position for layer in layers)
 
+    def _padded(self, layers: Sequence[PlacedLayer]) -> float | None:
+        if self._padding_ms is None:
+            return None
+        return sum(self._padding_ms.get(layer.index, 0.0) for layer in layers)
+
     def _by_time(self, layers: Sequence[PlacedLayer], fact: str) -> tuple[str, ...]:
         spent: dict[str, float] = {}
         for layer in layers:
@@ -174,6 +188,15 @@ def _roles(engine: BuiltEngine, number: int, alignment: Alignment) -> tuple[str,
         else:
             roles.append(COMPUTE if layer.works else NOTHING)
     return tuple(roles)
+
+
+def _padding(engine: BuiltEngine) -> dict[int, float]:
+    """What kernels that pad biases take, by the index of the layer that launches them."""
+    found: dict[int, float] = defaultdict(float)
+    for one in kernels_run(engine.run, engine.build):
+        if one.pads_bias and one.layer_index is not None:
+            found[one.layer_index] += one.median_ms
+    return dict(found)
 
 
 def _memory(engine: BuiltEngine) -> tuple[dict[str, int], dict[str, int]]:

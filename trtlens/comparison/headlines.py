@@ -13,6 +13,7 @@ from trtlens.comparison.inference_headlines import (
     tell_accounting,
     tell_inference,
     tell_mismatches,
+    tell_padding,
     verdict_text,
 )
 from trtlens.comparison.roof_headlines import tell_roofs
@@ -65,6 +66,7 @@ def _run(comparison: Comparison, number: int) -> Iterable[str]:
         yield _total(comparison, number)
     if difference is not None:
         yield from _parts(comparison, number, difference)
+        yield from tell_padding(comparison, number)
     if same_work and any(row.cells[number].difference for row in comparison.rows):
         yield from _slower(comparison, number)
     if same_work and difference is not None and comparison.adds_up[number] is not False:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from trtlens.comparison.figures import COMPUTE, split_difference
 from trtlens.comparison.inference_latency import PROCESSES_SHARE, factor
 from trtlens.comparison.same_work import batches
 from trtlens.comparison.times import NO_DIFFERENCE, TUNER
@@ -18,6 +19,10 @@ if TYPE_CHECKING:
     from trtlens.comparison.comparison import Comparison
     from trtlens.comparison.inference_latency import Latencies
     from trtlens.comparison.times import Difference
+
+
+_WORTH_SHARE = 0.02
+"""Of the layers' difference: padding that changed by less is not told."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,3 +133,19 @@ def _differ(comparison: Comparison, number: int, clock: Clock, found: Latencies,
     ratios = [f"{total / whole:.2f}" for total, whole in zip(sums, (found.run_ms, found.base_ms), strict=True) if whole]
     differ = f"they differ by {signed_duration(layers.diff_ms)}, the inferences by {signed_duration(found.run_ms - found.base_ms)}"
     return f"by {clock.name} {differ}, which is more than noise. {clock.why}: its sums are {' and '.join(ratios)} times an inference"
+
+
+def tell_padding(comparison: Comparison, number: int) -> Iterable[str]:
+    """Kernels beside those of the layers that engines with biases at run time launch; only traces tell them apart."""
+    places, difference = (comparison.baseline, number), comparison.totals[number].difference
+    if difference is None:
+        return
+    base_ms, run_ms = (comparison.totals[place].figures.padding_ms or 0.0 for place in places)
+    if abs(run_ms - base_ms) <= _WORTH_SHARE * abs(difference.diff_ms):
+        return
+    computing = sum(part.difference.diff_ms for part in split_difference(comparison, number) if part.kind == COMPUTE)
+    yield (
+        f"{signed_duration(run_ms - base_ms)} of computing is kernels that pad biases ({duration(base_ms) if base_ms else 'none'} before, "
+        f"{duration(run_ms) if run_ms else 'none'} now), and {signed_duration(computing - run_ms + base_ms)} the rest: a bias that reaches its layer "
+        "at run time, through a copied constant, is padded for INT8 at every inference."
+    )

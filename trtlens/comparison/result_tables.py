@@ -169,7 +169,7 @@ CHANGE_COLUMNS = declare(
     "view changes", "one change from the baseline to another run", "run kind region label",
     """
     run | text | | run that differs from the baseline
-    kind | text | | inference, all layers (whole runs, which come first), precision, unit, fusion, tactic, same kernel, time, reformats, constants, added layer, lost layer, setting
+    kind | text | | inference, all layers (whole runs, which come first), precision, unit, fusion, tactic, same kernel, time, bias padding, reformats, constants, added layer, lost layer, setting
     region | int | | region, as the view compare numbers them; null for whole runs, layers in none and settings
     label | text | | the region's nodes, the layer, or the setting
     before | text | | in the baseline

@@ -20,6 +20,10 @@ if TYPE_CHECKING:
     from trtlens_parsers.kernels import Kernel
 
 
+_BIAS_PADDING = "padBiasWeights"
+"""What TensorRT calls the kernel that brings a bias that is no constant into the form of an INT8 convolution."""
+
+
 @dataclass(frozen=True, slots=True)
 class RanKernel:
     """One launch of an engine with its times over the traced inferences, in milliseconds.
@@ -38,6 +42,11 @@ class RanKernel:
     def kernel(self) -> str:
         """The name as the driver gives it."""
         return str(self.row["kernel"])
+
+    @property
+    def pads_bias(self) -> bool:
+        """Whether it brings a bias that is no constant into the form of an INT8 convolution, at every inference."""
+        return _BIAS_PADDING in self.kernel
 
     @property
     def layer_index(self) -> int | None:

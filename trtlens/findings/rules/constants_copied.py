@@ -21,8 +21,6 @@ if TYPE_CHECKING:
     from trtlens.findings.stakes import Stake
 
 _SMALL_BYTES = 64 * 1024
-_PADDING = "padBiasWeights"
-"""What TensorRT calls the kernel that brings a bias that is no constant into the form of an INT8 convolution."""
 _NOT_FOLDABLE = (
     "no ONNX node lies between these constants and the layers that read them, so folding cannot help: store each constant in the "
     "type that its reader computes in"
@@ -66,7 +64,7 @@ def _beside_copies(engine: Engine, found: Sequence[Reformat]) -> _Consequences:
         return _Consequences()
     quantized = sum(precision == "int8" for precision in computing.values())
     slow = [node for index, node in readers.items() if computing[index] in {"fp32", "tf32"}]
-    padding = engine.kernel_parts(one for one in engine.ran if one.layer_index in readers and _PADDING in one.kernel)
+    padding = engine.kernel_parts(one for one in engine.ran if one.layer_index in readers and one.pads_bias)
     evidence = []
     if padding:
         evidence.append(

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from trtlens.comparison.figures import split_difference
 from trtlens.comparison.headlines import part_text
-from trtlens.comparison.inference_headlines import clock_of, tell_accounting, tell_inference, verdict_text
+from trtlens.comparison.inference_headlines import clock_of, tell_accounting, tell_inference, tell_padding, verdict_text
 from trtlens.comparison.times import SLOWER, UNSAMPLED_SHARE
 from trtlens.engine.kernel_times import KERNELS
 from trtlens.findings.estimates import Part
@@ -37,11 +37,19 @@ def finding(pair: Pair) -> Finding | None:
     there = comparison.totals[0].figures.precision or "unknown precision"
     return Finding(
         "high", f"INT8 takes {run_ms / base_ms:.2f} times as long as {pair.other_name} ({there})",
-        " ".join([*_told(comparison), *_about_kernels(pair.tuned)]), (*_about_parts(comparison), *_about_machine(pair)),
+        " ".join([*_told(comparison), *_about_kernels(comparison, pair.tuned)]), (*_about_parts(comparison), *_about_machine(pair)),
         "high" if timed else "medium" if comparison.time_source == "measured" else "low",
-        _NEXT if timed else f"time both engines as a whole (trtlens profile); {_NEXT}",
+        _next_check(comparison, timed=timed),
         stake=_stake(pair, comparison), layers=_slower_layers(pair, comparison),
     )  # fmt: skip
+
+
+def _next_check(comparison: Comparison, *, timed: bool) -> str:
+    """What gains for sure comes first."""
+    first = [] if timed else ["time both engines as a whole (trtlens profile)"]
+    padded = comparison.totals[1].figures.padding_ms
+    fold = ["fold the constants that are copied at every inference (`constants-copied`)"] if padded else []
+    return "; ".join([*first, *fold, _NEXT])
 
 
 def _share_of_int8(engine: Engine) -> float:
@@ -73,7 +81,7 @@ def _times(comparison: Comparison) -> tuple[float, float]:
 def _told(comparison: Comparison) -> list[str]:
     """The comparison's own sentences on inferences; without any, the sum of the layers and what it is."""
     if comparison.inferences[1] is not None:
-        return [*tell_inference(comparison, 1), *tell_accounting(comparison, 1)]
+        return [*tell_inference(comparison, 1), *tell_accounting(comparison, 1), *tell_padding(comparison, 1)]
     base_ms, run_ms = _times(comparison)
     difference = comparison.totals[1].difference
     verdict = "" if difference is None else f": {verdict_text(comparison, difference, run_ms, base_ms)}"
@@ -102,13 +110,15 @@ def _about_parts(comparison: Comparison) -> list[Evidence]:
     ]
 
 
-def _about_kernels(tuned: list[TunedRegion]) -> list[str]:
+def _about_kernels(comparison: Comparison, tuned: list[TunedRegion]) -> list[str]:
     """Whether the INT8 kernels themselves are faster, by the tuners' times, which no profiler stretches."""
     if not tuned:
         return []
     here, there = duration(sum(one.here_ms for one in tuned)), duration(sum(one.there_ms for one in tuned))
     faster = sum(one.loss_ms < 0 for one in tuned)
     counted = f"for {len(tuned)} regions of the model the two tuners measured {here} here and {there} there, {faster} of them faster here"
+    if any(tell_padding(comparison, 1)):
+        return [f"{counted.capitalize()}; whether the tuners' times hold the padding is not known."]
     if sum(one.loss_ms for one in tuned) >= 0:
         return [f"The INT8 kernels are not faster either: {counted}."]
     return [f"The INT8 kernels themselves are faster: {counted}."]
