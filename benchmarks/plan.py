@@ -36,11 +36,12 @@ from trtlens.capture.dumping.reference import CpuModel
 from trtlens.capture.models.onnx_graphs import weight_values, with_outputs
 from trtlens.capture.planning.planning import with_casts
 from trtlens.capture.planning.prepared import PlanRequest, prepare_search
-from trtlens.plan.bound import ERROR, Bound
+from trtlens.plan.bound import Bound
 from trtlens.plan.estimates import estimated_costs
 from trtlens.plan.network import Boundary, Network, Unit
 from trtlens.plan.search import Search
 from trtlens.plan.solver import Costs, Damages, Model
+from trtlens_parsers.saved_plan import ERROR
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -1,4 +1,4 @@
-"""Draws the pictures of README and docs from the runs in `fixtures/h200`; needs the extra ``test``, and Chromium with its driver.
+"""Draws the pictures of README and docs from the runs in `fixtures`; needs the extra ``test``, and Chromium with its driver.
 
 Run: ``python docs/make_pictures.py``.
 """
@@ -49,8 +49,12 @@ def main() -> None:
 def _figures(subjects: dict[str, Subject]) -> dict[str, Figure]:
     figures = {}
     traced = read_subject(open_run(ROOT / "fixtures" / "h200" / "quantized-int8-traced"))
+    others = {
+        "kernel_timeline": traced,
+        "plan": read_subject(open_run(ROOT / "fixtures" / "plans" / "tiny_encoder-rtx")),
+    }
     for chart in charts_of_run():
-        subject = traced if chart.name == "kernel_timeline" else subjects[_DRAWN_FROM.get(chart.name, _USUAL)]
+        subject = others.get(chart.name) or subjects[_DRAWN_FROM.get(chart.name, _USUAL)]
         figures[chart.name] = chart.draw_from(subject.source(chart.reads))
     compared = compare_runs([one.run for one in subjects.values()], names=[one.name for one in subjects.values()])
     number = [*subjects].index(_USUAL)

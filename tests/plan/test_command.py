@@ -16,6 +16,7 @@ from tests.capture.conftest import MODELS
 from tests.doubles.tensorrt_double import make_double
 from tests.plan.conftest import SIZE
 from tests.schemas import fits
+from trtlens import open_run
 from trtlens.capture.backends import backend as backends
 from trtlens.capture.backends.backend import backend_from_module
 from trtlens.capture.build_options import parse_options
@@ -202,6 +203,8 @@ def test_a_build_keeps_what_the_plan_keeps(command: Command, monkeypatch: pytest
     built = build_run(tiny_encoder, Path("weak"), parse_options({"plan": "plan.json"}), backend=weak)
     assert any("holds" in note and "attention/softmax" in note for note in built.notes)
     assert built.options.fp16
+    assert (built.folder / "plan.json").read_bytes() == Path("plan.json").read_bytes()
+    assert open_run(built.folder)["plan_units"].num_rows == len(document["units"])
     with pytest.raises(TrtlensError, match="made for another model"):
         build_run(small_cnn, Path("other"), parse_options({"plan": "plan.json"}), backend=weak)
     with pytest.raises(TrtlensError, match="contradicts"):

@@ -21,13 +21,15 @@ from trtlens.capture.planning.proof import Measured, TensorRTProver, prove
 from trtlens.capture.progress import silent
 from trtlens.errors import TrtlensError
 from trtlens.plan.bound import Bound
-from trtlens.plan.document import PlannedUnit, read_plan
+from trtlens.plan.document import read_plan
 from trtlens.plan.estimates import estimated_costs
 from trtlens.plan.network import Boundary, Network, Unit
 from trtlens.plan.tuner_times import LayerTimes, LogTimes, price, read_times
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from trtlens_parsers.saved_plan import PlannedUnit
 
 ENCODER = MODELS / "tiny_encoder.onnx"
 

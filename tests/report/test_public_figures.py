@@ -18,16 +18,23 @@ if TYPE_CHECKING:
     from plotly.graph_objects import Figure
 
 _LOOKS = re.compile(r"marker\.|hovertext|text(position)?$|node\.color")
-_RUNS = {"(run, ...)": ("mobilenet-batch-1", "mobilenet-batch-8"), "(baseline, run)": ("encoder-fp32", "encoder-fp16")}
-_OF_ONE = {"accuracy": "resnet50-int8-compared", "accuracy_time": "resnet50-int8-compared"}
-_USUAL = "quantized-int8-traced"
+_RUNS = {
+    "(run, ...)": ("h200/mobilenet-batch-1", "h200/mobilenet-batch-8"),
+    "(baseline, run)": ("h200/encoder-fp32", "h200/encoder-fp16"),
+}
+_OF_ONE = {
+    "accuracy": "h200/resnet50-int8-compared",
+    "accuracy_time": "h200/resnet50-int8-compared",
+    "plan": "plans/tiny_encoder-rtx",
+}
+_USUAL = "h200/quantized-int8-traced"
 
 
 @cache
 def drawn(name: str) -> Figure:
     """The figure that the public function gives for runs of the fixtures."""
     runs = _RUNS.get(signature(CHARTS[name]), (_OF_ONE.get(name, _USUAL),))
-    return getattr(trtlens.charts, name)(*(opened(f"h200/{run}") for run in runs))
+    return getattr(trtlens.charts, name)(*(opened(run) for run in runs))
 
 
 def arrays(content: dict[str, Any], above: str = "") -> set[str]:

@@ -129,7 +129,7 @@ def test_a_captured_run_has_every_chart_but_accuracy(two: str, name: str) -> Non
     figures = block(two, f"run-{place}")["figures"]
     assert set(figures) == {chart.name for chart in charts_of_run()}
     missing = {chart for chart, figure in figures.items() if "missing" in figure}
-    assert missing == {"accuracy", "accuracy_time", "kernel_timeline"}
+    assert missing == {"accuracy", "accuracy_time", "kernel_timeline", "plan"}
     assert all(figure["data"] for chart, figure in figures.items() if chart not in missing)
 
 

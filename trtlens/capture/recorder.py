@@ -48,6 +48,7 @@ HISTORY = "1: kind, status, library, gpu, flags, model, times, notes and timings
 VERBOSE_LOG = "verbose.log"
 LAYERS_JSON = "layers.json"
 ENGINE = "engine.plan"
+PLAN_JSON = "plan.json"
 CONVERTED_ONNX = "converted.onnx"
 CALIBRATION_CACHE = "calibration.cache"
 TIMING_CACHE = "timing.cache"

@@ -11,7 +11,7 @@ import typer
 
 from trtlens.commands.flags import BUILD_FLAGS, TIMING_FLAGS, Flag, build_values, grouped, recipe_of, with_flags
 from trtlens.commands.progress import shown_progress
-from trtlens.commands.read import FormatOption, print_answers
+from trtlens.commands.read import FormatOption, print_answers, write_chart
 from trtlens.errors import TrtlensError
 from trtlens.output import Format, print_table, visible, wrapped, write_table
 from trtlens.runs.folders import check_place, write_document
@@ -19,11 +19,12 @@ from trtlens.runs.folders import check_place, write_document
 if TYPE_CHECKING:
     from trtlens.capture.planning.planning import Judging, Planned
     from trtlens.capture.planning.prepared import PlanRequest
-    from trtlens.plan.document import Plan
     from trtlens.plan.tuner_times import LogTimes
+    from trtlens_parsers.saved_plan import Plan
 
 _INTERRUPTED = 130
 _SHOWN_ROWS = 20
+_EXPORTS = ("chart", "polygraphy", "builder")
 _MOST_PROCESSES = 20
 _BUILT_WITH = ("memPoolSize", "tacticSources", "builderOptimizationLevel", "timingCacheFile", "plugins", "noTF32")
 _TIMED_WITH = ("warmUp", "duration", "useCudaGraph", "device")
@@ -53,6 +54,7 @@ _FLAGS: tuple[Flag, ...] = (
     Flag("prove", "int", "Build the plan, time it and plan again from what the build tells: so many builds at most."),
     Flag("write", "text", "Write the model with the plan's types to this ONNX file."),
     Flag("trtexec", "switch", "Print the flags for trtexec."),
+    Flag("chart", "text", "Write error against time of all choices that the search knows to this HTML file."),
     Flag("polygraphy", "text", "Write a postprocess script for Polygraphy to this file."),
     Flag("builder", "text", "Write lines for TensorRT's Python API to this file."),
     *(flag for flag in TIMING_FLAGS if flag.name in ("seed", "input")),
@@ -82,7 +84,7 @@ def plan(
         _check_reading(model, flags)
         if flags["write"]:
             _write_kept(kept, model, Path(flags["write"]))
-        _export(kept, flags)
+        _export(kept, model, flags)
         _print(kept, model, form, flags)
         return
     _check_places(out, flags)
@@ -93,7 +95,7 @@ def plan(
     if flags["write"]:
         _write_typed(planned, Path(flags["write"]))
     write_plan(planned.plan, out)
-    _export(planned.plan, flags)
+    _export(planned.plan, out, flags)
     _print(planned.plan, out, form, flags)
 
 
@@ -182,7 +184,7 @@ def _proved(planned: Planned, out: Path, flags: dict[str, Any]) -> Planned:
 def _check_places(out: Path, flags: dict[str, Any]) -> None:
     """Refuse what cannot be written before the work begins."""
     check_place(out)
-    for name in ("polygraphy", "builder"):
+    for name in _EXPORTS:
         if flags[name]:
             check_place(Path(flags[name]))
     _check_typed(flags)
@@ -220,12 +222,17 @@ def _write_typed(planned: Planned, path: Path) -> None:
     write_typed(proto, path)
 
 
-def _export(plan: Plan, flags: dict[str, Any]) -> None:
+def _export(plan: Plan, path: Path, flags: dict[str, Any]) -> None:
+    """Write the scripts of a plan, and the chart of what its file holds."""
     from trtlens.plan.scripts import builder_script, polygraphy_script  # noqa: PLC0415
 
     for name, script in (("polygraphy", polygraphy_script), ("builder", builder_script)):
         if flags[name]:
             write_document(Path(flags[name]), script(plan))
+    if flags["chart"]:
+        from trtlens.runs.run import open_run  # noqa: PLC0415
+
+        write_chart(open_run(path), "plan", Path(flags["chart"]))
 
 
 # -- what is printed ---------------------------------------------------------------------------------------------------

@@ -135,7 +135,7 @@ def show(
         check_place(chart)
     opened = opened_run(run, build)
     if chart is not None:
-        _write_chart(opened, view, chart)
+        write_chart(opened, view, chart)
         return
     rows = opened.view(view) if table is None else opened[table]
     if form is Format.TABLE and not rows.num_rows:
@@ -197,7 +197,13 @@ def _fitting(rows: pa.Table, pattern: LayerPattern, view: str, form: Format) -> 
     return fitting
 
 
-def _write_chart(run: Run, view: str, path: Path) -> None:
+def write_chart(run: Run, view: str, path: Path) -> None:
+    """Write the chart of a view to an HTML file.
+
+    Raises:
+        TrtlensError: the view has none, the run lacks what it draws, or the file cannot be written.
+
+    """
     from trtlens.charts import CHARTS, chart_of_view  # noqa: PLC0415
     from trtlens.charts.drawing.style import with_title  # noqa: PLC0415
     from trtlens.report.chart_page import chart_page  # noqa: PLC0415

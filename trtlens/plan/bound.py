@@ -15,13 +15,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from trtlens.errors import TrtlensError
+from trtlens_parsers.saved_plan import COSINE, ERROR
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from numpy.typing import NDArray
 
-ERROR, COSINE = "error", "cosine"
 _TEXT = re.compile(r"\s*(error|cosine)\s*(<=?|>=?)\s*([0-9.eE+-]{1,30})\s*")
 _WAY = {ERROR: "<", COSINE: ">"}
 

@@ -11,9 +11,6 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-LOW = ("fp16", "bf16")
-"""The types that a unit may go down to."""
-
 
 @dataclass(frozen=True, slots=True)
 class Unit:

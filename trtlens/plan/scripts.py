@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from trtlens.runs.folders import GENERATOR
 
 if TYPE_CHECKING:
-    from trtlens.plan.document import Plan
+    from trtlens_parsers.saved_plan import Plan
 
 _UNWRITABLE = re.compile(r"[,:*\s]")
 """What trtexec takes for the end of a name, or for a pattern."""

@@ -67,6 +67,7 @@ class Found:
         checks: all that was judged, in order; the first is everything that may go down.
         gap: no choice of the model is faster by more than this share; None where the last correction was not solved.
         model: the model, with what was measured on the way.
+        corrected: the model whose damages are those that the last check found; None where none was measured.
     """
 
     best: Choice
@@ -74,6 +75,7 @@ class Found:
     checks: tuple[Check, ...]
     gap: float | None
     model: Model
+    corrected: Model | None = None
 
     @property
     def closest(self) -> Check | None:
@@ -235,14 +237,21 @@ class Search:
         best = self._best()
         none = np.zeros(len(self.model.network.units), bool)
         if best is not None:
-            return Found(
-                best.choice, best.damage, tuple(self._checks), self._gap(best, best.choice.time_ms), self.model
-            )
+            gap = self._gap(best, best.choice.time_ms)
+            return Found(best.choice, best.damage, tuple(self._checks), gap, self.model, self._corrected_model(best))
         still = self.model.solve(np.zeros(len(self.model.network.outputs)))
         nothing = replace(still, low=none, time_ms=self.model.time_ms(none), damage=np.zeros_like(still.damage))
         last = self._checks[-1] if self._checks else None
         gap = None if last is None else self._gap(last, nothing.time_ms)
-        return Found(nothing, nothing.damage, tuple(self._checks), gap, self.model)
+        corrected = None if last is None else self._corrected_model(last)
+        return Found(nothing, nothing.damage, tuple(self._checks), gap, self.model, corrected)
+
+    def _corrected_model(self, check: Check) -> Model | None:
+        """The model as a check corrects it; None where nothing was measured, of the check or of single units."""
+        if check.damage is None or not self.model.damages.units.any():
+            return None
+        ratio, damages = self._correction(check), self.model.damages
+        return replace(self.model, damages=Damages(damages.units * ratio, damages.boundaries * ratio))
 
     def _gap(self, check: Check, time_ms: float) -> float | None:
         """How much faster than a time a choice could be, if the model is right as this check corrects it."""

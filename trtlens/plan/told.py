@@ -6,16 +6,16 @@ from typing import TYPE_CHECKING
 
 from trtlens.layer_patterns import listed
 from trtlens.output import layout
-from trtlens.plan.document import ALL_FULL, ALL_LOW, MEASURED
 from trtlens.quantities import duration, number, percent
 from trtlens.tables.schema import declare
+from trtlens_parsers.saved_plan import ALL_FULL, ALL_LOW, MEASURED
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     import pyarrow as pa
 
-    from trtlens.plan.document import Plan, PlannedUnit
+    from trtlens_parsers.saved_plan import Plan, PlannedUnit
 
 COLUMNS = declare(
     "plan", "one unit of a plan: those that stay in FP32 first, then by what they add", "name",

@@ -10,6 +10,7 @@ import pyarrow as pa
 from trtlens.errors import TrtlensError
 from trtlens.quantities import byte_size
 from trtlens.runs.captured_tables import comparison_table, dump_tables
+from trtlens.runs.plan_rows import plan_tables
 from trtlens.tables.declarations import TABLES
 from trtlens_parsers.captured import CAPTURED_KINDS, GpuState, RunTimes, read_captured, recognise_captured
 from trtlens_parsers.dump_index import DumpIndex, SavedComparison, read_saved, recognise_index
@@ -20,6 +21,7 @@ from trtlens_parsers.kernel_trace import KernelTrace, read_kernel_trace, recogni
 from trtlens_parsers.ncu_csv import KernelCounters, read_counters, recognise_counters
 from trtlens_parsers.nsight_csv import read_gpu_trace, recognise_gpu_trace
 from trtlens_parsers.records import Build, EngineLayer, Log, UnreadRow
+from trtlens_parsers.saved_plan import Plan, read_plan_text, recognise_plan
 from trtlens_parsers.text import decode_bytes
 from trtlens_parsers.torch_trace import read_torch_trace, recognise_torch
 
@@ -40,6 +42,7 @@ Export = (
     | SavedComparison
     | KernelTrace
     | KernelCounters
+    | Plan
 )
 
 
@@ -58,6 +61,7 @@ def kind_of(head: str) -> str | None:
         recognise_trace,
         recognise_captured,
         recognise_index,
+        recognise_plan,
         recognise,
         recognise_torch,
         recognise_gpu_trace,
@@ -81,6 +85,8 @@ def read_json(path: str, kind: str, chunks: Iterable[bytes]) -> Export:
             return _PROFILERS[kind](text)
         if kind in ("dump", "accuracy"):
             return read_saved(text, kind)
+        if kind == "plan":
+            return read_plan_text(text)
         return read_captured(text, kind) if kind in CAPTURED_KINDS else read_export(text, kind)
     except FormatError as error:
         where = f"{path}, line {error.line}" if error.line else path
@@ -172,6 +178,8 @@ def add_export(tables: dict[str, pa.Table], content: Export, build: int) -> None
             tables |= dumped if not tables["nodes"].num_rows else {"dumps": dumped["dumps"]}
         case SavedComparison():
             tables["tensor_errors"] = comparison_table(content, build)
+        case Plan():
+            tables |= plan_tables(content, build)
 
 
 def _profile_table(export: ProfileExport, build: int) -> pa.Table:

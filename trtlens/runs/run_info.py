@@ -253,7 +253,7 @@ RUN_JSON = "run.json"
 CAPTURES = frozenset({"profile", "dump", "marked"})
 """The kinds of runs that trtlens captured itself; another one was kept from a log."""
 _CAPTURED = (
-    r"run\.json|verbose\.log|layers\.json|engine\.plan|timing\.cache|converted\.onnx(\.data)?|calibration\.cache|inputs\.npz|dump\.json"
+    r"run\.json|verbose\.log|layers\.json|engine\.plan|timing\.cache|converted\.onnx(\.data)?|calibration\.cache|inputs\.npz|dump\.json|plan\.json"
     r"|accuracy\.json|(latency-|layer-|graph-)?times\.json|gpu-state\.json|kernels-(stream|graph)\.jsonl(\.gz)?"
 )
 _OURS = re.compile(

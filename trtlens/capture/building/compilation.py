@@ -37,6 +37,7 @@ from trtlens.capture.recorder import (
     CALIBRATION_CACHE,
     ENGINE,
     LAYERS_JSON,
+    PLAN_JSON,
     VERBOSE_LOG,
     create_recorder,
 )
@@ -81,6 +82,7 @@ class Compilation:
             self.recorder.update(model=self._identity)
         if self.options.plan is not None:
             check_planned(self.options.plan, self.model, self._identity)
+            self.recorder.write(PLAN_JSON, self.options.plan.read_bytes())
         if is_engine(self.model):
             self.recorder.write(ENGINE, self.model.read_bytes())
         else:

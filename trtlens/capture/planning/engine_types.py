@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 from trtlens.engine.tensor_layers import held_nodes
 
 if TYPE_CHECKING:
-    from trtlens.plan.document import Plan
     from trtlens.runs.run import Run
+    from trtlens_parsers.saved_plan import Plan
 
 _FLOATING = frozenset({"fp32", "fp16", "bf16"})
 _CAST = "__cast"

@@ -14,22 +14,26 @@ from trtlens.capture.planning.judging import CommandJudge, EmulatedJudge
 from trtlens.capture.planning.kept_search import KeptSearch, open_search, search_key
 from trtlens.capture.planning.prepared import prepare_search
 from trtlens.errors import TrtlensError
-from trtlens.plan.bound import ERROR, Bound
-from trtlens.plan.document import (
+from trtlens.plan.bound import Bound
+from trtlens.plan.front import front_of
+from trtlens.plan.search import MOST_CHECKS, Search
+from trtlens.plan.solver import Damages, require_scipy
+from trtlens.plan.tuner_times import price
+from trtlens_parsers.saved_plan import (
     ALL_FULL,
     ALL_LOW,
+    ERROR,
     MIXED,
     PREDICTED,
+    FrontPoint,
     Plan,
     PlannedCast,
     PlannedCheck,
     PlannedUnit,
 )
-from trtlens.plan.search import MOST_CHECKS, Search
-from trtlens.plan.solver import Damages, require_scipy
-from trtlens.plan.tuner_times import price
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -196,6 +200,7 @@ def _document(prepared: Prepared, judging: Judging, found: Found) -> Plan:
         measured=None if damage is None else _deviation(quantity, damage),
         measured_by="ONNX Runtime on the CPU, types emulated" if request.bound is not None else "the check command",
         gap_percent=None if found.gap is None else 100 * found.gap, checks=tuple(_checks(found, quantity)),
+        front=tuple(_front(found, quantity, (request.bound or _ANY).damage)),
         inputs={"origin": prepared.samples.origin, "count": len(prepared.samples.arrays), "sha256": prepared.samples.sha256},
         notes=prepared.notes, versions=_versions(),
     )  # fmt: skip
@@ -219,6 +224,13 @@ def _casts(prepared: Prepared, model: Model, low: Any) -> list[PlannedCast]:
         for flags, kind in ways
         for place in np.flatnonzero(flags)
     ]
+
+
+def _front(found: Found, quantity: str, bound: float) -> Iterator[FrontPoint]:
+    """The fastest plan that the corrected model knows within each of a few deviations."""
+    for budget, choice in front_of(found, bound):
+        limit, predicted = (_deviation(quantity, damage) for damage in (budget, choice.damage))
+        yield FrontPoint(limit, int(choice.low.sum()), choice.time_ms, choice.lower_ms, predicted)
 
 
 def _checks(found: Found, quantity: str) -> list[PlannedCheck]:

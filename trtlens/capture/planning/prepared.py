@@ -17,9 +17,9 @@ from trtlens.capture.planning.typed_reading import read_typed
 from trtlens.capture.planning.unit_graph import group_nodes, make_network
 from trtlens.errors import TrtlensError
 from trtlens.limits.roofs import sheet_roofs
-from trtlens.plan.bound import ERROR
 from trtlens.plan.solver import Damages, Model
 from trtlens.plan.tuner_times import price
+from trtlens_parsers.saved_plan import ERROR
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -26,10 +26,11 @@ from trtlens.capture.timing.engine_session import TimingOptions
 from trtlens.capture.timing.processes import TimedEngine, time_in_processes
 from trtlens.errors import TrtlensError
 from trtlens.plan.bound import Deviation
-from trtlens.plan.document import MEASURED, write_plan
+from trtlens.plan.document import write_plan
 from trtlens.plan.tuner_times import read_times
 from trtlens.quantities import duration, interval
 from trtlens.runs.run import open_run
+from trtlens_parsers.saved_plan import MEASURED
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from trtlens.capture.build_options import BuildOptions
     from trtlens.capture.planning.typed_reading import TypedModel
     from trtlens.capture.recorder import Recorder
-    from trtlens.plan.document import Plan
+    from trtlens_parsers.saved_plan import Plan
 
 
 def typed_proto(model: TypedModel, low_nodes: AbstractSet[str], low_type: str) -> Any:

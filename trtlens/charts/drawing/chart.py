@@ -19,7 +19,7 @@ POINTS, SUMS, WHOLE = "points", "sums", "whole"
 """How a chart follows a chosen part of the model: the points of its layers stay; its sums are made anew; it cannot, being of the whole engine."""
 SECTIONS = {
     "runs": "The runs", "changed": "What changed", "layers": "Layers", "tuning": "Tuning", "reformats": "Reformats", "latency": "Latency",
-    "accuracy": "Accuracy", "memory": "Memory", "build": "Build",
+    "accuracy": "Accuracy", "plan": "Plan of types", "memory": "Memory", "build": "Build",
 }  # fmt: skip
 """Sections of the report in their order: anchor and title."""
 
