@@ -29,6 +29,10 @@ bench:
 mutate *args:
     .venv/bin/python -m benchmarks.mutate {{args}}
 
+# How long until trtlens answers someone who just installed it?
+stranger *args:
+    .venv/bin/python benchmarks/stranger.py {{args}}
+
 # Feed every reader damaged files.
 fuzz *args:
     .venv/bin/python benchmarks/fuzz.py {{args}}
