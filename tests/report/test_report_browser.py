@@ -200,6 +200,29 @@ def test_anything_is_found_by_keyboard(pages: Pages) -> None:
     assert page.errors() == []
 
 
+def test_names_below_columns_stand_level_where_there_is_room(pages: Pages) -> None:
+    """In a narrow window the steps of a difference have level names in lines of their own; on a phone upright ones, none over another."""
+    page = pages()
+    page.show("#chart-waterfall")
+    angles = "[...new Set([...document.querySelectorAll('#chart-waterfall .xtick text')].map((one) => (/rotate\\((-?[0-9]+)/.exec(one.getAttribute('transform')) || [0, '0'])[1]))].join()"
+    for width, angle in ((500, "0"), (400, "-90"), (1600, "0")):
+        page.resize(width)
+        page.show("#chart-waterfall")
+        page.until(f"{angles} === '{angle}'")
+    assert page.errors() == []
+
+
+def test_headings_say_what_columns_hold(pages: Pages) -> None:
+    """A unit of latencies is no core type, and sizes have their units in the rows."""
+    page = pages()
+    headings = "[...document.querySelectorAll('#table-{} th button')].map((one) => one.textContent)"
+    page.show("#table-latency")
+    assert "unit" in page.run(headings.format("latency"))
+    assert "core type" not in page.run(headings.format("latency"))
+    page.show("#table-memory")
+    assert "scratch" in page.run(headings.format("memory"))
+
+
 def test_points_of_charts_are_reached_by_keyboard(pages: Pages) -> None:
     """Arrows go over the points of a chart in their order, each is shown and told; Enter opens its layer; a flow is told, too."""
     page = pages()

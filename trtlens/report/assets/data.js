@@ -38,6 +38,7 @@ class Column {
     this.isNumber = packed.kind === "number";
     this.title = HEADINGS[packed.name] || packed.name.replaceAll("_", " ");
     if (this.unit && !HEADINGS[packed.name] && packed.name.endsWith(`_${this.unit}`)) this.title = packed.name.slice(0, -this.unit.length - 1).replaceAll("_", " ");
+    this.isWhole = this.isNumber && this.values.every((v) => v === null || Number.isInteger(v));
     this.isEmpty = this.isNumber ? this.values.every((v) => v === null) : this.texts.length === 0;
   }
 
@@ -88,6 +89,7 @@ class Table {
     this.picks = packed.picks || null;
     this.answers = packed.answers || [];
     this.columns = packed.columns.map((one) => new Column(one));
+    if (!this.columns.some((one) => one.name === "precision")) for (const one of this.columns) if (one.name === "unit") one.title = "unit"; // of a figure, not of a layer
     this.byName = Object.fromEntries(this.columns.map((one) => [one.name, one]));
   }
 

@@ -48,7 +48,10 @@ class Figures {
   }
 
   resize() {
-    this.each("size", (plot) => window.Plotly.Plots.resize(plot));
+    this.each("size", (plot) => {
+      if (this.drawn.get(plot).fitted === stepOf(plot)) window.Plotly.Plots.resize(plot);
+      else this.page.fill(plot.closest("[data-chart]")); // labels and legends are laid out for a width
+    });
   }
 
   // On paper every figure is as wide as a sheet of A4 or Letter; afterwards as wide as its place again.
@@ -72,10 +75,12 @@ class Figures {
     place.classList.remove("is-missing");
     place.querySelector(".question").dataset.whole = figure.whole ? " The whole engine, not the chosen part alone." : "";
     if (!this.drawn.has(plot)) plot.replaceChildren();
-    const narrow = plot.clientWidth < 520;
+    const narrow = plot.clientWidth < NARROW;
     const layout = { ...structuredClone(figure.layout), template: this.page.data.themes[this.page.theme], autosize: true };
     const traces = structuredClone(figure.data);
     if (narrow) fitNarrow(layout, traces);
+    fitColumns(layout, traces, plot.clientWidth);
+    fitTitle(layout, plot.clientWidth);
     plot.style.height = `${layout.height}px`;
     await window.Plotly.react(plot, traces, layout, { ...CONFIG, displayModeBar: narrow ? false : "hover" });
     if (!this.drawn.has(plot)) plot.on("plotly_click", (event) => { if (event.points.length) onPick(event.points[0]); });
@@ -83,7 +88,7 @@ class Figures {
     plot.tabIndex = 0;
     this.missed.delete(plot);
     this.explain(place, layout.meta);
-    this.drawn.set(plot, { figure, notes: layout.annotations || [] });
+    this.drawn.set(plot, { figure, notes: layout.annotations || [], fitted: stepOf(plot) });
     place.dataset.state = "drawn";
   }
 
@@ -119,16 +124,54 @@ class Figures {
   }
 }
 
+const NARROW = 520; // pixels
+const STEP = 60; // pixels by which a width changes before a figure is laid out anew
 const NARROW_CHARACTERS = 36;
 const LINE_HEIGHT = 14;
+const AROUND = 90; // pixels beside the columns
+const CHARACTER = 6.2; // pixels
+const LEAST_TITLE = 18; // characters
+const UPRIGHT = 20; // characters of a name that stands upright, where columns are too narrow for its words
+const WIDE_RANGE = 3; // the largest over the smallest value, from which ticks at 1, 2 and 5 are enough
 
-function wrapped(text) {
+function stepOf(plot) {
+  return Math.round(plot.clientWidth / STEP);
+}
+
+// Lines of at most so many characters, broken at spaces and between words that a hyphen joins.
+function wrapped(text, most = NARROW_CHARACTERS) {
   const lines = [""];
-  for (const word of text.replaceAll("<br>", " ").split(" ")) {
-    const line = lines.at(-1);
-    if (line && line.length + word.length >= NARROW_CHARACTERS) lines.push(word); else lines[lines.length - 1] = line ? `${line} ${word}` : word;
+  for (const word of text.replaceAll("<br>", " ").split(/(?<= )|(?<=\w-)(?=\w)/)) {
+    if (lines.at(-1) && lines.at(-1).length + word.trimEnd().length > most) lines.push(word); else lines[lines.length - 1] += word;
   }
-  return lines;
+  return lines.map((line) => line.trim());
+}
+
+// Names below columns stand level, in lines as wide as their column.
+function fitColumns(layout, traces, width) {
+  const moments = [...new Set(traces.filter((one) => one.xaxis === "x2").flatMap((one) => one.x))];
+  if (moments.length) layout.xaxis2 = { ...layout.xaxis2, tickvals: moments, ticktext: moments };
+  for (const axis of [layout.xaxis, layout.xaxis2]) {
+    if (!axis || !axis.ticktext || axis.type === "log") continue;
+    const most = Math.floor((width - AROUND) / axis.ticktext.length / CHARACTER);
+    const told = axis.ticktext.map((one) => wrapped(one, most));
+    const fits = told.flat().every((line) => line.length <= most);
+    Object.assign(axis, fits ? { ticktext: told.map((lines) => lines.join("<br>")), tickangle: 0 } : { ticktext: axis.ticktext.map((one) => shortened(one, UPRIGHT)), tickangle: -90 });
+    layout.height += fits ? LINE_HEIGHT * (Math.max(...told.map((lines) => lines.length)) - 1) : UPRIGHT * 4;
+  }
+}
+
+// The title below a chart in lines as wide as the room beside the labels of its rows; what stands below it moves down.
+function fitTitle(layout, width) {
+  const title = layout.xaxis && layout.xaxis.title;
+  const labels = (layout.yaxis && (layout.yaxis.ticktext || layout.yaxis.categoryarray)) || [];
+  const beside = CHARACTER * Math.max(0, ...labels.map((one) => one.length));
+  const lines = title && title.text ? wrapped(title.text, Math.max(LEAST_TITLE, Math.floor((width - AROUND - beside) / CHARACTER))) : [""];
+  if (lines.length > 1) title.text = lines.join("<br>");
+  const below = (layout.annotations || []).filter((one) => one.xref === "paper");
+  for (const note of below) note.yshift -= LINE_HEIGHT * (lines.length - 1);
+  layout.height += LINE_HEIGHT * (lines.length - 1);
+  if (below.length) layout.margin = { ...layout.margin, b: layout.margin.b + LINE_HEIGHT * (lines.length - 1) };
 }
 
 // A text that is escaped already, shortened.
@@ -143,15 +186,17 @@ function fitNarrow(layout, traces) {
     if (trace.name) trace.name = wrapped(trace.name).join("<br>");
     if (trace.mode === "text") trace.visible = false;
   }
-  if (layout.yaxis && layout.yaxis.ticktext) layout.yaxis.ticktext = layout.yaxis.ticktext.map((one) => shortened(one, 20));
-  const title = layout.xaxis && layout.xaxis.title;
-  const lines = title && title.text ? wrapped(title.text) : [""];
-  if (lines.length > 1) title.text = lines.join("<br>");
+  const { yaxis } = layout;
+  if (yaxis && yaxis.categoryarray) Object.assign(yaxis, { tickvals: yaxis.categoryarray, ticktext: yaxis.categoryarray });
+  if (yaxis && yaxis.ticktext) yaxis.ticktext = yaxis.ticktext.map((one) => shortened(one, 20));
+  if (layout.title && layout.title.text) layout.title.text = shortened(layout.title.text, NARROW_CHARACTERS);
+  const values = traces.flatMap((one) => (Array.isArray(one.x) && layout.xaxis && layout.xaxis.type === "log" && !layout.xaxis.tickvals && !layout.xaxis.dtick ? one.x : []));
+  if (values.length && Math.max(...values) > WIDE_RANGE * Math.min(...values)) layout.xaxis.dtick = "D2";
   for (const note of layout.annotations || []) {
-    if (note.xref !== "paper") continue;
+    if (note.xref !== "paper") { note.text = shortened(note.text, 18); continue; }
     const told = wrapped(note.text);
-    const room = LINE_HEIGHT * (lines.length + told.length);
-    Object.assign(note, { text: told.join("<br>"), yshift: note.yshift - LINE_HEIGHT * (lines.length - 1) });
+    const room = LINE_HEIGHT * (1 + told.length);
+    note.text = told.join("<br>");
     layout.margin.b += room;
     layout.height += room;
   }

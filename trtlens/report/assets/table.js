@@ -61,7 +61,7 @@ class Grid {
   }
 
   widthOf(column) {
-    let longest = column.title.length + (column.unit ? column.unit.length + 3 : 0) + 2;
+    let longest = column.title.length + (column.unit && column.unit !== "bytes" ? column.unit.length + 3 : 0) + 2;
     const step = Math.max(1, Math.floor(this.table.rows / 300));
     for (let row = 0; row < this.table.rows; row += step) longest = Math.max(longest, column.text(row).length);
     return Math.min(46, longest) * CHARACTER_WIDTH + 26;
@@ -70,11 +70,11 @@ class Grid {
   heading(column) {
     const meaning = [column.doc, column.unit ? `in ${column.unit}` : null].filter(Boolean).join(", ");
     const label = make("button", { type: "button", title: meaning || null, onclick: () => this.sortBy(column) }, column.title);
-    if (column.unit) label.append(make("small", { text: ` [${column.unit}]` }));
+    if (column.unit && column.unit !== "bytes") label.append(make("small", { text: ` [${column.unit}]` })); // sizes have their own units
     const mark = make("span", { class: "mark", "aria-hidden": "true" });
     label.append(mark);
     const input = make("input", {
-      "aria-label": `Filter ${column.title}`, placeholder: column.isNumber ? "> 0.1" : "filter",
+      "aria-label": `Filter ${column.title}`, placeholder: column.isNumber ? (column.unit === "bytes" ? "> 4096" : column.isWhole ? "> 10" : "> 0.1") : "filter",
       oninput: () => {
         if (input.value.trim()) this.filters.set(column.name, input.value); else this.filters.delete(column.name);
         this.refilter();
