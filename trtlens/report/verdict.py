@@ -113,7 +113,8 @@ def _list(actions: Sequence[Action]) -> str:
         f"<br><span class='next'>{text(one.step)}</span></li>"
         for one in actions
     )
-    return f"<h3>Do first, by predicted gain</h3><ol>{rows}</ol>" if rows else ""
+    by = ", by predicted gain" if any(one.gain not in {"", _NOT_KNOWN} for one in actions) else ""
+    return f"<h3>Do first{by}</h3><ol>{rows}</ol>" if rows else ""
 
 
 # -- what endangers the result -----------------------------------------------------------------------------------------

@@ -49,7 +49,7 @@ def share_bars(table: pa.Table, column: str, label: Callable[[str], str], unknow
     shown = dict(ranked[:_MOST])
     places = {name: place for place, name in enumerate(shown)}
     by = of_precisions(rows, lambda row: row.precision)
-    traces = [_bars(own, precision, places) for precision, own in by.items()]
+    traces = [_bars(own, precision, places, timed=timed) for precision, own in by.items()]
     left = len(ranked) - len(shown)
     more = f"; {counted(left, 'more group is', 'more groups are')} shorter" if left else ""
     untimed = int(layers["time_ms"].isna().sum()) if timed else 0
@@ -103,13 +103,13 @@ def _labels(texts: Sequence[str]) -> list[str]:
     return found
 
 
-def _bars(rows: Sequence[_Row], precision: str, places: dict[str, int]) -> go.Bar:
+def _bars(rows: Sequence[_Row], precision: str, places: dict[str, int], *, timed: bool) -> go.Bar:
     own = sorted(((places[name], name, one) for name, one in _sums(rows).items() if name in places), key=itemgetter(0))
     return go.Bar(
         x=[round(one.amount, 4) for _, _, one in own], y=[place for place, _, _ in own], orientation="h", name=precision,
         marker=fill(precision), customdata=[visible(name) for _, name, _ in own],
         hovertext=[f"<b>{plain(name, 120)}</b><br>{precision}, {counted(one.layers, 'layer', 'layers')}" for _, name, one in own],
-        hovertemplate="%{hovertext}<br>%{x:.4g}<extra></extra>",
+        hovertemplate=f"%{{hovertext}}{'<br>%{x:.4g} µs' if timed else ''}<extra></extra>",
     )  # fmt: skip
 
 

@@ -61,7 +61,7 @@ def _bars(
     told = [f"{part.limit.name or 'not known'}: {plain(part.limit.evidence, 160)}" for part in shown]
     return go.Bar(
         y=list(labels), x=[round(width, 5) for width in widths], orientation="h", name=name, marker=marker,
-        hovertext=told,
+        hovertext=told, customdata=[part.index for part in shown],
         hovertemplate=f"<b>%{{y}}</b><br>{name}: %{{x:.3g}} µs<br>%{{hovertext}}<extra></extra>",
     )  # fmt: skip
 
@@ -75,10 +75,11 @@ CHART = Chart(
     follows=SUMS,
     reads="run",
     views=("bound",),
-    reading="The green part of a bar is what the layer's work takes at least on this GPU, with the types that run; the rest is what a better kernel, or fewer launches, could gain at most. All parts add up to the inference; the longest are drawn.",
+    reading="The green part of a bar is what the layer's work takes at least on this GPU, with the types that run; the rest is what a better kernel, or fewer launches, could gain at most. Click a bar to see its layer. All parts add up to the inference; the longest are drawn.",
     data={
         "x": "part of the inference in µs",
         "y": "index and name of the layer",
+        "customdata": "index of the layer; null for what is of no layer",
     },
     needs="Layer times, the work of the layers (a verbose log, or parameters at detailed verbosity), and a GPU whose chip is known. Launches are told apart from kernels by a trace (`trtlens profile` makes one) alone.",
 )

@@ -45,7 +45,8 @@ def chart(run: Run) -> go.Figure:
         y=list(range(len(rows))), x=[size / 2**20 for _, size, _ in rows], orientation="h",
         marker={"color": BLUE, "pattern": stripes([shape for _, _, shape in rows])},
         text=[byte_size(size) for _, size, _ in rows], textposition="outside", cliponaxis=False,
-        customdata=[int(size) for _, size, _ in rows], hovertemplate="%{text} (%{customdata:,} bytes)<extra></extra>",
+        customdata=[int(size) for _, size, _ in rows], hovertext=[name for name, _, _ in rows],
+        hovertemplate="<b>%{hovertext}</b><br>%{text} (%{customdata:,} bytes)<extra></extra>",
     )  # fmt: skip
     return figure(
         [bar], height=_AROUND + _ROW_HEIGHT * len(rows), bargap=0.35, margin={"r": 90},

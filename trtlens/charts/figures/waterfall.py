@@ -41,14 +41,14 @@ def chart(comparison: Comparison, number: int) -> go.Figure:
         steps.append(rest)
         kinds.append("relative")
     micro = [round(1000 * step, 3) for step in (*steps, run)]
+    names = [*labels, plain(comparison.names[number], 30)]
     trace = go.Waterfall(
         x=list(range(len(micro))), y=micro, measure=[*kinds, "total"],
         text=[signed_duration(step) if kind == "relative" else duration(step) for step, kind in zip([*steps, run], [*kinds, "total"], strict=True)],
         textposition="outside", cliponaxis=False, increasing={"marker": {"color": ORANGE}}, decreasing={"marker": {"color": BLUE}},
         totals={"marker": {"color": GREY}}, connector={"line": {"color": GREY, "width": 1, "dash": "dot"}},
-        hovertemplate="%{y:.2f} µs<extra></extra>",
+        hovertext=names, hovertemplate="<b>%{hovertext}</b><br>%{text}<extra></extra>",
     )  # fmt: skip
-    names = [*labels, plain(comparison.names[number], 30)]
     return figure(
         [trace], height=360, yaxis={"title": {"text": _sums(comparison, number)}, "rangemode": "tozero"},
         xaxis={"tickvals": list(range(len(names))), "ticktext": names, "showgrid": False}, margin={"t": 24},

@@ -157,7 +157,7 @@ function limitBars(own, base) {
   if (!shown.length) return { missing: NOTHING_OF_PART };
   const labels = shown.map((one) => `${one.index} ${plainText(one.layer, 44)}`);
   const told = shown.map((one) => `${one.limit || "not known"}: ${plainText(one.evidence, 160)}`);
-  const data = base.data.map((trace) => ({ ...trace, y: labels, x: shown.map((one) => round(1000 * (one[LIMITS[trace.name]] || 0), 5)), hovertext: told }));
+  const data = base.data.map((trace) => ({ ...trace, y: labels, x: shown.map((one) => round(1000 * (one[LIMITS[trace.name]] || 0), 5)), hovertext: told, customdata: shown.map((one) => one.index) }));
   const others = rest.length ? `; ${rest.length} shorter ones take ${timeText(total(rest, time))}` : "";
   return {
     data: data.filter((trace) => trace.x.some((one) => one > 0)),
@@ -280,7 +280,7 @@ function waterfallOfPart(own, base) {
     data: [{
       ...base.data[0], x: values.map((_, place) => place), y: values.map((one) => round(1000 * one, 3)),
       measure: values.map((_, place) => (place === 0 ? "absolute" : place === last ? "total" : "relative")),
-      text: values.map((one, place) => (place === 0 || place === last ? timeText(one) : signedTimeText(one))),
+      text: values.map((one, place) => (place === 0 || place === last ? timeText(one) : signedTimeText(one))), hovertext: labels,
     }],
     layout: { ...base.layout, xaxis: { ...base.layout.xaxis, tickvals: values.map((_, place) => place), ticktext: labels } },
   };
