@@ -11,12 +11,17 @@ import pytest
 
 from tests.conftest import FIXTURES
 from tests.doubles.made_runs import MadeLayer, MadeRun
+from tests.schemas import fits
 from trtlens import open_run
 from trtlens.charts import CHARTS
 from trtlens.cli import app
+from trtlens.comparison import compare_runs
+from trtlens.comparison.headlines import tell
 from trtlens.errors import TrtlensError
+from trtlens.plan.document import write_plan
 from trtlens.runs.plan_rows import plan_tables
 from trtlens.runs.run import Run
+from trtlens.tables.declarations import TABLES
 from trtlens.views import VIEWS
 from trtlens_parsers.saved_plan import Plan, read_plan_text
 
@@ -44,7 +49,7 @@ def built_with(plan: Plan, outputs: list[dict[str, Any]], times_ms: list[float])
 
 
 def run_row(run: Run) -> dict[str, Any]:
-    return next(row for row in run.view("plan").to_pylist() if row["kind"] == "run")
+    return next(row for row in run.view("plan_choices").to_pylist() if row["kind"] == "run")
 
 
 def test_a_run_stands_beside_its_plan() -> None:
@@ -57,13 +62,13 @@ def test_a_run_stands_beside_its_plan() -> None:
     run = built_with(timed(), outputs, [1.25] * 20)
     row = run_row(run)
     assert (row["time_ms"], row["measured_error"], row["holds"]) == (1.25, 3e-4, True)
-    told = VIEWS["plan"].answers(run.view("plan"))[0]
+    told = VIEWS["plan_choices"].answers(run.view("plan_choices"))[0]
     assert "1.25 ms an inference" in told
     assert "23.1 % less than predicted" in told
     assert "error 0.0003 on the engine, within error<=0.00033" in told
     beyond = built_with(timed(), [{"role": "output", "relative_l2": 0.01, "cosine_similarity": 1.0}], [])
     assert run_row(beyond)["holds"] is False
-    assert "not timed" in VIEWS["plan"].answers(beyond.view("plan"))[0]
+    assert "not timed" in VIEWS["plan_choices"].answers(beyond.view("plan_choices"))[0]
 
 
 def test_values_that_were_lost_are_no_error_that_is_known() -> None:
@@ -77,7 +82,7 @@ def test_a_cosine_is_told_by_what_it_lacks() -> None:
     plan = timed(quantity="cosine", bound="cosine>=0.999", measured=0.9995, proof=None)
     plan = replace(plan, checks=(replace(plan.checks[1], measured=0.9995, predicted=0.9994),))
     tables = plan_tables(plan, 1)
-    check = next(row for row in tables["plan"].to_pylist() if row["kind"] == "check")
+    check = next(row for row in tables["plan_choices"].to_pylist() if row["kind"] == "check")
     assert check["measured_error"] == pytest.approx(5e-4)
     assert check["bound_error"] == pytest.approx(1e-3)
     run = built_with(plan, [{"role": "output", "relative_l2": 9.0, "cosine_similarity": 0.9991}], [])
@@ -108,11 +113,13 @@ def test_a_bound_is_no_markup() -> None:
 def test_times_that_are_weights_are_never_told_as_times() -> None:
     """Shares of the time in FP32 alone, of choices and of units."""
     run = open_run(PLAN)
-    assert set(run["plan"]["predicted_ms"].to_pylist()) == {None}
+    assert set(run["plan_choices"]["predicted_ms"].to_pylist()) == {None}
     assert set(run["plan_units"]["costs_ms"].to_pylist()) == {None}
-    shares = {row["kind"]: row["predicted_percent"] for row in run["plan"].to_pylist() if row["kind"] == "all fp32"}
+    shares = {
+        row["kind"]: row["predicted_percent"] for row in run["plan_choices"].to_pylist() if row["kind"] == "all fp32"
+    }
     assert shares == {"all fp32": 100.0}
-    assert "ms" not in " ".join(VIEWS["plan"].answers(run.view("plan")))
+    assert "ms" not in " ".join(VIEWS["plan_choices"].answers(run.view("plan_choices")))
 
 
 def test_the_units_that_cost_most_error_stand_first() -> None:
@@ -153,3 +160,61 @@ def test_a_damaged_plan_is_refused(damage: dict[str, Any], said: str, tmp_path: 
     path.write_text(json.dumps({**json.loads(PLAN.read_text("utf-8")), **damage}))
     with pytest.raises(TrtlensError, match=said):
         open_run(path)
+
+
+# -- comparisons -------------------------------------------------------------------------------------------------------
+
+
+def compared_with(flags: str | None, outputs: list[dict[str, Any]]) -> str:
+    """What is said of a run of 1.25 ms with a plan against one of 2.5 ms without, which allowed these types."""
+    plan = timed(time_is="predicted", time_ms=1.625, proof=None)
+    base = built_with(plan, outputs, [2.5] * 20)
+    columns = {"build": [1], "is_build": [True], "precision_flags": [flags]}
+    builds = MadeRun([], tables={"builds": columns}).run()["builds"]
+    nothing = {name: TABLES[name].empty() for name in ("plan_choices", "plan_units")}
+    other = Run("base", {**base.tables, **nothing, "builds": builds})
+    told = tell(compare_runs([other, built_with(plan, outputs, [1.25] * 20)], names=["base", "planned"]))
+    return " ".join(told[0].sentences)
+
+
+def test_a_comparison_tells_what_the_plan_predicted() -> None:
+    """All FP32 is what the plan weighs a run with FP32 alone by; prediction and measurement stand side by side, errors of both where both have them."""
+    output = {"role": "output", "relative_l2": 3e-4, "cosine_similarity": 1.0, "new_nan": 0, "new_inf": 0}
+    told = compared_with("FP32", [output])
+    assert "The plan of planned predicts that planned takes 18.7 % less: 1.63 ms against 2.00 ms" in told
+    assert "measured 50.0 % less: 1.25 ms against 2.50 ms" in told
+    assert "base 0.0003; planned 0.0003 (0.0003 by the plan's emulation)" in told
+    assert "keeps 6 units (29 nodes) in FP32" in told
+    low = compared_with("FP32+FP16", [])
+    assert "planned takes 44.6 % more: 1.63 ms against 1.12 ms" in low
+    assert "on the engines" not in low
+
+
+def test_a_plan_says_nothing_of_types_that_it_does_not_weigh() -> None:
+    """A run that allowed INT8 is none of the plan's choices."""
+    assert "predicts nothing of base" in compared_with("FP32+FP16+INT8", [])
+
+
+def test_two_plans_are_compared_by_their_units(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Units whose types differ, as rows; a plan beside a run, a third plan and another model are refused with what to do."""
+    plan = read_plan_text(PLAN.read_text("utf-8"))
+    turned = (replace(plan.units[0], type="fp16" if plan.units[0].type == "fp32" else "fp32"), *plan.units[1:])
+    paths = [tmp_path / name / "plan.json" for name in ("a", "b")]
+    for path, one in zip(paths, (plan, replace(plan, units=turned)), strict=True):
+        path.parent.mkdir()
+        write_plan(one, path)
+    app(args=["compare", *map(str, paths), "--format", "json"], standalone_mode=False)
+    [row] = fits("compare of two plans", capsys.readouterr().out)
+    assert (row["name"], row["baseline_type"], row["type"]) == (plan.units[0].name, plan.units[0].type, turned[0].type)
+    app(args=["compare", *map(str, paths)], standalone_mode=False)
+    assert "1 unit of a have other types in b" in " ".join(capsys.readouterr().out.split())
+    for others, said in (
+        ([str(PLAN.parent), str(paths[0])], "is a plan and no run: build it"),
+        ([*map(str, paths), str(PLAN)], "compare takes two"),
+        ([*map(str, paths), "--fail-on", "latency > +3%"], "plans have no layers"),
+    ):
+        with pytest.raises(TrtlensError, match=said):
+            app(args=["compare", *others], standalone_mode=False)
+    write_plan(replace(plan, model={"path": "other.onnx", "sha256": "0"}), paths[1])
+    with pytest.raises(TrtlensError, match="of two models"):
+        app(args=["compare", *map(str, paths)], standalone_mode=False)

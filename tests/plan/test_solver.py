@@ -9,10 +9,11 @@ import numpy as np
 import pytest
 
 from trtlens.errors import TrtlensError
-from trtlens.plan.bound import COSINE, ERROR, Bound, Deviation, parse_bound
+from trtlens.plan.bound import Bound, Deviation, parse_bound
 from trtlens.plan.network import Boundary, Network, Unit
 from trtlens.plan.search import Search
 from trtlens.plan.solver import Choice, Costs, Damages, Model
+from trtlens_parsers.saved_plan import COSINE, ERROR
 
 
 def made(seed: int, units: int = 7) -> Model:

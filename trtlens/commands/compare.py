@@ -85,11 +85,21 @@ def compare(
     if list_quantities:
         _list_quantities(form)
         return
+    from trtlens.commands.plan_comparison import compare_plans, plans_among  # noqa: PLC0415
     from trtlens.comparison.gate import judge_checks, read_check  # noqa: PLC0415
+    from trtlens.runs.arguments import read_arguments  # noqa: PLC0415
 
     checks = [read_check(text) for text in fail_on or ()]
     pattern = asked_pattern(layer, match)
-    comparison = _compare(runs or [], baseline)
+    arguments = read_arguments(runs or [])
+    if plans := plans_among(arguments):
+        if checks or pattern is not None or regions or baseline is not None:
+            raise TrtlensError(
+                "plans have no layers and no settings: compare them without --fail-on, --layer, --match, --regions and --baseline"
+            )
+        compare_plans(arguments, plans, form.value)
+        return
+    comparison = _compare(arguments, baseline)
     outcomes = judge_checks(comparison, checks)
     shown = comparison if pattern is None else comparison.of_layers(pattern.fits)
     _write(shown, outcomes, form, regions=regions, top=top, whole=pattern is None)
@@ -108,11 +118,10 @@ def _write(
         write_table(_table(comparison, regions=regions, whole=whole), Format(form.value))
 
 
-def _compare(texts: list[str], baseline: str | None) -> Comparison:
+def _compare(arguments: list[RunArgument], baseline: str | None) -> Comparison:
     from trtlens.comparison import compare_runs  # noqa: PLC0415
-    from trtlens.runs.arguments import read_arguments, run_names  # noqa: PLC0415
+    from trtlens.runs.arguments import run_names  # noqa: PLC0415
 
-    arguments = read_arguments(texts)
     names = run_names(arguments)
     place = 0 if baseline is None else _place(baseline, arguments, names)
     opened = [argument.open() for argument in arguments]

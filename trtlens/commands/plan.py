@@ -232,7 +232,7 @@ def _export(plan: Plan, path: Path, flags: dict[str, Any]) -> None:
     if flags["chart"]:
         from trtlens.runs.run import open_run  # noqa: PLC0415
 
-        write_chart(open_run(path), "plan", Path(flags["chart"]))
+        write_chart(open_run(path), "plan_choices", Path(flags["chart"]))
 
 
 # -- what is printed ---------------------------------------------------------------------------------------------------

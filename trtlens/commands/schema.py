@@ -68,6 +68,7 @@ def _rows_of_answers() -> dict[str, TableSpec]:
     from trtlens.comparison.result_tables import CHANGE_COLUMNS, REGION_COLUMNS  # noqa: PLC0415
     from trtlens.explain.ranking import COLUMNS as RANKING  # noqa: PLC0415
     from trtlens.limits.elsewhere import COLUMNS as ESTIMATES  # noqa: PLC0415
+    from trtlens.plan.against import COLUMNS as PLANS  # noqa: PLC0415
     from trtlens.plan.told import COLUMNS as PLAN  # noqa: PLC0415
     from trtlens.summary.builds import BUILDS  # noqa: PLC0415
     from trtlens.tables.declarations import TABLES  # noqa: PLC0415
@@ -75,7 +76,7 @@ def _rows_of_answers() -> dict[str, TableSpec]:
 
     return {
         "parse": TABLES["builds"], "parse of several runs": BUILDS, "parse --unread": TABLES["reading"], "why --all": RANKING,
-        "compare": CHANGE_COLUMNS, "compare --regions": REGION_COLUMNS, "show bound --on": ESTIMATES, "repeats": REPEATS, "plan": PLAN,
+        "compare": CHANGE_COLUMNS, "compare --regions": REGION_COLUMNS, "compare of two plans": PLANS, "show bound --on": ESTIMATES, "repeats": REPEATS, "plan": PLAN,
         "accuracy A B": _of_runs(VIEWS["accuracy"].columns), "accuracy A B --pins": _of_runs(VIEWS["pins"].columns),
         "accuracy A B --blame": _of_runs(BLAME), "isolate": CURE,
     }  # fmt: skip

@@ -16,6 +16,7 @@ from trtlens.comparison.inference_headlines import (
     tell_padding,
     verdict_text,
 )
+from trtlens.comparison.plan_headlines import tell_plans
 from trtlens.comparison.roof_headlines import tell_roofs
 from trtlens.comparison.settings import fairness
 from trtlens.comparison.times import FASTER, NO_DIFFERENCE, SLOWER
@@ -60,6 +61,7 @@ def _run(comparison: Comparison, number: int) -> Iterable[str]:
     same_work = not any(one.is_other_work for one in comparison.mismatches[number])
     yield from tell_mismatches(comparison, number)
     yield from tell_inference(comparison, number)
+    yield from tell_plans(comparison, number)
     yield from tell_roofs(comparison, number)
     yield from tell_accounting(comparison, number)
     if comparison.time_source is not None:

@@ -21,7 +21,7 @@ class Outcome:
     """A run beside its plan.
 
     Attributes:
-        planned: the row of the table ``plan`` that was chosen, as it was checked; of all rows the first where none was.
+        planned: the row of the table ``plan_choices`` that was chosen, as it was checked; of all rows the first where none was.
         samples: times of its inferences, None where it was not timed.
         error: of the worst compared output, as the plan's bound measures it; None where no output was compared.
     """
@@ -50,12 +50,12 @@ class Outcome:
 def outcome_of(run: Run, build: int) -> Outcome | None:
     """What became of the plan of one build; None where it has no plan, or the run is the plan alone."""
     own = run.build(build)
-    rows = own["plan"].to_pylist()
+    rows = own["plan_choices"].to_pylist()
     if not rows or not own["layers"].num_rows:
         return None
     planned = chosen_row(rows)
     low_units = sum(kind != "fp32" for kind in own["plan_units"]["type"].to_pylist())
-    return Outcome(planned, low_units, samples_of(own), _error(own, planned["quantity"]))
+    return Outcome(planned, low_units, samples_of(own), output_error(own, planned["quantity"]))
 
 
 def chosen_row(rows: list[dict[str, Any]]) -> dict[str, Any]:
@@ -65,8 +65,8 @@ def chosen_row(rows: list[dict[str, Any]]) -> dict[str, Any]:
     return min(chosen or rows[:1], key=lambda row: order.index(row["kind"]) if row["kind"] in order else len(order))
 
 
-def _error(run: Run, quantity: str) -> float | None:
-    """The worst output's; None where one was not compared, or values were lost."""
+def output_error(run: Run, quantity: str) -> float | None:
+    """The worst output's error as a bound of that quantity measures it; None where one was not compared, or values were lost."""
     outputs = [row for row in run["tensor_errors"].to_pylist() if row["role"] == "output"]
     name = "relative_l2" if quantity == ERROR else "cosine_similarity"
     if not outputs or any(row[name] is None or row["new_nan"] or row["new_inf"] for row in outputs):

@@ -41,7 +41,7 @@ SECTIONS = (
     Section("reformats", ("reformats",)),
     Section("latency", ("inference", "latency")),
     Section("accuracy", ("accuracy", "pins", "overflow")),
-    Section("plan", ("plan", "plan_units")),
+    Section("plan", ("plan_choices", "plan_units")),
     Section("memory", ("memory",)),
     Section("build", ("build", "messages")),
 )

@@ -16,15 +16,15 @@ if TYPE_CHECKING:
 
 CHECK, FRONT, BUILD, RUN = "check", "front", "build", "run"
 """Kinds of choices beside all FP32 and all that may go down; the last is the run that was built with the plan."""
-_EMPTY = dict.fromkeys(column.name for column in TABLES["plan"].columns)
+_EMPTY = dict.fromkeys(column.name for column in TABLES["plan_choices"].columns)
 
 
 def plan_tables(plan: Plan, build: int) -> dict[str, pa.Table]:
-    """``plan`` and ``plan_units`` of one build."""
+    """``plan_choices`` and ``plan_units`` of one build."""
     choices = [
         {**_EMPTY, **_facts(plan), "build": build, "index": index, **choice} for index, choice in enumerate(_choices(plan))
     ]  # fmt: skip
-    return {"plan": TABLES["plan"].of_rows(choices), "plan_units": TABLES["plan_units"].of_rows(list(_units(plan, build)))}  # fmt: skip
+    return {"plan_choices": TABLES["plan_choices"].of_rows(choices), "plan_units": TABLES["plan_units"].of_rows(list(_units(plan, build)))}  # fmt: skip
 
 
 def _facts(plan: Plan) -> dict[str, Any]:

@@ -8,7 +8,7 @@ _ERROR = "norm of the difference over norm of the reference, or what the cosine 
 
 PLANS = (
     declare(
-        "plan", "one choice of types that the search of a plan knows, or an engine that was built so", "build index",
+        "plan_choices", "one choice of types that the search of a plan knows, or an engine that was built so", "build index",
         f"""
         {BUILD}
         index | int | | position in the list, from 0

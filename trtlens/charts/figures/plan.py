@@ -28,7 +28,7 @@ _ROOM = 0.3
 
 
 def chart(table: pa.Table) -> go.Figure:
-    """A point for each choice of the view ``plan`` with a time and an error; customdata is the number of units that are down.
+    """A point for each choice of the view ``plan_choices`` with a time and an error; customdata is the number of units that are down.
 
     Raises:
         MissingData: the run was built without a plan, or no error of its choices is known.
@@ -36,7 +36,7 @@ def chart(table: pa.Table) -> go.Figure:
     """
     rows = table.to_pylist()
     if not rows:
-        raise MissingData(VIEWS["plan"].empty)
+        raise MissingData(VIEWS["plan_choices"].empty)
     timed = all(row["predicted_ms"] is not None for row in rows)
     points = [row for row in rows if _error(row) and _time(row, timed=timed) is not None]
     if not points:
@@ -191,8 +191,8 @@ CHART = Chart(
     section="plan",
     place=1,
     follows=WHOLE,
-    reads="plan",
-    views=("plan", "plan_units"),
+    reads="plan_choices",
+    views=("plan_choices", "plan_units"),
     reading="Further left is faster, further down more accurate; below the bound a choice holds. Filled points were measured, open ones are predicted. "
     "The grey line is what no choice undercuts by the model as the last check corrects it: the nearer the plan stands to where it meets the bound, the less is left to gain.",
     data={

@@ -21,9 +21,9 @@ if TYPE_CHECKING:
 
 def table(run: Run) -> pa.Table:
     """The choices of each plan, and behind them the run that was built with it."""
-    rows = run["plan"].to_pylist()
+    rows = run["plan_choices"].to_pylist()
     builds = dict.fromkeys(row["build"] for row in rows)
-    return TABLES["plan"].of_rows([row for build in builds for row in _rows(run, rows, build)])
+    return TABLES["plan_choices"].of_rows([row for build in builds for row in _rows(run, rows, build)])
 
 
 def _rows(run: Run, rows: Sequence[dict[str, Any]], build: int) -> list[dict[str, Any]]:
