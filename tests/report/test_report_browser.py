@@ -20,7 +20,7 @@ from trtlens.report.chart_page import chart_page
 if TYPE_CHECKING:
     from tests.report.pages import Pages
 
-ABSENT = {"accuracy", "accuracy_time", "kernel_timeline", "run_times", "batch_scaling"}
+ABSENT = {"accuracy", "accuracy_time", "kernel_timeline", "run_times", "batch_scaling", "plan"}
 """Charts that the two runs have no data for."""
 _PAPER = 718
 """Pixels of a sheet of A4 between its margins."""
