@@ -10,7 +10,7 @@ from trtlens.accuracy.local_errors import PRECISION
 from trtlens.commands.region_cure import CUTS, PINS
 from trtlens.layer_patterns import listed
 from trtlens.output import layout
-from trtlens.quantities import durations, interval, number, percent, signed_duration
+from trtlens.quantities import durations, hexadecimal, interval, number, percent, signed_duration
 from trtlens.tables.schema import declare
 
 if TYPE_CHECKING:
@@ -147,5 +147,5 @@ def applied(curing: Curing, found: Found, model: str, method: str) -> Iterator[s
             ]
         )
     else:
-        told = ", ".join(f"{layer}: 0x{curing.tactics[layer]:016x}" for layer in chosen)
+        told = ", ".join(f"{layer}: {hexadecimal(curing.tactics[layer])}" for layer in chosen)
         yield f"Python API: an IAlgorithmSelector that leaves out {told}; trtexec has no flag for it"

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import plotly.graph_objects as go
 
+from trtlens.charts.drawing.chart import MissingData
 from trtlens.charts.drawing.layer_rows import running_layers
 from trtlens.charts.drawing.style import figure, fill, of_precisions, plain
 from trtlens.output import visible
@@ -46,6 +47,8 @@ def share_bars(table: pa.Table, column: str, label: Callable[[str], str], unknow
     ranked = sorted(
         ((name, one) for name, one in sums.items() if one.amount > 0), key=lambda item: (-item[1].amount, item[0])
     )
+    if not ranked:
+        raise MissingData("no layer takes any time")
     shown = dict(ranked[:_MOST])
     places = {name: place for place, name in enumerate(shown)}
     by = of_precisions(rows, lambda row: row.precision)
