@@ -6,6 +6,7 @@ import gc
 import importlib.util
 import lzma
 import os
+import sys
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -40,6 +41,9 @@ def pytest_configure() -> None:
     settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
     settings.load_profile("any machine")
     os.environ.pop("COLUMNS", None)
+    # Tests start many processes; where nothing keeps what was compiled, each compiles the whole package for half a second.
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+    sys.dont_write_bytecode = False
     gc.set_threshold(_YOUNG)
     made_once = cache(typer.main.get_command)
     for place in ("typer.main.get_command", "typer.testing._get_command"):
