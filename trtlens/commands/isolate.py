@@ -12,7 +12,7 @@ import typer
 from trtlens.commands.cure import Asked, search
 from trtlens.commands.read import FormatOption  # noqa: TC001  typer reads it at run time
 from trtlens.errors import TrtlensError
-from trtlens.output import Format, visible, wrapped
+from trtlens.output import Format, visible, wrapped, write_table
 from trtlens.quantities import byte_size
 
 if TYPE_CHECKING:
@@ -107,6 +107,10 @@ def isolate(
             Path(run), place, tensor, precision or theirs.precision, method.value, max_builds, processes, device, resume=resume,
         )  # fmt: skip
         search(regions, theirs, asked, form, write)
+    elif form is not Format.TABLE:
+        from trtlens.commands.cure_told import COLUMNS  # noqa: PLC0415
+
+        write_table(COLUMNS.empty(), form)
 
 
 def _write_bundle(
