@@ -84,9 +84,9 @@ class FrontPoint:
 
 @dataclass(frozen=True, slots=True)
 class ProvedBuild:
-    """One engine of the proof: predicted time, median and ends of its interval as timed, deviation emulated and of the engine."""
+    """One engine of the proof: predicted time (None where the plan knew weights alone), median and ends of its interval as timed, deviation emulated and of the engine."""
 
-    predicted_ms: float
+    predicted_ms: float | None
     time_ms: float
     low_ms: float | None
     high_ms: float | None
@@ -227,7 +227,7 @@ def _front(row: dict[str, Any]) -> FrontPoint:
 
 def _build(row: dict[str, Any]) -> ProvedBuild:
     return ProvedBuild(
-        _number(row, "predicted_ms"), _number(row, "time_ms"), number_of(row, "low_ms"), number_of(row, "high_ms"),
+        number_of(row, "predicted_ms"), _number(row, "time_ms"), number_of(row, "low_ms"), number_of(row, "high_ms"),
         number_of(row, "emulated"), number_of(row, "measured"), _truth(row, "holds"),
     )  # fmt: skip
 

@@ -150,7 +150,7 @@ def test_a_plan_is_drawn_from_the_command_line(tmp_path: Path, monkeypatch: pyte
         ({"bound": "error<=small"}, "bound is not understood"),
         ({"quantity": "luck"}, "neither error nor cosine"),
         ({"units": {"a": 1}}, "units is no list of objects"),
-        ({"proof": {"builds": [{"time_ms": 1.0}]}}, "predicted_ms is missing"),
+        ({"proof": {"builds": [{"time_ms": 1.0}]}}, "holds is missing"),
         ({"checks": [{"low_units": 1.5}]}, "low_units is no whole number"),
     ],
 )

@@ -82,6 +82,9 @@ def test_an_engine_that_holds_ends_the_proof(cancelling: Path, tmp_path: Path) -
     assert not proved.plan.time_is_weight
     low = proved.found.best.low
     assert proved.plan.time_ms == pytest.approx(float(np.where(low, 0.4, 1.0).sum()))
+    assert proved.plan.fp32_ms == pytest.approx(len(low) * 1.0 + proved.found.model.costs.rest_ms)
+    assert {(unit.fp32_ms, unit.low_ms) for unit in proved.plan.units} == {(1.0, 0.4)}
+    assert (proved.plan.proof or {})["builds"][0]["predicted_ms"] is None
     assert "Proved in" in (proved.plan.proof or {})["sentence"]
     assert all(row["holds"] for row in (proved.plan.proof or {})["builds"])
 

@@ -124,8 +124,9 @@ def _time(plan: Plan) -> str:
             f"Weighed, not timed: {percent(100 * plan.time_ms / plan.fp32_ms) if plan.fp32_ms else 'unknown'} of the time in FP32{share}, "
             f"{casts} ({plan.time_source}; --log takes the verbose log of a build and its tuner's times)"
         )
-    word = "Measured" if plan.time_is == MEASURED else "Time predicted, not measured:"
-    return f"{word} {duration(plan.time_ms)}, in FP32 {duration(plan.fp32_ms)}{share}, {casts} ({plan.time_source})"
+    if plan.time_is == MEASURED:
+        return f"Measured {duration(plan.time_ms)}; in FP32 {duration(plan.fp32_ms)} predicted, {casts} ({plan.time_source})"
+    return f"Time predicted, not measured: {duration(plan.time_ms)}, in FP32 {duration(plan.fp32_ms)}{share}, {casts} ({plan.time_source})"
 
 
 def _sureness(plan: Plan) -> Iterator[str]:

@@ -58,8 +58,10 @@ def _choices(plan: Plan) -> Iterator[dict[str, Any]]:
         }  # fmt: skip
 
 
-def _time(plan: Plan, time_ms: float) -> dict[str, float | None]:
+def _time(plan: Plan, time_ms: float | None) -> dict[str, float | None]:
     """A predicted time, as a share alone where it is but a weight."""
+    if time_ms is None:
+        return {}
     return {"predicted_percent": _percent(plan, time_ms), "predicted_ms": None if plan.time_is_weight else time_ms}
 
 

@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from trtlens.capture.progress import Progress
     from trtlens.plan.network import Unit
     from trtlens.plan.search import Check, Found
-    from trtlens.plan.solver import Model
+    from trtlens.plan.solver import Choice, Model
     from trtlens.plan.tuner_times import LogTimes
 
 _ANY = Bound("error", 1.0)
@@ -124,6 +124,23 @@ def planned_anew(planned: Planned, times: LogTimes, damage: NDArray[np.float64] 
     prepared = replace(prepared, request=request, priced=priced)
     model = replace(model, costs=priced.costs)
     found = Search(model, bound, EmulatedJudge(prepared, bound, kept, progress), planned.judging.most_checks).run()
+    return Planned(_document(prepared, planned.judging, found), found, prepared, planned.judging)
+
+
+def in_times(planned: Planned, times: LogTimes) -> Planned:
+    """The same plan, and all that was checked, with the times of a build; raises TrtlensError where that times no unit."""
+    prepared, found = planned.prepared, planned.found
+    request = replace(prepared.request, logs=(times, *prepared.request.logs))
+    priced = price(prepared.network, request.logs, request.low_type)
+    model = replace(found.model, costs=priced.costs)
+
+    def timed(choice: Choice) -> Choice:
+        return replace(choice, time_ms=model.time_ms(choice.low), lower_ms=0.0)
+
+    corrected = None if found.corrected is None else replace(found.corrected, costs=priced.costs)
+    checks = tuple(replace(one, choice=timed(one.choice)) for one in found.checks)
+    found = replace(found, best=timed(found.best), checks=checks, gap=None, model=model, corrected=corrected)
+    prepared = replace(prepared, request=request, priced=priced)
     return Planned(_document(prepared, planned.judging, found), found, prepared, planned.judging)
 
 

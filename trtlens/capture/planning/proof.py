@@ -21,7 +21,7 @@ from trtlens.capture.models.inputs import InputRecipe
 from trtlens.capture.models.model import fed_inputs, onnx_extents
 from trtlens.capture.models.onnx_inputs import Feeds
 from trtlens.capture.planning.engine_types import check_types_of
-from trtlens.capture.planning.planning import planned_anew
+from trtlens.capture.planning.planning import in_times, planned_anew
 from trtlens.capture.timing.engine_session import TimingOptions
 from trtlens.capture.timing.processes import TimedEngine, time_in_processes
 from trtlens.errors import TrtlensError
@@ -112,7 +112,7 @@ def prove(planned: Planned, prover: Prover, folder: Path, builds: int, progress:
         if np.array_equal(after.found.best.low, current.found.best.low):
             break
         current = after
-    return _proved(planned, held, rows)
+    return _proved(planned, held, rows, prover)
 
 
 def _written(planned: Planned, folder: Path, number: int) -> Path:
@@ -129,12 +129,15 @@ def _row(planned: Planned, found: Measured, *, holds: bool) -> dict[str, Any]:
         None if not np.isfinite(worst) else float(np.sqrt(worst)) if planned.plan.quantity == "error" else 1 - worst / 2
     )
     return {
-        "folder": str(found.folder), "predicted_ms": planned.plan.time_ms, "time_ms": found.time_ms, "low_ms": found.low_ms,
+        "folder": str(found.folder), "predicted_ms": None if planned.plan.time_is_weight else planned.plan.time_ms, "time_ms": found.time_ms, "low_ms": found.low_ms,
         "high_ms": found.high_ms, "emulated": planned.plan.measured, "measured": error, "holds": holds,
     }  # fmt: skip
 
 
-def _proved(planned: Planned, held: list[tuple[Planned, Measured]], rows: list[dict[str, Any]]) -> Planned:
+def _proved(
+    planned: Planned, held: list[tuple[Planned, Measured]], rows: list[dict[str, Any]], prover: Prover
+) -> Planned:
+    """The fastest that held, its units with times of its build where they had but weights."""
     builds = f"{len(rows)} build{'s' if len(rows) > 1 else ''}"
     if not held:
         sentence = (
@@ -142,6 +145,8 @@ def _proved(planned: Planned, held: list[tuple[Planned, Measured]], rows: list[d
         )
         return replace(planned, plan=replace(planned.plan, holds=False, proof={"builds": rows, "sentence": sentence}))
     best, found = min(held, key=lambda one: one[1].time_ms)
+    if best.plan.time_is_weight:
+        best = in_times(best, prover.times(found.folder, best.plan.low_type))
     known = found.low_ms is not None and found.high_ms is not None
     ends = f" ({interval(found.low_ms or 0.0, found.high_ms or 0.0)})" if known else ""
     sentence = (
@@ -151,7 +156,6 @@ def _proved(planned: Planned, held: list[tuple[Planned, Measured]], rows: list[d
     plan = replace(
         best.plan,
         time_is=MEASURED,
-        time_is_weight=False,
         time_ms=found.time_ms,
         proof={"builds": rows, "sentence": sentence},
     )
