@@ -169,7 +169,7 @@ def compared_with(flags: str | None, outputs: list[dict[str, Any]]) -> str:
     """What is said of a run of 1.25 ms with a plan against one of 2.5 ms without, which allowed these types."""
     plan = timed(time_is="predicted", time_ms=1.625, proof=None)
     base = built_with(plan, outputs, [2.5] * 20)
-    columns = {"build": [1], "is_build": [True], "precision_flags": [flags]}
+    columns: dict[str, list[Any]] = {"build": [1], "is_build": [True], "precision_flags": [flags]}
     builds = MadeRun([], tables={"builds": columns}).run()["builds"]
     nothing = {name: TABLES[name].empty() for name in ("plan_choices", "plan_units")}
     other = Run("base", {**base.tables, **nothing, "builds": builds})

@@ -41,7 +41,7 @@ def chart(table: pa.Table) -> go.Figure:
     points = [row for row in rows if _error(row) and _time(row, timed=timed) is not None]
     if not points:
         raise MissingData(_NO_ERRORS)
-    errors = [_error(row) for row in points]
+    errors = [error for row in points if (error := _error(row)) is not None]
     ends = (min(errors), max(errors))
     groups = [
         *_bound(points, timed=timed), *_full(rows, ends, timed=timed), *_least(points, timed=timed), *_choices(points, timed=timed),
