@@ -130,7 +130,7 @@ def _bound(points: Sequence[_Row], *, timed: bool) -> list[go.Scatter]:
     return [_line(f"the bound, {plain(points[0]['bound'])}", [min(times), max(times)], [limit, limit], ORANGE, "dash")]  # type: ignore[type-var]
 
 
-def _full(rows: Sequence[_Row], ends: tuple[float | None, float | None], *, timed: bool) -> list[go.Scatter]:
+def _full(rows: Sequence[_Row], ends: tuple[float, float], *, timed: bool) -> list[go.Scatter]:
     """All FP32, which has no error and so no place on a logarithmic axis: its time from the least to the largest error."""
     time = next((_time(row, timed=timed) for row in rows if row["kind"] == ALL_FULL), None)
     return [] if time is None else [_line("all in FP32: no error", [time, time], ends, GREY, "dot")]
