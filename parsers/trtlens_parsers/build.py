@@ -14,6 +14,7 @@ from trtlens_parsers.messages.memory_lines import MemoryUse, Phase, Total
 from trtlens_parsers.messages.strategies import Stretch
 from trtlens_parsers.messages.tuning import TuningReader
 from trtlens_parsers.messages.tuning_blocks import TuningBlock
+from trtlens_parsers.program_run import TRTLENS
 from trtlens_parsers.records import Build, EngineLayer, Moment, Records, UnreadRow
 from trtlens_parsers.trtexec_times import PerformanceReader, ProfileTableReader
 
@@ -266,6 +267,8 @@ class OpenBuild:
         """
         found = max(self.wrappers, key=lambda name: self.wrappers[name], default=None)
         program = self.run.program or ""
+        if program == TRTLENS:
+            return TRTLENS
         if found not in _SAMPLES or not (program or "sample" in self.wrappers):
             return found
         return "trtexec" if program.endswith("trtexec") else "sample"

@@ -14,6 +14,9 @@ from typing import NamedTuple
 
 from trtlens_parsers.line_forms import watch
 
+TRTLENS = "trtlens"
+WRITTEN_BY_TRTLENS = "Written by trtlens "
+"""How the log of `trtlens profile` begins, with a version behind it."""
 _BANNER = re.compile(
     r"\s{0,8}&&&& (?P<state>RUNNING|PASSED|FAILED|WAIVED) (?P<program>[^\s#]{1,200})"
     r"(?: \[TensorRT[\w -]{0,20} v(?P<version>\d{1,7})\])?"
@@ -225,6 +228,12 @@ class OpenRun:
         if library is not None:
             self.library = library[1], line
         return version is not None
+
+    @watch(WRITTEN_BY_TRTLENS)
+    def take_writer(self, text: str, line: int) -> bool:  # noqa: ARG002  a reader takes the line's number, too
+        """``Written by trtlens 0.1.0``: the first line of a log of `trtlens profile`, whose lines are like trtexec's."""
+        self.program = self.program or TRTLENS
+        return True
 
     @property
     def loads(self) -> bool | None:

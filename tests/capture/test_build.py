@@ -17,6 +17,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.capture.conftest import MODELS, RELEASES, STRONGLY_TYPED, WEAKLY_TYPED, Double
+from trtlens import open_run
+from trtlens._version import VERSION
 from trtlens.capture.build_options import parse_options
 from trtlens.capture.building.engine_build import build_run, load_engine
 from trtlens.capture.building.logger import LogFile
@@ -152,7 +154,9 @@ def test_log_is_in_trtexecs_dialect(play: Play, small_cnn: Path, tmp_path: Path)
     """Each message starts with trtexec's prefix, the further lines of a message stand bare, the version is on top."""
     run = build(play("8.6.0"), small_cnn, tmp_path / "run")
     lines = (run.folder / "verbose.log").read_bytes().split(b"\n")
-    assert lines[0].endswith(b"[I] TensorRT version: 8.6.0")
+    assert lines[0].endswith(f"[I] Written by trtlens {VERSION}".encode())
+    assert lines[1].endswith(b"[I] TensorRT version: 8.6.0")
+    assert open_run(run.folder / "verbose.log")["builds"]["wrapper"].to_pylist() == ["trtlens"]
     assert RECORD.match(lines[0])
     layers = [number for number, line in enumerate(lines) if line.endswith(b"[V] [TRT] Engine Layer Information:")]
     assert len(layers) == 1

@@ -17,6 +17,7 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
+from trtlens._version import VERSION
 from trtlens.capture.backends.backend import find_backend
 from trtlens.capture.backends.gpu import identify_gpu
 from trtlens.capture.build_options import BuildOptions
@@ -31,6 +32,7 @@ from trtlens.capture.progress import Cancellation, LogPhases, guarded, silent
 from trtlens.capture.recorder import ENGINE, LAYERS_JSON, VERBOSE_LOG, create_recorder, host_facts
 from trtlens.errors import CaptureError, TrtlensError, reason
 from trtlens.runs.folders import regular_mode
+from trtlens_parsers.program_run import WRITTEN_BY_TRTLENS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -143,6 +145,7 @@ def _capture(
     cancellation = Cancellation()
     told = guarded(progress, cancellation)
     logger = process_logger(backend.trt)
+    log.write_own(f"{WRITTEN_BY_TRTLENS}{VERSION}")
     if not backend.is_rtx:
         log.write_own(f"TensorRT version: {backend.version_text}")
     work = Compilation(backend, logger, model, options, recorder, told, cancellation)
