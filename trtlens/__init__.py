@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from trtlens._version import VERSION
 
 if TYPE_CHECKING:
+    from trtlens import charts
     from trtlens.errors import TrtlensError
     from trtlens.fleet.fleet import Fleet, open_fleet
     from trtlens.runs.run import Run, open_run
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 
 __version__ = VERSION
 
-__all__ = ["TABLES", "VIEWS", "Fleet", "Run", "TrtlensError", "__version__", "open_fleet", "open_run"]
+__all__ = ["TABLES", "VIEWS", "Fleet", "Run", "TrtlensError", "__version__", "charts", "open_fleet", "open_run"]
 
 _HOMES = {
     "Fleet": "trtlens.fleet.fleet",
@@ -30,10 +31,12 @@ _HOMES = {
 
 def __getattr__(name: str) -> Any:
     """Load a public name when it is first used: ``trtlens --help`` must not wait for pandas and pyarrow."""
-    if name not in _HOMES:
-        raise AttributeError(f"module 'trtlens' has no attribute {name!r}")
     from importlib import import_module  # noqa: PLC0415
 
+    if name == "charts":
+        return import_module("trtlens.charts")
+    if name not in _HOMES:
+        raise AttributeError(f"module 'trtlens' has no attribute {name!r}")
     return getattr(import_module(_HOMES[name]), name)
 
 

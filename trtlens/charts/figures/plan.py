@@ -23,6 +23,8 @@ _Row = dict[str, Any]
 _NO_ERRORS = (
     "no error of the plan's choices is known: a command judged them, and no unit was measured alone; plan with --bound"
 )
+_LEGEND_ROWS = 76
+"""Room above the figure for three rows of the legend, in pixels."""
 _ROOM = 0.3
 """Share of the axis up to which a name has no room on the left of its point."""
 
@@ -50,7 +52,8 @@ def chart(table: pa.Table) -> go.Figure:
     what = "error" if points[0]["quantity"] == "error" else "1 - cosine"
     time = "time of one inference [µs]" if timed else "time by operations and bytes, as a share of FP32's [%]"
     return figure(
-        groups, annotations=_named(points, timed=timed), height=420, showlegend=True,
+        groups, annotations=_named(points, timed=timed), height=450, showlegend=True,
+        margin={"t": _LEGEND_ROWS},
         xaxis={"title": {"text": time}}, yaxis=log_axis(f"{what} of the worst output", nticks=6),
     )  # fmt: skip
 
