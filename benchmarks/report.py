@@ -118,7 +118,9 @@ def measure(times: int) -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         page = folder / "page.html"
-        baseline = min(seconds([sys.executable, "-c", _PLOTLY.format(str(folder / "figure.html"))]) for _ in range(times))
+        baseline = min(
+            seconds([sys.executable, "-c", _PLOTLY.format(str(folder / "figure.html"))]) for _ in range(times)
+        )
         print(f"{'one empty Plotly figure as a page':<44} {baseline:6.2f} s")
         logs = []
         for build, copies in BUILDS.items():
