@@ -8,7 +8,7 @@ from trtlens.accuracy.summary import Pin, ranked
 from trtlens.engine.tensor_layers import fp32_times, held_nodes, places_of_tensors
 from trtlens.engine.times import layers_with_times
 from trtlens.output import layout
-from trtlens.quantities import signed_duration
+from trtlens.quantities import duration
 from trtlens.tables.schema import declare
 from trtlens.views import View
 
@@ -120,12 +120,14 @@ def _pin(
 def _answer(rows: Sequence[dict[str, Any]]) -> str:
     """The layer that is most worth keeping in FP32, with the options to copy."""
     first = rows[0]
-    cost = (
-        "at a cost that is not known"
-        if first["cost_ms"] is None
-        else f"at a cost of {signed_duration(first['cost_ms'])}"
-    )
-    return f"Keep {first['layer']} in FP32 first, {cost}: `{first['flags']}`"
+    return f"Keep {first['layer']} in FP32 first, {_cost(first['cost_ms'])}: `{first['flags']}`"
+
+
+def _cost(cost_ms: float | None) -> str:
+    """What a pin costs in words; one can save time, too."""
+    if cost_ms is None:
+        return "at a cost that is not known"
+    return f"which costs {duration(cost_ms)}" if cost_ms >= 0 else f"which saves {duration(-cost_ms)}, too"
 
 
 VIEW = View(
